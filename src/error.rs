@@ -1,0 +1,137 @@
+//! What can go wrong, with the value that was asked for and the limit it met.
+
+use core::alloc::Layout;
+
+/// A heap's configuration that cannot be built.
+///
+/// Every variant names the value and the limit, so that the message alone is enough to mend the call.
+///
+/// ```
+/// use smarena::{Heap, Linear};
+///
+/// let error = Heap::<Linear<8>>::new(0).unwrap_err();
+/// assert_eq!(error.to_string(), "bucket 0 of 16-byte blocks was given 0 bytes; it needs at least 16");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A bucket was given fewer bytes than one of its blocks takes.
+    #[error("bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; it needs at least {block_size}")]
+    BucketTooSmall {
+        /// The bucket's number.
+        bucket: usize,
+        /// The size of its blocks in bytes.
+        block_size: usize,
+        /// The bytes it was given.
+        bytes: usize,
+    },
+    /// A bucket was given more bytes than a span can have.
+    #[error("bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; a span holds at most {limit}")]
+    BucketTooLarge {
+        /// The bucket's number.
+        bucket: usize,
+        /// The size of its blocks in bytes.
+        block_size: usize,
+        /// The bytes it was given.
+        bytes: usize,
+        /// The most bytes a span can have.
+        limit: usize,
+    },
+    /// The number of buckets is not one a heap can have.
+    #[error("{count} buckets were asked for; a heap of this table has 1 to {limit}")]
+    BucketCount {
+        /// The number asked for.
+        count: usize,
+        /// The most buckets the table has.
+        limit: usize,
+    },
+    /// A setting named a block size that no bucket of the table has.
+    #[error("no bucket has blocks of {block_size} bytes; the table's sizes are {block_sizes:?}")]
+    NoSuchBucket {
+        /// The block size asked for.
+        block_size: usize,
+        /// The sizes there are.
+        block_sizes: &'static [usize],
+    },
+    /// All spans together do not fit into the address space.
+    #[error("{buckets} spans of {stride} bytes each do not fit into {limit} bytes of address space")]
+    AddressSpace {
+        /// The number of spans.
+        buckets: usize,
+        /// The distance from one span to the next in bytes.
+        stride: usize,
+        /// The most bytes a region may have.
+        limit: usize,
+    },
+    /// The system refused to reserve the heap's memory.
+    #[error("the system refused to reserve {bytes} bytes: {reason}")]
+    Refused {
+        /// The bytes asked for.
+        bytes: usize,
+        /// The system's own words.
+        reason: String,
+    },
+}
+
+/// A block that could not be had. The heap is as it was before the call.
+///
+/// ```
+/// use smarena::{AllocError, Heap, Linear};
+///
+/// let heap = Heap::<Linear<8>>::new(1 << 20)?;
+/// let error = heap.malloc(64, 48).unwrap_err();
+/// assert_eq!(error, AllocError::Alignment { align: 48, limit: 4096 });
+/// assert_eq!(error.to_string(), "alignment 48 is not a power of two from 1 to 4096 (0 stands for 16)");
+/// # Ok::<(), smarena::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AllocError {
+    /// The alignment is not a power of two, or is too large.
+    #[error("alignment {align} is not a power of two from 1 to {limit} (0 stands for 16)")]
+    Alignment {
+        /// The alignment asked for.
+        align: usize,
+        /// The largest alignment that is served.
+        limit: usize,
+    },
+    /// The size is larger than anything this heap serves.
+    #[error("{size} bytes are more than this heap serves at once ({limit})")]
+    TooLarge {
+        /// The size asked for in bytes.
+        size: usize,
+        /// The largest size served in bytes.
+        limit: usize,
+    },
+    /// The bucket has no free block and the heap was told to refuse then.
+    #[error("bucket {bucket} is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads")]
+    Exhausted {
+        /// The bucket's number.
+        bucket: usize,
+        /// The size of its blocks in bytes.
+        block_size: usize,
+        /// The number of blocks it has.
+        blocks: usize,
+    },
+    /// The system allocator had no memory left for a block that no bucket could serve.
+    #[error("the system allocator refused {size} bytes aligned to {align}")]
+    OutOfMemory {
+        /// The size asked for in bytes.
+        size: usize,
+        /// The alignment asked for in bytes.
+        align: usize,
+    },
+}
+
+impl AllocError {
+    /// Ends an infallible call: out of memory as the standard library reports it, everything else
+    /// as a panic with this error's own text.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fail(self, layout: Layout) -> ! {
+        match self {
+            AllocError::OutOfMemory { .. } => std::alloc::handle_alloc_error(layout),
+            other => panic!("{other}"),
+        }
+    }
+}
