@@ -64,12 +64,12 @@ pub enum ConfigError {
         limit: usize,
     },
     /// The system refused to reserve the heap's memory.
-    #[error("the system refused to reserve {bytes} bytes: {reason}")]
+    #[error("the system refused to reserve {bytes} bytes: {}", std::io::Error::from_raw_os_error(*code))]
     Refused {
         /// The bytes asked for.
         bytes: usize,
-        /// The system's own words.
-        reason: String,
+        /// The system's own code (errno).
+        code: i32,
     },
 }
 
@@ -102,6 +102,14 @@ pub enum AllocError {
         size: usize,
         /// The largest size served in bytes.
         limit: usize,
+    },
+    /// No bucket has blocks of this size and alignment, and the heap was told to refuse then.
+    #[error("no bucket has blocks for {size} bytes aligned to {align}; the heap refuses what no bucket serves")]
+    NoBucket {
+        /// The size asked for in bytes.
+        size: usize,
+        /// The alignment asked for in bytes.
+        align: usize,
     },
     /// The bucket has no free block and the heap was told to refuse then.
     #[error("bucket {bucket} is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads")]

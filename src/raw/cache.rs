@@ -1,0 +1,402 @@
+//! One thread's cache of free blocks: for each bucket an alloc chunk, a free chunk and a stack behind both.
+//!
+//! `pop` takes from the alloc chunk, `push` adds to the free chunk. Two chunks, because in a tight allocate/free pair the next
+//! pop would otherwise wait for the pointer that the last push has just stored. When one of them runs out the lane's cold
+//! half decides: swap the two, move blocks from or to the stack, refill from the bucket or spill to it.
+//!
+//! Cursors are offsets from the cache's own first byte, and the cache's first word is a null pointer that is never
+//! written. So a cache of zero bytes needs no check: its alloc cursors (0) find the null pointer, "empty"; its free
+//! cursors (0) have no low bits, "full" (I6).
+
+use core::mem::{offset_of, size_of};
+use core::ptr::{NonNull, null_mut};
+
+use super::bitmap::Run;
+use super::bucket::Bucket;
+use crate::class::MAX_CLASSES;
+use crate::sync::Ordering::Relaxed;
+use crate::sync::fixed::{AtomicPtr, AtomicUsize};
+
+/// Bytes of a chunk: 64 pointers, the first of which is never used.
+const CHUNK_BYTES: usize = 512;
+const SLOT: usize = size_of::<usize>();
+const SLOTS: usize = CHUNK_BYTES / SLOT;
+/// A chunk holds about this many bytes' worth of blocks, so that what circulates through it stays in the first-level cache.
+const CHUNK_WORTH: usize = 4096;
+const SHORTEST_CHUNK: usize = 8;
+const LONGEST_CHUNK: usize = SLOTS - 1;
+/// How many runs one refill may gather from a fragmented bucket.
+const REFILL_RUNS: usize = 8;
+
+/// One thread's; others may peek at the cursors for statistics.
+///
+/// Every word is an atomic that is only ever loaded and stored (relaxed): plain moves, and no peek is a race.
+#[repr(C, align(4096))]
+pub(crate) struct Cache {
+    /// What an alloc cursor of 0 finds. Never written.
+    null: AtomicPtr<u8>,
+    /// What `free` needs of the heap: where the spans lie. Zero: no address is inside.
+    base: AtomicUsize,
+    shift: AtomicUsize,
+    spans: AtomicUsize,
+    /// Whether a thread uses this cache.
+    open: AtomicUsize,
+    /// The mapping behind all stacks: address and bytes; owned by `raw::heap`.
+    pub(crate) stacks: AtomicPtr<u8>,
+    pub(crate) stacks_bytes: AtomicUsize,
+    lanes: [Lane; MAX_CLASSES],
+    depots: [Depot; MAX_CLASSES],
+    chunks: Chunks,
+}
+
+/// The hot half of one bucket's part of a cache.
+#[repr(C)]
+struct Lane {
+    /// Offset of the alloc chunk's last block; at the null slot below the first when empty (I7).
+    alloc: AtomicUsize,
+    /// Offset of the free chunk's next slot; at the chunk's end when full (I7).
+    free: AtomicUsize,
+    /// The addresses of the bucket's blocks, for a free that expects this bucket. Zero: no address is inside.
+    start: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+/// The cold half: the stack, and how many blocks a chunk takes.
+#[repr(C)]
+struct Depot {
+    stack: AtomicPtr<AtomicPtr<u8>>,
+    /// Blocks on the stack.
+    len: AtomicUsize,
+    /// Blocks it has room for.
+    depth: AtomicUsize,
+    /// Blocks a chunk takes: `L` of I7.
+    chunk: AtomicUsize,
+}
+
+#[repr(C, align(512))]
+struct Chunks([AtomicPtr<u8>; SLOTS * 2 * MAX_CLASSES]);
+
+// A free cursor is full when its low bits are zero, so chunks start at multiples of their size.
+const _: () = assert!(offset_of!(Cache, chunks) % CHUNK_BYTES == 0);
+const _: () = assert!(offset_of!(Cache, null) == 0);
+
+/// Where one lane's blocks lie and how many it may keep.
+pub(crate) struct LaneSetup {
+    pub(crate) start: usize,
+    pub(crate) bytes: usize,
+    pub(crate) plan: LanePlan,
+}
+
+/// How a number of cached blocks is divided between chunks and stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LanePlan {
+    pub(crate) chunk: usize,
+    pub(crate) depth: usize,
+}
+
+impl LanePlan {
+    /// For at most `bytes` bytes of blocks of `block_size`, and never more blocks than the bucket has.
+    ///
+    /// Less than one block means no cache for this bucket; one block means one each way.
+    pub(crate) fn new(bytes: usize, block_size: usize, blocks: usize) -> Self {
+        let held = (bytes / block_size).min(blocks);
+        let chunk = (CHUNK_WORTH / block_size).clamp(SHORTEST_CHUNK, LONGEST_CHUNK).min(held.div_ceil(2));
+        Self { chunk, depth: held.saturating_sub(2 * chunk) }
+    }
+
+    /// The most blocks the lane holds.
+    fn capacity(self) -> usize {
+        2 * self.chunk + self.depth
+    }
+}
+
+impl Cache {
+    /// Distance between two threads' caches in a table.
+    pub(crate) const STRIDE: usize = size_of::<Self>();
+    /// What a heap without a table shows its threads: empty and full for ever (I6).
+    pub(crate) const EMPTY: Self = {
+        const ZERO: AtomicUsize = AtomicUsize::new(0);
+        const NULL: AtomicPtr<u8> = AtomicPtr::new(null_mut());
+        Self {
+            null: NULL,
+            base: ZERO,
+            shift: ZERO,
+            spans: ZERO,
+            open: ZERO,
+            stacks: NULL,
+            stacks_bytes: ZERO,
+            lanes: [const { Lane { alloc: ZERO, free: ZERO, start: ZERO, bytes: ZERO } }; MAX_CLASSES],
+            depots: [const { Depot { stack: AtomicPtr::new(null_mut()), len: ZERO, depth: ZERO, chunk: ZERO } }; MAX_CLASSES],
+            chunks: Chunks([const { AtomicPtr::new(null_mut()) }; SLOTS * 2 * MAX_CLASSES]),
+        }
+    };
+
+    /// A cached block of `class`.
+    #[inline(always)]
+    pub(crate) fn pop(&self, class: usize) -> Option<NonNull<u8>> {
+        let lane = &self.lanes[class];
+        let cursor = lane.alloc.load(Relaxed);
+        let block = NonNull::new(self.slot(cursor).load(Relaxed))?;
+        lane.alloc.store(cursor - SLOT, Relaxed);
+        Some(block)
+    }
+
+    /// Parks `block`, which the caller owns, if it is one of the bucket of `class` and the free chunk has room.
+    #[inline(always)]
+    pub(crate) fn push_of(&self, class: usize, block: NonNull<u8>) -> bool {
+        let lane = &self.lanes[class];
+        let offset = block.addr().get().wrapping_sub(lane.start.load(Relaxed));
+        offset < lane.bytes.load(Relaxed) && self.push_to(lane, block)
+    }
+
+    /// As `push_of`, for whichever bucket `block` came from.
+    #[inline(always)]
+    pub(crate) fn push(&self, block: NonNull<u8>) -> bool {
+        let span = block.addr().get().wrapping_sub(self.base.load(Relaxed)) >> (self.shift.load(Relaxed) & 63);
+        span < self.spans.load(Relaxed) && span < MAX_CLASSES && self.push_to(&self.lanes[span], block)
+    }
+
+    /// Parks `block`, known to belong to `class`, if the free chunk has room.
+    pub(crate) fn push_in(&self, class: usize, block: NonNull<u8>) -> bool {
+        self.push_to(&self.lanes[class], block)
+    }
+
+    #[inline(always)]
+    fn push_to(&self, lane: &Lane, block: NonNull<u8>) -> bool {
+        let cursor = lane.free.load(Relaxed);
+        if cursor % CHUNK_BYTES == 0 {
+            return false;
+        }
+        self.slot(cursor).store(block.as_ptr(), Relaxed);
+        lane.free.store(cursor + SLOT, Relaxed);
+        true
+    }
+
+    /// The chunk slot at a cursor.
+    #[inline(always)]
+    fn slot(&self, cursor: usize) -> &AtomicPtr<u8> {
+        let first: *const Self = self;
+        // SAFETY: I7, I6: a cursor is 0 or the offset of a slot of our own chunks.
+        let slot = unsafe { first.byte_add(cursor) };
+        // SAFETY: I7, I6: as above; both are an `AtomicPtr<u8>`, and the cache outlives the borrow.
+        unsafe { &*slot.cast::<AtomicPtr<u8>>() }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Relaxed) != 0
+    }
+
+    /// Turns a zero cache into an empty one with room. `stacks` has room for the depths of all `lanes` in order.
+    ///
+    /// Without `fast_free` no address is inside, so that every free takes the slow path, which has something to do to the block.
+    pub(crate) fn open(&self, base: usize, shift: u32, stacks: NonNull<u8>, lanes: impl ExactSizeIterator<Item = LaneSetup>, fast_free: bool) {
+        debug_assert!(!self.is_open());
+        if fast_free {
+            self.base.store(base, Relaxed);
+            self.shift.store(shift as usize, Relaxed);
+            self.spans.store(lanes.len(), Relaxed);
+        }
+        let mut stack = stacks.as_ptr().cast::<AtomicPtr<u8>>();
+        for (class, setup) in lanes.enumerate() {
+            let LanePlan { chunk, depth } = setup.plan;
+            self.depots[class].stack.store(stack, Relaxed);
+            self.depots[class].depth.store(depth, Relaxed);
+            self.depots[class].chunk.store(chunk, Relaxed);
+            stack = stack.wrapping_add(depth);
+            let lane = &self.lanes[class];
+            if fast_free {
+                lane.start.store(setup.start, Relaxed);
+                lane.bytes.store(setup.bytes, Relaxed);
+            }
+            if chunk > 0 {
+                let first = offset_of!(Cache, chunks) + class * 2 * CHUNK_BYTES;
+                lane.alloc.store(first + (SLOTS - 1 - chunk) * SLOT, Relaxed);
+                lane.free.store(first + CHUNK_BYTES + (SLOTS - chunk) * SLOT, Relaxed);
+            }
+        }
+        self.open.store(1, Relaxed);
+    }
+
+    /// Turns an open cache, already drained, into a zero one again.
+    pub(crate) fn close(&self) {
+        self.open.store(0, Relaxed);
+        self.base.store(0, Relaxed);
+        self.shift.store(0, Relaxed);
+        self.spans.store(0, Relaxed);
+        for (lane, depot) in self.lanes.iter().zip(&self.depots) {
+            lane.alloc.store(0, Relaxed);
+            lane.free.store(0, Relaxed);
+            lane.start.store(0, Relaxed);
+            lane.bytes.store(0, Relaxed);
+            depot.stack.store(null_mut(), Relaxed);
+            depot.len.store(0, Relaxed);
+            depot.depth.store(0, Relaxed);
+            depot.chunk.store(0, Relaxed);
+        }
+    }
+
+    /// Called when `pop` found nothing: a block of `class`, and the alloc chunk filled for the next ones.
+    pub(crate) fn refill(&self, class: usize, bucket: &Bucket) -> Option<NonNull<u8>> {
+        let depot = &self.depots[class];
+        let chunk = depot.chunk.load(Relaxed);
+        if chunk == 0 {
+            return bucket.withdraw_one();
+        }
+        // With only a few blocks in the free chunk a swap would bring us back here after as many pops.
+        if self.free_len(class) * 2 >= chunk {
+            self.swap(class);
+            return self.pop(class);
+        }
+        let len = depot.len.load(Relaxed);
+        if len > 0 {
+            let moved = len.min(chunk);
+            for index in len - moved..len {
+                self.append_alloc(class, depot.at(index).load(Relaxed));
+            }
+            depot.len.store(len - moved, Relaxed);
+            return self.pop(class);
+        }
+        self.withdraw(class, bucket, chunk + 1).or_else(|| {
+            self.swap(class);
+            self.pop(class)
+        })
+    }
+
+    /// Takes up to `want` blocks from the bucket: the lowest for the caller, the rest into the alloc chunk, which is empty.
+    fn withdraw(&self, class: usize, bucket: &Bucket, want: usize) -> Option<NonNull<u8>> {
+        let mut runs = [Run { first: 0, bits: 0 }; REFILL_RUNS];
+        let mut count = 0;
+        let mut got = 0;
+        while count < REFILL_RUNS && got * 2 < want {
+            let Some(run) = bucket.withdraw(want - got) else { break };
+            runs[count] = run;
+            count += 1;
+            got += run.len();
+        }
+        for run in runs[..count].iter().rev() {
+            for index in run.descending() {
+                got -= 1;
+                if got == 0 {
+                    return Some(bucket.block(index));
+                }
+                self.append_alloc(class, bucket.block(index).as_ptr());
+            }
+        }
+        None
+    }
+
+    /// Called when `push` found no room: parks `block`, which belongs to `class`, and makes room for the next ones.
+    pub(crate) fn spill(&self, class: usize, bucket: &Bucket, block: NonNull<u8>) {
+        let depot = &self.depots[class];
+        let chunk = depot.chunk.load(Relaxed);
+        if chunk == 0 {
+            return bucket.deposit([block]);
+        }
+        let len = depot.len.load(Relaxed);
+        if self.alloc_len(class) == 0 {
+            self.swap(class);
+        } else if len + chunk <= depot.depth.load(Relaxed) {
+            for (index, block) in self.free_blocks(class).enumerate() {
+                depot.at(len + index).store(block.as_ptr(), Relaxed);
+            }
+            depot.len.store(len + chunk, Relaxed);
+            self.clear_free(class);
+        } else {
+            bucket.deposit(self.free_blocks(class));
+            self.clear_free(class);
+        }
+        let parked = self.push_to(&self.lanes[class], block);
+        debug_assert!(parked, "room was just made");
+    }
+
+    /// Puts every cached block of `class` back into the bucket.
+    pub(crate) fn drain(&self, class: usize, bucket: &Bucket) {
+        let depot = &self.depots[class];
+        if depot.chunk.load(Relaxed) == 0 {
+            return;
+        }
+        bucket.deposit(self.free_blocks(class));
+        self.clear_free(class);
+        bucket.deposit(core::iter::from_fn(|| self.pop(class)));
+        let len = depot.len.load(Relaxed);
+        bucket.deposit((0..len).filter_map(|index| NonNull::new(depot.at(index).load(Relaxed))));
+        depot.len.store(0, Relaxed);
+    }
+
+    /// Fills the lane to `halves` halves of what it may hold, from the bucket. The free chunk stays empty: the first frees want room.
+    pub(crate) fn warm(&self, class: usize, bucket: &Bucket, halves: usize) {
+        let depot = &self.depots[class];
+        let plan = LanePlan { chunk: depot.chunk.load(Relaxed), depth: depot.depth.load(Relaxed) };
+        let want = plan.capacity() * halves / 2;
+        let room = want.min(plan.chunk + plan.depth);
+        while self.cached(class) < room {
+            let Some(run) = bucket.withdraw(room - self.cached(class)) else { return };
+            for index in run.descending() {
+                let block = bucket.block(index);
+                if self.alloc_len(class) < plan.chunk {
+                    self.append_alloc(class, block.as_ptr());
+                } else {
+                    let len = depot.len.load(Relaxed);
+                    depot.at(len).store(block.as_ptr(), Relaxed);
+                    depot.len.store(len + 1, Relaxed);
+                }
+            }
+        }
+    }
+
+    /// The blocks of `class` that are parked here. Exact for the owning thread, a snapshot for others.
+    pub(crate) fn cached(&self, class: usize) -> usize {
+        self.alloc_len(class) + self.free_len(class) + self.depots[class].len.load(Relaxed)
+    }
+
+    fn append_alloc(&self, class: usize, block: *mut u8) {
+        let lane = &self.lanes[class];
+        let cursor = lane.alloc.load(Relaxed) + SLOT;
+        self.slot(cursor).store(block, Relaxed);
+        lane.alloc.store(cursor, Relaxed);
+    }
+
+    fn clear_free(&self, class: usize) {
+        let lane = &self.lanes[class];
+        lane.free.store(lane.free.load(Relaxed) - self.free_len(class) * SLOT, Relaxed);
+    }
+
+    /// Exchanges the two chunks.
+    fn swap(&self, class: usize) {
+        let lane = &self.lanes[class];
+        let (alloc, free) = (lane.alloc.load(Relaxed), lane.free.load(Relaxed));
+        lane.alloc.store(free - SLOT, Relaxed);
+        lane.free.store(alloc + SLOT, Relaxed);
+    }
+
+    fn alloc_len(&self, class: usize) -> usize {
+        let slot = self.lanes[class].alloc.load(Relaxed) % CHUNK_BYTES / SLOT;
+        let chunk = self.depots[class].chunk.load(Relaxed);
+        // Saturating: a peek from another thread may see half a change.
+        if chunk == 0 { 0 } else { slot.saturating_sub(LONGEST_CHUNK - chunk) }
+    }
+
+    fn free_len(&self, class: usize) -> usize {
+        // One slot lower, so that a full chunk's cursor is still inside it.
+        let slot = self.lanes[class].free.load(Relaxed).wrapping_sub(SLOT) % CHUNK_BYTES / SLOT;
+        let chunk = self.depots[class].chunk.load(Relaxed);
+        if chunk == 0 { 0 } else { slot.saturating_sub(LONGEST_CHUNK - chunk) }
+    }
+
+    /// The blocks in the free chunk, oldest first.
+    fn free_blocks(&self, class: usize) -> impl Iterator<Item = NonNull<u8>> {
+        let end = self.lanes[class].free.load(Relaxed);
+        let start = end - self.free_len(class) * SLOT;
+        (start..end).step_by(SLOT).filter_map(|cursor| NonNull::new(self.slot(cursor).load(Relaxed)))
+    }
+}
+
+impl Depot {
+    fn at(&self, index: usize) -> &AtomicPtr<u8> {
+        debug_assert!(index < self.depth.load(Relaxed));
+        // SAFETY: I5: the stack has `depth` slots, and only its own thread gets here.
+        let slot = unsafe { self.stack.load(Relaxed).add(index) };
+        // SAFETY: I5: as above; the mapping lives as long as the cache is open.
+        unsafe { &*slot }
+    }
+}

@@ -1,0 +1,233 @@
+//! `RawHeap`: an untyped heap. The fast paths are here, each beside the slow one it falls into.
+
+use core::ptr::NonNull;
+
+use super::cache::Cache;
+use super::fault;
+use super::lock::Lock;
+use super::state::State;
+use super::thread;
+use crate::class::MAX_ALIGN;
+use crate::config::Config;
+use crate::error::ConfigError;
+use crate::sync::Ordering;
+use crate::sync::fixed::{AtomicPtr, AtomicUsize};
+
+/// What the threads of a heap without a cache table look at.
+static EMPTY: Cache = Cache::EMPTY;
+
+/// Shared. What every call needs of a heap in a few words; the rest is behind `state`.
+pub(crate) struct RawHeap {
+    /// Slot 0 of the cache table; `EMPTY` until the heap is built, and for ever if it has no table.
+    caches: AtomicPtr<Cache>,
+    /// All ones once `caches` is a table; zero before, so that every thread finds `EMPTY`.
+    mask: AtomicUsize,
+    state: AtomicPtr<State>,
+    building: Lock,
+    /// How a static heap is built when it is first needed.
+    build: Option<fn() -> NonNull<State>>,
+}
+
+impl RawHeap {
+    /// A heap that builds itself at its first slow path, and is never dropped.
+    #[cfg(not(loom))]
+    pub(crate) const fn on_demand(build: fn() -> NonNull<State>) -> Self {
+        Self {
+            caches: AtomicPtr::new((&raw const EMPTY).cast_mut()),
+            mask: AtomicUsize::new(0),
+            state: AtomicPtr::new(core::ptr::null_mut()),
+            building: Lock::new(),
+            build: Some(build),
+        }
+    }
+
+    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+        let heap = Self {
+            caches: AtomicPtr::new((&raw const EMPTY).cast_mut()),
+            mask: AtomicUsize::new(0),
+            state: AtomicPtr::new(core::ptr::null_mut()),
+            building: Lock::new(),
+            build: None,
+        };
+        heap.publish(State::build(config)?);
+        Ok(heap)
+    }
+
+    /// Lets every thread see the state; the table before the mask that leads to it.
+    fn publish(&self, state: NonNull<State>) {
+        // SAFETY: just built.
+        if let Some(table) = unsafe { state.as_ref() }.table() {
+            self.caches.store(table.as_ptr(), Ordering::Relaxed);
+            // Release pairs with `cache`: who sees the mask sees the table.
+            self.mask.store(usize::MAX, Ordering::Release);
+        }
+        // Release pairs with `state`.
+        self.state.store(state.as_ptr(), Ordering::Release);
+    }
+
+    /// Everything behind the fast paths.
+    #[inline]
+    pub(crate) fn state(&self) -> &State {
+        // Acquire pairs with `publish`.
+        match NonNull::new(self.state.load(Ordering::Acquire)) {
+            // SAFETY: I8: valid from `publish` until this heap is dropped.
+            Some(state) => unsafe { state.as_ref() },
+            None => self.build_now(),
+        }
+    }
+
+    #[cold]
+    fn build_now(&self) -> &State {
+        self.building.with(|| {
+            if !self.state.load(Ordering::Acquire).is_null() {
+                return;
+            }
+            if let Some(build) = self.build {
+                self.publish(build());
+            }
+        });
+        self.state()
+    }
+
+    /// This thread's cache, or one that is empty and full.
+    #[inline(always)]
+    pub(crate) fn cache(&self) -> &Cache {
+        // Acquire pairs with `publish`: a table's offset is only added to a table.
+        let offset = thread::offset() & self.mask.load(Ordering::Acquire);
+        let caches: *const Cache = self.caches.load(Ordering::Relaxed);
+        // SAFETY: I1, I6: `EMPTY` with offset 0, or a table with the offset of one of its slots.
+        let cache = unsafe { caches.byte_add(offset) };
+        // SAFETY: I1, I6: as above; all fields of a cache are atomics.
+        unsafe { &*cache }
+    }
+
+    /// A block for `size` bytes at a multiple of `align`; `class` is the class that serves them, if any does.
+    ///
+    /// `None` when there is none to be had: `Heap` finds out why.
+    #[inline(always)]
+    pub(crate) fn allocate(&self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
+        if let Some(class) = class {
+            if let Some(block) = self.cache().pop(class) {
+                return Some(block);
+            }
+        }
+        self.allocate_slow(class, size, align)
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn allocate_slow(&self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
+        let align = checked_align(align)?;
+        let state = self.state();
+        let Some(class) = class else {
+            return if state.refuses() { None } else { state.fallback().allocate(size, align) };
+        };
+        let cache = state.own_cache();
+        state.take(cache, class).or_else(|| state.elsewhere(cache, class, size, align))
+    }
+
+    /// Takes back a block that was probably served by the bucket of `class`.
+    ///
+    /// # Safety
+    /// `block` is a live block of this heap; the caller owns it and gives it up.
+    #[inline(always)]
+    pub(crate) unsafe fn deallocate_of(&self, class: Option<usize>, block: NonNull<u8>) {
+        if let Some(class) = class {
+            if self.cache().push_of(class, block) {
+                return;
+            }
+        }
+        // SAFETY: I10: passed on.
+        unsafe { self.deallocate_slow(block) }
+    }
+
+    /// Takes back a block of whichever bucket, or of the fallback.
+    ///
+    /// # Safety
+    /// `block` is a live block of this heap; the caller owns it and gives it up.
+    #[inline(always)]
+    pub(crate) unsafe fn deallocate(&self, block: NonNull<u8>) {
+        if !self.cache().push(block) {
+            // SAFETY: I10: passed on.
+            unsafe { self.deallocate_slow(block) }
+        }
+    }
+
+    /// # Safety
+    /// As `deallocate`.
+    #[cold]
+    #[inline(never)]
+    pub(crate) unsafe fn deallocate_slow(&self, block: NonNull<u8>) {
+        let state = self.state();
+        if let Some(class) = state.locate(block) {
+            return state.give(state.own_cache(), class, block);
+        }
+        if state.config.hardened && !state.fallback().contains(block) {
+            fault::foreign(block.addr().get());
+        }
+        // SAFETY: I10: live and ours, and in no bucket, so the fallback's.
+        unsafe { state.fallback().deallocate(block) }
+    }
+
+    /// A block of `size` bytes with the content of `block` up to the smaller size. The same block if it is large enough and
+    /// aligned. On `None` the old block is as it was.
+    ///
+    /// # Safety
+    /// `block` is a live block of this heap; the caller owns it, and on `Some` gives it up for the one returned.
+    pub(crate) unsafe fn reallocate(
+        &self,
+        block: NonNull<u8>,
+        class: Option<usize>,
+        size: usize,
+        align: usize,
+    ) -> Option<NonNull<u8>> {
+        let align = checked_align(align)?;
+        // SAFETY: I10: passed on.
+        let usable = unsafe { self.usable_size(block) };
+        if size <= usable && block.addr().get() % align == 0 {
+            return Some(block);
+        }
+        let state = self.state();
+        if state.locate(block).is_none() && class.is_none() {
+            // SAFETY: I10: in no bucket, so the fallback's.
+            return unsafe { state.fallback().reallocate(block, size, align) };
+        }
+        let new = self.allocate(class, size, align)?;
+        // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
+        unsafe { new.copy_from_nonoverlapping(block, usable.min(size)) };
+        // SAFETY: I10: the caller gives it up.
+        unsafe { self.deallocate(block) };
+        Some(new)
+    }
+
+    /// The bytes of `block` that its owner may use.
+    ///
+    /// # Safety
+    /// `block` is a live block of this heap; the caller owns it.
+    pub(crate) unsafe fn usable_size(&self, block: NonNull<u8>) -> usize {
+        let state = self.state();
+        match state.locate(block) {
+            Some(class) => state.config.block_sizes[class],
+            // SAFETY: I10: in no bucket, so the fallback's.
+            None => unsafe { state.fallback().size(block) },
+        }
+    }
+}
+
+impl Drop for RawHeap {
+    fn drop(&mut self) {
+        if let Some(state) = NonNull::new(self.state.load(Ordering::Relaxed)) {
+            // SAFETY: I8, I10: exclusive now; whoever borrowed from the heap is gone.
+            unsafe { State::release(state) }
+        }
+    }
+}
+
+/// The alignment a request stands for: 0 is 16. `None` if it is not a power of two up to 4096.
+pub(crate) fn checked_align(align: usize) -> Option<usize> {
+    match align {
+        0 => Some(16),
+        1..=MAX_ALIGN if align.is_power_of_two() => Some(align),
+        _ => None,
+    }
+}
