@@ -229,6 +229,9 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        // No file of failures: it would lie in the top level, and a failure prints its list anyway.
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         /// Any list that is a table, probed where an answer can change: around every block size.
         #[test]
         fn listed_agrees_with_a_search(sixteenths in prop::collection::btree_set(1..=MAX_BLOCK_SIZE / 16, 1..=64)) {
