@@ -6,6 +6,6 @@ pub mod class;
 mod error;
 mod heap;
 
-pub use crate::class::{Geometric, SizeClasses};
+pub use crate::class::{Geometric, Linear, Piecewise, SizeClasses};
 pub use crate::error::{AllocError, ConfigError};
 pub use crate::heap::{Global, HeapRef, StaticHeapRef};
