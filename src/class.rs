@@ -139,10 +139,7 @@ pub struct Linear<const N: usize>;
 
 impl<const N: usize> SizeTable for Linear<N> {
     const TABLE: Table = {
-        assert!(
-            N >= 1 && N <= 64,
-            "Linear<N> has 1 to 64 size classes; this N is outside of that"
-        );
+        assert!(N >= 1 && N <= 64, "Linear<N> has 1 to 64 size classes; this N is outside of that");
         Table::linear(N)
     };
 }
@@ -167,10 +164,7 @@ pub struct Piecewise<const N: usize>;
 
 impl<const N: usize> SizeTable for Piecewise<N> {
     const TABLE: Table = {
-        assert!(
-            N >= 1 && N <= 62,
-            "Piecewise<N> has 1 to 62 size classes; this N is outside of that"
-        );
+        assert!(N >= 1 && N <= 62, "Piecewise<N> has 1 to 62 size classes; this N is outside of that");
         Table::piecewise(N)
     };
 }
@@ -195,10 +189,7 @@ pub struct Geometric<const N: usize>;
 
 impl<const N: usize> SizeTable for Geometric<N> {
     const TABLE: Table = {
-        assert!(
-            N >= 1 && N <= 64,
-            "Geometric<N> has 1 to 64 size classes; this N is outside of that"
-        );
+        assert!(N >= 1 && N <= 64, "Geometric<N> has 1 to 64 size classes; this N is outside of that");
         Table::geometric(N)
     };
 }

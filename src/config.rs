@@ -59,9 +59,9 @@ pub enum HugePages {
     Always,
 }
 
-/// Everything a heap is built from.
+/// Everything a heap is built from. Public only because `static_heap!` passes it on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Config {
+pub struct Config {
     pub(crate) block_sizes: &'static [usize],
     /// Bytes of each bucket; entries beyond the number of buckets are unused.
     pub(crate) bytes: [usize; MAX_CLASSES],
@@ -74,6 +74,8 @@ pub(crate) struct Config {
     pub(crate) zero_on_free: bool,
     pub(crate) hardened: bool,
     pub(crate) name: &'static str,
+    /// Whether a heap that the system refuses is tried again with half the bytes.
+    pub(crate) halve_when_refused: bool,
 }
 
 impl Config {
@@ -92,11 +94,12 @@ impl Config {
             zero_on_free: false,
             hardened: false,
             name: "heap",
+            halve_when_refused: false,
         }
     }
 
     /// Blocks that bucket `bucket` starts with.
-    pub(crate) fn blocks(&self, bucket: usize) -> usize {
+    pub(crate) const fn blocks(&self, bucket: usize) -> usize {
         self.bytes[bucket] / self.block_sizes[bucket]
     }
 
@@ -109,18 +112,28 @@ impl Config {
     }
 
     /// Refuses what no heap can be built from; `limit` is the most bytes a span can have.
-    pub(crate) fn check(&self, limit: usize) -> Result<(), ConfigError> {
-        for (bucket, &block_size) in self.block_sizes.iter().enumerate() {
-            let given = self.bytes[bucket];
+    pub(crate) const fn check(&self, limit: usize) -> Result<(), ConfigError> {
+        let reserve = if let Exhausted::Grow { reserve } = self.exhausted { reserve } else { 0 };
+        let mut bucket = 0;
+        while bucket < self.block_sizes.len() {
+            let (block_size, given) = (self.block_sizes[bucket], self.bytes[bucket]);
             if given < block_size {
                 return Err(ConfigError::BucketTooSmall { bucket, block_size, bytes: given });
             }
-            let reserve = if let Exhausted::Grow { reserve } = self.exhausted { reserve } else { 0 };
-            let bytes = given.max(reserve);
+            let bytes = if reserve > given { reserve } else { given };
             if bytes > limit {
                 return Err(ConfigError::BucketTooLarge { bucket, block_size, bytes, limit });
             }
+            bucket += 1;
         }
         Ok(())
+    }
+
+    /// The same with half the bytes in every bucket, or a block at least.
+    pub(crate) fn halved(mut self) -> Self {
+        for (bytes, &block_size) in self.bytes.iter_mut().zip(self.block_sizes) {
+            *bytes = (*bytes / 2).max(block_size);
+        }
+        self
     }
 }

@@ -112,7 +112,9 @@ pub enum AllocError {
         align: usize,
     },
     /// The bucket has no free block and the heap was told to refuse then.
-    #[error("bucket {bucket} is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads")]
+    #[error(
+        "bucket {bucket} is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads"
+    )]
     Exhausted {
         /// The bucket's number.
         bucket: usize,

@@ -48,64 +48,35 @@ impl Table {
     #[must_use]
     #[track_caller]
     pub const fn listed(block_sizes: &'static [usize]) -> Self {
-        assert!(
-            !block_sizes.is_empty(),
-            "a table of size classes needs at least one block size"
-        );
-        assert!(
-            block_sizes.len() <= MAX_CLASSES,
-            "a table of size classes has at most 64 block sizes"
-        );
+        assert!(!block_sizes.is_empty(), "a table of size classes needs at least one block size");
+        assert!(block_sizes.len() <= MAX_CLASSES, "a table of size classes has at most 64 block sizes");
         let mut class = 0;
         while class < block_sizes.len() {
             let block_size = block_sizes[class];
-            assert!(
-                block_size > 0,
-                "a block size must be at least 16 bytes; this one is 0"
-            );
-            assert!(
-                block_size % GRAIN == 0,
-                "every block size must be a multiple of 16"
-            );
-            assert!(
-                block_size <= MAX_BLOCK_SIZE,
-                "a block size must be at most 2 MiB (2097152 bytes)"
-            );
+            assert!(block_size > 0, "a block size must be at least 16 bytes; this one is 0");
+            assert!(block_size % GRAIN == 0, "every block size must be a multiple of 16");
+            assert!(block_size <= MAX_BLOCK_SIZE, "a block size must be at most 2 MiB (2097152 bytes)");
             assert!(
                 class == 0 || block_size > block_sizes[class - 1],
                 "block sizes must ascend: each one larger than the one before it"
             );
             class += 1;
         }
-        Self {
-            block_sizes,
-            rule: Rule::Listed {
-                first: first_classes(block_sizes),
-            },
-        }
+        Self { block_sizes, rule: Rule::Listed { first: first_classes(block_sizes) } }
     }
 
     // The first `classes` block sizes of the built-in tables.
 
     pub(super) const fn linear(classes: usize) -> Self {
-        Self {
-            block_sizes: LINEAR.split_at(classes).0,
-            rule: Rule::Linear,
-        }
+        Self { block_sizes: LINEAR.split_at(classes).0, rule: Rule::Linear }
     }
 
     pub(super) const fn piecewise(classes: usize) -> Self {
-        Self {
-            block_sizes: PIECEWISE.split_at(classes).0,
-            rule: Rule::Piecewise,
-        }
+        Self { block_sizes: PIECEWISE.split_at(classes).0, rule: Rule::Piecewise }
     }
 
     pub(super) const fn geometric(classes: usize) -> Self {
-        Self {
-            block_sizes: GEOMETRIC.split_at(classes).0,
-            rule: Rule::Geometric,
-        }
+        Self { block_sizes: GEOMETRIC.split_at(classes).0, rule: Rule::Geometric }
     }
 
     /// The block sizes in bytes, ascending.
@@ -249,17 +220,9 @@ mod tests {
 
     fn check(block_sizes: &'static [usize]) {
         let table = Table::listed(block_sizes);
-        for size in block_sizes
-            .iter()
-            .flat_map(|&b| [b - 15, b - 1, b, b + 1])
-            .chain([0])
-        {
+        for size in block_sizes.iter().flat_map(|&b| [b - 15, b - 1, b, b + 1]).chain([0]) {
             if let Some(expected) = block_sizes.iter().position(|&b| b >= size) {
-                assert_eq!(
-                    table.class_of_size(size),
-                    expected,
-                    "size {size} in {block_sizes:?}"
-                );
+                assert_eq!(table.class_of_size(size), expected, "size {size} in {block_sizes:?}");
             }
         }
     }

@@ -263,7 +263,9 @@ mod tests {
             bitmap.put(Run { first, bits: 1 }).unwrap();
             assert_eq!(bitmap.claim(64), Some(Run { first, bits: 1 }));
             assert_eq!(bitmap.claim(64), None);
-            assert!(bitmap.levels.iter().take(3).all(|level| level.iter().all(|word| word.load(Ordering::Relaxed) == 0)));
+            assert!(
+                bitmap.levels.iter().take(3).all(|level| level.iter().all(|word| word.load(Ordering::Relaxed) == 0))
+            );
         }
     }
 }

@@ -167,6 +167,16 @@ impl Bucket {
         }
     }
 
+    /// Whether a block of this bucket that was handed out before starts at `block`.
+    pub(crate) fn is_block(&self, block: NonNull<u8>) -> bool {
+        self.span.index(block).is_ok_and(|index| index < self.watermark())
+    }
+
+    /// All addresses that blocks can come from.
+    pub(crate) fn addresses(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.span.base(), self.most_bytes())
+    }
+
     /// Whether block `index` lies in the bitmap, free.
     pub(crate) fn is_free(&self, index: usize) -> bool {
         self.free.is_free(index)
@@ -185,8 +195,7 @@ impl Bucket {
         }
         // Release pairs with `limit`. If another thread grew the bucket meanwhile, that serves as well:
         // committing twice changes nothing.
-        let grown = self.limit.compare_exchange(limit, next, Ordering::AcqRel, Ordering::Relaxed);
-        drop(grown);
+        let _ = self.limit.compare_exchange(limit, next, Ordering::AcqRel, Ordering::Relaxed);
         true
     }
 

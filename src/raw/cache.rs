@@ -44,6 +44,8 @@ pub(crate) struct Cache {
     /// The mapping behind all stacks: address and bytes; owned by `raw::heap`.
     pub(crate) stacks: AtomicPtr<u8>,
     pub(crate) stacks_bytes: AtomicUsize,
+    /// `ThreadCache` guards of this heap that its thread holds.
+    pub(crate) guards: AtomicUsize,
     lanes: [Lane; MAX_CLASSES],
     depots: [Depot; MAX_CLASSES],
     chunks: Chunks,
@@ -114,22 +116,21 @@ impl Cache {
     /// Distance between two threads' caches in a table.
     pub(crate) const STRIDE: usize = size_of::<Self>();
     /// What a heap without a table shows its threads: empty and full for ever (I6).
-    pub(crate) const EMPTY: Self = {
-        const ZERO: AtomicUsize = AtomicUsize::new(0);
-        const NULL: AtomicPtr<u8> = AtomicPtr::new(null_mut());
+    pub(crate) const fn empty() -> Self {
         Self {
-            null: NULL,
-            base: ZERO,
-            shift: ZERO,
-            spans: ZERO,
-            open: ZERO,
-            stacks: NULL,
-            stacks_bytes: ZERO,
-            lanes: [const { Lane { alloc: ZERO, free: ZERO, start: ZERO, bytes: ZERO } }; MAX_CLASSES],
-            depots: [const { Depot { stack: AtomicPtr::new(null_mut()), len: ZERO, depth: ZERO, chunk: ZERO } }; MAX_CLASSES],
+            null: AtomicPtr::new(null_mut()),
+            base: AtomicUsize::new(0),
+            shift: AtomicUsize::new(0),
+            spans: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            stacks: AtomicPtr::new(null_mut()),
+            stacks_bytes: AtomicUsize::new(0),
+            guards: AtomicUsize::new(0),
+            lanes: [const { Lane::empty() }; MAX_CLASSES],
+            depots: [const { Depot::empty() }; MAX_CLASSES],
             chunks: Chunks([const { AtomicPtr::new(null_mut()) }; SLOTS * 2 * MAX_CLASSES]),
         }
-    };
+    }
 
     /// A cached block of `class`.
     #[inline(always)]
@@ -189,7 +190,14 @@ impl Cache {
     /// Turns a zero cache into an empty one with room. `stacks` has room for the depths of all `lanes` in order.
     ///
     /// Without `fast_free` no address is inside, so that every free takes the slow path, which has something to do to the block.
-    pub(crate) fn open(&self, base: usize, shift: u32, stacks: NonNull<u8>, lanes: impl ExactSizeIterator<Item = LaneSetup>, fast_free: bool) {
+    pub(crate) fn open(
+        &self,
+        base: usize,
+        shift: u32,
+        stacks: NonNull<u8>,
+        lanes: impl ExactSizeIterator<Item = LaneSetup>,
+        fast_free: bool,
+    ) {
         debug_assert!(!self.is_open());
         if fast_free {
             self.base.store(base, Relaxed);
@@ -391,7 +399,27 @@ impl Cache {
     }
 }
 
+impl Lane {
+    const fn empty() -> Self {
+        Self {
+            alloc: AtomicUsize::new(0),
+            free: AtomicUsize::new(0),
+            start: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+        }
+    }
+}
+
 impl Depot {
+    const fn empty() -> Self {
+        Self {
+            stack: AtomicPtr::new(null_mut()),
+            len: AtomicUsize::new(0),
+            depth: AtomicUsize::new(0),
+            chunk: AtomicUsize::new(0),
+        }
+    }
+
     fn at(&self, index: usize) -> &AtomicPtr<u8> {
         debug_assert!(index < self.depth.load(Relaxed));
         // SAFETY: I5: the stack has `depth` slots, and only its own thread gets here.

@@ -14,7 +14,7 @@ use crate::sync::Ordering;
 use crate::sync::fixed::{AtomicPtr, AtomicUsize};
 
 /// What the threads of a heap without a cache table look at.
-static EMPTY: Cache = Cache::EMPTY;
+static EMPTY: Cache = Cache::empty();
 
 /// Shared. What every call needs of a heap in a few words; the rest is behind `state`.
 pub(crate) struct RawHeap {
@@ -24,20 +24,20 @@ pub(crate) struct RawHeap {
     mask: AtomicUsize,
     state: AtomicPtr<State>,
     building: Lock,
-    /// How a static heap is built when it is first needed.
-    build: Option<fn() -> NonNull<State>>,
+    /// What a static heap is built from when it is first needed.
+    on_demand: Option<&'static Config>,
 }
 
 impl RawHeap {
     /// A heap that builds itself at its first slow path, and is never dropped.
     #[cfg(not(loom))]
-    pub(crate) const fn on_demand(build: fn() -> NonNull<State>) -> Self {
+    pub(crate) const fn on_demand(config: &'static Config) -> Self {
         Self {
             caches: AtomicPtr::new((&raw const EMPTY).cast_mut()),
             mask: AtomicUsize::new(0),
             state: AtomicPtr::new(core::ptr::null_mut()),
             building: Lock::new(),
-            build: Some(build),
+            on_demand: Some(config),
         }
     }
 
@@ -47,7 +47,7 @@ impl RawHeap {
             mask: AtomicUsize::new(0),
             state: AtomicPtr::new(core::ptr::null_mut()),
             building: Lock::new(),
-            build: None,
+            on_demand: None,
         };
         heap.publish(State::build(config)?);
         Ok(heap)
@@ -82,8 +82,8 @@ impl RawHeap {
             if !self.state.load(Ordering::Acquire).is_null() {
                 return;
             }
-            if let Some(build) = self.build {
-                self.publish(build());
+            if let Some(config) = self.on_demand {
+                self.publish(build_static(config));
             }
         });
         self.state()
@@ -219,6 +219,21 @@ impl Drop for RawHeap {
         if let Some(state) = NonNull::new(self.state.load(Ordering::Relaxed)) {
             // SAFETY: I8, I10: exclusive now; whoever borrowed from the heap is gone.
             unsafe { State::release(state) }
+        }
+    }
+}
+
+/// Builds a heap that nobody can be told an error of.
+fn build_static(config: &Config) -> NonNull<State> {
+    let mut config = *config;
+    loop {
+        match State::build(&config) {
+            Ok(state) => return state,
+            // Down to 1 MiB a bucket: who has less address space than that cannot run anyway.
+            Err(ConfigError::Refused { .. }) if config.halve_when_refused && config.bytes[0] > 1 << 20 => {
+                config = config.halved();
+            }
+            Err(error) => fault::abort(format_args!("the static heap {:?} cannot be built: {error}", config.name)),
         }
     }
 }

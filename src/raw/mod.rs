@@ -37,7 +37,7 @@
 //! - **I5 cache of one thread.** The cache in table slot `s > 0` is written only by the thread that holds thread slot
 //!   `s`, or, under the registry's lock, by the one that ends that thread's hold. A slot changes hands under that lock.
 //! - **I6 zero cache.** A cache of zero bytes is empty and full: every pop and every push on it fails and writes
-//!   nothing. Table slot 0 and `Cache::EMPTY` stay zero for ever.
+//!   nothing. Table slot 0 and `raw::heap::EMPTY` stay zero for ever.
 //! - **I7 cursor.** Of a lane with chunk length `L`, an alloc cursor lies between slots `63 - L` and `63` of one of the
 //!   lane's two chunks, a free cursor between slots `64 - L` and `64` of the other; slot `63 - L` of both is null and
 //!   never written; the slots from `64 - L` up to the cursor hold blocks parked under I3.

@@ -194,8 +194,7 @@ mod unix {
         #[cfg(target_os = "linux")]
         {
             // SAFETY: I1: advice about our own pages; it changes no content. A refusal costs speed alone.
-            let advised = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxHugepage) };
-            drop(advised);
+            let _ = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxHugepage) };
         }
         #[cfg(not(target_os = "linux"))]
         let _ = (start, len);

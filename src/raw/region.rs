@@ -30,6 +30,11 @@ impl Span {
         self.block_size
     }
 
+    /// The pointer to block 0.
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
     /// The address of block 0.
     pub(crate) fn start(&self) -> usize {
         self.base.addr().get()
@@ -78,10 +83,6 @@ impl Region {
     /// The most bytes all spans of a heap may take: 64 TiB, half of what a 48-bit system gives a process.
     pub(crate) const ADDRESS_SPACE: usize = 1 << 46;
 
-    pub(crate) fn stride(self) -> usize {
-        1 << self.shift
-    }
-
     /// Where span `span` starts, relative to the first.
     pub(crate) fn offset(self, span: usize) -> usize {
         span << self.shift
@@ -124,12 +125,13 @@ mod tests {
     #[test]
     fn spans_have_room_for_a_guard_page_and_are_found_by_address() {
         let region = Region::new(8, 16 << 20).unwrap();
-        assert_eq!(region.stride(), 32 << 20);
+        assert_eq!(1 << region.shift, 32 << 20);
         let base = 1 << 40;
-        let at = |address: usize| region.locate(base, NonNull::new(core::ptr::without_provenance_mut(address)).unwrap());
+        let at =
+            |address: usize| region.locate(base, NonNull::new(core::ptr::without_provenance_mut(address)).unwrap());
         assert_eq!(at(base), Some(0));
-        assert_eq!(at(base + region.stride() - 1), Some(0));
-        assert_eq!(at(base + region.stride()), Some(1));
+        assert_eq!(at(base + (1 << region.shift) - 1), Some(0));
+        assert_eq!(at(base + (1 << region.shift)), Some(1));
         assert_eq!(at(base + region.total() - 1), Some(7));
         assert_eq!(at(base + region.total()), None);
         assert_eq!(at(base - 1), None);

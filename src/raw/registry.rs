@@ -45,20 +45,20 @@ unsafe impl Send for Registry {}
 impl Registry {
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
-        Self { lock: Lock::new(), first: Cell::new(None), taken: Self::NONE_TAKEN }
+        Self { lock: Lock::new(), first: Cell::new(None), taken: Self::none_taken() }
     }
 
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
-        Self { lock: Lock::new(), first: Cell::new(None), taken: Self::NONE_TAKEN }
+        Self { lock: Lock::new(), first: Cell::new(None), taken: Self::none_taken() }
     }
 
     /// Slot 0 counts as taken: it is what threads without a slot look at.
-    const NONE_TAKEN: [Cell<u64>; WORDS] = {
+    const fn none_taken() -> [Cell<u64>; WORDS] {
         let mut words = [const { Cell::new(0) }; WORDS];
         words[0] = Cell::new(1);
         words
-    };
+    }
 
     /// The lowest free thread slot; `None` when all are taken.
     pub(crate) fn claim_slot(&self) -> Option<usize> {

@@ -64,12 +64,17 @@ impl Plan {
         let span_bytes = |bucket| config.most_blocks(bucket) * config.block_sizes[bucket];
         let longest = (0..count).map(span_bytes).max().unwrap_or(0);
         let Some(region) = Region::new(count, longest) else {
-            return Err(ConfigError::AddressSpace { buckets: count, stride: longest, limit: Region::ADDRESS_SPACE });
+            return Err(ConfigError::AddressSpace {
+                buckets: count,
+                stride: longest.saturating_add(page()),
+                limit: Region::ADDRESS_SPACE,
+            });
         };
         let state = region.total();
         let buckets = (state + size_of::<State>()).next_multiple_of(align_of::<Bucket>());
         let words = (buckets + count * size_of::<Bucket>()).next_multiple_of(64);
-        let bitmaps: usize = (0..count).map(|bucket| Bitmap::words(config.most_blocks(bucket)).next_multiple_of(8)).sum();
+        let bitmaps: usize =
+            (0..count).map(|bucket| Bitmap::words(config.most_blocks(bucket)).next_multiple_of(8)).sum();
         let table = (words + bitmaps * size_of::<AtomicU64>()).next_multiple_of(page());
         let end = table + if config.hardened { 0 } else { TABLE_BYTES };
         Ok(Self { region, state, buckets, words, table, end })
@@ -189,7 +194,13 @@ impl State {
     }
 
     /// A block for a layout whose own bucket, `class`, has none left: what the heap was told to do then.
-    pub(crate) fn elsewhere(&self, cache: Option<&Cache>, class: usize, size: usize, align: usize) -> Option<NonNull<u8>> {
+    pub(crate) fn elsewhere(
+        &self,
+        cache: Option<&Cache>,
+        class: usize,
+        size: usize,
+        align: usize,
+    ) -> Option<NonNull<u8>> {
         let bucket = &self.buckets()[class];
         match self.config.exhausted {
             Exhausted::Refuse => {

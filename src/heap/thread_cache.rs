@@ -1,0 +1,122 @@
+//! `ThreadCache`: this thread's cache of one heap, held in the hand.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use super::Heap;
+use crate::class::SizeClasses;
+use crate::config::CacheWarmup;
+use crate::error::AllocError;
+use crate::raw::cache::Cache;
+use crate::raw::thread;
+
+/// This thread's cache of a heap, sized and warmed by [`Heap::thread_cache`].
+///
+/// `alloc` and `free` do what [`Heap::malloc`] and [`Heap::free`] do, without looking up which cache is this thread's. Calls
+/// through the heap itself use the same cache meanwhile.
+///
+/// It belongs to the thread that made it:
+///
+/// ```compile_fail,E0277
+/// # use smarena::{CacheWarmup, Heap, Linear};
+/// let heap = Heap::<Linear<8>>::new(1 << 20).unwrap();
+/// let cache = heap.thread_cache(4096, CacheWarmup::Cold);
+/// std::thread::scope(|scope| scope.spawn(move || drop(cache)));
+/// ```
+pub struct ThreadCache<'h, C: SizeClasses> {
+    heap: &'h Heap<C>,
+    /// Our slot of the heap's table; slot 0 or `EMPTY` if this thread cannot have one.
+    cache: &'h Cache,
+    not_send: PhantomData<*mut ()>,
+}
+
+impl<'h, C: SizeClasses> ThreadCache<'h, C> {
+    pub(super) fn new(heap: &'h Heap<C>, bytes: usize, warmup: CacheWarmup) -> Self {
+        let state = heap.raw().state();
+        thread::guard();
+        let slot = thread::enter();
+        if let Some(slot) = slot {
+            state.close(slot);
+            state.open(slot, bytes);
+        }
+        let cache = heap.raw().cache();
+        if slot.is_some() && cache.is_open() {
+            cache.guards.fetch_add(1, crate::sync::Ordering::Relaxed);
+            state.warm(cache, warmup.halves());
+        }
+        Self { heap, cache, not_send: PhantomData }
+    }
+
+    /// As [`Heap::malloc`].
+    ///
+    /// # Errors
+    /// As [`Heap::malloc`].
+    ///
+    /// ```
+    /// # use smarena::{CacheWarmup, Heap, Linear};
+    /// # let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// let cache = heap.thread_cache(4096, CacheWarmup::Cold);
+    /// let block = cache.alloc(64, 0)?;
+    /// # // SAFETY: live, from this heap, not used any more.
+    /// # unsafe { heap.free(block) };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(always)]
+    pub fn alloc(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        if let Some(class) = Heap::<C>::class(size, align) {
+            if let Some(block) = self.cache.pop(class) {
+                return Ok(block);
+            }
+        }
+        self.alloc_slow(size, align)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn alloc_slow(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        let block = self.heap.raw().allocate_slow(Heap::<C>::class(size, align), size, align);
+        block.ok_or_else(|| self.heap.refusal(size, align))
+    }
+
+    /// As [`Heap::free`].
+    ///
+    /// # Safety
+    /// As [`Heap::free`]: the block is this heap's, live, and not used any more. Which thread allocated it does not matter.
+    ///
+    /// ```
+    /// # use smarena::{CacheWarmup, Heap, Linear};
+    /// # let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// let cache = heap.thread_cache(4096, CacheWarmup::Cold);
+    /// let block = heap.malloc(64, 0)?;
+    /// // SAFETY: live, from this heap, not used any more.
+    /// unsafe { cache.free(block) };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(always)]
+    pub unsafe fn free(&self, block: NonNull<u8>) {
+        if !self.cache.push(block) {
+            // SAFETY: I10: the caller's contract is the same.
+            unsafe { self.heap.raw().deallocate_slow(block) }
+        }
+    }
+}
+
+impl<C: SizeClasses> Drop for ThreadCache<'_, C> {
+    fn drop(&mut self) {
+        // The last guard of this thread in this heap takes the cache with it.
+        if self.cache.is_open() && self.cache.guards.load(crate::sync::Ordering::Relaxed) > 0 {
+            let guards = self.cache.guards.fetch_sub(1, crate::sync::Ordering::Relaxed);
+            if let (1, Some(slot)) = (guards, thread::current()) {
+                self.heap.raw().state().close(slot);
+            }
+        }
+        thread::unguard();
+    }
+}
+
+impl<C: SizeClasses> fmt::Debug for ThreadCache<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadCache").field("heap", &self.heap.name()).finish_non_exhaustive()
+    }
+}
