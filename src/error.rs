@@ -71,6 +71,22 @@ pub enum ConfigError {
         /// The system's own code (errno).
         code: i32,
     },
+    /// A pool's buffers were given a size no buffer can have.
+    #[error("a pool's buffers were given {bytes} bytes each; they have 1 to {limit}")]
+    PoolBufSize {
+        /// The bytes asked for.
+        bytes: usize,
+        /// The most bytes a buffer can have.
+        limit: usize,
+    },
+    /// A pool was given a number of buffers it cannot have.
+    #[error("a pool was given {buffers} buffers; it has 1 to {limit}")]
+    PoolLimit {
+        /// The number asked for.
+        buffers: usize,
+        /// The most buffers a pool can have.
+        limit: usize,
+    },
 }
 
 /// A block that could not be had. The heap is as it was before the call.
@@ -95,8 +111,8 @@ pub enum AllocError {
         /// The largest alignment that is served.
         limit: usize,
     },
-    /// The size is larger than anything this heap serves.
-    #[error("{size} bytes are more than this heap serves at once ({limit})")]
+    /// The size is larger than anything this heap serves, or than a buffer can be.
+    #[error("{size} bytes are more than can be had at once; the limit is {limit}")]
     TooLarge {
         /// The size asked for in bytes.
         size: usize,

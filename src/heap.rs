@@ -366,6 +366,26 @@ impl<C: SizeClasses> Heap<C> {
         // SAFETY: I10: the caller's contract is the same.
         unsafe { self.raw.deallocate_of(class_for::<C>(layout.size(), layout.align()), block) }
     }
+
+    /// As `realloc`, told the old layout: a smaller class gets a smaller block, and only what the old layout had is copied.
+    ///
+    /// # Safety
+    /// As `deallocate` with `old` on success, unless the same block is returned.
+    #[inline]
+    pub(crate) unsafe fn reallocate(
+        &self,
+        block: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let from = Self::class(old.size(), old.align());
+        let to = Self::class(new.size(), new.align());
+        // SAFETY: I10: the caller's contract is the same.
+        match unsafe { self.raw.relocate(block, (from, old), (to, new)) } {
+            Some(block) => Ok(block),
+            None => Err(self.refusal(new.size(), new.align())),
+        }
+    }
 }
 
 impl<C: SizeClasses> fmt::Debug for Heap<C> {

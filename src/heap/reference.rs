@@ -81,9 +81,9 @@ unsafe impl<C: SizeClasses> HeapRef for &Heap<C> {
     }
 
     #[inline]
-    unsafe fn reallocate(&self, block: NonNull<u8>, _: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.realloc(block, new.size(), new.align()) }
+        unsafe { (**self).reallocate(block, old, new) }
     }
 }
 
@@ -106,9 +106,9 @@ unsafe impl<C: SizeClasses> HeapRef for Arc<Heap<C>> {
     }
 
     #[inline]
-    unsafe fn reallocate(&self, block: NonNull<u8>, _: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.realloc(block, new.size(), new.align()) }
+        unsafe { (**self).reallocate(block, old, new) }
     }
 }
 
@@ -128,9 +128,9 @@ unsafe impl<S: StaticHeap> HeapRef for S {
     }
 
     #[inline]
-    unsafe fn reallocate(&self, block: NonNull<u8>, _: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { S::HEAP.realloc(block, new.size(), new.align()) }
+        unsafe { S::HEAP.reallocate(block, old, new) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `RawHeap`: an untyped heap. The fast paths are here, each beside the slow one it falls into.
 
+use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::cache::Cache;
@@ -198,6 +199,41 @@ impl RawHeap {
         // SAFETY: I10: the caller gives it up.
         unsafe { self.deallocate(block) };
         Some(new)
+    }
+
+    /// As `reallocate`, told both layouts and their classes: moves to a smaller block too, and copies no more than there is.
+    ///
+    /// # Safety
+    /// As `reallocate`; the block was allocated with the first layout.
+    #[inline]
+    pub(crate) unsafe fn relocate(
+        &self,
+        block: NonNull<u8>,
+        (from, old): (Option<usize>, Layout),
+        (to, new): (Option<usize>, Layout),
+    ) -> Option<NonNull<u8>> {
+        if from == to && block.addr().get() % new.align() == 0 {
+            if from.is_some() {
+                return Some(block);
+            }
+            // SAFETY: I10: no class serves it, so it is the fallback's.
+            return unsafe { self.reallocate_fallback(block, new) };
+        }
+        let moved = self.allocate(to, new.size(), new.align())?;
+        // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
+        unsafe { moved.copy_from_nonoverlapping(block, old.size().min(new.size())) };
+        // SAFETY: I10: the caller gives it up.
+        unsafe { self.deallocate_of(from, block) };
+        Some(moved)
+    }
+
+    /// # Safety
+    /// As `reallocate`; no bucket serves the block's layout.
+    #[cold]
+    unsafe fn reallocate_fallback(&self, block: NonNull<u8>, new: Layout) -> Option<NonNull<u8>> {
+        checked_align(new.align())?;
+        // SAFETY: I10: passed on.
+        unsafe { self.state().fallback().reallocate(block, new.size(), new.align()) }
     }
 
     /// The bytes of `block` that its owner may use.
