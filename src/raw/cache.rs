@@ -217,9 +217,12 @@ impl Cache {
                 lane.bytes.store(setup.bytes, Relaxed);
             }
             if chunk > 0 {
-                let first = offset_of!(Cache, chunks) + class * 2 * CHUNK_BYTES;
-                lane.alloc.store(first + (SLOTS - 1 - chunk) * SLOT, Relaxed);
-                lane.free.store(first + CHUNK_BYTES + (SLOTS - chunk) * SLOT, Relaxed);
+                let below = offset_of!(Cache, chunks) + class * 2 * CHUNK_BYTES + (SLOTS - 1 - chunk) * SLOT;
+                // A longer chunk of an earlier owner may have used the slots that must be null now (I7).
+                self.slot(below).store(null_mut(), Relaxed);
+                self.slot(below + CHUNK_BYTES).store(null_mut(), Relaxed);
+                lane.alloc.store(below, Relaxed);
+                lane.free.store(below + CHUNK_BYTES + SLOT, Relaxed);
             }
         }
         self.open.store(1, Relaxed);
