@@ -99,8 +99,9 @@ impl<C: SizeClasses> Heap<C> {
     #[must_use]
     pub fn stats(&self) -> HeapStats {
         let state = self.raw().state();
+        let cached = |number| state.table().open_caches().map(|cache| cache.cached(number)).sum();
         let buckets = state.buckets().iter().enumerate().map(|(number, bucket)| {
-            let (watermark, free, cached) = (bucket.watermark(), bucket.free_blocks(), state.cached(number));
+            let (watermark, free, cached) = (bucket.watermark(), bucket.free_blocks(), cached(number));
             BucketStats {
                 block_size: bucket.block_size(),
                 capacity: bucket.limit(),
@@ -113,7 +114,7 @@ impl<C: SizeClasses> Heap<C> {
             }
         });
         let (fallback_live, fallback_bytes) = state.fallback().live();
-        let caches = state.open_slots().count();
+        let caches = state.table().open_caches().count();
         HeapStats { name: state.config.name, fallback_live, fallback_bytes, caches, buckets: buckets.collect() }
     }
 }

@@ -51,7 +51,6 @@ pub struct Global;
 /// The block sizes of `Global`: the last is 32 KiB.
 type GlobalTable = Geometric<40>;
 
-#[cfg(not(loom))]
 static GLOBAL: Heap<GlobalTable> = Heap::on_demand(
     &const {
         let mut config = Heap::<GlobalTable>::builder().bucket_bytes(4 << 30).name("global").for_static();
@@ -60,13 +59,11 @@ static GLOBAL: Heap<GlobalTable> = Heap::on_demand(
     },
 );
 
-#[cfg(not(loom))]
 impl StaticHeap for Global {
     type Table = GlobalTable;
     const HEAP: &'static Heap<GlobalTable> = &GLOBAL;
 }
 
-#[cfg(not(loom))]
 impl<C: SizeClasses> Heap<C> {
     /// A heap that is built when it is first used: the inside of [`static_heap!`](crate::static_heap).
     #[doc(hidden)]

@@ -10,6 +10,7 @@ use crate::config::CacheWarmup;
 use crate::error::AllocError;
 use crate::raw::cache::Cache;
 use crate::raw::thread;
+use crate::sync::Ordering;
 
 /// This thread's cache of a heap, sized and warmed by [`Heap::thread_cache`].
 ///
@@ -37,14 +38,12 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
         thread::guard();
         let slot = thread::enter();
         if let Some(slot) = slot {
-            state.close(slot);
-            state.open(slot, bytes);
+            state.close_cache(slot);
+            if let Some(cache) = state.open_cache(slot, bytes, warmup) {
+                cache.guards.fetch_add(1, Ordering::Relaxed);
+            }
         }
         let cache = heap.raw().cache();
-        if slot.is_some() && cache.is_open() {
-            cache.guards.fetch_add(1, crate::sync::Ordering::Relaxed);
-            state.warm(cache, warmup.halves());
-        }
         Self { heap, cache, not_send: PhantomData }
     }
 
@@ -105,10 +104,10 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
 impl<C: SizeClasses> Drop for ThreadCache<'_, C> {
     fn drop(&mut self) {
         // The last guard of this thread in this heap takes the cache with it.
-        if self.cache.is_open() && self.cache.guards.load(crate::sync::Ordering::Relaxed) > 0 {
-            let guards = self.cache.guards.fetch_sub(1, crate::sync::Ordering::Relaxed);
+        if self.cache.is_open() && self.cache.guards.load(Ordering::Relaxed) > 0 {
+            let guards = self.cache.guards.fetch_sub(1, Ordering::Relaxed);
             if let (1, Some(slot)) = (guards, thread::current()) {
-                self.heap.raw().state().close(slot);
+                self.heap.raw().state().close_cache(slot);
             }
         }
         thread::unguard();

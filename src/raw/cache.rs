@@ -41,7 +41,7 @@ pub(crate) struct Cache {
     spans: AtomicUsize,
     /// Whether a thread uses this cache.
     open: AtomicUsize,
-    /// The mapping behind all stacks: address and bytes; owned by `raw::heap`.
+    /// The mapping behind all stacks: address and bytes. `raw::table` owns it; it outlasts the cache's closing.
     pub(crate) stacks: AtomicPtr<u8>,
     pub(crate) stacks_bytes: AtomicUsize,
     /// `ThreadCache` guards of this heap that its thread holds.
@@ -187,19 +187,18 @@ impl Cache {
         self.open.load(Relaxed) != 0
     }
 
-    /// Turns a zero cache into an empty one with room. `stacks` has room for the depths of all `lanes` in order.
+    /// Turns a zero cache into an empty one with room.
     ///
-    /// Without `fast_free` no address is inside, so that every free takes the slow path, which has something to do to the block.
+    /// `region` is the first span's address and the shift that leads to the others; without it no address is inside, so that
+    /// every free takes the slow path. `stacks` has room for the depths of all `lanes` in order.
     pub(crate) fn open(
         &self,
-        base: usize,
-        shift: u32,
+        region: Option<(usize, u32)>,
         stacks: NonNull<u8>,
         lanes: impl ExactSizeIterator<Item = LaneSetup>,
-        fast_free: bool,
     ) {
         debug_assert!(!self.is_open());
-        if fast_free {
+        if let Some((base, shift)) = region {
             self.base.store(base, Relaxed);
             self.shift.store(shift as usize, Relaxed);
             self.spans.store(lanes.len(), Relaxed);
@@ -212,7 +211,7 @@ impl Cache {
             self.depots[class].chunk.store(chunk, Relaxed);
             stack = stack.wrapping_add(depth);
             let lane = &self.lanes[class];
-            if fast_free {
+            if region.is_some() {
                 lane.start.store(setup.start, Relaxed);
                 lane.bytes.store(setup.bytes, Relaxed);
             }

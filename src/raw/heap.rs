@@ -2,10 +2,10 @@
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
+use std::sync::Once;
 
 use super::cache::Cache;
 use super::fault;
-use super::lock::Lock;
 use super::state::State;
 use super::thread;
 use crate::class::MAX_ALIGN;
@@ -24,20 +24,19 @@ pub(crate) struct RawHeap {
     /// All ones once `caches` is a table; zero before, so that every thread finds `EMPTY`.
     mask: AtomicUsize,
     state: AtomicPtr<State>,
-    building: Lock,
+    building: Once,
     /// What a static heap is built from when it is first needed.
     on_demand: Option<&'static Config>,
 }
 
 impl RawHeap {
     /// A heap that builds itself at its first slow path, and is never dropped.
-    #[cfg(not(loom))]
     pub(crate) const fn on_demand(config: &'static Config) -> Self {
         Self {
             caches: AtomicPtr::new((&raw const EMPTY).cast_mut()),
             mask: AtomicUsize::new(0),
             state: AtomicPtr::new(core::ptr::null_mut()),
-            building: Lock::new(),
+            building: Once::new(),
             on_demand: Some(config),
         }
     }
@@ -47,7 +46,7 @@ impl RawHeap {
             caches: AtomicPtr::new((&raw const EMPTY).cast_mut()),
             mask: AtomicUsize::new(0),
             state: AtomicPtr::new(core::ptr::null_mut()),
-            building: Lock::new(),
+            building: Once::new(),
             on_demand: None,
         };
         heap.publish(State::build(config)?);
@@ -57,7 +56,7 @@ impl RawHeap {
     /// Lets every thread see the state; the table before the mask that leads to it.
     fn publish(&self, state: NonNull<State>) {
         // SAFETY: just built.
-        if let Some(table) = unsafe { state.as_ref() }.table() {
+        if let Some(table) = unsafe { state.as_ref() }.table().first() {
             self.caches.store(table.as_ptr(), Ordering::Relaxed);
             // Release pairs with `cache`: who sees the mask sees the table.
             self.mask.store(usize::MAX, Ordering::Release);
@@ -79,10 +78,7 @@ impl RawHeap {
 
     #[cold]
     fn build_now(&self) -> &State {
-        self.building.with(|| {
-            if !self.state.load(Ordering::Acquire).is_null() {
-                return;
-            }
+        self.building.call_once(|| {
             if let Some(config) = self.on_demand {
                 self.publish(build_static(config));
             }

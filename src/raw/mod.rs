@@ -14,10 +14,11 @@
 //! | `bitmap` | one bit a free block, with summary levels above | shared, lock-free | claim, put |
 //! | `bucket` | span + bitmap + watermark of one size class | shared, lock-free | withdraw, deposit, trim |
 //! | `cache` | one thread's chunks and stacks | one thread's | pop, push, refill, spill, drain |
+//! | `table` | the caches of all threads in one heap | shared | open, close |
 //! | `registry` | which thread slots are taken, which heaps live | shared, under one `lock` | claim_slot, release_slot, join, leave |
 //! | `thread` | this thread's slot, and its end | one thread's | enter, end |
 //! | `fallback` | the system allocator behind a header | shared | allocate, deallocate |
-//! | `state` | everything a heap owns; opens and closes caches, routes around an exhausted bucket | shared | take, give, open, close |
+//! | `state` | everything a heap owns; builds and releases it, routes around an exhausted bucket | shared | build, release, take, give |
 //! | `heap` | `RawHeap`: the fast paths, and where a static heap is built | shared | allocate, deallocate, reallocate |
 //! | `fault` | the message and the abort when memory was misused | | |
 //!
@@ -58,4 +59,5 @@ pub(crate) mod os;
 pub(crate) mod region;
 pub(crate) mod registry;
 pub(crate) mod state;
+pub(crate) mod table;
 pub(crate) mod thread;

@@ -12,18 +12,18 @@ use core::ptr::NonNull;
 
 use super::bitmap::Bitmap;
 use super::bucket::{Bucket, Parts};
-use super::cache::{Cache, LanePlan, LaneSetup};
+use super::cache::Cache;
 use super::fallback::Fallback;
 use super::fault;
 use super::lock::Lock;
 use super::os::{Reservation, page};
 use super::region::{Region, SPAN_LIMIT, Span};
-use super::registry::{Links, Member, SLOTS};
-use super::thread::{self, REGISTRY, TABLE_BYTES};
-use crate::config::{Config, Exhausted, HugePages};
+use super::registry::{Links, Member};
+use super::table::{TABLE_BYTES, Table};
+use super::thread::{self, REGISTRY};
+use crate::config::{CacheWarmup, Config, Exhausted, HugePages};
 use crate::error::ConfigError;
-use crate::sync::fixed::AtomicU64 as FixedU64;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::AtomicU64;
 
 /// Spans ask for huge pages from here on (`HugePages::Auto`): smaller buckets stay small.
 const HUGE_FROM: usize = 4 << 20;
@@ -34,10 +34,7 @@ pub(crate) struct State {
     reservation: Reservation,
     region: Region,
     buckets: NonNull<[Bucket]>,
-    /// Slot 0 of the cache table; `None` on a hardened heap, whose threads have no caches.
-    table: Option<NonNull<Cache>>,
-    /// Which slots of the table are open: statistics and release look at these alone.
-    open: [FixedU64; SLOTS.div_ceil(64)],
+    table: Table,
     fallback: Fallback,
     pub(crate) config: Config,
 }
@@ -120,8 +117,7 @@ impl State {
             reservation,
             region: plan.region,
             buckets: NonNull::slice_from_raw_parts(first, plan.region.spans),
-            table,
-            open: [const { FixedU64::new(0) }; SLOTS.div_ceil(64)],
+            table: Table::new(table),
             fallback: Fallback::new(),
             config: *config,
         };
@@ -140,15 +136,13 @@ impl State {
         // SAFETY: I10: still valid.
         let this = unsafe { state.as_ref() };
         REGISTRY.leave(this);
-        for slot in this.open_slots() {
-            this.close(slot);
-        }
+        this.table.release(this.buckets());
         // SAFETY: I10: moved out once; the place it lay in goes with the reservation inside it, last.
         drop(unsafe { state.read() });
     }
 
-    pub(crate) fn table(&self) -> Option<NonNull<Cache>> {
-        self.table
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
     }
 
     pub(crate) fn buckets(&self) -> &[Bucket] {
@@ -247,83 +241,37 @@ impl State {
     /// This thread's cache in this heap, opened now if need be; `None` if it has or shall have none.
     pub(crate) fn own_cache(&self) -> Option<&Cache> {
         let slot = thread::enter()?;
-        let cache = self.cache_in(slot)?;
-        if !cache.is_open() {
-            let opened = self.config.automatic_cache && self.open(slot, self.config.cache_bytes);
-            if !opened {
-                return None;
-            }
-            self.warm(cache, self.config.warmup.halves());
+        let cache = self.table.cache(slot)?;
+        if cache.is_open() {
+            return Some(cache);
+        }
+        let automatic = self.config.automatic_cache;
+        if automatic { self.open_cache(slot, self.config.cache_bytes, self.config.warmup) } else { None }
+    }
+
+    /// Opens the cache in `slot`, which this thread holds, and warms it. `None` when the system refuses memory for it.
+    pub(crate) fn open_cache(&self, slot: usize, bytes: usize, warmup: CacheWarmup) -> Option<&Cache> {
+        // What must be done to a freed block is done on the slow path, so every free must get there.
+        let fast_free = !self.config.zero_on_free;
+        let region = fast_free.then(|| (self.reservation.base().addr().get(), self.region.shift));
+        let cache = self.table.open(slot, bytes, self.buckets(), region)?;
+        for (class, bucket) in self.buckets().iter().enumerate() {
+            cache.warm(class, bucket, warmup.halves());
         }
         Some(cache)
     }
 
-    /// The cache in `slot` of the table, open or not.
-    pub(crate) fn cache_in(&self, slot: usize) -> Option<&Cache> {
-        debug_assert!(slot < SLOTS);
-        // SAFETY: I1: the table has `SLOTS` caches.
-        let cache = unsafe { self.table?.add(slot) };
-        // SAFETY: I1, I6: committed, and zero bytes are a cache; all its fields are atomics.
-        Some(unsafe { cache.as_ref() })
-    }
-
-    /// Gives the cache in `slot`, which the caller's thread holds, room for `bytes` bytes of blocks a bucket. False when the system refuses.
-    pub(crate) fn open(&self, slot: usize, bytes: usize) -> bool {
-        let Some(cache) = self.cache_in(slot) else { return false };
-        let plan = |bucket: &Bucket| LanePlan::new(bytes, bucket.block_size(), bucket.limit());
-        let depth: usize = self.buckets().iter().map(|bucket| plan(bucket).depth).sum();
-        let Ok(stacks) = Reservation::reserve(depth * size_of::<usize>()) else { return false };
-        if stacks.commit(0, depth * size_of::<usize>()).is_err() {
-            return false;
-        }
-        let (address, len) = stacks.into_parts();
-        cache.stacks.store(address.as_ptr(), Ordering::Relaxed);
-        cache.stacks_bytes.store(len, Ordering::Relaxed);
-        let lanes = self.buckets().iter().map(|bucket| LaneSetup {
-            start: bucket.span().start(),
-            bytes: bucket.most_bytes(),
-            plan: plan(bucket),
-        });
-        cache.open(self.reservation.base().addr().get(), self.region.shift, address, lanes, !self.config.zero_on_free);
-        // Relaxed: releases happen when every thread is done, and statistics are a snapshot.
-        self.open[slot / 64].fetch_or(1 << (slot % 64), Ordering::Relaxed);
-        true
-    }
-
-    /// Fills an open cache from the buckets.
-    pub(crate) fn warm(&self, cache: &Cache, halves: usize) {
-        for (class, bucket) in self.buckets().iter().enumerate() {
-            cache.warm(class, bucket, halves);
-        }
-    }
-
-    /// Empties the cache in `slot` and makes it zero again.
-    pub(crate) fn close(&self, slot: usize) {
-        let Some(cache) = self.cache_in(slot) else { return };
-        if !cache.is_open() {
-            return;
-        }
-        self.drain_cache(cache);
-        cache.close();
-        self.open[slot / 64].fetch_and(!(1 << (slot % 64)), Ordering::Relaxed);
-        let len = cache.stacks_bytes.swap(0, Ordering::Relaxed);
-        if let Some(address) = NonNull::new(cache.stacks.swap(core::ptr::null_mut(), Ordering::Relaxed)) {
-            // SAFETY: I5: `open` stored the parts, and the cache no longer points there.
-            drop(unsafe { Reservation::from_parts(address, len) });
-        }
-    }
-
-    /// Puts every cached block back into its bucket.
-    pub(crate) fn drain_cache(&self, cache: &Cache) {
-        for (class, bucket) in self.buckets().iter().enumerate() {
-            cache.drain(class, bucket);
-        }
+    /// Empties and closes the cache in `slot`, which this thread holds.
+    pub(crate) fn close_cache(&self, slot: usize) {
+        self.table.close(slot, self.buckets());
     }
 
     /// Gives the memory of free pages back to the system; returns how many bytes.
     pub(crate) fn trim(&self) -> usize {
-        if let Some(cache) = thread::current().and_then(|slot| self.cache_in(slot)) {
-            self.drain_cache(cache);
+        if let Some(cache) = thread::current().and_then(|slot| self.table.cache(slot)).filter(|cache| cache.is_open()) {
+            for (class, bucket) in self.buckets().iter().enumerate() {
+                cache.drain(class, bucket);
+            }
         }
         let buckets = self.buckets().iter().enumerate();
         buckets.map(|(number, bucket)| bucket.trim(&self.reservation, self.region.offset(number))).sum()
@@ -334,16 +282,6 @@ impl State {
         let bucket = &self.buckets()[number];
         self.reservation.resident(self.region.offset(number), bucket.watermark() * bucket.block_size())
     }
-
-    /// Blocks of bucket `number` parked in the caches of all threads.
-    pub(crate) fn cached(&self, number: usize) -> usize {
-        self.open_slots().filter_map(|slot| self.cache_in(slot)).map(|cache| cache.cached(number)).sum()
-    }
-
-    /// Threads that have a cache in this heap.
-    pub(crate) fn open_slots(&self) -> impl Iterator<Item = usize> {
-        (0..SLOTS).filter(|slot| self.open[slot / 64].load(Ordering::Relaxed) & (1 << (slot % 64)) != 0)
-    }
 }
 
 impl Member for State {
@@ -352,10 +290,7 @@ impl Member for State {
     }
 
     fn drain(&self, slot: usize) {
-        // The mark first: a table page that was never touched stays untouched.
-        if self.open[slot / 64].load(Ordering::Relaxed) & (1 << (slot % 64)) != 0 {
-            self.close(slot);
-        }
+        self.close_cache(slot);
     }
 
     fn lock(&self) -> &Lock {

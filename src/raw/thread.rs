@@ -7,7 +7,7 @@
 use core::cell::Cell;
 
 use super::cache::Cache;
-use super::registry::{Registry, SLOTS};
+use super::registry::Registry;
 
 /// All live heaps and thread slots of this process.
 #[cfg(not(loom))]
@@ -16,9 +16,6 @@ pub(crate) static REGISTRY: Registry = Registry::new();
 loom::lazy_static! {
     pub(crate) static ref REGISTRY: Registry = Registry::new();
 }
-
-/// Bytes of a heap's cache table.
-pub(crate) const TABLE_BYTES: usize = SLOTS * Cache::STRIDE;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
