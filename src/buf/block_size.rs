@@ -52,6 +52,15 @@ impl BlockSize {
         Ok(BlockSize(narrow(size)))
     }
 
+    /// The size of a block that a buffer's header describes by its two parts.
+    ///
+    /// # Safety
+    /// Together they are a `BlockSize`.
+    #[inline]
+    pub(super) const unsafe fn from_parts(head: u32, cap: u32) -> Self {
+        BlockSize(head + cap)
+    }
+
     /// The block to move to when this one cannot hold `wanted` bytes: at least twice as large, so
     /// that appending costs O(1) a byte in the long run.
     pub(super) fn grown<C: SizeClasses>(self, wanted: usize) -> Result<Self, AllocError> {
