@@ -93,7 +93,7 @@ const _: () = assert!(size_of::<Option<SmBox<u64>>>() == size_of::<*const u64>()
 // SAFETY: B1, B2: the box is the only owner of value and block; the value is `Send`, any thread may
 // give a block back (B3), and the heap reference is `Send`.
 unsafe impl<T: ?Sized + Send, H: HeapRef + Send> Send for SmBox<T, H> {}
-// SAFETY: `&SmBox` gives `&T` and `&H`, both `Sync`, and nothing else.
+// SAFETY: B2: `&SmBox` gives `&T` and `&H`, both `Sync`, and nothing else.
 unsafe impl<T: ?Sized + Sync, H: HeapRef + Sync> Sync for SmBox<T, H> {}
 
 // Moving a box moves a pointer; the value stays.
@@ -141,8 +141,7 @@ impl<T, H: HeapRef> SmBox<T, H> {
     /// constant.
     const LAYOUT: Layout = {
         let layout = Layout::new::<T>();
-        let has_block =
-            layout.align() <= MAX_ALIGN && fits(<H::Classes as SizeClasses>::BLOCK_SIZES, layout);
+        let has_block = layout.align() <= MAX_ALIGN && fits(<H::Classes as SizeClasses>::BLOCK_SIZES, layout);
         assert!(
             layout.size() == 0 || has_block,
             "this type does not fit into a block of the heap: it is larger, or aligned to more, \
@@ -192,17 +191,9 @@ impl<T, H: HeapRef> SmBox<T, H> {
     /// The block of one `T`: the one place where boxes allocate.
     #[inline]
     fn allocate(heap: H) -> Result<SmBox<MaybeUninit<T>, H>, AllocError> {
-        let ptr = if Self::LAYOUT.size() == 0 {
-            NonNull::dangling()
-        } else {
-            heap.allocate(Self::LAYOUT)?.cast()
-        };
+        let ptr = if Self::LAYOUT.size() == 0 { NonNull::dangling() } else { heap.allocate(Self::LAYOUT)?.cast() };
         // B1: a block of this layout, or none; B2: a `MaybeUninit` needs no content.
-        Ok(SmBox {
-            ptr,
-            heap,
-            _value: PhantomData,
-        })
+        Ok(SmBox { ptr, heap, _value: PhantomData })
     }
 
     /// Takes the value out and gives the block back.
@@ -219,7 +210,7 @@ impl<T, H: HeapRef> SmBox<T, H> {
         // SAFETY: B2: an initialised value; from here on it is only a `MaybeUninit` for the box,
         // which will not drop it. B1 holds as before, the layouts being the same.
         let block: SmBox<MaybeUninit<T>, H> = unsafe { SmBox::from_raw_in(ptr.cast(), heap) };
-        // SAFETY: the value is still there, and this is the only time it is read.
+        // SAFETY: B2: the value is still there, and this is the only time it is read.
         unsafe { block.assume_init_read() }
     }
 }
@@ -242,11 +233,7 @@ impl<T: ?Sized, H: HeapRef> Drop for SmBox<T, H> {
     #[inline]
     fn drop(&mut self) {
         // Its own drop gives the block back, also when the value's drop panics.
-        let _block = Block {
-            first: self.ptr.cast(),
-            layout: Layout::for_value::<T>(self),
-            heap: &self.heap,
-        };
+        let _block = Block { first: self.ptr.cast(), layout: Layout::for_value::<T>(self), heap: &self.heap };
         // SAFETY: B2: an initialised value that is ours; the box ends here, so this happens once.
         unsafe { self.ptr.drop_in_place() }
     }

@@ -24,6 +24,7 @@
 //!   and reach safe code only as `MaybeUninit`.
 //! * **U4** The memory of U1 stays valid for as long as `heap` or a clone of it exists, on every
 //!   thread (promised by `HeapRef`); `heap` is dropped after the block was given back.
+//! * **U5** A `BlockSize` is 0 or a multiple of 16, and at most `MAX_CAPACITY`.
 
 mod block;
 mod block_size;
@@ -91,7 +92,7 @@ const _: () = assert!(size_of::<Option<SmBuf>>() == size_of::<SmBuf>());
 // SAFETY: the buffer is the block's only owner (U1) and any thread may give a block back (U4); the
 // heap reference is the only other part, and it is `Send`.
 unsafe impl<H: HeapRef + Send> Send for SmBuf<H> {}
-// SAFETY: through `&SmBuf` only plain bytes are read and the heap reference is, which is `Sync`.
+// SAFETY: U3: through `&SmBuf` only plain bytes and the heap reference are read, and that is `Sync`.
 unsafe impl<H: HeapRef + Sync> Sync for SmBuf<H> {}
 
 impl SmBuf {
@@ -161,13 +162,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[must_use]
     pub const fn new_in(heap: H) -> Self {
-        SmBuf {
-            start: DANGLING,
-            head: 0,
-            len: 0,
-            cap: 0,
-            heap,
-        }
+        SmBuf { start: DANGLING, head: 0, len: 0, cap: 0, heap }
     }
 
     /// An empty buffer of `heap` that takes `capacity` bytes without growing.
@@ -212,13 +207,7 @@ impl<H: HeapRef> SmBuf<H> {
         }
         let start = heap.allocate(size.layout())?;
         // U1 to U3 hold: a block of this size, nothing read, nothing written.
-        Ok(SmBuf {
-            start,
-            head: 0,
-            len: 0,
-            cap: size.bytes(),
-            heap,
-        })
+        Ok(SmBuf { start, head: 0, len: 0, cap: size.bytes(), heap })
     }
 
     /// The number of bytes in the buffer.
@@ -328,10 +317,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[inline]
     pub const unsafe fn set_len(&mut self, len: usize) {
-        debug_assert!(
-            len <= self.capacity(),
-            "the length lies behind the buffer's end"
-        );
+        debug_assert!(len <= self.capacity(), "the length lies behind the buffer's end");
         self.len = narrow(len);
     }
 

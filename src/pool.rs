@@ -91,10 +91,7 @@ impl BufPool {
     /// # Ok::<(), smarena::ConfigError>(())
     /// ```
     pub const fn builder() -> BufPoolBuilder {
-        BufPoolBuilder {
-            buf_size: DEFAULT_BUF_SIZE,
-            limit: DEFAULT_LIMIT,
-        }
+        BufPoolBuilder { buf_size: DEFAULT_BUF_SIZE, limit: DEFAULT_LIMIT }
     }
 }
 
@@ -119,14 +116,9 @@ impl<H: HeapRef> BufPool<H> {
             return Err(self.limit_reached());
         }
         // From here on the permit gives itself back, whatever the heap does. P1: just counted.
-        let permit = Permit {
-            shared: self.shared,
-        };
+        let permit = Permit { shared: self.shared };
         let buf = SmBuf::try_with_block_in(shared.block, shared.heap.clone())?;
-        Ok(Lease {
-            buf,
-            _permit: permit,
-        })
+        Ok(Lease { buf, _permit: permit })
     }
 
     /// The number of leases that exist now: never more than the limit, and out of date at once when
@@ -178,10 +170,7 @@ impl<H: HeapRef> BufPool<H> {
 
     #[cold]
     fn limit_reached(&self) -> PoolError {
-        PoolError::LimitReached {
-            limit: self.limit(),
-            buf_size: self.buf_size(),
-        }
+        PoolError::LimitReached { limit: self.limit(), buf_size: self.buf_size() }
     }
 }
 
@@ -190,9 +179,7 @@ impl<H: HeapRef> Clone for BufPool<H> {
     fn clone(&self) -> Self {
         self.shared().tally.add_handle();
         // P1: counted in the line above.
-        BufPool {
-            shared: self.shared,
-        }
+        BufPool { shared: self.shared }
     }
 }
 
@@ -272,38 +259,22 @@ impl BufPoolBuilder {
     /// # Ok::<(), smarena::ConfigError>(())
     /// ```
     pub fn build_in<H: HeapRef>(self, heap: H) -> Result<BufPool<H>, ConfigError> {
-        let BufPoolBuilder {
-            buf_size,
-            limit: buffers,
-        } = self;
+        let BufPoolBuilder { buf_size, limit: buffers } = self;
         let limit = match u32::try_from(buffers) {
             Ok(limit) if limit > 0 => limit,
             _ => {
-                return Err(ConfigError::PoolLimit {
-                    buffers,
-                    limit: u32::MAX as usize,
-                });
+                return Err(ConfigError::PoolLimit { buffers, limit: u32::MAX as usize });
             }
         };
         let block = match BlockSize::holding::<H::Classes>(buf_size) {
             Ok(block) if buf_size > 0 => block,
             _ => {
-                return Err(ConfigError::PoolBufSize {
-                    bytes: buf_size,
-                    limit: SmBuf::MAX_CAPACITY,
-                });
+                return Err(ConfigError::PoolBufSize { bytes: buf_size, limit: SmBuf::MAX_CAPACITY });
             }
         };
-        let shared = Box::new(Shared {
-            tally: Tally::new(limit),
-            buf_size,
-            block,
-            heap,
-        });
+        let shared = Box::new(Shared { tally: Tally::new(limit), buf_size, block, heap });
         // P1: a new tally counts one handle, which this is.
-        Ok(BufPool {
-            shared: NonNull::from(Box::leak(shared)),
-        })
+        Ok(BufPool { shared: NonNull::from(Box::leak(shared)) })
     }
 }
 

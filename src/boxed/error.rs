@@ -62,9 +62,7 @@ impl<T> fmt::Display for TryNewError<T> {
 impl<T> fmt::Debug for TryNewError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The value need not be `Debug`; an error must be.
-        f.debug_struct("TryNewError")
-            .field("reason", &self.reason)
-            .finish_non_exhaustive()
+        f.debug_struct("TryNewError").field("reason", &self.reason).finish_non_exhaustive()
     }
 }
 

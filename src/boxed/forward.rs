@@ -10,7 +10,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::SmBox;
-use crate::heap::{HeapRef, StaticHeapRef};
+use crate::heap::HeapRef;
 
 /// A clone of the value in a block of its own, of the same heap.
 impl<T: Clone, H: HeapRef> Clone for SmBox<T, H> {
@@ -28,7 +28,7 @@ impl<T: Clone, H: HeapRef> Clone for SmBox<T, H> {
     }
 }
 
-impl<T: Default, H: StaticHeapRef> Default for SmBox<T, H> {
+impl<T: Default, H: HeapRef + Default> Default for SmBox<T, H> {
     #[inline]
     fn default() -> Self {
         SmBox::new_in(T::default(), H::default())

@@ -37,7 +37,7 @@ impl<T: ?Sized> SmBox<T> {
     #[inline]
     #[must_use]
     pub unsafe fn from_raw(ptr: *mut T) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: B1: the caller's promise, the heap being the one that all pointers of `into_raw` are of.
         unsafe { SmBox::from_raw_in(ptr, Global) }
     }
 }
@@ -56,7 +56,7 @@ impl<T: ?Sized, H: HeapRef> SmBox<T, H> {
     #[must_use = "the value is never dropped and its block never given back without the pointer"]
     pub fn into_raw_with_heap(boxed: Self) -> (*mut T, H) {
         let boxed = ManuallyDrop::new(boxed);
-        // SAFETY: a valid heap reference, which the box will not drop: it is moved out.
+        // SAFETY: B3: a valid heap reference, which the box will not drop: it is moved out.
         let heap = unsafe { ptr::read(&boxed.heap) };
         (boxed.ptr.as_ptr(), heap)
     }
@@ -78,14 +78,10 @@ impl<T: ?Sized, H: HeapRef> SmBox<T, H> {
     #[inline]
     #[must_use]
     pub unsafe fn from_raw_in(ptr: *mut T, heap: H) -> Self {
-        // SAFETY: it came out of a box, where it was a `NonNull`.
+        // SAFETY: B1: it came out of a box, where it was a `NonNull`.
         let ptr = unsafe { NonNull::new_unchecked(ptr) };
         // B1, B2: they held for the box it came from, and the caller has changed nothing about it.
-        SmBox {
-            ptr,
-            heap,
-            _value: PhantomData,
-        }
+        SmBox { ptr, heap, _value: PhantomData }
     }
 
     /// Gives up the ownership: the value stays where it is for as long as the heap lives, is never

@@ -94,7 +94,7 @@ impl<T, H: HeapRef> SmBox<T, H> {
     #[must_use]
     pub fn new_zeroed_in(heap: H) -> SmBox<MaybeUninit<T>, H> {
         let mut boxed = Self::new_uninit_in(heap);
-        // SAFETY: one `T`'s worth of bytes, ours, and a `MaybeUninit` may have any content.
+        // SAFETY: B1, B2: the bytes of one `T`, ours, and a `MaybeUninit` may have any content.
         unsafe { boxed.as_mut_ptr().write_bytes(0, 1) };
         boxed
     }
@@ -112,7 +112,7 @@ impl<T, H: HeapRef> SmBox<MaybeUninit<T>, H> {
     #[must_use]
     pub fn write(mut boxed: Self, value: T) -> SmBox<T, H> {
         (*boxed).write(value);
-        // SAFETY: written in the line above.
+        // SAFETY: B2: written in the line above.
         unsafe { boxed.assume_init() }
     }
 

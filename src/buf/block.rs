@@ -53,10 +53,7 @@ impl<H: HeapRef> SmBuf<H> {
         } else {
             // SAFETY: U1: with `head` being 0, `start` is the block's first byte, and this is its
             // layout. On success the old block is forgotten below.
-            unsafe {
-                self.heap
-                    .reallocate(self.start, held.layout(), size.layout())?
-            }
+            unsafe { self.heap.reallocate(self.start, held.layout(), size.layout())? }
         };
         self.start = start;
         self.cap = size.bytes();
@@ -90,12 +87,19 @@ impl<H: HeapRef> SmBuf<H> {
             }
             // Twice the size may be more than a bounded heap has; what is needed may be not.
             let exact = BlockSize::holding::<H::Classes>(wanted)?;
-            if exact == grown {
-                Err(refusal)
-            } else {
-                self.move_to_block(exact)
-            }
+            if exact == grown { Err(refusal) } else { self.move_to_block(exact) }
         })
+    }
+
+    /// Moves the content to a block of `size`, which is smaller and fits; stays where it is if the heap has none.
+    pub(super) fn copy_to_block(&mut self, size: BlockSize) {
+        debug_assert!(self.len <= size.bytes() && size != BlockSize::NONE);
+        // Not `reallocate`: to a heap that is a reason to move only if the block is too small.
+        let Ok(start) = self.heap.allocate(size.layout()) else { return };
+        // SAFETY: U2, U3: `len` bytes are there to be read, and the new block is another one with room for them.
+        unsafe { start.copy_from_nonoverlapping(self.start, self.len as usize) };
+        self.release_block();
+        (self.start, self.head, self.cap) = (start, 0, size.bytes());
     }
 
     /// Gives the block back, if there is one. What is left must not be used, only overwritten.

@@ -13,11 +13,7 @@ const ALIGN: usize = 16;
 pub(super) const MAX_CAPACITY: usize = {
     let header_limit = u32::MAX as usize;
     let layout_limit = isize::MAX as usize;
-    let limit = if header_limit < layout_limit {
-        header_limit
-    } else {
-        layout_limit
-    };
+    let limit = if header_limit < layout_limit { header_limit } else { layout_limit };
     limit - limit % ALIGN
 };
 
@@ -27,7 +23,7 @@ const SMALLEST_GROWN: usize = 64;
 
 /// The size of a buffer's block in bytes; zero stands for "no block".
 ///
-/// Always a multiple of 16 and at most [`MAX_CAPACITY`], so a layout can be made of it unchecked.
+/// Always a multiple of 16 and at most [`MAX_CAPACITY`] (U5), so a layout can be made of it unchecked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BlockSize(u32);
 
@@ -80,7 +76,7 @@ impl BlockSize {
     /// The layout a block of this size is allocated and given back with.
     #[inline]
     pub(super) fn layout(self) -> Layout {
-        // SAFETY: `ALIGN` is a power of two, and a `BlockSize` is a multiple of it below
+        // SAFETY: U5: `ALIGN` is a power of two, and a `BlockSize` is a multiple of it below
         // `isize::MAX`, so that no rounding overflows.
         unsafe { Layout::from_size_align_unchecked(self.0 as usize, ALIGN) }
     }
@@ -99,10 +95,7 @@ pub(super) const fn narrow(bytes: usize) -> u32 {
 
 #[cold]
 fn too_large(bytes: usize) -> AllocError {
-    AllocError::TooLarge {
-        size: bytes,
-        limit: MAX_CAPACITY,
-    }
+    AllocError::TooLarge { size: bytes, limit: MAX_CAPACITY }
 }
 
 /// Where no block is held, `start` dangles here: aligned as a real block is.

@@ -157,11 +157,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[inline]
     pub fn try_reserve(&mut self, additional: usize) -> Result<(), AllocError> {
-        if additional > self.capacity() - self.len() {
-            self.try_grow(additional)
-        } else {
-            Ok(())
-        }
+        if additional > self.capacity() - self.len() { self.try_grow(additional) } else { Ok(()) }
     }
 
     /// Moves the content to the smallest block that holds it, if that is smaller than its own; an
@@ -181,11 +177,7 @@ impl<H: HeapRef> SmBuf<H> {
             return;
         }
         match BlockSize::holding::<H::Classes>(self.len()) {
-            Ok(fitting) if fitting.bytes() < self.block().bytes() => {
-                self.slide_to_front();
-                // A refusal is no failure here: the buffer stays right in the block it has.
-                let _kept = self.move_to_block(fitting);
-            }
+            Ok(fitting) if fitting.bytes() < self.block().bytes() => self.copy_to_block(fitting),
             _ => {}
         }
     }
@@ -194,10 +186,7 @@ impl<H: HeapRef> SmBuf<H> {
     #[inline]
     pub(crate) fn consume_front(&mut self, count: usize) {
         let len = self.len();
-        assert!(
-            count <= len,
-            "cannot advance by {count} bytes: the buffer has {len}"
-        );
+        assert!(count <= len, "cannot advance by {count} bytes: the buffer has {len}");
         if count == len {
             return self.reset();
         }

@@ -27,9 +27,7 @@ impl<H: HeapRef> Write for SmBuf<H> {
 
     fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         // Saturating: parts may overlap in memory and add up to anything.
-        let total = parts
-            .iter()
-            .fold(0, |sum: usize, part| sum.saturating_add(part.len()));
+        let total = parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
         self.try_reserve(total).map_err(out_of_memory)?;
         parts.iter().for_each(|part| self.extend_from_slice(part));
         Ok(total)

@@ -59,10 +59,7 @@ unsafe impl<H: HeapRef> BufMut for SmBuf<H> {
     #[inline]
     unsafe fn advance_mut(&mut self, count: usize) {
         let room = self.capacity() - self.len();
-        assert!(
-            count <= room,
-            "cannot advance by {count} bytes: there is room for {room}"
-        );
+        assert!(count <= room, "cannot advance by {count} bytes: there is room for {room}");
         // SAFETY: U3: the caller promises that the `count` bytes behind the content are
         // initialised; that they are in the block was just checked (U2).
         unsafe { self.set_len(self.len() + count) }

@@ -38,7 +38,7 @@ impl<T: FromZeros, H: HeapRef> SmBox<T, H> {
     #[must_use]
     pub fn zeroed_in(heap: H) -> Self {
         let zeros = Self::new_zeroed_in(heap);
-        // SAFETY: every byte is zero, and `FromZeros` promises that this is a valid value.
+        // SAFETY: B2: every byte is zero, and `FromZeros` promises that this is a valid value.
         unsafe { zeros.assume_init() }
     }
 }
