@@ -14,6 +14,7 @@
 //!   types that some size class of the heap can hold.
 
 mod error;
+mod fit;
 mod forward;
 mod pin;
 mod raw;
@@ -26,7 +27,6 @@ use core::ops::{Deref, DerefMut};
 use core::panic::UnwindSafe;
 use core::ptr::NonNull;
 
-use crate::class::{MAX_ALIGN, SizeClasses, fits};
 use crate::error::AllocError;
 use crate::heap::{Global, HeapRef};
 
@@ -114,6 +114,7 @@ impl<T> SmBox<T> {
     #[inline]
     #[must_use]
     pub fn new(value: T) -> Self {
+        let () = Self::FITS;
         SmBox::new_in(value, Global)
     }
 
@@ -130,27 +131,12 @@ impl<T> SmBox<T> {
     /// ```
     #[inline]
     pub fn try_new(value: T) -> Result<Self, TryNewError<T>> {
+        let () = Self::FITS;
         SmBox::try_new_in(value, Global)
     }
 }
 
 impl<T, H: HeapRef> SmBox<T, H> {
-    /// The layout of every block allocated for a `T`; only there if a block can have it.
-    ///
-    /// An associated constant, so that no constructor can forget the check, and `allocate` sees a
-    /// constant.
-    const LAYOUT: Layout = {
-        let layout = Layout::new::<T>();
-        let has_block = layout.align() <= MAX_ALIGN && fits(<H::Classes as SizeClasses>::BLOCK_SIZES, layout);
-        assert!(
-            layout.size() == 0 || has_block,
-            "this type does not fit into a block of the heap: it is larger, or aligned to more, \
-             than the block sizes of the heap's size classes allow. Give the heap larger size \
-             classes, or box a smaller value"
-        );
-        layout
-    };
-
     /// Puts `value` into a block of `heap`.
     ///
     /// The block is allocated after the value was made: as an argument it exists before this
@@ -167,6 +153,7 @@ impl<T, H: HeapRef> SmBox<T, H> {
     #[inline]
     #[must_use]
     pub fn new_in(value: T, heap: H) -> Self {
+        let () = Self::FITS;
         SmBox::write(Self::new_uninit_in(heap), value)
     }
 
@@ -182,6 +169,7 @@ impl<T, H: HeapRef> SmBox<T, H> {
     /// ```
     #[inline]
     pub fn try_new_in(value: T, heap: H) -> Result<Self, TryNewError<T>> {
+        let () = Self::FITS;
         match Self::try_new_uninit_in(heap) {
             Ok(block) => Ok(SmBox::write(block, value)),
             Err(reason) => Err(TryNewError::new(value, reason)),
@@ -191,7 +179,8 @@ impl<T, H: HeapRef> SmBox<T, H> {
     /// The block of one `T`: the one place where boxes allocate.
     #[inline]
     fn allocate(heap: H) -> Result<SmBox<MaybeUninit<T>, H>, AllocError> {
-        let ptr = if Self::LAYOUT.size() == 0 { NonNull::dangling() } else { heap.allocate(Self::LAYOUT)?.cast() };
+        let layout = Self::LAYOUT;
+        let ptr = if layout.size() == 0 { NonNull::dangling() } else { heap.allocate(layout)?.cast() };
         // B1: a block of this layout, or none; B2: a `MaybeUninit` needs no content.
         Ok(SmBox { ptr, heap, _value: PhantomData })
     }

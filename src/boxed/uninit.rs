@@ -1,5 +1,6 @@
 //! Boxes whose value is still to come.
 
+use core::alloc::Layout;
 use core::mem::MaybeUninit;
 
 use super::SmBox;
@@ -59,7 +60,7 @@ impl<T, H: HeapRef> SmBox<T, H> {
     pub fn new_uninit_in(heap: H) -> SmBox<MaybeUninit<T>, H> {
         match Self::allocate(heap) {
             Ok(block) => block,
-            Err(error) => error.fail(Self::LAYOUT),
+            Err(error) => error.fail(Layout::new::<T>()),
         }
     }
 
