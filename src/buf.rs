@@ -5,26 +5,28 @@
 //!  |                          |
 //!  |<--------- head --------->|<------ len ------>|<---- spare ---->|
 //!  |      read already        |   the content     | uninitialised   |
-//!  |                          |<----------- capacity -------------->|
+//!  |                          |<--------------- cap --------------->|
 //!  |<--------------------------- block ---------------------------->|
 //! ```
 //!
-//! `start` points at the content, not at the block, so that every access is one load away; the
-//! block is found again by `head`, which only growing and dropping need. The three counts are
-//! `u32`: with a zero-sized heap a buffer is 24 bytes, as a `Vec` is, and has room for `head`.
-//! The price is a limit of 4 GiB a buffer.
+//! `start` points at the content, not at the block, and `cap` counts from there, so that reading and
+//! appending look at nothing else; the block is found again by `head`, which only growing and
+//! dropping need. The three counts are `u32`: with a zero-sized heap a buffer is 24 bytes, as a
+//! `Vec` is, and has room for `head`. The price is a limit of 4 GiB a buffer.
 //!
 //! # Invariants
 //!
-//! * **U1** If `block` is not `NONE`, this buffer solely owns a live block of `heap`, allocated or
-//!   last reallocated with the layout `block.layout()`, whose first byte is `start - head`.
-//!   If it is `NONE`, then `head` and `len` are 0 and `start` dangles, aligned to 16.
-//! * **U2** `head + len <= block.bytes()`.
+//! * **U1** `head + cap` is a [`BlockSize`]. If it is not `NONE`, this buffer solely owns a live block
+//!   of `heap`, allocated or last reallocated with that size's layout, whose first byte is
+//!   `start - head`. If it is `NONE`, `start` dangles, aligned to 16.
+//! * **U2** `len <= cap`.
 //! * **U3** The `len` bytes from `start` are initialised. The spare bytes behind them need not be,
 //!   and reach safe code only as `MaybeUninit`.
 //! * **U4** The memory of U1 stays valid for as long as `heap` or a clone of it exists, on every
 //!   thread (promised by `HeapRef`); `heap` is dropped after the block was given back.
+//! * **U5** A `BlockSize` is 0 or a multiple of 16, and at most `MAX_CAPACITY`.
 
+mod block;
 mod block_size;
 mod compare;
 mod convert;
@@ -35,7 +37,7 @@ use core::alloc::Layout;
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 use core::slice;
 
 use crate::error::AllocError;
@@ -80,7 +82,7 @@ pub struct SmBuf<H: HeapRef = Global> {
     start: NonNull<u8>,
     head: u32,
     len: u32,
-    block: BlockSize,
+    cap: u32,
     heap: H,
 }
 
@@ -90,7 +92,7 @@ const _: () = assert!(size_of::<Option<SmBuf>>() == size_of::<SmBuf>());
 // SAFETY: the buffer is the block's only owner (U1) and any thread may give a block back (U4); the
 // heap reference is the only other part, and it is `Send`.
 unsafe impl<H: HeapRef + Send> Send for SmBuf<H> {}
-// SAFETY: through `&SmBuf` only plain bytes are read and the heap reference is, which is `Sync`.
+// SAFETY: U3: through `&SmBuf` only plain bytes and the heap reference are read, and that is `Sync`.
 unsafe impl<H: HeapRef + Sync> Sync for SmBuf<H> {}
 
 impl SmBuf {
@@ -160,7 +162,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[must_use]
     pub const fn new_in(heap: H) -> Self {
-        SmBuf { start: DANGLING, head: 0, len: 0, block: BlockSize::NONE, heap }
+        SmBuf { start: DANGLING, head: 0, len: 0, cap: 0, heap }
     }
 
     /// An empty buffer of `heap` that takes `capacity` bytes without growing.
@@ -205,7 +207,7 @@ impl<H: HeapRef> SmBuf<H> {
         }
         let start = heap.allocate(size.layout())?;
         // U1 to U3 hold: a block of this size, nothing read, nothing written.
-        Ok(SmBuf { start, head: 0, len: 0, block: size, heap })
+        Ok(SmBuf { start, head: 0, len: 0, cap: size.bytes(), heap })
     }
 
     /// The number of bytes in the buffer.
@@ -246,8 +248,7 @@ impl<H: HeapRef> SmBuf<H> {
     #[inline]
     #[must_use]
     pub const fn capacity(&self) -> usize {
-        // No underflow: U2.
-        (self.block.bytes() - self.head) as usize
+        self.cap as usize
     }
 
     /// The bytes, as a slice.
@@ -355,71 +356,10 @@ impl<H: HeapRef> SmBuf<H> {
     }
 }
 
-// What growing, shrinking and dropping are made of.
-impl<H: HeapRef> SmBuf<H> {
-    /// The block's first byte; meaningless when no block is held.
-    #[inline]
-    fn first_byte(&self) -> NonNull<u8> {
-        // SAFETY: U1: `start` lies `head` bytes behind the first byte of one block (or `head` is 0).
-        unsafe { self.start.sub(self.head as usize) }
-    }
-
-    /// Moves the content to the block's first byte, so that all the spare room lies behind it.
-    fn slide_to_front(&mut self) {
-        if self.head == 0 {
-            return;
-        }
-        let first = self.first_byte();
-        // SAFETY: U1, U2: both ranges of `len` bytes lie in the one block held; they may overlap.
-        unsafe { ptr::copy(self.start.as_ptr(), first.as_ptr(), self.len as usize) };
-        self.start = first;
-        self.head = 0;
-    }
-
-    /// Leaves the buffer empty, the whole block being spare.
-    #[inline]
-    fn reset(&mut self) {
-        self.start = self.first_byte();
-        self.head = 0;
-        self.len = 0;
-    }
-
-    /// Moves the content, which starts at the block's first byte and fits, to a block of `size`.
-    /// On failure nothing has changed.
-    fn move_to_block(&mut self, size: BlockSize) -> Result<(), AllocError> {
-        debug_assert!(self.head == 0 && self.len <= size.bytes() && size != BlockSize::NONE);
-        let start = if self.block == BlockSize::NONE {
-            self.heap.allocate(size.layout())?
-        } else {
-            // SAFETY: U1: with `head` being 0, `start` is the block's first byte, and this is its
-            // layout. On success the old block is forgotten below.
-            unsafe { self.heap.reallocate(self.start, self.block.layout(), size.layout())? }
-        };
-        self.start = start;
-        self.block = size;
-        Ok(())
-    }
-
-    /// Gives the block back and holds none.
-    fn release_block(&mut self) {
-        if self.block != BlockSize::NONE {
-            let first = self.first_byte();
-            // SAFETY: U1: the block is ours, this is its layout, and by the line below nothing
-            // refers to it any more.
-            unsafe { self.heap.deallocate(first, self.block.layout()) };
-        }
-        (self.start, self.head, self.len, self.block) = (DANGLING, 0, 0, BlockSize::NONE);
-    }
-}
-
 impl<H: HeapRef> Drop for SmBuf<H> {
     #[inline]
     fn drop(&mut self) {
-        if self.block != BlockSize::NONE {
-            // SAFETY: U1: the block is ours, this is its layout, and the buffer ends here. The heap
-            // reference is a field and dropped after this (U4).
-            unsafe { self.heap.deallocate(self.first_byte(), self.block.layout()) };
-        }
+        self.release_block();
     }
 }
 

@@ -53,6 +53,22 @@ pub enum ConfigError {
         /// The sizes there are.
         block_sizes: &'static [usize],
     },
+    /// A pool's buffers were given a size no buffer can have.
+    #[error("a pool's buffers were given {bytes} bytes each; they have 1 to {limit}")]
+    PoolBufSize {
+        /// The bytes asked for.
+        bytes: usize,
+        /// The most bytes a buffer can have.
+        limit: usize,
+    },
+    /// A pool was given a number of buffers it cannot have.
+    #[error("a pool was given {buffers} buffers; it has 1 to {limit}")]
+    PoolLimit {
+        /// The number asked for.
+        buffers: usize,
+        /// The most buffers a pool can have.
+        limit: usize,
+    },
     /// All spans together do not fit into the address space.
     #[error("{buckets} spans of {stride} bytes each do not fit into {limit} bytes of address space")]
     AddressSpace {
@@ -70,22 +86,6 @@ pub enum ConfigError {
         bytes: usize,
         /// The system's own code (errno).
         code: i32,
-    },
-    /// A pool's buffers were given a size no buffer can have.
-    #[error("a pool's buffers were given {bytes} bytes each; they have 1 to {limit}")]
-    PoolBufSize {
-        /// The bytes asked for.
-        bytes: usize,
-        /// The most bytes a buffer can have.
-        limit: usize,
-    },
-    /// A pool was given a number of buffers it cannot have.
-    #[error("a pool was given {buffers} buffers; it has 1 to {limit}")]
-    PoolLimit {
-        /// The number asked for.
-        buffers: usize,
-        /// The most buffers a pool can have.
-        limit: usize,
     },
 }
 

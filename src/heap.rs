@@ -19,7 +19,7 @@ use core::ptr::NonNull;
 
 pub use builder::HeapBuilder;
 pub use global::{Global, StaticHeap};
-pub use reference::{HeapRef, OutlivesAll};
+pub use reference::HeapRef;
 pub use thread_cache::ThreadCache;
 
 use crate::class::{MAX_ALIGN, SizeClasses, class_for};

@@ -12,6 +12,8 @@ mod raw;
 #[expect(unsafe_code, reason = "the raw calls and the contract that owners rely on: I10")]
 mod heap;
 
+#[expect(unsafe_code, reason = "owns a block by raw pointer: invariants B1.. at its top")]
+mod boxed;
 #[expect(unsafe_code, reason = "owns a block by raw pointer: invariants U1.. at its top")]
 mod buf;
 
@@ -21,10 +23,11 @@ mod stats;
 
 mod interop;
 
+pub use crate::boxed::{SmBox, TryNewError};
 pub use crate::buf::SmBuf;
 pub use crate::class::{Geometric, Linear, Piecewise, SizeClasses};
 pub use crate::config::{CacheWarmup, Exhausted, HugePages};
 pub use crate::error::{AllocError, ConfigError};
-pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, OutlivesAll, StaticHeap, ThreadCache};
+pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, StaticHeap, ThreadCache};
 pub use crate::pool::{BufPool, BufPoolBuilder, Lease, PoolError};
 pub use crate::stats::{BucketStats, HeapStats};

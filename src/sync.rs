@@ -5,6 +5,10 @@ pub(crate) use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+/// For statics whose type is a model's.
+#[cfg(loom)]
+pub(crate) use loom::lazy_static;
+
 /// Atomics that are the core library's even under loom.
 ///
 /// For words in memory that starts as zero bytes, and for statics: loom's types allow neither. No protocol that
@@ -23,6 +27,10 @@ pub(crate) fn pause(backoff: &crossbeam_utils::Backoff) {
         loom::thread::yield_now();
     }
 }
+
+/// What models are made of.
+#[cfg(all(test, loom))]
+pub(crate) use loom::{cell::UnsafeCell, sync::Arc, thread};
 
 /// Runs `model` under every schedule loom can think of, with at most three preemptions.
 #[cfg(all(loom, test))]

@@ -23,7 +23,7 @@ const SMALLEST_GROWN: usize = 64;
 
 /// The size of a buffer's block in bytes; zero stands for "no block".
 ///
-/// Always a multiple of 16 and at most [`MAX_CAPACITY`], so a layout can be made of it unchecked.
+/// Always a multiple of 16 and at most [`MAX_CAPACITY`] (U5), so a layout can be made of it unchecked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BlockSize(u32);
 
@@ -48,6 +48,15 @@ impl BlockSize {
         Ok(BlockSize(narrow(size)))
     }
 
+    /// The size of a block that a buffer's header describes by its two parts.
+    ///
+    /// # Safety
+    /// Together they are a `BlockSize`.
+    #[inline]
+    pub(super) const unsafe fn from_parts(head: u32, cap: u32) -> Self {
+        BlockSize(head + cap)
+    }
+
     /// The block to move to when this one cannot hold `wanted` bytes: at least twice as large, so
     /// that appending costs O(1) a byte in the long run.
     pub(super) fn grown<C: SizeClasses>(self, wanted: usize) -> Result<Self, AllocError> {
@@ -67,7 +76,7 @@ impl BlockSize {
     /// The layout a block of this size is allocated and given back with.
     #[inline]
     pub(super) fn layout(self) -> Layout {
-        // SAFETY: `ALIGN` is a power of two, and a `BlockSize` is a multiple of it below
+        // SAFETY: U5: `ALIGN` is a power of two, and a `BlockSize` is a multiple of it below
         // `isize::MAX`, so that no rounding overflows.
         unsafe { Layout::from_size_align_unchecked(self.0 as usize, ALIGN) }
     }

@@ -4,7 +4,7 @@ use core::borrow::{Borrow, BorrowMut};
 use core::slice;
 
 use super::SmBuf;
-use crate::heap::{HeapRef, StaticHeap};
+use crate::heap::{Global, HeapRef};
 
 impl<H: HeapRef> SmBuf<H> {
     /// A copy of `bytes` in `heap`.
@@ -41,7 +41,7 @@ impl<H: HeapRef> Clone for SmBuf<H> {
 }
 
 /// An empty buffer, which holds no block.
-impl<H: StaticHeap> Default for SmBuf<H> {
+impl<H: HeapRef + Default> Default for SmBuf<H> {
     #[inline]
     fn default() -> Self {
         SmBuf::new_in(H::default())
@@ -51,7 +51,7 @@ impl<H: StaticHeap> Default for SmBuf<H> {
 impl From<&[u8]> for SmBuf {
     #[inline]
     fn from(bytes: &[u8]) -> Self {
-        SmBuf::copy_from_slice_in(bytes, crate::heap::Global)
+        SmBuf::copy_from_slice_in(bytes, Global)
     }
 }
 
@@ -77,7 +77,7 @@ impl From<Vec<u8>> for SmBuf {
     }
 }
 
-impl<H: StaticHeap> FromIterator<u8> for SmBuf<H> {
+impl<H: HeapRef + Default> FromIterator<u8> for SmBuf<H> {
     #[inline]
     fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Self {
         let mut buf = SmBuf::default();
@@ -86,7 +86,7 @@ impl<H: StaticHeap> FromIterator<u8> for SmBuf<H> {
     }
 }
 
-impl<'a, H: StaticHeap> FromIterator<&'a u8> for SmBuf<H> {
+impl<'a, H: HeapRef + Default> FromIterator<&'a u8> for SmBuf<H> {
     #[inline]
     fn from_iter<I: IntoIterator<Item = &'a u8>>(bytes: I) -> Self {
         bytes.into_iter().copied().collect()

@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use super::{BlockSize, SmBuf, narrow, refused};
+use super::{BlockSize, DANGLING, SmBuf, narrow};
 use crate::error::AllocError;
 use crate::heap::HeapRef;
 
@@ -20,14 +20,16 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[inline]
     pub fn push(&mut self, byte: u8) {
-        if self.len() == self.capacity() {
+        // Read once: the compiler must take the byte written below for a part of `self`.
+        let len = self.len;
+        if len == self.cap {
             self.grow(1);
         }
         // SAFETY: U1, U2: the content ends before the block does, now that there is room for one.
-        let end = unsafe { self.start.add(self.len as usize) };
+        let end = unsafe { self.start.add(len as usize) };
         // SAFETY: `end` is a byte of the block we own (U1).
         unsafe { end.write(byte) };
-        self.len += 1;
+        self.len = len + 1;
     }
 
     /// Takes the last byte off.
@@ -170,14 +172,12 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     pub fn shrink_to_fit(&mut self) {
         if self.is_empty() {
-            return self.release_block();
+            self.release_block();
+            (self.start, self.head, self.cap) = (DANGLING, 0, 0);
+            return;
         }
         match BlockSize::holding::<H::Classes>(self.len()) {
-            Ok(fitting) if fitting.bytes() < self.block.bytes() => {
-                self.slide_to_front();
-                // A refusal is no failure here: the buffer stays right in the block it has.
-                let _kept = self.move_to_block(fitting);
-            }
+            Ok(fitting) if fitting.bytes() < self.block().bytes() => self.copy_to_block(fitting),
             _ => {}
         }
     }
@@ -192,38 +192,10 @@ impl<H: HeapRef> SmBuf<H> {
         }
         // SAFETY: U1, U2: `count < len`, so this is a byte of the content.
         self.start = unsafe { self.start.add(count) };
-        self.head += narrow(count);
-        self.len -= narrow(count);
-    }
 
-    /// The slow half of `reserve`.
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self, additional: usize) {
-        if let Err(error) = self.try_grow(additional) {
-            refused(error, self.len().saturating_add(additional));
-        }
-    }
-
-    /// The slow half of `try_reserve`: the room behind the content is less than `additional`.
-    #[cold]
-    fn try_grow(&mut self, additional: usize) -> Result<(), AllocError> {
-        let wanted = self.len().saturating_add(additional);
-        let grown = self.block.grown::<H::Classes>(wanted)?;
-        // Sliding pays only if at least as many bytes were read as must be moved: then each byte
-        // moves once for each byte read, however small the steps are.
-        let slide_is_cheap = self.head >= self.len;
-        self.slide_to_front();
-        if slide_is_cheap && wanted <= self.capacity() {
-            return Ok(());
-        }
-        self.move_to_block(grown).or_else(|refusal| {
-            if wanted <= self.capacity() {
-                return Ok(());
-            }
-            // Twice the size may be more than a bounded heap has; what is needed may be not.
-            let exact = BlockSize::holding::<H::Classes>(wanted)?;
-            if exact == grown { Err(refusal) } else { self.move_to_block(exact) }
-        })
+        let count = narrow(count);
+        self.head += count;
+        self.len -= count;
+        self.cap -= count;
     }
 }

@@ -22,7 +22,7 @@ use crate::raw::heap::RawHeap;
 ///     pub struct Net: smarena::Linear<8> { bucket_bytes: 1 << 20, name: "net" }
 /// }
 ///
-/// let number = SmBox::<u64, Net>::new(7);
+/// let number = SmBox::new_in(7, Net);
 /// assert_eq!(Net::HEAP.stats().live(), 1);
 /// # drop(number);
 /// ```
@@ -86,7 +86,7 @@ impl<C: SizeClasses> Heap<C> {
 ///     }
 /// }
 ///
-/// let mut buf = SmBuf::<Net>::with_capacity(1500);
+/// let mut buf = SmBuf::with_capacity_in(1500, Net);
 /// buf.extend_from_slice(b"hello");
 /// assert_eq!(Net::HEAP.stats().live(), 1);
 /// ```

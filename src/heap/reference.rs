@@ -54,17 +54,6 @@ pub unsafe trait HeapRef: Clone {
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError>;
 }
 
-/// A [`HeapRef`] whose heap is never dropped, whatever safe code does: what a pinned box needs.
-///
-/// # Safety
-/// The heap lives until the process ends.
-///
-/// ```
-/// fn takes_any<H: smarena::OutlivesAll>(_: H) {}
-/// takes_any(smarena::Global);
-/// ```
-pub unsafe trait OutlivesAll: HeapRef {}
-
 // SAFETY: the borrow keeps the heap alive and in place; a clone of the reference is the same borrow.
 unsafe impl<C: SizeClasses> HeapRef for &Heap<C> {
     type Classes = C;
@@ -86,9 +75,6 @@ unsafe impl<C: SizeClasses> HeapRef for &Heap<C> {
         unsafe { (**self).reallocate(block, old, new) }
     }
 }
-
-// SAFETY: a static heap is never dropped.
-unsafe impl<C: SizeClasses> OutlivesAll for &'static Heap<C> {}
 
 // SAFETY: the count keeps the heap alive and in place; a clone shares it.
 unsafe impl<C: SizeClasses> HeapRef for Arc<Heap<C>> {
@@ -133,6 +119,3 @@ unsafe impl<S: StaticHeap> HeapRef for S {
         unsafe { S::HEAP.reallocate(block, old, new) }
     }
 }
-
-// SAFETY: a static heap is never dropped.
-unsafe impl<S: StaticHeap> OutlivesAll for S {}

@@ -1,5 +1,8 @@
-//! Impls of other crates' traits, one file a crate, and nothing else.
+//! What other crates' traits have to do with this one's types: one file a crate, and nothing else.
 
 #[cfg(feature = "bytes")]
 #[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]
 mod bytes;
+#[cfg(feature = "zerocopy")]
+#[expect(unsafe_code, reason = "`FromZeros` says that zeroed memory is a value")]
+mod zerocopy;

@@ -274,10 +274,7 @@ mod tests {
 #[cfg(all(test, loom))]
 mod models {
     use super::*;
-    use crate::sync::model;
-    use loom::cell::UnsafeCell;
-    use loom::sync::Arc;
-    use loom::thread;
+    use crate::sync::{Arc, UnsafeCell, model, thread};
 
     /// Blocks whose content a second owner would race on, behind a bitmap.
     struct Blocks {

@@ -145,16 +145,13 @@ impl Registry {
 #[cfg(all(test, loom))]
 mod models {
     use super::*;
-    use crate::sync::model;
-    use loom::cell::UnsafeCell;
-    use loom::sync::Arc;
-    use loom::thread;
+    use crate::sync::{Arc, UnsafeCell, model, thread};
 
     /// A heap with one cache, and a bucket that counts what came back.
     struct Toy {
         links: Links,
         cache: UnsafeCell<usize>,
-        bucket: loom::sync::atomic::AtomicUsize,
+        bucket: crate::sync::AtomicUsize,
         released: UnsafeCell<bool>,
         lock: Lock,
     }
@@ -164,7 +161,7 @@ mod models {
             Box::new(Self {
                 links: Links::default(),
                 cache: UnsafeCell::new(0),
-                bucket: loom::sync::atomic::AtomicUsize::new(0),
+                bucket: crate::sync::AtomicUsize::new(0),
                 released: UnsafeCell::new(false),
                 lock: Lock::new(),
             })
@@ -192,7 +189,7 @@ mod models {
             self.released.with(|released| assert!(!unsafe { *released }));
             // SAFETY: I5: the slot is ours, which the model checks.
             let parked = self.cache.with_mut(|cache| unsafe { core::mem::take(&mut *cache) });
-            self.bucket.fetch_add(parked, loom::sync::atomic::Ordering::Relaxed);
+            self.bucket.fetch_add(parked, crate::sync::Ordering::Relaxed);
         }
     }
 
@@ -235,7 +232,7 @@ mod models {
             let thread = thread::spawn(move || live(&other));
             let parked = live(&world) + thread.join().unwrap();
             world.registry.leave(&*world.heap);
-            assert_eq!(world.heap.bucket.load(loom::sync::atomic::Ordering::Relaxed), parked);
+            assert_eq!(world.heap.bucket.load(crate::sync::Ordering::Relaxed), parked);
         });
     }
 

@@ -13,7 +13,7 @@ use super::registry::Registry;
 #[cfg(not(loom))]
 pub(crate) static REGISTRY: Registry = Registry::new();
 #[cfg(loom)]
-loom::lazy_static! {
+crate::sync::lazy_static! {
     pub(crate) static ref REGISTRY: Registry = Registry::new();
 }
 
