@@ -119,7 +119,7 @@ fn names(tokens: &[Token<'_>], home: &str) -> Vec<(usize, String)> {
             "crate" if text(at + 1) == "::" && text(at.wrapping_sub(1)) != "$" => {
                 tree(tokens, at + 2, &[], &mut found)
             }
-            "super" if text(at + 1) == "::" && text(at.wrapping_sub(2)) != "super" => {
+            "super" if text(at + 1) == "::" => {
                 let mut here: Vec<&str> = home
                     .split("::")
                     .chain(inner.iter().map(|&(_, name)| name))

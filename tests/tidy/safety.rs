@@ -92,24 +92,21 @@ pub(crate) fn unsafe_code_cites_an_invariant(
     complaints
 }
 
-/// The comment that belongs to the statement at `line`: right above it, attributes aside, in one piece.
+/// The comment that belongs to the statement at `line`: right above it, in one piece.
 fn comment_above(file: &File, line: usize) -> String {
     let mut comment = Vec::new();
     for above in file.lines[..line].iter().rev() {
         let code = above.code.trim();
         if code.is_empty() && !above.comment.is_empty() {
             comment.insert(0, above.comment.trim_start_matches('/'));
-        } else if !comment.is_empty()
-            || code.is_empty()
-            || !(code.starts_with("#[") || goes_on(code))
-        {
+        } else if !comment.is_empty() || code.is_empty() || !goes_on(code) {
             break;
         }
     }
     comment.join(" ")
 }
 
-/// Whether a statement that has this line goes on in the next one.
+/// Whether a statement (or its attribute) that has this line goes on in the next one.
 fn goes_on(code: &str) -> bool {
     !code.ends_with([';', '{', '}', ','])
 }
