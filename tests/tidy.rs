@@ -115,11 +115,7 @@ fn files_begin_with_a_sentence() {
 fn unsafe_code_cites_an_invariant() {
     let files = repository();
     let (invariants, mut complaints) = safety::invariants_of(&files);
-    complaints.extend(
-        files
-            .iter()
-            .flat_map(|file| safety::unsafe_code_cites_an_invariant(file, &invariants)),
-    );
+    complaints.extend(files.iter().flat_map(|file| safety::unsafe_code_cites_an_invariant(file, &invariants)));
     assert_none(complaints);
 }
 
@@ -146,9 +142,7 @@ fn words_have_one_meaning() {
 #[test]
 fn top_level_is_agreed() {
     let entries = fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap();
-    assert_none(form::strangers(
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()),
-    ));
+    assert_none(form::strangers(entries.map(|entry| entry.unwrap().file_name().into_string().unwrap())));
 }
 
 /// Runs a rule over the repository and fails with all its complaints.

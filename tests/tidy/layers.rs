@@ -20,28 +20,18 @@ impl<'t> Layers<'t> {
             let mut may_name = layers.modules("L0");
             for name in names.split_whitespace().filter(|&name| name != "nothing") {
                 let modules = layers.modules(name);
-                assert!(
-                    !modules.is_empty(),
-                    "LAYERS: `{name}` must stand above `{row}`: imports point down"
-                );
+                assert!(!modules.is_empty(), "LAYERS: `{name}` must stand above `{row}`: imports point down");
                 may_name.extend(modules);
             }
             let module = module.trim();
-            layers.0.push(Row {
-                layer,
-                module,
-                may_name,
-            });
+            layers.0.push(Row { layer, module, may_name });
         }
         layers
     }
 
     /// The modules so far that a name of a module or of a layer stands for.
     fn modules(&self, name: &str) -> Vec<&'t str> {
-        let rows = self
-            .0
-            .iter()
-            .filter(|row| name == row.layer || name == row.module);
+        let rows = self.0.iter().filter(|row| name == row.layer || name == row.module);
         rows.map(|row| row.module).collect()
     }
 
@@ -55,27 +45,17 @@ impl<'t> Layers<'t> {
     }
 
     pub(crate) fn complaints(&self, file: &File) -> Vec<String> {
-        let Some(path) = file
-            .path
-            .strip_prefix("src/")
-            .and_then(|path| path.strip_suffix(".rs"))
-        else {
+        let Some(path) = file.path.strip_prefix("src/").and_then(|path| path.strip_suffix(".rs")) else {
             return Vec::new();
         };
         if path == "lib" || path.ends_with("raw/mod") {
             return Vec::new();
         }
         let home = path.trim_end_matches("/mod").replace('/', "::");
-        let Some(Row {
-            module: own,
-            may_name,
-            ..
-        }) = self.find(&home)
-        else {
-            return vec![file.at(
-                0,
-                &format!("module `{home}` has no layer: give it a row in LAYERS of tests/tidy.rs"),
-            )];
+        let Some(Row { module: own, may_name, .. }) = self.find(&home) else {
+            return vec![
+                file.at(0, &format!("module `{home}` has no layer: give it a row in LAYERS of tests/tidy.rs")),
+            ];
         };
         let mut complaints = Vec::new();
         for (line, name) in names(&file.tokens(file.lines_before_tests()), &home) {
@@ -116,14 +96,9 @@ fn names(tokens: &[Token<'_>], home: &str) -> Vec<(usize, String)> {
             }
             "mod" if text(at + 2) == "{" => inner.push((depth, text(at + 1))),
             // An exported macro, with `$crate`, can only name what is public, wherever that comes from.
-            "crate" if text(at + 1) == "::" && text(at.wrapping_sub(1)) != "$" => {
-                tree(tokens, at + 2, &[], &mut found)
-            }
+            "crate" if text(at + 1) == "::" && text(at.wrapping_sub(1)) != "$" => tree(tokens, at + 2, &[], &mut found),
             "super" if text(at + 1) == "::" => {
-                let mut here: Vec<&str> = home
-                    .split("::")
-                    .chain(inner.iter().map(|&(_, name)| name))
-                    .collect();
+                let mut here: Vec<&str> = home.split("::").chain(inner.iter().map(|&(_, name)| name)).collect();
                 let mut next = at;
                 while text(next) == "super" {
                     here.pop();
@@ -192,24 +167,12 @@ mod proofs {
 
     #[test]
     fn naming_a_higher_layer_is_found() {
+        assert_eq!(misplaced("src/heap.rs", "use crate::raw::span::Span;\nuse crate::buf::SmBuf;"), [2]);
         assert_eq!(
-            misplaced(
-                "src/heap.rs",
-                "use crate::raw::span::Span;\nuse crate::buf::SmBuf;"
-            ),
-            [2]
-        );
-        assert_eq!(
-            misplaced(
-                "src/heap.rs",
-                "use crate::{\n    error::E,\n    buf::{A, B},\n    raw::{os, span::Span},\n};"
-            ),
+            misplaced("src/heap.rs", "use crate::{\n    error::E,\n    buf::{A, B},\n    raw::{os, span::Span},\n};"),
             [3, 3]
         );
-        assert_eq!(
-            misplaced("src/heap/builder.rs", "fn f() -> crate::buf::SmBuf {}"),
-            [1]
-        );
+        assert_eq!(misplaced("src/heap/builder.rs", "fn f() -> crate::buf::SmBuf {}"), [1]);
         assert_eq!(misplaced("src/buf.rs", "use crate::raw::os::reserve;"), [1]);
         assert_eq!(misplaced("src/error.rs", "use super::heap::Heap;"), [1]);
         assert_eq!(misplaced("src/raw/os.rs", "use super::span::Span;"), [1]);
@@ -225,26 +188,11 @@ mod proofs {
     #[test]
     fn naming_a_lower_layer_is_fine() {
         assert_eq!(
-            misplaced(
-                "src/heap.rs",
-                "use crate::error::E;\nuse crate::raw::{os, span::Span};\nuse core::mem;"
-            ),
+            misplaced("src/heap.rs", "use crate::error::E;\nuse crate::raw::{os, span::Span};\nuse core::mem;"),
             []
         );
-        assert_eq!(
-            misplaced(
-                "src/buf/edit.rs",
-                "use super::SmBuf;\nuse crate::heap::{Heap, HeapRef};"
-            ),
-            []
-        );
-        assert_eq!(
-            misplaced(
-                "src/raw/span.rs",
-                "use super::os::PAGE;\nuse super::Verb;\npub(crate) fn f() {}"
-            ),
-            []
-        );
+        assert_eq!(misplaced("src/buf/edit.rs", "use super::SmBuf;\nuse crate::heap::{Heap, HeapRef};"), []);
+        assert_eq!(misplaced("src/raw/span.rs", "use super::os::PAGE;\nuse super::Verb;\npub(crate) fn f() {}"), []);
         assert_eq!(
             misplaced(
                 "src/heap.rs",
@@ -252,10 +200,7 @@ mod proofs {
             ),
             []
         );
-        assert_eq!(
-            misplaced("src/raw/mod.rs", "pub(crate) use crate::raw::span::Span;"),
-            []
-        );
+        assert_eq!(misplaced("src/raw/mod.rs", "pub(crate) use crate::raw::span::Span;"), []);
     }
 
     #[test]

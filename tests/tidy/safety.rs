@@ -10,33 +10,20 @@ pub(crate) fn invariants_of(files: &[File]) -> (BTreeMap<String, &File>, Vec<Str
     let mut complaints = Vec::new();
     for file in files.iter().filter(|file| file.path.starts_with("src/")) {
         for (number, line) in file.lines.iter().enumerate() {
-            let item = line
-                .comment
-                .strip_prefix("//!")
-                .unwrap_or("")
-                .trim_start_matches([' ', '-', '*']);
-            let Some(name) = citations(item)
-                .next()
-                .filter(|name| item.starts_with(name) && line.comment.contains("**"))
+            let item = line.comment.strip_prefix("//!").unwrap_or("").trim_start_matches([' ', '-', '*']);
+            let Some(name) =
+                citations(item).next().filter(|name| item.starts_with(name) && line.comment.contains("**"))
             else {
                 continue;
             };
-            let others = invariants
-                .iter()
-                .find(|(other, home)| other[..1] == name[..1] && home.path != file.path);
+            let others = invariants.iter().find(|(other, home)| other[..1] == name[..1] && home.path != file.path);
             if let Some((_, home)) = others {
                 complaints.push(file.at(
                     number,
-                    &format!(
-                        "`{name}`: invariants with this letter are numbered in {}; take another",
-                        home.path
-                    ),
+                    &format!("`{name}`: invariants with this letter are numbered in {}; take another", home.path),
                 ));
             } else if invariants.insert(name.to_owned(), file).is_some() {
-                complaints.push(file.at(
-                    number,
-                    &format!("`{name}` is defined twice: number it anew"),
-                ));
+                complaints.push(file.at(number, &format!("`{name}` is defined twice: number it anew")));
             }
         }
     }
@@ -52,10 +39,7 @@ fn citations(comment: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-pub(crate) fn unsafe_code_cites_an_invariant(
-    file: &File,
-    invariants: &BTreeMap<String, &File>,
-) -> Vec<String> {
+pub(crate) fn unsafe_code_cites_an_invariant(file: &File, invariants: &BTreeMap<String, &File>) -> Vec<String> {
     let mut complaints = Vec::new();
     let tests = file.lines_before_tests();
     for pair in file.tokens(file.lines.len()).windows(2) {
@@ -65,23 +49,17 @@ pub(crate) fn unsafe_code_cites_an_invariant(
         }
         let comment = comment_above(file, line);
         let Some((_, why)) = comment.split_once("SAFETY:") else {
-            complaints.push(file.at(
-                line,
-                "unsafe code without a `// SAFETY:` comment right above: say why it is sound",
-            ));
+            complaints
+                .push(file.at(line, "unsafe code without a `// SAFETY:` comment right above: say why it is sound"));
             continue;
         };
         for name in citations(why).filter(|&name| !invariants.contains_key(name)) {
-            complaints.push(file.at(
-                line,
-                &format!(
-                    "the SAFETY comment cites `{name}`, which no `//! - **{name}` in src defines"
-                ),
-            ));
+            complaints.push(
+                file.at(line, &format!("the SAFETY comment cites `{name}`, which no `//! - **{name}` in src defines")),
+            );
         }
         // "As above" and "as for `Sync`" lean on a neighbour. Tests and examples lean on the contracts of what they call.
-        let must_cite =
-            file.path.starts_with("src/") && line < tests && !why.trim_start().starts_with("as ");
+        let must_cite = file.path.starts_with("src/") && line < tests && !why.trim_start().starts_with("as ");
         if must_cite && citations(why).next().is_none() {
             complaints.push(file.at(
                 line,
@@ -117,69 +95,32 @@ mod proofs {
     use crate::source::{File, complained_lines};
 
     fn unsound(path: &str, text: &str) -> Vec<usize> {
-        let home = File::new(
-            "src/raw/mod.rs",
-            "//! - **I1 reservation.** Text.\n//! - **I2** Text of I9.",
-        );
+        let home = File::new("src/raw/mod.rs", "//! - **I1 reservation.** Text.\n//! - **I2** Text of I9.");
         let homes = [home];
         let (invariants, complaints) = invariants_of(&homes);
         assert_eq!(complaints, [""; 0]);
-        complained_lines(
-            |file| unsafe_code_cites_an_invariant(file, &invariants),
-            path,
-            text,
-        )
+        complained_lines(|file| unsafe_code_cites_an_invariant(file, &invariants), path, text)
     }
 
     #[test]
     fn missing_safety_comments_are_found() {
         assert_eq!(unsound("src/a.rs", "let a = unsafe { b() };"), [1]);
         assert_eq!(unsound("src/a.rs", "unsafe impl Send for A {}"), [1]);
-        assert_eq!(
-            unsound(
-                "src/a.rs",
-                "// SAFETY: I1: fine.\n\nlet a = unsafe { b() };"
-            ),
-            [3]
-        );
-        assert_eq!(
-            unsound(
-                "src/a.rs",
-                "// SAFETY: I1: fine.\nlet a = unsafe { b() };\nlet c = unsafe { d() };"
-            ),
-            [3]
-        );
-        assert_eq!(
-            unsound("src/a.rs", "// It is safe: I1.\nlet a = unsafe { b() };"),
-            [2]
-        );
+        assert_eq!(unsound("src/a.rs", "// SAFETY: I1: fine.\n\nlet a = unsafe { b() };"), [3]);
+        assert_eq!(unsound("src/a.rs", "// SAFETY: I1: fine.\nlet a = unsafe { b() };\nlet c = unsafe { d() };"), [3]);
+        assert_eq!(unsound("src/a.rs", "// It is safe: I1.\nlet a = unsafe { b() };"), [2]);
         assert_eq!(unsound("tests/a.rs", "let a = unsafe { b() };"), [1]);
     }
 
     #[test]
     fn safety_comments_without_an_invariant_are_found() {
-        assert_eq!(
-            unsound("src/a.rs", "// SAFETY: trust me.\nlet a = unsafe { b() };"),
-            [2]
-        );
-        assert_eq!(
-            unsound(
-                "src/a.rs",
-                "// SAFETY: I1, I9: there is no ninth.\nlet a = unsafe { b() };"
-            ),
-            [2]
-        );
+        assert_eq!(unsound("src/a.rs", "// SAFETY: trust me.\nlet a = unsafe { b() };"), [2]);
+        assert_eq!(unsound("src/a.rs", "// SAFETY: I1, I9: there is no ninth.\nlet a = unsafe { b() };"), [2]);
     }
 
     #[test]
     fn safety_comments_that_cite_are_fine() {
-        assert_eq!(
-            unsound(
-                "src/a.rs",
-                "// SAFETY: the block is ours,\n// by I2.\nlet a =\n    unsafe { b() };"
-            ),
-            []
-        );
+        assert_eq!(unsound("src/a.rs", "// SAFETY: the block is ours,\n// by I2.\nlet a =\n    unsafe { b() };"), []);
         assert_eq!(
             unsound(
                 "src/a.rs",
@@ -187,25 +128,10 @@ mod proofs {
             ),
             []
         );
+        assert_eq!(unsound("src/a.rs", "unsafe fn a() {}\n/// unsafe { b() }\nlet c = \"unsafe {\";"), []);
+        assert_eq!(unsound("tests/a.rs", "// SAFETY: allocated above.\nunsafe { free(a) };"), []);
         assert_eq!(
-            unsound(
-                "src/a.rs",
-                "unsafe fn a() {}\n/// unsafe { b() }\nlet c = \"unsafe {\";"
-            ),
-            []
-        );
-        assert_eq!(
-            unsound(
-                "tests/a.rs",
-                "// SAFETY: allocated above.\nunsafe { free(a) };"
-            ),
-            []
-        );
-        assert_eq!(
-            unsound(
-                "src/a.rs",
-                "#[cfg(test)]\nmod tests {\n// SAFETY: allocated above.\nunsafe { free(a) };\n}"
-            ),
+            unsound("src/a.rs", "#[cfg(test)]\nmod tests {\n// SAFETY: allocated above.\nunsafe { free(a) };\n}"),
             []
         );
     }
@@ -215,17 +141,11 @@ mod proofs {
         let files = [
             File::new("src/a.rs", "//! - **I1** One.\n//! - **I1** Another."),
             File::new("src/b.rs", "//! - **I2** The letter is taken."),
-            File::new(
-                "src/c.rs",
-                "//! - **U1** A letter of its own. I1 is only named.",
-            ),
+            File::new("src/c.rs", "//! - **U1** A letter of its own. I1 is only named."),
         ];
         let (invariants, complaints) = invariants_of(&files);
         assert_eq!(complaints.len(), 2);
-        assert!(
-            complaints[0].starts_with("src/a.rs:2:") && complaints[1].starts_with("src/b.rs:1:"),
-            "{complaints:?}"
-        );
+        assert!(complaints[0].starts_with("src/a.rs:2:") && complaints[1].starts_with("src/b.rs:1:"), "{complaints:?}");
         assert!(invariants.keys().eq(["I1", "U1"]));
     }
 }

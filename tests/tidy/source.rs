@@ -29,16 +29,8 @@ pub(crate) struct Token<'f> {
 
 impl File {
     pub(crate) fn new(path: &str, text: &str) -> Self {
-        let lines = if path.ends_with(".rs") {
-            split(text)
-        } else {
-            Vec::new()
-        };
-        Self {
-            path: path.to_owned(),
-            text: text.to_owned(),
-            lines,
-        }
+        let lines = if path.ends_with(".rs") { split(text) } else { Vec::new() };
+        Self { path: path.to_owned(), text: text.to_owned(), lines }
     }
 
     /// A complaint about a line counted from 0.
@@ -54,26 +46,19 @@ impl File {
     pub(crate) fn lines_before_tests(&self) -> usize {
         let opens_tests = |&line: &usize| {
             let attribute = self.lines[line].code.trim();
-            let item = self.lines[line + 1..]
-                .iter()
-                .map(|line| line.code.trim())
-                .find(|code| !code.starts_with("#["));
+            let item = self.lines[line + 1..].iter().map(|line| line.code.trim()).find(|code| !code.starts_with("#["));
             attribute.starts_with("#[cfg(")
                 && tokens_of(attribute).any(|token| token == "test")
                 && !attribute.contains("not(test")
                 && item.is_some_and(|item| item.starts_with("mod "))
         };
-        (0..self.lines.len())
-            .find(opens_tests)
-            .unwrap_or(self.lines.len())
+        (0..self.lines.len()).find(opens_tests).unwrap_or(self.lines.len())
     }
 
     /// The tokens of the first `lines` lines.
     pub(crate) fn tokens(&self, lines: usize) -> Vec<Token<'_>> {
         let numbered = self.lines[..lines].iter().enumerate();
-        numbered
-            .flat_map(|(line, parts)| tokens_of(&parts.code).map(move |text| Token { text, line }))
-            .collect()
+        numbered.flat_map(|(line, parts)| tokens_of(&parts.code).map(move |text| Token { text, line })).collect()
     }
 }
 
@@ -81,45 +66,23 @@ impl File {
 pub(crate) fn repository() -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for top in [
-        "src",
-        "tests",
-        "benches",
-        "docs",
-        ".ci",
-        "README.md",
-        "Cargo.toml",
-    ] {
+    for top in ["src", "tests", "benches", "docs", ".ci", "README.md", "Cargo.toml"] {
         collect(root, &root.join(top), &mut files);
     }
-    assert!(
-        files.len() > 10,
-        "the sources were not found below {}",
-        root.display()
-    );
+    assert!(files.len() > 10, "the sources were not found below {}", root.display());
     files
 }
 
 fn collect(root: &Path, path: &Path, files: &mut Vec<File>) {
     if path.is_dir() {
-        let mut entries: Vec<_> = fs::read_dir(path)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
+        let mut entries: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
         entries.sort();
-        for entry in entries
-            .iter()
-            .filter(|entry| !entry.ends_with("target") && !entry.ends_with("corpus"))
-        {
+        for entry in entries.iter().filter(|entry| !entry.ends_with("target") && !entry.ends_with("corpus")) {
             collect(root, entry, files);
         }
     } else if let Ok(text) = fs::read_to_string(path) {
         // What cannot be read as text has no lines to complain about.
-        let relative = path
-            .strip_prefix(root)
-            .unwrap()
-            .to_string_lossy()
-            .replace('\\', "/");
+        let relative = path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
         files.push(File::new(&relative, &text));
     }
 }
@@ -210,9 +173,7 @@ fn split(text: &str) -> Vec<Line> {
             }
             Inside::String => match next {
                 // A line's end after the backslash stays a line's end.
-                '\\' if !rest.starts_with("\\\n") => {
-                    1 + rest[1..].chars().next().map_or(0, char::len_utf8)
-                }
+                '\\' if !rest.starts_with("\\\n") => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
                 '"' => {
                     inside = Inside::Code;
                     1
@@ -239,14 +200,10 @@ fn raw_string_start(code_before: &str, rest: &str) -> Option<(usize, usize)> {
     if code_before.ends_with(is_word) {
         return None;
     }
-    let after = ["br", "cr", "r"]
-        .iter()
-        .find_map(|prefix| rest.strip_prefix(prefix))?;
+    let after = ["br", "cr", "r"].iter().find_map(|prefix| rest.strip_prefix(prefix))?;
     let quoted = after.trim_start_matches('#');
     let hashes = after.len() - quoted.len();
-    quoted
-        .starts_with('"')
-        .then(|| (rest.len() - quoted.len() + 1, hashes))
+    quoted.starts_with('"').then(|| (rest.len() - quoted.len() + 1, hashes))
 }
 
 /// The length of a character literal; a lifetime is none.
@@ -257,28 +214,13 @@ fn char_literal(rest: &str) -> Option<usize> {
         // The character behind the backslash may itself be a quote.
         return content[2..].find('\'').map(|end| 1 + 2 + end + 1);
     }
-    content[first.len_utf8()..]
-        .starts_with('\'')
-        .then(|| 1 + first.len_utf8() + 1)
+    content[first.len_utf8()..].starts_with('\'').then(|| 1 + first.len_utf8() + 1)
 }
 
 /// The lines, counted from 1, that a rule complains about in this text.
-pub(crate) fn complained_lines(
-    rule: impl Fn(&File) -> Vec<String>,
-    path: &str,
-    text: &str,
-) -> Vec<usize> {
+pub(crate) fn complained_lines(rule: impl Fn(&File) -> Vec<String>, path: &str, text: &str) -> Vec<usize> {
     let complaints = rule(&File::new(path, text));
-    let line = |complaint: &String| {
-        complaint
-            .strip_prefix(path)
-            .unwrap()
-            .split(':')
-            .nth(1)
-            .unwrap()
-            .parse()
-            .unwrap()
-    };
+    let line = |complaint: &String| complaint.strip_prefix(path).unwrap().split(':').nth(1).unwrap().parse().unwrap();
     complaints.iter().map(line).collect()
 }
 
@@ -292,11 +234,7 @@ mod proofs {
             "a.rs",
             "let a = \"// no \\\" code\"; // one \"two\n/* three /* four */ five */ let b = r#\"six\"seven\"#;\nlet c = ('\"', '\\'', &'static x); b\"\n//\" /// eight",
         );
-        let parts: Vec<_> = file
-            .lines
-            .iter()
-            .map(|line| (line.code.trim(), line.comment.trim()))
-            .collect();
+        let parts: Vec<_> = file.lines.iter().map(|line| (line.code.trim(), line.comment.trim())).collect();
         assert_eq!(
             parts,
             [
@@ -311,14 +249,9 @@ mod proofs {
     #[test]
     fn tests_begin_at_their_module() {
         let before = |text| File::new("a.rs", text).lines_before_tests();
+        assert_eq!(before("//! A.\nfn a() {}\n\n#[cfg(test)]\nmod tests {}\n"), 3);
         assert_eq!(
-            before("//! A.\nfn a() {}\n\n#[cfg(test)]\nmod tests {}\n"),
-            3
-        );
-        assert_eq!(
-            before(
-                "//! A.\n#[cfg(all(loom, test))]\n#[expect(unsafe_code, reason = \"\")]\nmod models {}\n"
-            ),
+            before("//! A.\n#[cfg(all(loom, test))]\n#[expect(unsafe_code, reason = \"\")]\nmod models {}\n"),
             1
         );
         // Neither what is left out of tests nor a single function is the end of the file proper.
