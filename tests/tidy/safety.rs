@@ -63,7 +63,7 @@ pub(crate) fn unsafe_code_cites_an_invariant(file: &File, invariants: &BTreeMap<
         if must_cite && citations(why).next().is_none() {
             complaints.push(file.at(
                 line,
-                "the SAFETY comment cites no invariant: name the one it rests on (`I3`), as src/raw/mod.rs or the file's head numbers them",
+                "the SAFETY comment cites no invariant: name the one it rests on (`I3`; numbered in src/raw/mod.rs or at a file's head)",
             ));
         }
     }
