@@ -3,6 +3,9 @@
 use crate::class::MAX_CLASSES;
 use crate::error::ConfigError;
 
+/// The most bytes a span can have: 1 TiB. Block numbers are computed exactly up to here.
+pub(crate) const SPAN_LIMIT: usize = 1 << 40;
+
 /// What happens when a bucket has no free block left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -111,8 +114,8 @@ impl Config {
         }
     }
 
-    /// Refuses what no heap can be built from; `limit` is the most bytes a span can have.
-    pub(crate) const fn check(&self, limit: usize) -> Result<(), ConfigError> {
+    /// Refuses what no heap can be built from.
+    pub(crate) const fn check(&self) -> Result<(), ConfigError> {
         let reserve = if let Exhausted::Grow { reserve } = self.exhausted { reserve } else { 0 };
         let mut bucket = 0;
         while bucket < self.block_sizes.len() {
@@ -121,8 +124,8 @@ impl Config {
                 return Err(ConfigError::BucketTooSmall { bucket, block_size, bytes: given });
             }
             let bytes = if reserve > given { reserve } else { given };
-            if bytes > limit {
-                return Err(ConfigError::BucketTooLarge { bucket, block_size, bytes, limit });
+            if bytes > SPAN_LIMIT {
+                return Err(ConfigError::BucketTooLarge { bucket, block_size, bytes, limit: SPAN_LIMIT });
             }
             bucket += 1;
         }

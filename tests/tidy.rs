@@ -36,8 +36,9 @@ const LAYERS: &str = "
     L1  raw::registry  -> raw::lock
     L1  raw::thread    -> raw::registry raw::cache
     L1  raw::fallback  -> raw::lock
-    L1  raw::state     -> raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::os raw::lock raw::fault
-    L1  raw::heap      -> raw::state raw::thread raw::cache raw::lock raw::fault
+    L1  raw::table     -> raw::cache raw::bucket raw::registry raw::os
+    L1  raw::state     -> raw::table raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::os raw::lock raw::fault
+    L1  raw::heap      -> raw::state raw::thread raw::cache raw::fault
 
     L2  heap           -> raw::heap
 

@@ -6,7 +6,6 @@ use super::Heap;
 use crate::class::SizeClasses;
 use crate::config::{CacheWarmup, Config, Exhausted, HugePages};
 use crate::error::ConfigError;
-use crate::raw::region::SPAN_LIMIT;
 
 /// Settings of a [`Heap`].
 ///
@@ -135,7 +134,7 @@ impl<C: SizeClasses> HeapBuilder<C> {
         if let Some(block_size) = self.unknown {
             return Err(ConfigError::NoSuchBucket { block_size, block_sizes: C::BLOCK_SIZES });
         }
-        match self.config.check(SPAN_LIMIT) {
+        match self.config.check() {
             Ok(()) => Ok(self.config),
             Err(error) => Err(error),
         }

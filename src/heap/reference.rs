@@ -54,7 +54,7 @@ pub unsafe trait HeapRef: Clone {
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError>;
 }
 
-// SAFETY: the borrow keeps the heap alive and in place; a clone of the reference is the same borrow.
+// SAFETY: I10: the borrow keeps the heap alive and in place; a clone of the reference is the same borrow.
 unsafe impl<C: SizeClasses> HeapRef for &Heap<C> {
     type Classes = C;
 
@@ -76,7 +76,7 @@ unsafe impl<C: SizeClasses> HeapRef for &Heap<C> {
     }
 }
 
-// SAFETY: the count keeps the heap alive and in place; a clone shares it.
+// SAFETY: I10: the count keeps the heap alive and in place; a clone shares it.
 unsafe impl<C: SizeClasses> HeapRef for Arc<Heap<C>> {
     type Classes = C;
 
@@ -98,7 +98,7 @@ unsafe impl<C: SizeClasses> HeapRef for Arc<Heap<C>> {
     }
 }
 
-// SAFETY: `HEAP` is one static for the whole type, and statics are never dropped.
+// SAFETY: I10: `HEAP` is one static for the whole type, and statics are never dropped.
 unsafe impl<S: StaticHeap> HeapRef for S {
     type Classes = S::Table;
 

@@ -8,9 +8,7 @@ use super::Heap;
 use crate::class::SizeClasses;
 use crate::config::CacheWarmup;
 use crate::error::AllocError;
-use crate::raw::cache::Cache;
-use crate::raw::thread;
-use crate::sync::Ordering;
+use crate::raw::heap::Cache;
 
 /// This thread's cache of a heap, sized and warmed by [`Heap::thread_cache`].
 ///
@@ -34,16 +32,7 @@ pub struct ThreadCache<'h, C: SizeClasses> {
 
 impl<'h, C: SizeClasses> ThreadCache<'h, C> {
     pub(super) fn new(heap: &'h Heap<C>, bytes: usize, warmup: CacheWarmup) -> Self {
-        let state = heap.raw().state();
-        thread::guard();
-        let slot = thread::enter();
-        if let Some(slot) = slot {
-            state.close_cache(slot);
-            if let Some(cache) = state.open_cache(slot, bytes, warmup) {
-                cache.guards.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        let cache = heap.raw().cache();
+        let cache = heap.raw().hold_cache(bytes, warmup);
         Self { heap, cache, not_send: PhantomData }
     }
 
@@ -103,14 +92,7 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
 
 impl<C: SizeClasses> Drop for ThreadCache<'_, C> {
     fn drop(&mut self) {
-        // The last guard of this thread in this heap takes the cache with it.
-        if self.cache.is_open() && self.cache.guards.load(Ordering::Relaxed) > 0 {
-            let guards = self.cache.guards.fetch_sub(1, Ordering::Relaxed);
-            if let (1, Some(slot)) = (guards, thread::current()) {
-                self.heap.raw().state().close_cache(slot);
-            }
-        }
-        thread::unguard();
+        self.heap.raw().let_cache_go(self.cache);
     }
 }
 

@@ -42,7 +42,7 @@ impl Fallback {
     /// A block of `size` bytes at a multiple of `align`, a power of two. `None` when the system has no memory.
     pub(crate) fn allocate(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
         let layout = padded(size, pad_for(align))?;
-        // SAFETY: the layout has room for a header: its size is not zero.
+        // SAFETY: I9: the layout has room for a header: its size is not zero.
         let start = NonNull::new(unsafe { System.alloc(layout) })?;
         Some(self.adopt(start, size, layout.align()))
     }

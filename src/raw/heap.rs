@@ -4,12 +4,12 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::sync::Once;
 
-use super::cache::Cache;
+pub(crate) use super::cache::Cache;
 use super::fault;
 use super::state::State;
 use super::thread;
 use crate::class::MAX_ALIGN;
-use crate::config::Config;
+use crate::config::{CacheWarmup, Config};
 use crate::error::ConfigError;
 use crate::sync::Ordering;
 use crate::sync::fixed::{AtomicPtr, AtomicUsize};
@@ -55,7 +55,7 @@ impl RawHeap {
 
     /// Lets every thread see the state; the table before the mask that leads to it.
     fn publish(&self, state: NonNull<State>) {
-        // SAFETY: just built.
+        // SAFETY: I8: just built.
         if let Some(table) = unsafe { state.as_ref() }.table().first() {
             self.caches.store(table.as_ptr(), Ordering::Relaxed);
             // Release pairs with `cache`: who sees the mask sees the table.
@@ -96,6 +96,31 @@ impl RawHeap {
         let cache = unsafe { caches.byte_add(offset) };
         // SAFETY: I1, I6: as above; all fields of a cache are atomics.
         unsafe { &*cache }
+    }
+
+    /// Gives this thread's cache room for `bytes` bytes of blocks of each bucket, warms it, and keeps it this thread's until
+    /// `let_cache_go`. Returns `Cache::empty` or slot 0 if this thread cannot have one.
+    pub(crate) fn hold_cache(&self, bytes: usize, warmup: CacheWarmup) -> &Cache {
+        let state = self.state();
+        thread::guard();
+        if let Some(slot) = thread::enter() {
+            state.close_cache(slot);
+            if let Some(cache) = state.open_cache(slot, bytes, warmup) {
+                cache.guards.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.cache()
+    }
+
+    /// Undoes one `hold_cache` of this thread. The last one of this heap closes the cache.
+    pub(crate) fn let_cache_go(&self, cache: &Cache) {
+        if cache.is_open() && cache.guards.load(Ordering::Relaxed) > 0 {
+            let guards = cache.guards.fetch_sub(1, Ordering::Relaxed);
+            if let (1, Some(slot)) = (guards, thread::current()) {
+                self.state().close_cache(slot);
+            }
+        }
+        thread::unguard();
     }
 
     /// A block for `size` bytes at a multiple of `align`; `class` is the class that serves them, if any does.

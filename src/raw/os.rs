@@ -143,20 +143,20 @@ mod unix {
             return Err(libc::ENOMEM);
         };
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: a new anonymous mapping at an address of the system's choice touches nothing that exists.
+        // SAFETY: I1: a new anonymous mapping at an address of the system's choice touches nothing that exists.
         let mapped = unsafe { mmap_anonymous(ptr::null_mut(), padded, ProtFlags::empty(), flags) };
         let start = mapped.map_err(rustix::io::Errno::raw_os_error)?.cast::<u8>();
         let before = start.addr().next_multiple_of(align) - start.addr();
         let after = padded - before - len;
         if before > 0 {
-            // SAFETY: the first `before` bytes of the mapping just made; nobody has seen them.
+            // SAFETY: I1: the first `before` bytes of the mapping just made; nobody has seen them.
             unmap(unsafe { slice(start, 0) }, before);
         }
         if after > 0 {
-            // SAFETY: the last `after` bytes of the mapping just made; nobody has seen them.
+            // SAFETY: I1: the last `after` bytes of the mapping just made; nobody has seen them.
             unmap(unsafe { slice(start, before + len) }, after);
         }
-        // SAFETY: `before < align <= padded`: inside the mapping.
+        // SAFETY: I1: `before < align <= padded`: inside the mapping.
         NonNull::new(unsafe { slice(start, before) }).ok_or(libc::ENOMEM)
     }
 
@@ -238,7 +238,7 @@ mod portable {
 
     pub(super) fn reserve(len: usize) -> Result<NonNull<u8>, i32> {
         let layout = Layout::from_size_align(len, PAGE).map_err(|_| REFUSED)?;
-        // SAFETY: `reserve` in the parent made `len` at least one page.
+        // SAFETY: I1: `reserve` in the parent made `len` at least one page.
         NonNull::new(unsafe { System.alloc_zeroed(layout) }).ok_or(REFUSED)
     }
 

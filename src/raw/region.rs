@@ -3,9 +3,8 @@
 use core::ptr::NonNull;
 
 use super::os;
-
-/// The most bytes a span can have: 1 TiB. Block numbers are exact up to here (see `Span::index`).
-pub(crate) const SPAN_LIMIT: usize = 1 << 40;
+#[cfg(test)]
+use crate::config::SPAN_LIMIT;
 
 /// The contiguous addresses of one bucket, cut into equal blocks. Shared, immutable.
 #[derive(Debug)]

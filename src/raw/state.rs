@@ -17,7 +17,7 @@ use super::fallback::Fallback;
 use super::fault;
 use super::lock::Lock;
 use super::os::{Reservation, page};
-use super::region::{Region, SPAN_LIMIT, Span};
+use super::region::{Region, Span};
 use super::registry::{Links, Member};
 use super::table::{TABLE_BYTES, Table};
 use super::thread::{self, REGISTRY};
@@ -56,7 +56,7 @@ struct Plan {
 
 impl Plan {
     fn new(config: &Config) -> Result<Self, ConfigError> {
-        config.check(SPAN_LIMIT)?;
+        config.check()?;
         let count = config.block_sizes.len();
         let span_bytes = |bucket| config.most_blocks(bucket) * config.block_sizes[bucket];
         let longest = (0..count).map(span_bytes).max().unwrap_or(0);

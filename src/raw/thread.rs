@@ -123,16 +123,16 @@ mod at_end {
 
     fn make() -> u64 {
         let mut key: libc::pthread_key_t = 0;
-        // SAFETY: `key` is a valid place, and `ended` has the signature asked for.
+        // SAFETY: I10: `key` is a valid place, and `ended` has the signature asked for.
         let made = unsafe { libc::pthread_key_create(&raw mut key, Some(ended)) };
-        // SAFETY: three functions without preconditions, which take and release locks.
+        // SAFETY: I8: three functions without preconditions, which take and release locks.
         unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork)) };
         if made == 0 { u64::from(key) } else { REFUSED }
     }
 
     fn set(key: u64) -> bool {
         let Ok(key) = libc::pthread_key_t::try_from(key) else { return false };
-        // SAFETY: the key was made and is never deleted; any non-null value makes the destructor run.
+        // SAFETY: I10: the key was made and is never deleted; any non-null value makes the destructor run.
         unsafe { libc::pthread_setspecific(key, ptr::without_provenance::<c_void>(1)) == 0 }
     }
 
