@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use lexopt::Arg::{Long, Short};
@@ -13,8 +14,8 @@ smarena measured side by side with other allocators.
 
 cargo run --release -p peers -- [OPTIONS]
 
-  --quick               fewer operations and 3 rounds: ends within 60 s; shows the shape, not the numbers
-  --rounds N            rounds of each candidate (7; the median counts)
+  --quick               fewer operations and rounds: ends within 60 s; shows the shape, not the numbers
+  --rounds N            exactly N rounds of each candidate (otherwise 7 or more, as time allows; the median counts)
   --only NAME[,NAME]    cases or rows whose names start so, for example: pair,seed/1,memory
   --peers NAME[,NAME]   these candidates alone, ours included only if named
   --second-set          other sizes, thread counts and distributions than the tables'
@@ -50,8 +51,9 @@ pub struct Args {
     pub action: Action,
     /// What to measure.
     pub plan: Plan,
-    /// Rounds of each candidate; a warm-up round comes before them.
-    pub rounds: usize,
+    /// Exactly so many rounds of each candidate, after a warm-up round; otherwise at least [`Args::least_rounds`], and until
+    /// enough time has been spent for a steady median.
+    pub rounds: Option<usize>,
     /// Beginnings of names; empty for everything.
     pub only: Vec<String>,
     /// Names of candidates; empty for everyone.
@@ -65,14 +67,15 @@ pub struct Args {
 impl Args {
     /// Reads the command line; an error is a text for the user.
     pub fn parse() -> Result<Self, String> {
-        Self::read(Parser::from_env()).map_err(|error| format!("{error} (--help lists the options)"))
+        Self::read(Parser::from_env())
+            .map_err(|error| format!("{error} (--help lists the options)"))
     }
 
     fn read(mut parser: Parser) -> Result<Self, lexopt::Error> {
         let mut args = Self {
             action: Action::Measure,
             plan: Plan::default(),
-            rounds: 0,
+            rounds: None,
             only: Vec::new(),
             candidates: Vec::new(),
             extras: Vec::new(),
@@ -82,7 +85,9 @@ impl Args {
             match argument {
                 Long("quick") => args.plan.quick = true,
                 Long("second-set") => args.plan.second_set = true,
-                Long("rounds") => args.rounds = parser.value()?.parse()?,
+                Long("rounds") => {
+                    args.rounds = Some(parser.value()?.parse::<NonZero<usize>>()?.get())
+                }
                 Long("only") => args.only.extend(names(&parser.value()?.string()?)),
                 Long("peers") => args.candidates.extend(names(&parser.value()?.string()?)),
                 Long("extra") => args.extras.push(extra(&parser.value()?.string()?)?),
@@ -95,15 +100,20 @@ impl Args {
                 _ => return Err(argument.unexpected()),
             }
         }
-        if args.rounds == 0 {
-            args.rounds = if args.plan.quick { 3 } else { 7 };
-        }
         Ok(args)
     }
 
+    /// Rounds that make a median.
+    pub fn least_rounds(&self) -> usize {
+        self.rounds.unwrap_or(if self.plan.quick { 3 } else { 7 })
+    }
+
     /// The options a process of the same plan is started with.
-    pub fn for_child(&self, candidates: &[&str], rounds: usize) -> Vec<String> {
-        let mut options = vec!["--rounds".to_owned(), rounds.to_string(), "--peers".to_owned(), candidates.join(",")];
+    pub fn for_child(&self, candidates: &[&str]) -> Vec<String> {
+        let mut options = vec!["--peers".to_owned(), candidates.join(",")];
+        if let Some(rounds) = self.rounds {
+            options.extend(["--rounds".to_owned(), rounds.to_string()]);
+        }
         if self.plan.quick {
             options.push("--quick".to_owned());
         }
@@ -118,7 +128,10 @@ impl Args {
 }
 
 fn names(list: &str) -> impl Iterator<Item = String> {
-    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned)
+    list.split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
 }
 
 fn extra(value: &str) -> Result<(String, String), lexopt::Error> {
@@ -136,11 +149,12 @@ mod tests {
 
     #[test]
     fn a_child_gets_the_same_plan() {
-        let args = read("--quick --second-set --extra orig=/a=b.so --only pair,seed").expect("valid");
+        let args = read("--quick --rounds 5 --second-set --extra orig=/a=b.so --only pair,seed")
+            .expect("valid");
         assert_eq!(args.only, ["pair", "seed"]);
-        let child = read(&args.for_child(&["smarena", "orig"], 5).join(" ")).expect("valid");
+        let child = read(&args.for_child(&["smarena", "orig"]).join(" ")).expect("valid");
         assert!(child.plan.quick && child.plan.second_set);
-        assert_eq!(child.rounds, 5);
+        assert_eq!(child.rounds, Some(5));
         assert_eq!(child.candidates, ["smarena", "orig"]);
         assert_eq!(child.extras, [("orig".to_owned(), "/a=b.so".to_owned())]);
     }
@@ -149,13 +163,14 @@ mod tests {
     fn nonsense_is_refused() {
         assert!(read("--extra nameonly").is_err());
         assert!(read("--rounds many").is_err());
+        assert!(read("--rounds 0").is_err());
         assert!(read("--fast").is_err());
     }
 
     #[test]
     fn rounds_default_by_plan() {
-        assert_eq!(read("").expect("valid").rounds, 7);
-        assert_eq!(read("--quick").expect("valid").rounds, 3);
-        assert_eq!(read("--quick --rounds 9").expect("valid").rounds, 9);
+        assert_eq!(read("").expect("valid").least_rounds(), 7);
+        assert_eq!(read("--quick").expect("valid").least_rounds(), 3);
+        assert_eq!(read("--quick --rounds 9").expect("valid").least_rounds(), 9);
     }
 }

@@ -21,6 +21,11 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// Whether it is a time that is compared with the best peer's.
+    pub fn is_compared(self) -> bool {
+        matches!(self, Self::Cpu | Self::Wall)
+    }
+
     /// The column's heading.
     pub fn heading(self) -> &'static str {
         match self {
@@ -71,8 +76,14 @@ impl Row {
 
     /// A row of these columns.
     pub fn new(name: impl Into<String>, columns: &[(Metric, Targets)]) -> Self {
-        let columns = columns.iter().map(|&(metric, targets)| Column { metric, targets }).collect();
-        Self { name: name.into(), columns }
+        let columns = columns
+            .iter()
+            .map(|&(metric, targets)| Column { metric, targets })
+            .collect();
+        Self {
+            name: name.into(),
+            columns,
+        }
     }
 }
 
@@ -118,7 +129,10 @@ impl<W: Workload> Visitor for Binder<W> {
         if self.0.needs_heaps() && !C::HEAPS {
             return Err("has no heaps".to_owned());
         }
-        Ok(Box::new(Pairing { workload: self.0, candidate }))
+        Ok(Box::new(Pairing {
+            workload: self.0,
+            candidate,
+        }))
     }
 }
 
@@ -128,7 +142,7 @@ pub struct Case {
     pub name: String,
     /// What it fills.
     pub rows: Vec<Row>,
-    /// Whether every round of every candidate needs a process of its own, and then how many rounds are enough.
+    /// Whether every round of every candidate needs a process of its own, and then how many rounds there are.
     pub alone: Option<usize>,
     bind: Box<dyn Fn(&Entry) -> Result<Box<dyn Bound>, Skip>>,
 }
@@ -138,13 +152,23 @@ impl Case {
     pub fn new<W: Workload>(name: impl Into<String>, rows: Vec<Row>, workload: W) -> Self {
         let workload = Arc::new(workload);
         let setup = workload.setup();
-        let bind = Box::new(move |entry: &Entry| candidates::open(entry, &setup, Binder(workload.clone()))?);
-        Self { name: name.into(), rows, alone: None, bind }
+        let bind = Box::new(move |entry: &Entry| {
+            candidates::open(entry, &setup, Binder(workload.clone()))?
+        });
+        Self {
+            name: name.into(),
+            rows,
+            alone: None,
+            bind,
+        }
     }
 
-    /// The same with a process for each round of each candidate, at most `rounds` of them.
+    /// The same with a process for each of `rounds` rounds of each candidate.
     pub fn alone(self, rounds: usize) -> Self {
-        Self { alone: Some(rounds), ..self }
+        Self {
+            alone: Some(rounds),
+            ..self
+        }
     }
 
     /// Readies a candidate for this case.

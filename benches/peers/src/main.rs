@@ -6,6 +6,7 @@ mod candidates;
 mod case;
 mod clock;
 mod conduct;
+mod instructions;
 mod measure;
 mod ours;
 mod owners;
@@ -38,11 +39,25 @@ fn run(args: &Args) -> Result<(), String> {
         Action::List => list(args),
         Action::Child(name) => {
             let cases = workloads::cases(&args.plan);
-            let case = cases.iter().find(|case| case.name == *name).ok_or_else(|| format!("no case {name}"))?;
+            let case = cases
+                .iter()
+                .find(|case| case.name == *name)
+                .ok_or_else(|| format!("no case {name}"))?;
             measure::measure(args, case, &roster(args)?).map_err(|error| error.to_string())?;
         }
-        Action::Measure => report::report(&conduct::conduct(args, selected(args)?, &roster(args)?)?, &args.out)?,
-        Action::Instructions | Action::Traced(_) => {}
+        Action::Measure => report::report(
+            &conduct::conduct(args, selected(args)?, &roster(args)?)?,
+            &args.out,
+        )?,
+        Action::Instructions => instructions::count(args, &roster(args)?)?,
+        Action::Traced(name) => {
+            let roster = roster(args)?;
+            let entry = roster
+                .iter()
+                .find(|entry| entry.name == *name)
+                .ok_or_else(|| format!("no candidate {name}"))?;
+            instructions::run_traced(entry)?;
+        }
     }
     Ok(())
 }
@@ -50,7 +65,11 @@ fn run(args: &Args) -> Result<(), String> {
 /// The candidates that were asked for.
 fn roster(args: &Args) -> Result<Vec<Entry>, String> {
     let mut roster = candidates::roster(&args.extras);
-    if let Some(unknown) = args.candidates.iter().find(|name| !roster.iter().any(|entry| entry.name == **name)) {
+    if let Some(unknown) = args
+        .candidates
+        .iter()
+        .find(|name| !roster.iter().any(|entry| entry.name == **name))
+    {
         return Err(format!("no candidate {unknown} (--list names them)"));
     }
     roster.retain(|entry| args.candidates.is_empty() || args.candidates.contains(&entry.name));
@@ -60,9 +79,17 @@ fn roster(args: &Args) -> Result<Vec<Entry>, String> {
 /// The cases that were asked for.
 fn selected(args: &Args) -> Result<Vec<Case>, String> {
     let mut cases = workloads::cases(&args.plan);
-    let fits = |case: &Case, only: &String| case.name.starts_with(only) || case.rows.iter().any(|row| row.name.starts_with(only));
-    if let Some(unknown) = args.only.iter().find(|only| !cases.iter().any(|case| fits(case, only))) {
-        return Err(format!("no case or row begins with {unknown} (--list names them)"));
+    let fits = |case: &Case, only: &String| {
+        case.name.starts_with(only) || case.rows.iter().any(|row| row.name.starts_with(only))
+    };
+    if let Some(unknown) = args
+        .only
+        .iter()
+        .find(|only| !cases.iter().any(|case| fits(case, only)))
+    {
+        return Err(format!(
+            "no case or row begins with {unknown} (--list names them)"
+        ));
     }
     cases.retain(|case| args.only.is_empty() || args.only.iter().any(|only| fits(case, only)));
     Ok(cases)

@@ -4,6 +4,7 @@
 //! takes only its own numbers with it.
 
 use std::io::{self, Write};
+use std::time::{Duration, Instant};
 
 use crate::args::Args;
 use crate::candidate::Skip;
@@ -44,7 +45,9 @@ impl Report {
                 let values: Vec<String> = values.iter().map(f64::to_string).collect();
                 writeln!(out, "values\t{name}\t{}", values.join(" "))?;
             }
-            Self::Skipped { name, why } => writeln!(out, "skipped\t{name}\t{}", why.replace('\n', " "))?,
+            Self::Skipped { name, why } => {
+                writeln!(out, "skipped\t{name}\t{}", why.replace('\n', " "))?
+            }
         }
         out.flush()
     }
@@ -54,11 +57,36 @@ impl Report {
         let mut parts = line.splitn(3, '\t');
         let (kind, name, rest) = (parts.next()?, parts.next()?.to_owned(), parts.next()?);
         match kind {
-            "turn" => Some(Self::Turn { name, round: rest.parse().ok()? }),
-            "values" => Some(Self::Values { name, values: rest.split(' ').map(str::parse).collect::<Result<_, _>>().ok()? }),
-            "skipped" => Some(Self::Skipped { name, why: rest.to_owned() }),
+            "turn" => Some(Self::Turn {
+                name,
+                round: rest.parse().ok()?,
+            }),
+            "values" => Some(Self::Values {
+                name,
+                values: rest
+                    .split(' ')
+                    .map(str::parse)
+                    .collect::<Result<_, _>>()
+                    .ok()?,
+            }),
+            "skipped" => Some(Self::Skipped {
+                name,
+                why: rest.to_owned(),
+            }),
             _ => None,
         }
+    }
+}
+
+/// Short rounds are repeated up to so often, because a shared machine's speed changes from second to second.
+const MOST_ROUNDS: usize = 41;
+
+/// No further round after this, once there are enough of them.
+fn time_for_case(args: &Args) -> Duration {
+    if args.plan.quick {
+        Duration::from_millis(700)
+    } else {
+        Duration::from_secs(15)
     }
 }
 
@@ -75,12 +103,31 @@ pub fn measure(args: &Args, case: &Case, roster: &[Entry]) -> io::Result<()> {
     }
     // Where every round has its own process there is nothing to warm up.
     let warm_up = usize::from(case.alone.is_none());
-    for round in 0..args.rounds + warm_up {
+    let begin = Instant::now();
+    for round in 0_usize.. {
+        let measured = round.saturating_sub(warm_up);
+        let enough = measured >= args.least_rounds();
+        if enough
+            && (args.rounds.is_some()
+                || measured >= MOST_ROUNDS
+                || begin.elapsed() > time_for_case(args))
+        {
+            break;
+        }
         for (name, candidate) in &bound {
             let name = (*name).to_owned();
-            Report::Turn { name: name.clone(), round }.write(&mut out)?;
+            Report::Turn {
+                name: name.clone(),
+                round,
+            }
+            .write(&mut out)?;
             let values = candidate.round();
-            assert_eq!(values.len(), case.values(), "{}: a number for each column", case.name);
+            assert_eq!(
+                values.len(),
+                case.values(),
+                "{}: a number for each column",
+                case.name
+            );
             if round >= warm_up {
                 Report::Values { name, values }.write(&mut out)?;
             }
@@ -97,9 +144,18 @@ mod tests {
     fn what_is_written_is_read_back() {
         let name = || "mimalloc".to_owned();
         for report in [
-            Report::Turn { name: name(), round: 3 },
-            Report::Values { name: name(), values: vec![1.5, 0.1, f64::MAX] },
-            Report::Skipped { name: name(), why: "no\tway".to_owned() },
+            Report::Turn {
+                name: name(),
+                round: 3,
+            },
+            Report::Values {
+                name: name(),
+                values: vec![1.5, 0.1, f64::MAX],
+            },
+            Report::Skipped {
+                name: name(),
+                why: "no\tway".to_owned(),
+            },
         ] {
             let mut line = Vec::new();
             report.write(&mut line).expect("writing to memory");

@@ -258,7 +258,10 @@ impl Candidate for Handle {
     fn enter<J: Job>(&self, job: J) {
         let heap = &self.0.heap;
         let cache = heap.thread_cache(self.0.cache_bytes, CacheWarmup::Cold);
-        job.run(HandleCalls { cache: &cache, heap });
+        job.run(HandleCalls {
+            cache: &cache,
+            heap,
+        });
     }
 
     fn new_heap(&self) -> Option<SmallHeap> {

@@ -67,7 +67,12 @@ impl<C> Heap<C> {
     /// # Safety
     /// `block` is live and of this heap.
     #[inline(always)]
-    pub unsafe fn realloc(&self, block: NonNull<u8>, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+    pub unsafe fn realloc(
+        &self,
+        block: NonNull<u8>,
+        size: usize,
+        align: usize,
+    ) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: the caller's promise.
         let block = unsafe { libc::realloc(block.as_ptr().cast(), size) };
         NonNull::new(block.cast()).ok_or(AllocError::OutOfMemory { size, align })

@@ -31,13 +31,29 @@ pub struct Entry {
 }
 
 const OURS: [&str; 3] = ["smarena", "smarena-call", "smarena-handle"];
-const PEERS: [&str; 7] = ["system", "mimalloc", "snmalloc", "jemalloc", "rpmalloc", "smalloc", "tcmalloc"];
+const PEERS: [&str; 7] = [
+    "system", "mimalloc", "snmalloc", "jemalloc", "rpmalloc", "smalloc", "tcmalloc",
+];
 
 /// All candidates, in the order in which they take turns.
 pub fn roster(extras: &[(String, String)]) -> Vec<Entry> {
-    let named = |kind| move |name: &&str| Entry { name: (*name).to_owned(), kind, path: String::new() };
-    let extra = |(name, path): &(String, String)| Entry { name: name.clone(), kind: Kind::Extra, path: path.clone() };
-    OURS.iter().map(named(Kind::Ours)).chain(PEERS.iter().map(named(Kind::Peer))).chain(extras.iter().map(extra)).collect()
+    let named = |kind| {
+        move |name: &&str| Entry {
+            name: (*name).to_owned(),
+            kind,
+            path: String::new(),
+        }
+    };
+    let extra = |(name, path): &(String, String)| Entry {
+        name: name.clone(),
+        kind: Kind::Extra,
+        path: path.clone(),
+    };
+    OURS.iter()
+        .map(named(Kind::Ours))
+        .chain(PEERS.iter().map(named(Kind::Peer)))
+        .chain(extras.iter().map(extra))
+        .collect()
 }
 
 /// What is done with an opened candidate, whatever its type.
@@ -61,7 +77,9 @@ pub fn open<V: Visitor>(entry: &Entry, setup: &Setup, visitor: V) -> Result<V::O
         #[cfg(feature = "snmalloc")]
         "snmalloc" if !SNMALLOC_ASSERTS => visitor.visit(linked::Snmalloc),
         #[cfg(feature = "snmalloc")]
-        "snmalloc" => return Err("built with its assertions: CXXFLAGS must hold -DNDEBUG".to_owned()),
+        "snmalloc" => {
+            return Err("built with its assertions: CXXFLAGS must hold -DNDEBUG".to_owned());
+        }
         #[cfg(feature = "jemalloc")]
         "jemalloc" => visitor.visit(linked::Jemalloc),
         #[cfg(feature = "rpmalloc")]

@@ -4,6 +4,8 @@ mod csv;
 mod plot;
 mod table;
 
+pub use table::align;
+
 use std::fs;
 use std::path::Path;
 
@@ -14,7 +16,6 @@ pub fn report(results: &Results, out: &Path) -> Result<(), String> {
     let tables = results.tables();
     let text = table::text(results, &tables);
     print!("{text}");
-    fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
     write(out, "tables.txt", &text)?;
     write(out, "samples.csv", &csv::samples(results))?;
     write(out, "summary.csv", &csv::summary(&tables))?;
@@ -26,13 +27,23 @@ pub fn report(results: &Results, out: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn write(out: &Path, name: &str, text: &str) -> Result<(), String> {
+/// Writes one file into `out`, which is created if need be.
+pub fn write(out: &Path, name: &str, text: &str) -> Result<(), String> {
+    fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
     let path = out.join(name);
     fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// A row's columns have files of their own: `seed-1-cpu`.
 fn file_name(table: &Table<'_>) -> String {
-    let metric = table.column.metric.heading().split(' ').next().unwrap_or_default();
-    format!("{}-{}", table.row.name, metric).replace('/', "-").to_lowercase()
+    let metric = table
+        .column
+        .metric
+        .heading()
+        .split(' ')
+        .next()
+        .unwrap_or_default();
+    format!("{}-{}", table.row.name, metric)
+        .replace('/', "-")
+        .to_lowercase()
 }

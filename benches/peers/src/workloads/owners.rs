@@ -14,11 +14,20 @@ const PUSHED: Targets = &[(MAIN, of_best(0.90))];
 
 pub fn cases(plan: &Plan) -> Vec<Case> {
     vec![
-        Case::new("SmBox", vec![Row::timed("SmBox", BOXED)], Boxes { boxes: plan.count(4_000_000, 400_000) }),
+        Case::new(
+            "SmBox",
+            vec![Row::timed("SmBox", BOXED)],
+            Boxes {
+                boxes: plan.count(4_000_000, 400_000),
+            },
+        ),
         Case::new(
             "SmBuf-push",
             vec![Row::timed("SmBuf-push", PUSHED)],
-            Bufs { bufs: plan.count(40_000, 4_000), bytes: plan.pick(1024, 300) },
+            Bufs {
+                bufs: plan.count(40_000, 4_000),
+                bytes: plan.pick(1024, 300),
+            },
         ),
     ]
 }
@@ -63,7 +72,7 @@ impl Bufs {
         for _ in 0..bufs {
             let mut buf = calls.owners().buf();
             for byte in 0..self.bytes {
-                C::Owners::push(&mut buf, black_box(byte as u8));
+                C::Owners::push(&mut buf, byte as u8);
             }
             drop(black_box(buf));
         }
