@@ -9,7 +9,7 @@ use crate::candidates::Entry;
 
 /// Iterations of each loop.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-const ITERATIONS: usize = 400;
+const ITERATIONS: usize = 128;
 
 /// Counts for every candidate, prints the table and writes `instructions.csv`.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
