@@ -67,8 +67,7 @@ pub struct Args {
 impl Args {
     /// Reads the command line; an error is a text for the user.
     pub fn parse() -> Result<Self, String> {
-        Self::read(Parser::from_env())
-            .map_err(|error| format!("{error} (--help lists the options)"))
+        Self::read(Parser::from_env()).map_err(|error| format!("{error} (--help lists the options)"))
     }
 
     fn read(mut parser: Parser) -> Result<Self, lexopt::Error> {
@@ -85,9 +84,7 @@ impl Args {
             match argument {
                 Long("quick") => args.plan.quick = true,
                 Long("second-set") => args.plan.second_set = true,
-                Long("rounds") => {
-                    args.rounds = Some(parser.value()?.parse::<NonZero<usize>>()?.get())
-                }
+                Long("rounds") => args.rounds = Some(parser.value()?.parse::<NonZero<usize>>()?.get()),
                 Long("only") => args.only.extend(names(&parser.value()?.string()?)),
                 Long("peers") => args.candidates.extend(names(&parser.value()?.string()?)),
                 Long("extra") => args.extras.push(extra(&parser.value()?.string()?)?),
@@ -128,10 +125,7 @@ impl Args {
 }
 
 fn names(list: &str) -> impl Iterator<Item = String> {
-    list.split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 fn extra(value: &str) -> Result<(String, String), lexopt::Error> {
@@ -149,8 +143,7 @@ mod tests {
 
     #[test]
     fn a_child_gets_the_same_plan() {
-        let args = read("--quick --rounds 5 --second-set --extra orig=/a=b.so --only pair,seed")
-            .expect("valid");
+        let args = read("--quick --rounds 5 --second-set --extra orig=/a=b.so --only pair,seed").expect("valid");
         assert_eq!(args.only, ["pair", "seed"]);
         let child = read(&args.for_child(&["smarena", "orig"]).join(" ")).expect("valid");
         assert!(child.plan.quick && child.plan.second_set);

@@ -71,11 +71,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self {
-            cache_bytes: None,
-            live_bytes: 64 << 20,
-            largest: 1024,
-        }
+        Self { cache_bytes: None, live_bytes: 64 << 20, largest: 1024 }
     }
 }
 

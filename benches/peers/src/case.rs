@@ -76,14 +76,8 @@ impl Row {
 
     /// A row of these columns.
     pub fn new(name: impl Into<String>, columns: &[(Metric, Targets)]) -> Self {
-        let columns = columns
-            .iter()
-            .map(|&(metric, targets)| Column { metric, targets })
-            .collect();
-        Self {
-            name: name.into(),
-            columns,
-        }
+        let columns = columns.iter().map(|&(metric, targets)| Column { metric, targets }).collect();
+        Self { name: name.into(), columns }
     }
 }
 
@@ -129,10 +123,7 @@ impl<W: Workload> Visitor for Binder<W> {
         if self.0.needs_heaps() && !C::HEAPS {
             return Err("has no heaps".to_owned());
         }
-        Ok(Box::new(Pairing {
-            workload: self.0,
-            candidate,
-        }))
+        Ok(Box::new(Pairing { workload: self.0, candidate }))
     }
 }
 
@@ -152,23 +143,13 @@ impl Case {
     pub fn new<W: Workload>(name: impl Into<String>, rows: Vec<Row>, workload: W) -> Self {
         let workload = Arc::new(workload);
         let setup = workload.setup();
-        let bind = Box::new(move |entry: &Entry| {
-            candidates::open(entry, &setup, Binder(workload.clone()))?
-        });
-        Self {
-            name: name.into(),
-            rows,
-            alone: None,
-            bind,
-        }
+        let bind = Box::new(move |entry: &Entry| candidates::open(entry, &setup, Binder(workload.clone()))?);
+        Self { name: name.into(), rows, alone: None, bind }
     }
 
     /// The same with a process for each of `rounds` rounds of each candidate.
     pub fn alone(self, rounds: usize) -> Self {
-        Self {
-            alone: Some(rounds),
-            ..self
-        }
+        Self { alone: Some(rounds), ..self }
     }
 
     /// Readies a candidate for this case.

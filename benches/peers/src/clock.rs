@@ -7,10 +7,7 @@ use crate::candidate::{Calls, Candidate, Job, Setup};
 use crate::case::Workload;
 
 fn read(clock: libc::clockid_t) -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is valid for the write, and every clock used here exists wherever this program compiles.
     unsafe { libc::clock_gettime(clock, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
@@ -95,27 +92,13 @@ impl<W: Work> Workload for W {
             let start = &start;
             let spawn = |worker| {
                 scope.spawn(move || {
-                    let mut clock = Clock {
-                        start,
-                        laps: Vec::with_capacity(4),
-                    };
-                    candidate.enter(Worker {
-                        work: self,
-                        worker,
-                        clock: &mut clock,
-                    });
+                    let mut clock = Clock { start, laps: Vec::with_capacity(4) };
+                    candidate.enter(Worker { work: self, worker, clock: &mut clock });
                     clock.laps
                 })
             };
             let workers: Vec<_> = (0..threads).map(spawn).collect();
-            workers
-                .into_iter()
-                .map(|worker| {
-                    worker
-                        .join()
-                        .expect("a worker ends the process where it fails")
-                })
-                .collect()
+            workers.into_iter().map(|worker| worker.join().expect("a worker ends the process where it fails")).collect()
         });
         self.operations()
             .iter()
@@ -123,15 +106,9 @@ impl<W: Work> Workload for W {
             .flat_map(|(part, &operations)| {
                 let laps = || laps.iter().map(|laps| &laps[part]);
                 let cpu: u64 = laps().map(|lap| lap.cpu).sum();
-                let begin = laps()
-                    .map(|lap| lap.begin)
-                    .min()
-                    .expect("there is a worker");
+                let begin = laps().map(|lap| lap.begin).min().expect("there is a worker");
                 let end = laps().map(|lap| lap.end).max().expect("there is a worker");
-                [
-                    cpu as f64 / operations as f64,
-                    (end - begin).as_nanos() as f64 / operations as f64,
-                ]
+                [cpu as f64 / operations as f64, (end - begin).as_nanos() as f64 / operations as f64]
             })
             .collect()
     }

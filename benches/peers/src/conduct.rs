@@ -21,30 +21,13 @@ pub fn conduct(args: &Args, cases: Vec<Case>, roster: &[Entry]) -> Result<Result
     for case in cases {
         let mut measured = Measured::new(&case);
         match case.alone {
-            None => together(
-                args,
-                &case,
-                roster,
-                &mut measured,
-                &mut results,
-                &mut progress,
-            )?,
+            None => together(args, &case, roster, &mut measured, &mut results, &mut progress)?,
             Some(rounds) => {
-                let one_round = Args {
-                    rounds: Some(1),
-                    ..args.clone()
-                };
+                let one_round = Args { rounds: Some(1), ..args.clone() };
                 for _ in 0..args.rounds.unwrap_or(rounds) {
                     for entry in roster {
                         let one = std::slice::from_ref(entry);
-                        together(
-                            &one_round,
-                            &case,
-                            one,
-                            &mut measured,
-                            &mut results,
-                            &mut progress,
-                        )?;
+                        together(&one_round, &case, one, &mut measured, &mut results, &mut progress)?;
                     }
                 }
             }
@@ -116,11 +99,7 @@ fn process(
         .map_err(|error| format!("{}: {error}", case.name))?;
     let lines = BufReader::new(child.stdout.take().expect("it was piped")).lines();
     let (sender, receiver) = channel();
-    let reader = std::thread::spawn(move || {
-        lines
-            .map_while(Result::ok)
-            .try_for_each(|line| sender.send(line))
-    });
+    let reader = std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
     let mut last = None;
     let hangs = loop {
         match receiver.recv_timeout(PATIENCE) {
@@ -140,30 +119,19 @@ fn process(
         // A process that is already gone needs no killing.
         drop(child.kill());
     }
-    let status = child
-        .wait()
-        .map_err(|error| format!("{}: {error}", case.name))?;
+    let status = child.wait().map_err(|error| format!("{}: {error}", case.name))?;
     // The reader ends with the pipe; what it could not send has no reader any more.
     drop(reader.join());
     Ok(match (hangs, status.success()) {
-        (true, _) => Outcome::Failed {
-            last,
-            why: format!("no end after {} s", PATIENCE.as_secs()),
-        },
-        (_, false) => Outcome::Failed {
-            last,
-            why: describe(status),
-        },
+        (true, _) => Outcome::Failed { last, why: format!("no end after {} s", PATIENCE.as_secs()) },
+        (_, false) => Outcome::Failed { last, why: describe(status) },
         _ => Outcome::Done,
     })
 }
 
 fn describe(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
-    status.signal().map_or_else(
-        || status.to_string(),
-        |signal| format!("crashed with signal {signal}"),
-    )
+    status.signal().map_or_else(|| status.to_string(), |signal| format!("crashed with signal {signal}"))
 }
 
 /// The progress line on stderr: rewritten in place on a terminal, one line a case elsewhere.
@@ -177,28 +145,13 @@ struct Progress {
 
 impl Progress {
     fn new(cases: usize) -> Self {
-        Self {
-            begin: Instant::now(),
-            done: 0,
-            cases,
-            terminal: std::io::stderr().is_terminal(),
-            shown: String::new(),
-        }
+        Self { begin: Instant::now(), done: 0, cases, terminal: std::io::stderr().is_terminal(), shown: String::new() }
     }
 
     fn show(&mut self, case: &str, name: &str, round: usize) {
-        let head = format!(
-            "[{}/{}] {:>4} s  {case}",
-            self.done + 1,
-            self.cases,
-            self.begin.elapsed().as_secs()
-        );
+        let head = format!("[{}/{}] {:>4} s  {case}", self.done + 1, self.cases, self.begin.elapsed().as_secs());
         if self.terminal {
-            let round = if round == 0 {
-                "warm-up".to_owned()
-            } else {
-                format!("round {round}")
-            };
+            let round = if round == 0 { "warm-up".to_owned() } else { format!("round {round}") };
             eprint!("\r{head}  {round}  {name}\x1b[K");
             // Progress that cannot be shown is no reason to stop.
             drop(std::io::stderr().flush());

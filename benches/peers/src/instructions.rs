@@ -16,17 +16,7 @@ const ITERATIONS: usize = 128;
 pub fn count(args: &Args, roster: &[Entry]) -> Result<(), String> {
     use crate::report;
 
-    let headings = [
-        "instructions",
-        "malloc",
-        "mean",
-        "free",
-        "mean",
-        "pair",
-        "mean",
-        "box",
-        "mean",
-    ];
+    let headings = ["instructions", "malloc", "mean", "free", "mean", "pair", "mean", "box", "mean"];
     let mut lines = vec![headings.map(str::to_owned).to_vec()];
     let mut csv = "candidate,path,median,mean\n".to_owned();
     for entry in roster {
@@ -44,9 +34,7 @@ pub fn count(args: &Args, roster: &[Entry]) -> Result<(), String> {
         }
     }
     println!("{}", report::align(&lines));
-    println!(
-        "malloc, free: 64 bytes; pair: malloc and free at once; box: a 64-byte value boxed, written and dropped."
-    );
+    println!("malloc, free: 64 bytes; pair: malloc and free at once; box: a 64-byte value boxed, written and dropped.");
     println!("Wanted of smarena: malloc <= 12, free <= 12, box <= 16.");
     report::write(&args.out, "instructions.csv", &csv)
 }
@@ -109,9 +97,7 @@ mod traced {
             let dummy = black_box(NonNull::<u8>::dangling().as_ptr());
             // malloc: the loop, then the loop with the call.
             section(blocks.iter_mut(), |slot| *slot = black_box(dummy));
-            section(blocks.iter_mut(), |slot| {
-                *slot = black_box(calls.malloc(64))
-            });
+            section(blocks.iter_mut(), |slot| *slot = black_box(calls.malloc(64)));
             // free
             section(blocks.iter(), |&block| _ = black_box(block));
             section(blocks.iter(), |&block| {
@@ -186,40 +172,16 @@ mod tracer {
         drop(child.kill());
         drop(child.wait());
         let steps = steps?;
-        let sections: Vec<&[usize]> = steps
-            .chunks(ITERATIONS + 1)
-            .map(|section| &section[..ITERATIONS])
-            .collect();
-        let [
-            no_malloc,
-            malloc,
-            no_free,
-            free,
-            no_pair,
-            pair,
-            no_box,
-            boxed,
-        ] = sections[..]
-        else {
-            return Err(format!(
-                "{} markers seen, {} expected",
-                steps.len(),
-                8 * (ITERATIONS + 1)
-            ));
+        let sections: Vec<&[usize]> = steps.chunks(ITERATIONS + 1).map(|section| &section[..ITERATIONS]).collect();
+        let [no_malloc, malloc, no_free, free, no_pair, pair, no_box, boxed] = sections[..] else {
+            return Err(format!("{} markers seen, {} expected", steps.len(), 8 * (ITERATIONS + 1)));
         };
-        Ok([
-            subtract(malloc, no_malloc),
-            subtract(free, no_free),
-            subtract(pair, no_pair),
-            subtract(boxed, no_box),
-        ])
+        Ok([subtract(malloc, no_malloc), subtract(free, no_free), subtract(pair, no_pair), subtract(boxed, no_box)])
     }
 
     /// Median and mean of `counts` without the median of `base`.
     fn subtract(counts: &[usize], base: &[usize]) -> (f64, f64) {
-        let median = |counts: &[usize]| {
-            Summary::of(counts.iter().map(|&count| count as f64).collect()).median
-        };
+        let median = |counts: &[usize]| Summary::of(counts.iter().map(|&count| count as f64).collect()).median;
         let mean = counts.iter().sum::<usize>() as f64 / counts.len() as f64;
         (median(counts) - median(base), mean - median(base))
     }
@@ -235,12 +197,9 @@ mod tracer {
                 return Err("the traced process is gone".to_owned());
             }
             if !libc::WIFSTOPPED(status) {
-                return Err(format!(
-                    "the traced process ended early, with status {status:#x}"
-                ));
+                return Err(format!("the traced process ended early, with status {status:#x}"));
             }
-            let at_marker =
-                libc::WSTOPSIG(status) == libc::SIGTRAP && signal_code(pid)? == SI_KERNEL;
+            let at_marker = libc::WSTOPSIG(status) == libc::SIGTRAP && signal_code(pid)? == SI_KERNEL;
             match steps.last_mut() {
                 _ if at_marker => steps.push(0),
                 Some(last) => *last += 1,
@@ -258,18 +217,7 @@ mod tracer {
         // SAFETY: all zeros are a valid `siginfo_t`.
         let mut info: libc::siginfo_t = unsafe { core::mem::zeroed() };
         // SAFETY: the child is stopped and traced by this thread; `info` is valid for the write.
-        let done = unsafe {
-            libc::ptrace(
-                libc::PTRACE_GETSIGINFO,
-                pid,
-                null_mut::<u8>(),
-                &raw mut info,
-            )
-        };
-        if done == 0 {
-            Ok(info.si_code)
-        } else {
-            Err(format!("no signal: {}", std::io::Error::last_os_error()))
-        }
+        let done = unsafe { libc::ptrace(libc::PTRACE_GETSIGINFO, pid, null_mut::<u8>(), &raw mut info) };
+        if done == 0 { Ok(info.si_code) } else { Err(format!("no signal: {}", std::io::Error::last_os_error())) }
     }
 }

@@ -14,7 +14,6 @@ mod random;
 mod report;
 mod resident;
 mod results;
-mod stand_in;
 mod workloads;
 
 use std::process::ExitCode;
@@ -39,23 +38,15 @@ fn run(args: &Args) -> Result<(), String> {
         Action::List => list(args),
         Action::Child(name) => {
             let cases = workloads::cases(&args.plan);
-            let case = cases
-                .iter()
-                .find(|case| case.name == *name)
-                .ok_or_else(|| format!("no case {name}"))?;
+            let case = cases.iter().find(|case| case.name == *name).ok_or_else(|| format!("no case {name}"))?;
             measure::measure(args, case, &roster(args)?).map_err(|error| error.to_string())?;
         }
-        Action::Measure => report::report(
-            &conduct::conduct(args, selected(args)?, &roster(args)?)?,
-            &args.out,
-        )?,
+        Action::Measure => report::report(&conduct::conduct(args, selected(args)?, &roster(args)?)?, &args.out)?,
         Action::Instructions => instructions::count(args, &roster(args)?)?,
         Action::Traced(name) => {
             let roster = roster(args)?;
-            let entry = roster
-                .iter()
-                .find(|entry| entry.name == *name)
-                .ok_or_else(|| format!("no candidate {name}"))?;
+            let entry =
+                roster.iter().find(|entry| entry.name == *name).ok_or_else(|| format!("no candidate {name}"))?;
             instructions::run_traced(entry)?;
         }
     }
@@ -65,11 +56,7 @@ fn run(args: &Args) -> Result<(), String> {
 /// The candidates that were asked for.
 fn roster(args: &Args) -> Result<Vec<Entry>, String> {
     let mut roster = candidates::roster(&args.extras);
-    if let Some(unknown) = args
-        .candidates
-        .iter()
-        .find(|name| !roster.iter().any(|entry| entry.name == **name))
-    {
+    if let Some(unknown) = args.candidates.iter().find(|name| !roster.iter().any(|entry| entry.name == **name)) {
         return Err(format!("no candidate {unknown} (--list names them)"));
     }
     roster.retain(|entry| args.candidates.is_empty() || args.candidates.contains(&entry.name));
@@ -82,14 +69,8 @@ fn selected(args: &Args) -> Result<Vec<Case>, String> {
     let fits = |case: &Case, only: &String| {
         case.name.starts_with(only) || case.rows.iter().any(|row| row.name.starts_with(only))
     };
-    if let Some(unknown) = args
-        .only
-        .iter()
-        .find(|only| !cases.iter().any(|case| fits(case, only)))
-    {
-        return Err(format!(
-            "no case or row begins with {unknown} (--list names them)"
-        ));
+    if let Some(unknown) = args.only.iter().find(|only| !cases.iter().any(|case| fits(case, only))) {
+        return Err(format!("no case or row begins with {unknown} (--list names them)"));
     }
     cases.retain(|case| args.only.is_empty() || args.only.iter().any(|only| fits(case, only)));
     Ok(cases)

@@ -45,9 +45,7 @@ impl Report {
                 let values: Vec<String> = values.iter().map(f64::to_string).collect();
                 writeln!(out, "values\t{name}\t{}", values.join(" "))?;
             }
-            Self::Skipped { name, why } => {
-                writeln!(out, "skipped\t{name}\t{}", why.replace('\n', " "))?
-            }
+            Self::Skipped { name, why } => writeln!(out, "skipped\t{name}\t{}", why.replace('\n', " "))?,
         }
         out.flush()
     }
@@ -57,22 +55,11 @@ impl Report {
         let mut parts = line.splitn(3, '\t');
         let (kind, name, rest) = (parts.next()?, parts.next()?.to_owned(), parts.next()?);
         match kind {
-            "turn" => Some(Self::Turn {
-                name,
-                round: rest.parse().ok()?,
-            }),
-            "values" => Some(Self::Values {
-                name,
-                values: rest
-                    .split(' ')
-                    .map(str::parse)
-                    .collect::<Result<_, _>>()
-                    .ok()?,
-            }),
-            "skipped" => Some(Self::Skipped {
-                name,
-                why: rest.to_owned(),
-            }),
+            "turn" => Some(Self::Turn { name, round: rest.parse().ok()? }),
+            "values" => {
+                Some(Self::Values { name, values: rest.split(' ').map(str::parse).collect::<Result<_, _>>().ok()? })
+            }
+            "skipped" => Some(Self::Skipped { name, why: rest.to_owned() }),
             _ => None,
         }
     }
@@ -83,11 +70,7 @@ const MOST_ROUNDS: usize = 41;
 
 /// No further round after this, once there are enough of them.
 fn time_for_case(args: &Args) -> Duration {
-    if args.plan.quick {
-        Duration::from_millis(700)
-    } else {
-        Duration::from_secs(15)
-    }
+    if args.plan.quick { Duration::from_millis(700) } else { Duration::from_secs(15) }
 }
 
 /// Measures `case` with the candidates of `roster` and prints what it finds.
@@ -107,27 +90,14 @@ pub fn measure(args: &Args, case: &Case, roster: &[Entry]) -> io::Result<()> {
     for round in 0_usize.. {
         let measured = round.saturating_sub(warm_up);
         let enough = measured >= args.least_rounds();
-        if enough
-            && (args.rounds.is_some()
-                || measured >= MOST_ROUNDS
-                || begin.elapsed() > time_for_case(args))
-        {
+        if enough && (args.rounds.is_some() || measured >= MOST_ROUNDS || begin.elapsed() > time_for_case(args)) {
             break;
         }
         for (name, candidate) in &bound {
             let name = (*name).to_owned();
-            Report::Turn {
-                name: name.clone(),
-                round,
-            }
-            .write(&mut out)?;
+            Report::Turn { name: name.clone(), round }.write(&mut out)?;
             let values = candidate.round();
-            assert_eq!(
-                values.len(),
-                case.values(),
-                "{}: a number for each column",
-                case.name
-            );
+            assert_eq!(values.len(), case.values(), "{}: a number for each column", case.name);
             if round >= warm_up {
                 Report::Values { name, values }.write(&mut out)?;
             }
@@ -144,18 +114,9 @@ mod tests {
     fn what_is_written_is_read_back() {
         let name = || "mimalloc".to_owned();
         for report in [
-            Report::Turn {
-                name: name(),
-                round: 3,
-            },
-            Report::Values {
-                name: name(),
-                values: vec![1.5, 0.1, f64::MAX],
-            },
-            Report::Skipped {
-                name: name(),
-                why: "no\tway".to_owned(),
-            },
+            Report::Turn { name: name(), round: 3 },
+            Report::Values { name: name(), values: vec![1.5, 0.1, f64::MAX] },
+            Report::Skipped { name: name(), why: "no\tway".to_owned() },
         ] {
             let mut line = Vec::new();
             report.write(&mut line).expect("writing to memory");

@@ -6,12 +6,10 @@
 
 use core::ptr::{NonNull, null_mut};
 
-use crate::candidate::{Calls, Candidate, Job, Setup, Skip};
-use crate::owners::Standard;
-use crate::stand_in::{CacheWarmup, Heap, Linear, Piecewise, ThreadCache};
+use smarena::{CacheWarmup, Heap, Linear, Piecewise, SmBuf, ThreadCache, static_heap};
 
-/// Whether the numbers are those of a stand-in over the system's malloc, not of smarena.
-pub const STAND_IN: bool = true;
+use crate::candidate::{Calls, Candidate, Job, Setup, Skip};
+use crate::owners::{Owners, Standard, Value};
 
 /// 16..128 by 16, 256..1024 by 128: every size of the first set of workloads.
 type Classes = Piecewise<15>;
@@ -19,24 +17,52 @@ type Classes = Piecewise<15>;
 /// Address space of each bucket; only what is used is ever backed by memory.
 const BUCKET_BYTES: usize = 1 << 30;
 
-/// Bytes of blocks cached per bucket where a workload does not say.
-const CACHE_BYTES: usize = 4096;
+/// Bytes of blocks an explicit cache holds per bucket where a workload does not say: what a heap gives a thread by itself.
+const CACHE_BYTES: usize = 64 << 10;
+
+static_heap! {
+    /// The heap of the typed rows.
+    pub struct Net: Classes { bucket_bytes: BUCKET_BYTES }
+}
 
 /// What the flavours share: one heap.
 pub struct Ours {
     heap: Heap<Classes>,
-    cache_bytes: usize,
+    cache_bytes: Option<usize>,
 }
 
 impl Ours {
     fn new(setup: &Setup) -> Result<Self, Skip> {
-        let cache_bytes = setup.cache_bytes.unwrap_or(CACHE_BYTES);
-        let heap = Heap::<Classes>::builder()
-            .bucket_bytes(BUCKET_BYTES)
-            .thread_cache(cache_bytes, CacheWarmup::Cold)
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(Self { heap, cache_bytes })
+        let mut builder = Heap::<Classes>::builder().bucket_bytes(BUCKET_BYTES);
+        if let Some(bytes) = setup.cache_bytes {
+            builder = builder.thread_cache(bytes, CacheWarmup::Cold);
+        }
+        let heap = builder.build().map_err(|error| error.to_string())?;
+        Ok(Self { heap, cache_bytes: setup.cache_bytes })
+    }
+}
+
+/// The typed layer: of a static heap, so that boxes and buffers do not carry a reference.
+#[derive(Clone, Copy)]
+pub struct OurOwners<C>(Standard<C>);
+
+impl<C: Calls> Owners for OurOwners<C> {
+    type Boxed = <Standard<C> as Owners>::Boxed;
+    type Buf = SmBuf<Net>;
+
+    #[inline(always)]
+    fn boxed(self, value: Value) -> Self::Boxed {
+        self.0.boxed(value)
+    }
+
+    #[inline(always)]
+    fn buf(self) -> Self::Buf {
+        SmBuf::new_in(Net)
+    }
+
+    #[inline(always)]
+    fn push(buf: &mut Self::Buf, byte: u8) {
+        buf.push(byte);
     }
 }
 
@@ -99,7 +125,7 @@ pub struct InlinedCalls<'h>(&'h Heap<Classes>);
 
 // SAFETY: `Heap::malloc` gives a block of the size and alignment asked for.
 unsafe impl Calls for InlinedCalls<'_> {
-    type Owners = Standard<Self>;
+    type Owners = OurOwners<Self>;
 
     #[inline(always)]
     fn malloc(self, size: usize) -> *mut u8 {
@@ -127,7 +153,7 @@ unsafe impl Calls for InlinedCalls<'_> {
     }
 
     fn owners(self) -> Self::Owners {
-        Standard(self)
+        OurOwners(Standard(self))
     }
 }
 
@@ -257,11 +283,8 @@ impl Candidate for Handle {
 
     fn enter<J: Job>(&self, job: J) {
         let heap = &self.0.heap;
-        let cache = heap.thread_cache(self.0.cache_bytes, CacheWarmup::Cold);
-        job.run(HandleCalls {
-            cache: &cache,
-            heap,
-        });
+        let cache = heap.thread_cache(self.0.cache_bytes.unwrap_or(CACHE_BYTES), CacheWarmup::Cold);
+        job.run(HandleCalls { cache: &cache, heap });
     }
 
     fn new_heap(&self) -> Option<SmallHeap> {

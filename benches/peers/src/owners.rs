@@ -53,17 +53,9 @@ unsafe impl<C: Calls> Allocator for Standard<C> {
     }
 
     #[inline(always)]
-    unsafe fn grow(
-        &self,
-        block: NonNull<u8>,
-        old: Layout,
-        new: Layout,
-    ) -> Result<NonNull<[u8]>, AllocError> {
+    unsafe fn grow(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
         // SAFETY: the caller passes a live block of this allocator with its layout; both alignments are at most 16.
-        slice(
-            unsafe { self.0.realloc(block.as_ptr(), old.size(), new.size()) },
-            new.size(),
-        )
+        slice(unsafe { self.0.realloc(block.as_ptr(), old.size(), new.size()) }, new.size())
     }
 }
 

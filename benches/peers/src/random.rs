@@ -93,8 +93,7 @@ mod tests {
             assert!(sizes.0.iter().all(|size| (16..=79).contains(size)));
             assert!(sizes.0.contains(&16));
         }
-        let mean =
-            |sizes: &Sizes| sizes.0.iter().map(|&size| f64::from(size)).sum::<f64>() / SIZES as f64;
+        let mean = |sizes: &Sizes| sizes.0.iter().map(|&size| f64::from(size)).sum::<f64>() / SIZES as f64;
         assert!((mean(&Sizes::new(16, 79, Spread::Even)) - 47.5).abs() < 1.0);
         assert!(mean(&Sizes::new(16, 79, Spread::MostlySmall)) < 35.0);
     }

@@ -42,27 +42,14 @@ impl Summary {
     pub fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 {
-            values[middle]
-        } else {
-            (values[middle - 1] + values[middle]) / 2.0
-        };
+        let median = if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 };
         let (last, quarter) = (values.len() - 1, values.len() / 4);
-        Self {
-            median,
-            least: values[0],
-            most: values[last],
-            middle_half: values[last - quarter] - values[quarter],
-        }
+        Self { median, least: values[0], most: values[last], middle_half: values[last - quarter] - values[quarter] }
     }
 
     /// The range of the middle half of the values, in percent of the median.
     pub fn spread(&self) -> f64 {
-        if self.median == 0.0 {
-            0.0
-        } else {
-            100.0 * self.middle_half / self.median
-        }
+        if self.median == 0.0 { 0.0 } else { 100.0 * self.middle_half / self.median }
     }
 }
 
@@ -104,11 +91,7 @@ pub struct Verdict<'a> {
 impl Results {
     /// Nothing found yet.
     pub fn new(roster: &[Entry]) -> Self {
-        Self {
-            roster: roster.to_vec(),
-            cases: Vec::new(),
-            skipped: Vec::new(),
-        }
+        Self { roster: roster.to_vec(), cases: Vec::new(), skipped: Vec::new() }
     }
 
     /// Notes that a candidate does not take part in a case; once, however many processes say so.
@@ -121,20 +104,14 @@ impl Results {
 
     /// All columns of all rows.
     pub fn tables(&self) -> Vec<Table<'_>> {
-        self.cases
-            .iter()
-            .flat_map(|case| case.tables(&self.roster))
-            .collect()
+        self.cases.iter().flat_map(|case| case.tables(&self.roster)).collect()
     }
 }
 
 impl Measured {
     /// Nothing measured yet.
     pub fn new(case: &Case) -> Self {
-        Self {
-            rows: case.rows.clone(),
-            samples: Vec::new(),
-        }
+        Self { rows: case.rows.clone(), samples: Vec::new() }
     }
 
     /// Adds a round.
@@ -147,32 +124,25 @@ impl Measured {
 
     /// Every number: row, column, candidate, round, value.
     pub fn values(&self) -> impl Iterator<Item = (&Row, &Column, &str, usize, f64)> {
-        self.columns()
-            .enumerate()
-            .flat_map(move |(index, (row, column))| {
-                self.samples.iter().flat_map(move |(name, rounds)| {
-                    rounds.iter().enumerate().map(move |(round, values)| {
-                        (row, column, name.as_str(), round + 1, values[index])
-                    })
-                })
+        self.columns().enumerate().flat_map(move |(index, (row, column))| {
+            self.samples.iter().flat_map(move |(name, rounds)| {
+                rounds
+                    .iter()
+                    .enumerate()
+                    .map(move |(round, values)| (row, column, name.as_str(), round + 1, values[index]))
             })
+        })
     }
 
     fn columns(&self) -> impl Iterator<Item = (&Row, &Column)> {
-        self.rows
-            .iter()
-            .flat_map(|row| row.columns.iter().map(move |column| (row, column)))
+        self.rows.iter().flat_map(|row| row.columns.iter().map(move |column| (row, column)))
     }
 
     fn tables<'a>(&'a self, roster: &'a [Entry]) -> Vec<Table<'a>> {
         let of = |entry: &'a Entry, index: usize| {
             let (_, rounds) = self.samples.iter().find(|(name, _)| *name == entry.name)?;
             let values: Vec<f64> = rounds.iter().map(|values| values[index]).collect();
-            Some(Series {
-                entry,
-                summary: Summary::of(values.clone()),
-                values,
-            })
+            Some(Series { entry, summary: Summary::of(values.clone()), values })
         };
         self.columns()
             .enumerate()
@@ -188,10 +158,7 @@ impl Measured {
 impl Table<'_> {
     /// The peer with the least median.
     pub fn best(&self) -> Option<&Series<'_>> {
-        let peers = self
-            .entries
-            .iter()
-            .filter(|series| series.entry.kind == Kind::Peer);
+        let peers = self.entries.iter().filter(|series| series.entry.kind == Kind::Peer);
         peers.min_by(|one, other| one.summary.median.total_cmp(&other.summary.median))
     }
 
@@ -199,36 +166,18 @@ impl Table<'_> {
     /// within a second share the machine's mood. `None` without a peer, and where a column is no time.
     pub fn ratio(&self, series: &Series<'_>) -> Option<f64> {
         let best = self.best().filter(|_| self.column.metric.is_compared())?;
-        Some(
-            Summary::of(
-                series
-                    .values
-                    .iter()
-                    .zip(&best.values)
-                    .map(|(ours, best)| ours / best)
-                    .collect(),
-            )
-            .median,
-        )
+        Some(Summary::of(series.values.iter().zip(&best.values).map(|(ours, best)| ours / best).collect()).median)
     }
 
     /// Every judged flavour that took part.
     pub fn verdicts(&self) -> Vec<Verdict<'_>> {
         let judge = |&(flavour, target): &(&'static str, Target)| {
-            let ours = self
-                .entries
-                .iter()
-                .find(|series| series.entry.name == flavour)?;
+            let ours = self.entries.iter().find(|series| series.entry.name == flavour)?;
             let met = match target {
                 Target::AtMost(most) => Some(ours.summary.median <= most),
                 Target::OfBest(wanted) => self.ratio(ours).map(|ratio| ratio <= wanted),
             };
-            Some(Verdict {
-                table: self,
-                ours,
-                target,
-                met,
-            })
+            Some(Verdict { table: self, ours, target, met })
         };
         self.column.targets.iter().filter_map(judge).collect()
     }
@@ -240,11 +189,7 @@ mod tests {
     use crate::case::Metric;
 
     fn entry(name: &str, kind: Kind) -> Entry {
-        Entry {
-            name: name.to_owned(),
-            kind,
-            path: String::new(),
-        }
+        Entry { name: name.to_owned(), kind, path: String::new() }
     }
 
     #[test]
@@ -257,10 +202,7 @@ mod tests {
     #[test]
     fn the_spread_leaves_outliers_out() {
         assert_eq!(Summary::of(vec![3.0, 1.0, 2.0]).spread(), 100.0);
-        assert_eq!(
-            Summary::of(vec![10.0, 11.0, 9.0, 1000.0, 0.0]).spread(),
-            20.0
-        );
+        assert_eq!(Summary::of(vec![10.0, 11.0, 9.0, 1000.0, 0.0]).spread(), 20.0);
     }
 
     fn with_table(target: Target, ours: &[f64], check: impl FnOnce(&Table<'_>)) {
@@ -270,26 +212,13 @@ mod tests {
             entry("fast", Kind::Peer),
             entry("extra", Kind::Extra),
         ];
-        let column = Column {
-            metric: Metric::Cpu,
-            targets: Box::leak(Box::new([("smarena", target)])),
-        };
-        let row = Row {
-            name: "row".to_owned(),
-            columns: vec![column],
-        };
-        let others = [
-            ("slow", [20.0, 40.0, 20.0]),
-            ("fast", [10.0, 20.0, 10.0]),
-            ("extra", [1.0; 3]),
-        ];
+        let column = Column { metric: Metric::Cpu, targets: Box::leak(Box::new([("smarena", target)])) };
+        let row = Row { name: "row".to_owned(), columns: vec![column] };
+        let others = [("slow", [20.0, 40.0, 20.0]), ("fast", [10.0, 20.0, 10.0]), ("extra", [1.0; 3])];
         let rounds = |values: &[f64]| values.iter().map(|&value| vec![value]).collect();
         let mut samples = vec![("smarena".to_owned(), rounds(ours))];
         samples.extend(others.map(|(name, values)| (name.to_owned(), rounds(&values))));
-        let measured = Measured {
-            rows: vec![row],
-            samples,
-        };
+        let measured = Measured { rows: vec![row], samples };
         check(&measured.tables(&roster)[0]);
     }
 
@@ -298,10 +227,7 @@ mod tests {
         let judged = |ours: [f64; 3], target| {
             let mut met = None;
             with_table(target, &ours, |table| {
-                assert_eq!(
-                    table.best().map(|series| series.entry.name.as_str()),
-                    Some("fast")
-                );
+                assert_eq!(table.best().map(|series| series.entry.name.as_str()), Some("fast"));
                 met = table.verdicts()[0].met;
             });
             met

@@ -96,9 +96,7 @@ fn trim_jemalloc() {
     // 4096 is jemalloc's name for "all arenas".
     for command in [c"thread.tcache.flush", c"arena.4096.purge"] {
         // SAFETY: the name is a C string, and these commands take and return no value.
-        unsafe {
-            tikv_jemalloc_sys::mallctl(command.as_ptr(), null_mut(), null_mut(), null_mut(), 0)
-        };
+        unsafe { tikv_jemalloc_sys::mallctl(command.as_ptr(), null_mut(), null_mut(), null_mut(), 0) };
     }
 }
 

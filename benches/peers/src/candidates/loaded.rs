@@ -15,21 +15,13 @@ impl Library {
         let name = CString::new(path).map_err(|_| format!("{path:?} is not a path"))?;
         // SAFETY: a C string; the library's constructors are trusted by whoever named it. RTLD_LOCAL: its `malloc` replaces nobody's.
         let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-        if handle.is_null() {
-            Err(last_error())
-        } else {
-            Ok(Self(handle))
-        }
+        if handle.is_null() { Err(last_error()) } else { Ok(Self(handle)) }
     }
 
     fn symbol(&self, name: &CStr) -> Result<*mut c_void, Skip> {
         // SAFETY: the handle is open and `name` a C string.
         let symbol = unsafe { libc::dlsym(self.0, name.as_ptr()) };
-        if symbol.is_null() {
-            Err(last_error())
-        } else {
-            Ok(symbol)
-        }
+        if symbol.is_null() { Err(last_error()) } else { Ok(symbol) }
     }
 }
 
@@ -40,9 +32,7 @@ fn last_error() -> Skip {
         return "not found".to_owned();
     }
     // SAFETY: dlerror returned a C string, read before any other dl call.
-    unsafe { CStr::from_ptr(text) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
 type Malloc = unsafe extern "C" fn(usize) -> *mut c_void;
@@ -71,11 +61,7 @@ impl Tcmalloc {
             // SAFETY: the documented type of `tc_realloc`.
             realloc: unsafe { transmute::<*mut c_void, Realloc>(library.symbol(c"tc_realloc")?) },
             // SAFETY: the documented type of `MallocExtension_ReleaseFreeMemory`.
-            trim: unsafe {
-                transmute::<*mut c_void, Trim>(
-                    library.symbol(c"MallocExtension_ReleaseFreeMemory")?,
-                )
-            },
+            trim: unsafe { transmute::<*mut c_void, Trim>(library.symbol(c"MallocExtension_ReleaseFreeMemory")?) },
         })
     }
 }
@@ -162,10 +148,7 @@ impl ExtraHeap {
         if allocator.is_null() {
             return Err(format!("no heap of {buckets} x {bucket_bytes} bytes"));
         }
-        Ok(Self {
-            allocator,
-            destroy: functions.destroy,
-        })
+        Ok(Self { allocator, destroy: functions.destroy })
     }
 }
 
@@ -184,24 +167,16 @@ impl Extra {
         let library = Library::open(path)?;
         let functions = Functions {
             // SAFETY: the interface's type of this function.
-            create: unsafe {
-                transmute::<*mut c_void, Create>(library.symbol(c"sm_allocator_create")?)
-            },
+            create: unsafe { transmute::<*mut c_void, Create>(library.symbol(c"sm_allocator_create")?) },
             // SAFETY: the interface's type of this function.
-            destroy: unsafe {
-                transmute::<*mut c_void, Destroy>(library.symbol(c"sm_allocator_destroy")?)
-            },
+            destroy: unsafe { transmute::<*mut c_void, Destroy>(library.symbol(c"sm_allocator_destroy")?) },
             // SAFETY: the interface's type of this function.
             cache_create: unsafe {
-                transmute::<*mut c_void, CacheCreate>(
-                    library.symbol(c"sm_allocator_thread_cache_create")?,
-                )
+                transmute::<*mut c_void, CacheCreate>(library.symbol(c"sm_allocator_thread_cache_create")?)
             },
             // SAFETY: the interface's type of this function.
             cache_destroy: unsafe {
-                transmute::<*mut c_void, CacheDestroy>(
-                    library.symbol(c"sm_allocator_thread_cache_destroy")?,
-                )
+                transmute::<*mut c_void, CacheDestroy>(library.symbol(c"sm_allocator_thread_cache_destroy")?)
             },
             // SAFETY: the interface's type of this function.
             malloc: unsafe { transmute::<*mut c_void, SmMalloc>(library.symbol(c"sm_malloc")?) },
@@ -211,18 +186,11 @@ impl Extra {
             realloc: unsafe { transmute::<*mut c_void, SmRealloc>(library.symbol(c"sm_realloc")?) },
         };
         let buckets = setup.largest.div_ceil(16).clamp(8, 64);
-        let heap = ExtraHeap::new(
-            &functions,
-            u32::try_from(buckets).expect("at most 64"),
-            setup.live_bytes.max(16 << 20),
-        )?;
+        let heap =
+            ExtraHeap::new(&functions, u32::try_from(buckets).expect("at most 64"), setup.live_bytes.max(16 << 20))?;
         // The interface counts blocks, not bytes; 32 bytes stand for the usual block.
         let cache_blocks = setup.cache_bytes.map_or(4096, |bytes| bytes / 32);
-        Ok(Self {
-            functions,
-            heap,
-            cache_blocks,
-        })
+        Ok(Self { functions, heap, cache_blocks })
     }
 }
 

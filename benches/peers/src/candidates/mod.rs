@@ -31,24 +31,12 @@ pub struct Entry {
 }
 
 const OURS: [&str; 3] = ["smarena", "smarena-call", "smarena-handle"];
-const PEERS: [&str; 7] = [
-    "system", "mimalloc", "snmalloc", "jemalloc", "rpmalloc", "smalloc", "tcmalloc",
-];
+const PEERS: [&str; 7] = ["system", "mimalloc", "snmalloc", "jemalloc", "rpmalloc", "smalloc", "tcmalloc"];
 
 /// All candidates, in the order in which they take turns.
 pub fn roster(extras: &[(String, String)]) -> Vec<Entry> {
-    let named = |kind| {
-        move |name: &&str| Entry {
-            name: (*name).to_owned(),
-            kind,
-            path: String::new(),
-        }
-    };
-    let extra = |(name, path): &(String, String)| Entry {
-        name: name.clone(),
-        kind: Kind::Extra,
-        path: path.clone(),
-    };
+    let named = |kind| move |name: &&str| Entry { name: (*name).to_owned(), kind, path: String::new() };
+    let extra = |(name, path): &(String, String)| Entry { name: name.clone(), kind: Kind::Extra, path: path.clone() };
     OURS.iter()
         .map(named(Kind::Ours))
         .chain(PEERS.iter().map(named(Kind::Peer)))

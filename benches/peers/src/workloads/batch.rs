@@ -25,11 +25,7 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
                 repeats: plan.count(2_000_000, 200_000) / batch / threads,
                 sizes: Sizes::new(least, most, plan.spread()),
             };
-            cases.push(Case::new(
-                name.clone(),
-                vec![Row::timed(name, TARGETS)],
-                work,
-            ));
+            cases.push(Case::new(name.clone(), vec![Row::timed(name, TARGETS)], work));
         }
     }
     cases
@@ -80,10 +76,7 @@ fn free<C: Calls>(calls: C, block: *mut u8) {
 
 impl Work for Batch {
     fn setup(&self) -> Setup {
-        Setup {
-            live_bytes: 16 << 20,
-            ..Setup::default()
-        }
+        Setup { live_bytes: 16 << 20, ..Setup::default() }
     }
 
     fn threads(&self) -> usize {

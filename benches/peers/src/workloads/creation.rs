@@ -21,10 +21,7 @@ impl Workload for Creation {
     fn round<C: Candidate>(&self, candidate: &C) -> Vec<f64> {
         let before = resident().expect("this row needs Linux");
         let first = candidate.new_heap();
-        let kib = resident()
-            .expect("this row needs Linux")
-            .saturating_sub(before) as f64
-            / 1024.0;
+        let kib = resident().expect("this row needs Linux").saturating_sub(before) as f64 / 1024.0;
         drop(first);
         let create = |_| {
             let begin = Instant::now();

@@ -17,20 +17,11 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
     let work = Handoff {
         size: plan.pick(64, 192),
         blocks: plan.count(3_000_000, 200_000),
-        ring: (0..plan.pick(1024, 128))
-            .map(|_| AtomicPtr::default())
-            .collect(),
+        ring: (0..plan.pick(1024, 128)).map(|_| AtomicPtr::default()).collect(),
         sent: Line::default(),
         received: Line::default(),
     };
-    vec![Case::new(
-        name,
-        vec![Row::new(
-            name,
-            &[(Metric::Cpu, TARGETS), (Metric::Wall, TARGETS)],
-        )],
-        work,
-    )]
+    vec![Case::new(name, vec![Row::new(name, &[(Metric::Cpu, TARGETS), (Metric::Wall, TARGETS)])], work)]
 }
 
 /// A counter with cache lines of its own.
@@ -49,11 +40,7 @@ impl Line {
                 return count;
             }
             tries += 1;
-            if tries < 100 {
-                spin_loop()
-            } else {
-                std::thread::yield_now()
-            }
+            if tries < 100 { spin_loop() } else { std::thread::yield_now() }
         }
     }
 
@@ -110,10 +97,7 @@ impl Handoff {
 
 impl Work for Handoff {
     fn setup(&self) -> Setup {
-        Setup {
-            live_bytes: 16 << 20,
-            ..Setup::default()
-        }
+        Setup { live_bytes: 16 << 20, ..Setup::default() }
     }
 
     fn threads(&self) -> usize {
@@ -128,12 +112,6 @@ impl Work for Handoff {
         // The other worker cannot have moved its counter yet: both pass the clock's barrier after this.
         // Relaxed: the threads of the last round were joined.
         let first = self.sent.0.load(Ordering::Relaxed);
-        clock.time(|| {
-            if worker == 0 {
-                self.produce(calls, first)
-            } else {
-                self.consume(calls, first)
-            }
-        });
+        clock.time(|| if worker == 0 { self.produce(calls, first) } else { self.consume(calls, first) });
     }
 }

@@ -24,15 +24,7 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
         let (least, most) = plan.pick((16, 128), (16, 500));
         let generations = plan.count(20, 3);
         let sizes = Sizes::new(least, most, plan.spread());
-        Case::new(
-            name.clone(),
-            vec![Row::timed(name, TARGETS)],
-            Larson {
-                lineages,
-                generations,
-                sizes,
-            },
-        )
+        Case::new(name.clone(), vec![Row::timed(name, TARGETS)], Larson { lineages, generations, sizes })
     };
     threads.iter().map(case).collect()
 }
@@ -90,12 +82,7 @@ impl Larson {
     ) {
         let last = generation + 1 == self.generations;
         let seed = generation * self.lineages + lineage;
-        candidate.enter(Generation {
-            larson: self,
-            seed,
-            last,
-            blocks: &mut blocks,
-        });
+        candidate.enter(Generation { larson: self, seed, last, blocks: &mut blocks });
         if !last {
             scope.spawn(move || self.generation(scope, candidate, lineage, generation + 1, blocks));
         }
@@ -104,19 +91,14 @@ impl Larson {
 
 impl Workload for Larson {
     fn setup(&self) -> Setup {
-        Setup {
-            live_bytes: 64 << 20,
-            ..Setup::default()
-        }
+        Setup { live_bytes: 64 << 20, ..Setup::default() }
     }
 
     fn round<C: Candidate>(&self, candidate: &C) -> Vec<f64> {
         let (begin, cpu) = (Instant::now(), process_cpu());
         std::thread::scope(|scope| {
             for lineage in 0..self.lineages {
-                scope.spawn(move || {
-                    self.generation(scope, candidate, lineage, 0, Blocks(Vec::new()))
-                });
+                scope.spawn(move || self.generation(scope, candidate, lineage, 0, Blocks(Vec::new())));
             }
         });
         let (cpu, wall) = (process_cpu() - cpu, begin.elapsed());

@@ -16,18 +16,9 @@ const TRAVERSE: Targets = &[(MAIN, of_best(1.00))];
 const WALKS: usize = 4;
 
 pub fn cases(plan: &Plan) -> Vec<Case> {
-    let work = List {
-        nodes: plan.pick(plan.count(1_000_000, 100_000), plan.count(500_000, 50_000)),
-        size: plan.pick(32, 48),
-    };
-    vec![Case::new(
-        "list",
-        vec![
-            Row::timed("list-build", BUILD),
-            Row::timed("list-traverse", TRAVERSE),
-        ],
-        work,
-    )]
+    let work =
+        List { nodes: plan.pick(plan.count(1_000_000, 100_000), plan.count(500_000, 50_000)), size: plan.pick(32, 48) };
+    vec![Case::new("list", vec![Row::timed("list-build", BUILD), Row::timed("list-traverse", TRAVERSE)], work)]
 }
 
 struct List {
@@ -65,12 +56,7 @@ impl List {
         for value in 0..self.nodes as u64 {
             let node: *mut Node = black_box(block(calls, self.size)).cast();
             // SAFETY: the block holds a `Node` and is aligned to 16.
-            unsafe {
-                node.write(Node {
-                    next: null_mut(),
-                    value,
-                })
-            };
+            unsafe { node.write(Node { next: null_mut(), value }) };
             // SAFETY: `end` is `head` or the last node's link; no reference to either exists.
             unsafe { end.write(node) };
             // SAFETY: the node was initialised above.
@@ -94,10 +80,7 @@ fn walk(mut node: *const Node) -> u64 {
 
 impl Work for List {
     fn setup(&self) -> Setup {
-        Setup {
-            live_bytes: 2 * self.nodes * self.size,
-            ..Setup::default()
-        }
+        Setup { live_bytes: 2 * self.nodes * self.size, ..Setup::default() }
     }
 
     fn threads(&self) -> usize {

@@ -13,16 +13,9 @@ const FULL: Targets = &[(MAIN, at_most(1.03))];
 const TRIMMED: Targets = &[(MAIN, at_most(0.02))];
 
 pub fn cases(plan: &Plan) -> Vec<Case> {
-    let rows = [
-        ("memory-full", FULL),
-        ("memory-freed", &[] as Targets),
-        ("memory-trimmed", TRIMMED),
-    ];
+    let rows = [("memory-full", FULL), ("memory-freed", &[] as Targets), ("memory-trimmed", TRIMMED)];
     let rows = rows.map(|(name, targets)| Row::new(name, &[(Metric::Resident, targets)]));
-    let work = Memory {
-        blocks: plan.count(10_000_000, 1_000_000),
-        size: plan.pick(32, 80),
-    };
+    let work = Memory { blocks: plan.count(10_000_000, 1_000_000), size: plan.pick(32, 80) };
     // Resident memory hardly differs from run to run: a few rounds are enough.
     vec![Case::new("memory", rows.to_vec(), work).alone(plan.count(3, 1))]
 }
@@ -41,8 +34,7 @@ struct Fill<'a> {
 impl Job for Fill<'_> {
     fn run<C: Calls>(self, calls: C) {
         // Not null, so that the array's own pages are resident before the first look.
-        let mut blocks: Vec<*mut u8> =
-            vec![NonNull::dangling().as_ptr(); black_box(self.memory.blocks)];
+        let mut blocks: Vec<*mut u8> = vec![NonNull::dangling().as_ptr(); black_box(self.memory.blocks)];
         let before = now();
         for slot in &mut blocks {
             *slot = block(calls, self.memory.size);
@@ -67,18 +59,12 @@ fn now() -> f64 {
 
 impl Workload for Memory {
     fn setup(&self) -> Setup {
-        Setup {
-            live_bytes: self.blocks * self.size,
-            ..Setup::default()
-        }
+        Setup { live_bytes: self.blocks * self.size, ..Setup::default() }
     }
 
     fn round<C: Candidate>(&self, candidate: &C) -> Vec<f64> {
         let mut found = [0.0; 3];
-        candidate.enter(Fill {
-            memory: self,
-            found: &mut found,
-        });
+        candidate.enter(Fill { memory: self, found: &mut found });
         let ideal = (self.blocks * self.size) as f64;
         found.map(|bytes| bytes / ideal).to_vec()
     }

@@ -14,20 +14,11 @@ const PUSHED: Targets = &[(MAIN, of_best(0.90))];
 
 pub fn cases(plan: &Plan) -> Vec<Case> {
     vec![
-        Case::new(
-            "SmBox",
-            vec![Row::timed("SmBox", BOXED)],
-            Boxes {
-                boxes: plan.count(4_000_000, 400_000),
-            },
-        ),
+        Case::new("SmBox", vec![Row::timed("SmBox", BOXED)], Boxes { boxes: plan.count(4_000_000, 400_000) }),
         Case::new(
             "SmBuf-push",
             vec![Row::timed("SmBuf-push", PUSHED)],
-            Bufs {
-                bufs: plan.count(40_000, 4_000),
-                bytes: plan.pick(1024, 300),
-            },
+            Bufs { bufs: plan.count(40_000, 4_000), bytes: plan.pick(1024, 300) },
         ),
     ]
 }

@@ -8,11 +8,7 @@ use crate::case::{Case, Row, Targets};
 use crate::clock::{Clock, Work};
 use crate::random::Sizes;
 
-const CONST: Targets = &[
-    (MAIN, of_best(0.65)),
-    ("smarena-call", of_best(1.00)),
-    ("smarena-handle", of_best(0.35)),
-];
+const CONST: Targets = &[(MAIN, of_best(0.65)), ("smarena-call", of_best(1.00)), ("smarena-handle", of_best(0.35))];
 const RANDOM: Targets = &[(MAIN, of_best(0.95)), ("smarena-call", of_best(0.95))];
 
 pub fn cases(plan: &Plan) -> Vec<Case> {
@@ -20,35 +16,13 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
     let (least, most) = plan.pick((16, 80), (24, 300));
     let random = format!("pair-{least}-{most}");
     let random_row = Row::timed(random.clone(), RANDOM);
-    let random = Case::new(
-        random,
-        vec![random_row],
-        Random {
-            pairs,
-            sizes: Sizes::new(least, most, plan.spread()),
-        },
-    );
+    let random = Case::new(random, vec![random_row], Random { pairs, sizes: Sizes::new(least, most, plan.spread()) });
     if plan.second_set {
-        let small = Case::new(
-            "pair-const-24",
-            vec![Row::timed("pair-const-24", CONST)],
-            Const::<24> { pairs },
-        );
-        let large = Case::new(
-            "pair-const-200",
-            vec![Row::timed("pair-const-200", CONST)],
-            Const::<200> { pairs },
-        );
+        let small = Case::new("pair-const-24", vec![Row::timed("pair-const-24", CONST)], Const::<24> { pairs });
+        let large = Case::new("pair-const-200", vec![Row::timed("pair-const-200", CONST)], Const::<200> { pairs });
         return vec![small, large, random];
     }
-    vec![
-        Case::new(
-            "pair-const",
-            vec![Row::timed("pair-const", CONST)],
-            Const::<64> { pairs },
-        ),
-        random,
-    ]
+    vec![Case::new("pair-const", vec![Row::timed("pair-const", CONST)], Const::<64> { pairs }), random]
 }
 
 /// The size is known when the program is compiled.

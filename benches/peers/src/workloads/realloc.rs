@@ -14,15 +14,8 @@ const DOUBLING: &[usize] = &[16, 32, 64, 128, 256, 512, 1024];
 const BY_HALF: &[usize] = &[40, 64, 96, 144, 216, 328, 496, 744, 1000];
 
 pub fn cases(plan: &Plan) -> Vec<Case> {
-    let work = Growth {
-        repeats: plan.count(10, 1),
-        steps: plan.pick(DOUBLING, BY_HALF),
-    };
-    vec![Case::new(
-        "realloc",
-        vec![Row::timed("realloc", TARGETS)],
-        work,
-    )]
+    let work = Growth { repeats: plan.count(10, 1), steps: plan.pick(DOUBLING, BY_HALF) };
+    vec![Case::new("realloc", vec![Row::timed("realloc", TARGETS)], work)]
 }
 
 struct Growth {
@@ -40,9 +33,7 @@ impl Growth {
             buffers.push(buffer);
         }
         for step in self.steps.windows(2) {
-            let [old, new] = *step else {
-                unreachable!("windows of 2")
-            };
+            let [old, new] = *step else { unreachable!("windows of 2") };
             for buffer in &mut *buffers {
                 // SAFETY: live, and of `old` bytes since the last step.
                 *buffer = black_box(unsafe { calls.realloc(*buffer, old, new) });
@@ -67,10 +58,7 @@ impl Growth {
 
 impl Work for Growth {
     fn setup(&self) -> Setup {
-        Setup {
-            live_bytes: 2 * BUFFERS * 1024,
-            ..Setup::default()
-        }
+        Setup { live_bytes: 2 * BUFFERS * 1024, ..Setup::default() }
     }
 
     fn threads(&self) -> usize {

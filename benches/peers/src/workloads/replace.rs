@@ -23,15 +23,9 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
         Case::new(name, vec![Row::timed(name, targets)], work)
     };
     if plan.second_set {
-        return vec![
-            case("replace-50k", 50_000, SMALL),
-            case("replace-300k", 300_000, LARGE),
-        ];
+        return vec![case("replace-50k", 50_000, SMALL), case("replace-300k", 300_000, LARGE)];
     }
-    vec![
-        case("replace-10k", 10_000, SMALL),
-        case("replace-1M", 1_000_000, LARGE),
-    ]
+    vec![case("replace-10k", 10_000, SMALL), case("replace-1M", 1_000_000, LARGE)]
 }
 
 struct Replace {
@@ -43,10 +37,7 @@ struct Replace {
 
 impl Work for Replace {
     fn setup(&self) -> Setup {
-        Setup {
-            live_bytes: self.live * self.most,
-            ..Setup::default()
-        }
+        Setup { live_bytes: self.live * self.most, ..Setup::default() }
     }
 
     fn threads(&self) -> usize {
@@ -58,9 +49,7 @@ impl Work for Replace {
     }
 
     fn work<C: Calls>(&self, worker: usize, calls: C, clock: &mut Clock<'_>) {
-        let mut blocks: Vec<*mut u8> = (0..self.live)
-            .map(|index| written(calls, self.sizes.at(index)))
-            .collect();
+        let mut blocks: Vec<*mut u8> = (0..self.live).map(|index| written(calls, self.sizes.at(index))).collect();
         let mut random = Random::new(worker);
         let mut replace = |replaces| {
             for index in 0..replaces {
