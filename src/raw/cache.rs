@@ -1,18 +1,18 @@
 //! One thread's cache of free blocks: for each bucket an alloc chunk, a free chunk and a stack behind both.
 //!
 //! `pop` takes from the alloc chunk, `push` adds to the free chunk. Two chunks, because in a tight allocate/free pair the next
-//! pop would otherwise wait for the pointer that the last push has just stored. When one of them runs out the lane's cold
-//! half decides: swap the two, move blocks from or to the stack, refill from the bucket or spill to it.
+//! pop would otherwise wait for the pointer that the last push has just stored. When one of them runs out, the lane's cold
+//! half (cold.rs) swaps the two, moves blocks from or to the stack, refills from the bucket or spills to it.
 //!
 //! Cursors are offsets from the cache's own first byte, and the cache's first word is a null pointer that is never
 //! written. So a cache of zero bytes needs no check: its alloc cursors (0) find the null pointer, "empty"; its free
 //! cursors (0) have no low bits, "full" (I6).
 
+mod cold;
+
 use core::mem::{offset_of, size_of};
 use core::ptr::{NonNull, null_mut};
 
-use super::bitmap::Run;
-use super::bucket::Bucket;
 use crate::class::MAX_CLASSES;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::{AtomicPtr, AtomicUsize};
@@ -25,12 +25,10 @@ const SLOTS: usize = CHUNK_BYTES / SLOT;
 const CHUNK_WORTH: usize = 4096;
 const SHORTEST_CHUNK: usize = 8;
 const LONGEST_CHUNK: usize = SLOTS - 1;
-/// How many runs one refill may gather from a fragmented bucket.
-const REFILL_RUNS: usize = 8;
 
 /// One thread's; others may peek at the cursors for statistics.
 ///
-/// Every word is an atomic that is only ever loaded and stored (relaxed): plain moves, and no peek is a race.
+/// What others peek at is atomic, but only ever loaded and stored (relaxed): plain moves, and no peek is a race.
 #[repr(C, align(4096))]
 pub(crate) struct Cache {
     /// What an alloc cursor of 0 finds. Never written.
@@ -66,7 +64,7 @@ struct Lane {
 /// The cold half: the stack, and how many blocks a chunk takes.
 #[repr(C)]
 struct Depot {
-    stack: AtomicPtr<AtomicPtr<u8>>,
+    stack: AtomicPtr<*mut u8>,
     /// Blocks on the stack.
     len: AtomicUsize,
     /// Blocks it has room for.
@@ -154,7 +152,12 @@ impl Cache {
     #[inline(always)]
     pub(crate) fn push(&self, block: NonNull<u8>) -> bool {
         let span = block.addr().get().wrapping_sub(self.base.load(Relaxed)) >> (self.shift.load(Relaxed) & 63);
-        span < self.spans.load(Relaxed) && span < MAX_CLASSES && self.push_to(&self.lanes[span], block)
+        if span >= self.spans.load(Relaxed) {
+            return false;
+        }
+        // SAFETY: I7: an open cache has at most as many spans as lanes.
+        let lane = unsafe { self.lanes.get_unchecked(span) };
+        self.push_to(lane, block)
     }
 
     /// Parks `block`, known to belong to `class`, if the free chunk has room.
@@ -176,11 +179,16 @@ impl Cache {
     /// The chunk slot at a cursor.
     #[inline(always)]
     fn slot(&self, cursor: usize) -> &AtomicPtr<u8> {
+        // SAFETY: I7, I6: a slot of our own chunks, or the null word; the cache outlives the borrow.
+        unsafe { &*self.slots(cursor) }
+    }
+
+    /// The chunk slots from a cursor on.
+    #[inline(always)]
+    fn slots(&self, cursor: usize) -> *const AtomicPtr<u8> {
         let first: *const Self = self;
         // SAFETY: I7, I6: a cursor is 0 or the offset of a slot of our own chunks.
-        let slot = unsafe { first.byte_add(cursor) };
-        // SAFETY: I7, I6: as above; both are an `AtomicPtr<u8>`, and the cache outlives the borrow.
-        unsafe { &*slot.cast::<AtomicPtr<u8>>() }
+        unsafe { first.byte_add(cursor) }.cast()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -203,7 +211,7 @@ impl Cache {
             self.shift.store(shift as usize, Relaxed);
             self.spans.store(lanes.len(), Relaxed);
         }
-        let mut stack = stacks.as_ptr().cast::<AtomicPtr<u8>>();
+        let mut stack = stacks.as_ptr().cast::<*mut u8>();
         for (class, setup) in lanes.enumerate() {
             let LanePlan { chunk, depth } = setup.plan;
             self.depots[class].stack.store(stack, Relaxed);
@@ -245,130 +253,9 @@ impl Cache {
         }
     }
 
-    /// Called when `pop` found nothing: a block of `class`, and the alloc chunk filled for the next ones.
-    pub(crate) fn refill(&self, class: usize, bucket: &Bucket) -> Option<NonNull<u8>> {
-        let depot = &self.depots[class];
-        let chunk = depot.chunk.load(Relaxed);
-        if chunk == 0 {
-            return bucket.withdraw_one();
-        }
-        // With only a few blocks in the free chunk a swap would bring us back here after as many pops.
-        if self.free_len(class) * 2 >= chunk {
-            self.swap(class);
-            return self.pop(class);
-        }
-        let len = depot.len.load(Relaxed);
-        if len > 0 {
-            let moved = len.min(chunk);
-            for index in len - moved..len {
-                self.append_alloc(class, depot.at(index).load(Relaxed));
-            }
-            depot.len.store(len - moved, Relaxed);
-            return self.pop(class);
-        }
-        self.withdraw(class, bucket, chunk + 1).or_else(|| {
-            self.swap(class);
-            self.pop(class)
-        })
-    }
-
-    /// Takes up to `want` blocks from the bucket: the lowest for the caller, the rest into the alloc chunk, which is empty.
-    fn withdraw(&self, class: usize, bucket: &Bucket, want: usize) -> Option<NonNull<u8>> {
-        let mut runs = [Run { first: 0, bits: 0 }; REFILL_RUNS];
-        let mut count = 0;
-        let mut got = 0;
-        while count < REFILL_RUNS && got * 2 < want {
-            let Some(run) = bucket.withdraw(want - got) else { break };
-            runs[count] = run;
-            count += 1;
-            got += run.len();
-        }
-        for run in runs[..count].iter().rev() {
-            for index in run.descending() {
-                got -= 1;
-                if got == 0 {
-                    return Some(bucket.block(index));
-                }
-                self.append_alloc(class, bucket.block(index).as_ptr());
-            }
-        }
-        None
-    }
-
-    /// Called when `push` found no room: parks `block`, which belongs to `class`, and makes room for the next ones.
-    pub(crate) fn spill(&self, class: usize, bucket: &Bucket, block: NonNull<u8>) {
-        let depot = &self.depots[class];
-        let chunk = depot.chunk.load(Relaxed);
-        if chunk == 0 {
-            return bucket.deposit([block]);
-        }
-        let len = depot.len.load(Relaxed);
-        if self.alloc_len(class) == 0 {
-            self.swap(class);
-        } else if len + chunk <= depot.depth.load(Relaxed) {
-            for (index, block) in self.free_blocks(class).enumerate() {
-                depot.at(len + index).store(block.as_ptr(), Relaxed);
-            }
-            depot.len.store(len + chunk, Relaxed);
-            self.clear_free(class);
-        } else {
-            bucket.deposit(self.free_blocks(class));
-            self.clear_free(class);
-        }
-        let parked = self.push_to(&self.lanes[class], block);
-        debug_assert!(parked, "room was just made");
-    }
-
-    /// Puts every cached block of `class` back into the bucket.
-    pub(crate) fn drain(&self, class: usize, bucket: &Bucket) {
-        let depot = &self.depots[class];
-        if depot.chunk.load(Relaxed) == 0 {
-            return;
-        }
-        bucket.deposit(self.free_blocks(class));
-        self.clear_free(class);
-        bucket.deposit(core::iter::from_fn(|| self.pop(class)));
-        let len = depot.len.load(Relaxed);
-        bucket.deposit((0..len).filter_map(|index| NonNull::new(depot.at(index).load(Relaxed))));
-        depot.len.store(0, Relaxed);
-    }
-
-    /// Fills the lane to `halves` halves of what it may hold, from the bucket. The free chunk stays empty: the first frees want room.
-    pub(crate) fn warm(&self, class: usize, bucket: &Bucket, halves: usize) {
-        let depot = &self.depots[class];
-        let plan = LanePlan { chunk: depot.chunk.load(Relaxed), depth: depot.depth.load(Relaxed) };
-        let want = plan.capacity() * halves / 2;
-        let room = want.min(plan.chunk + plan.depth);
-        while self.cached(class) < room {
-            let Some(run) = bucket.withdraw(room - self.cached(class)) else { return };
-            for index in run.descending() {
-                let block = bucket.block(index);
-                if self.alloc_len(class) < plan.chunk {
-                    self.append_alloc(class, block.as_ptr());
-                } else {
-                    let len = depot.len.load(Relaxed);
-                    depot.at(len).store(block.as_ptr(), Relaxed);
-                    depot.len.store(len + 1, Relaxed);
-                }
-            }
-        }
-    }
-
     /// The blocks of `class` that are parked here. Exact for the owning thread, a snapshot for others.
     pub(crate) fn cached(&self, class: usize) -> usize {
         self.alloc_len(class) + self.free_len(class) + self.depots[class].len.load(Relaxed)
-    }
-
-    fn append_alloc(&self, class: usize, block: *mut u8) {
-        let lane = &self.lanes[class];
-        let cursor = lane.alloc.load(Relaxed) + SLOT;
-        self.slot(cursor).store(block, Relaxed);
-        lane.alloc.store(cursor, Relaxed);
-    }
-
-    fn clear_free(&self, class: usize) {
-        let lane = &self.lanes[class];
-        lane.free.store(lane.free.load(Relaxed) - self.free_len(class) * SLOT, Relaxed);
     }
 
     /// Exchanges the two chunks.
@@ -392,13 +279,6 @@ impl Cache {
         let chunk = self.depots[class].chunk.load(Relaxed);
         if chunk == 0 { 0 } else { slot.saturating_sub(LONGEST_CHUNK - chunk) }
     }
-
-    /// The blocks in the free chunk, oldest first.
-    fn free_blocks(&self, class: usize) -> impl Iterator<Item = NonNull<u8>> {
-        let end = self.lanes[class].free.load(Relaxed);
-        let start = end - self.free_len(class) * SLOT;
-        (start..end).step_by(SLOT).filter_map(|cursor| NonNull::new(self.slot(cursor).load(Relaxed)))
-    }
 }
 
 impl Lane {
@@ -420,13 +300,5 @@ impl Depot {
             depth: AtomicUsize::new(0),
             chunk: AtomicUsize::new(0),
         }
-    }
-
-    fn at(&self, index: usize) -> &AtomicPtr<u8> {
-        debug_assert!(index < self.depth.load(Relaxed));
-        // SAFETY: I5: the stack has `depth` slots, and only its own thread gets here.
-        let slot = unsafe { self.stack.load(Relaxed).add(index) };
-        // SAFETY: I5: as above; the mapping lives as long as the cache is open.
-        unsafe { &*slot }
     }
 }

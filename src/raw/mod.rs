@@ -41,7 +41,8 @@
 //!   nothing. Table slot 0 and `raw::heap::EMPTY` stay zero for ever.
 //! - **I7 cursor.** Of a lane with chunk length `L`, an alloc cursor lies between slots `63 - L` and `63` of one of the
 //!   lane's two chunks, a free cursor between slots `64 - L` and `64` of the other; slot `63 - L` of both is null while
-//!   the cache is open; the slots from `64 - L` up to the cursor hold blocks parked under I3.
+//!   the cache is open; the slots from `64 - L` up to the cursor, and the first `len` places of
+//!   its stack, hold blocks parked under I3. An open cache has no more spans than lanes.
 //! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the lock, before
 //!   anything of it is released. A thread's end drains its slot in every listed heap under the same lock.
 //! - **I9 header.** A fallback block is preceded by its `Header`, written before the block is handed out and read only
