@@ -19,17 +19,17 @@ size_classes! {
     ];
 }
 
-/// The search goes on where it stood for the size before, or this would take an hour.
+/// The search: walk up with the size instead of starting anew each time, or this would take an hour.
 fn check_to<C: SizeClasses>(last_size: usize) {
     for align in (0..=MAX_ALIGN.trailing_zeros()).map(|bits| 1 << bits) {
-        let serves = |&class: &usize| C::BLOCK_SIZES[class] % align == 0;
-        let candidates: Vec<usize> = (0..C::BLOCK_SIZES.len()).filter(serves).collect();
-        let mut next = 0;
+        let serves = |class: &usize| C::BLOCK_SIZES[*class] % align == 0;
+        let mut candidates = (0..C::BLOCK_SIZES.len()).filter(serves).peekable();
         for size in 0..=last_size {
-            while next < candidates.len() && C::BLOCK_SIZES[candidates[next]] < size {
-                next += 1;
-            }
-            let expected = candidates.get(next).copied();
+            while candidates
+                .next_if(|&class| C::BLOCK_SIZES[class] < size)
+                .is_some()
+            {}
+            let expected = candidates.peek().copied();
             let found = class_for::<C>(size, align);
             assert!(
                 found == expected,
@@ -45,7 +45,13 @@ fn check<C: SizeClasses>() {
     assert_eq!(C::LARGEST, *C::BLOCK_SIZES.last().unwrap());
     check_to::<C>(C::LARGEST.min(MIB) + 1);
     for align in [1, 16, 32, MAX_ALIGN] {
-        for size in [C::LARGEST + 1, 2 * C::LARGEST, MAX_BLOCK_SIZE + 1, isize::MAX as usize, usize::MAX] {
+        for size in [
+            C::LARGEST + 1,
+            2 * C::LARGEST,
+            MAX_BLOCK_SIZE + 1,
+            isize::MAX as usize,
+            usize::MAX,
+        ] {
             assert_eq!(class_for::<C>(size, align), None, "{size} bytes at {align}");
         }
     }
@@ -68,25 +74,19 @@ fn linear() {
 #[test]
 fn piecewise() {
     check_to::<Piecewise<62>>(MIB);
-    let sizes = (16..=128).step_by(16).chain((256..=1024).step_by(128)).chain((1536..).step_by(512));
+    let sizes = (16..=128)
+        .step_by(16)
+        .chain((256..=1024).step_by(128))
+        .chain((1536..).step_by(512));
     check_each!(Piecewise, sizes.clone(), 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62);
-}
-
-/// The block sizes of `Geometric`, without end.
-fn geometric_sizes() -> impl Iterator<Item = usize> {
-    let doublings = (7..).flat_map(|power| (1..=4).map(move |quarter| (1 << power) + quarter * (1 << power) / 4));
-    (16..=128).step_by(16).chain(doublings)
 }
 
 #[test]
 fn geometric() {
-    check_each!(Geometric, geometric_sizes(), 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59);
-}
-
-/// By itself, so that both halves of the work run side by side.
-#[test]
-fn geometric_to_a_mebibyte() {
-    check_each!(Geometric, geometric_sizes(), 60 61 62 63 64);
+    let doublings = (7..)
+        .flat_map(|power| (1..=4).map(move |quarter| (1 << power) + quarter * (1 << power) / 4));
+    let sizes = (16..=128).step_by(16).chain(doublings);
+    check_each!(Geometric, sizes.clone(), 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64);
 }
 
 /// The last doubling lies above the sizes that are checked one by one.
@@ -94,7 +94,11 @@ fn geometric_to_a_mebibyte() {
 fn geometric_to_the_last_block_size() {
     for (class, pair) in (60..).zip(Geometric::<64>::BLOCK_SIZES[59..].windows(2)) {
         for size in [pair[0] + 1, (pair[0] + pair[1]) / 2, pair[1] - 1, pair[1]] {
-            assert_eq!(class_for::<Geometric<64>>(size, MAX_ALIGN), Some(class), "{size} bytes");
+            assert_eq!(
+                class_for::<Geometric<64>>(size, MAX_ALIGN),
+                Some(class),
+                "{size} bytes"
+            );
         }
     }
 }
@@ -115,14 +119,21 @@ fn alignments_beyond_the_limit_have_no_class() {
     for align in [2 * MAX_ALIGN, MIB, 1 << (usize::BITS - 1)] {
         assert_eq!(class_for::<Largest>(64, align), None);
     }
-    assert!(!fits(Largest::BLOCK_SIZES, Layout::from_size_align(64, 2 * MAX_ALIGN).unwrap()));
+    assert!(!fits(
+        Largest::BLOCK_SIZES,
+        Layout::from_size_align(64, 2 * MAX_ALIGN).unwrap()
+    ));
 }
 
 /// Not a layout, but no reason to hand out a block that is too small.
 #[test]
 fn alignments_that_are_no_power_of_two_have_no_class() {
     for align in [24, 48, 100, 4095, usize::MAX] {
-        assert_eq!(class_for::<Geometric<64>>(100, align), None, "alignment {align}");
+        assert_eq!(
+            class_for::<Geometric<64>>(100, align),
+            None,
+            "alignment {align}"
+        );
     }
 }
 
@@ -135,7 +146,11 @@ fn fits_and_round_up_agree_with_class_for() {
                 let class = class_for::<C>(size, align);
                 let layout = Layout::from_size_align(size, align).unwrap();
                 assert_eq!(fits(C::BLOCK_SIZES, layout), class.is_some(), "{layout:?}");
-                assert_eq!(round_up::<C>(size, align), class.map(|class| C::BLOCK_SIZES[class]), "{layout:?}");
+                assert_eq!(
+                    round_up::<C>(size, align),
+                    class.map(|class| C::BLOCK_SIZES[class]),
+                    "{layout:?}"
+                );
             }
         }
     }
