@@ -11,7 +11,7 @@ fn packets_return_as_sent_and_allocate_nothing() {
         clients: 2,
         // The smallest, some in between, and the largest that UDP can carry.
         sizes: vec![8, 60, 61, 1400, 9000, 65_507],
-        time: Duration::from_millis(300),
+        time: Duration::from_millis(600),
         port: 0,
     };
     let report = run(&options).unwrap();
