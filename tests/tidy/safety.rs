@@ -49,8 +49,7 @@ pub(crate) fn unsafe_code_cites_an_invariant(file: &File, invariants: &BTreeMap<
         }
         let comment = comment_above(file, line);
         let Some((_, why)) = comment.split_once("SAFETY:") else {
-            complaints
-                .push(file.at(line, "unsafe code without a `// SAFETY:` comment right above: say why it is sound"));
+            complaints.push(file.at(line, "unsafe code without a SAFETY comment right above: say why it is sound"));
             continue;
         };
         for name in citations(why).filter(|&name| !invariants.contains_key(name)) {
