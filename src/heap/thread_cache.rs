@@ -53,7 +53,7 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
     #[inline(always)]
     pub fn alloc(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
         if let Some(class) = Heap::<C>::class(size, align) {
-            if let Some(block) = self.cache.pop(class) {
+            if let Some(block) = self.cache.lane(class).pop() {
                 return Ok(block);
             }
         }

@@ -129,7 +129,7 @@ impl RawHeap {
     #[inline(always)]
     pub(crate) fn allocate(&self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
         if let Some(class) = class {
-            if let Some(block) = self.cache().pop(class) {
+            if let Some(block) = self.cache().lane(class).pop() {
                 return Some(block);
             }
         }
@@ -155,7 +155,7 @@ impl RawHeap {
     #[inline(always)]
     pub(crate) unsafe fn deallocate_of(&self, class: Option<usize>, block: NonNull<u8>) {
         if let Some(class) = class {
-            if self.cache().push_of(class, block) {
+            if self.cache().lane(class).push_if_inside(block) {
                 return;
             }
         }
