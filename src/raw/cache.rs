@@ -68,15 +68,15 @@ impl Cache {
         &self.lanes[class]
     }
 
-    /// Parks `block`, which the caller owns, in the lane of the bucket it came from, if it came from one and there is room.
+    /// The lane of the bucket that `block` came from, if it came from one.
     #[inline(always)]
-    pub(crate) fn push(&self, block: NonNull<u8>) -> bool {
+    pub(crate) fn lane_of(&self, block: NonNull<u8>) -> Option<&Lane> {
         let span = block.addr().get().wrapping_sub(self.base.load(Relaxed)) >> (self.shift.load(Relaxed) & 63);
         if span >= self.spans.load(Relaxed) {
-            return false;
+            return None;
         }
         // SAFETY: I7: an open cache has at most as many spans as lanes.
-        unsafe { self.lanes.get_unchecked(span) }.push(block)
+        Some(unsafe { self.lanes.get_unchecked(span) })
     }
 
     pub(crate) fn is_open(&self) -> bool {

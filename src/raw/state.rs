@@ -172,7 +172,8 @@ impl State {
         let block = match cache {
             Some(cache) => {
                 let lane = cache.lane(class);
-                lane.pop().or_else(|| lane.refill_from_stack()).or_else(|| lane.refill(bucket))
+                let own = lane.pop().or_else(|| lane.refill_from_stack());
+                own.or_else(|| lane.refill(bucket))
             }
             None => bucket.withdraw_one(),
         };
