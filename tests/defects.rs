@@ -224,6 +224,23 @@ fn defect_13_every_cache_size_works() {
 }
 
 #[test]
+fn defect_13_every_cache_keeps_within_its_own_memory() {
+    let heap = heap();
+    for held in 0..=260 {
+        // As many blocks of every bucket as of the one with 64 bytes: stacks of all depths, side by side.
+        let cache = heap.thread_cache(held * 64, CacheWarmup::Cold);
+        let blocks: Vec<_> = (0..8 * 400).map(|index| cache.alloc(1 + index % 128, 0).unwrap()).collect();
+        for block in blocks {
+            // SAFETY: live, from this heap.
+            unsafe { cache.free(block) };
+        }
+        // A pointer that strayed into another bucket's stack is no block of that one, and ends the process here.
+        drop(cache);
+        assert_eq!(heap.stats().live(), 0, "{held} blocks");
+    }
+}
+
+#[test]
 fn defect_14_impossible_configurations_are_errors_that_name_value_and_limit() {
     let text = |result: Result<Eight, ConfigError>| result.unwrap_err().to_string();
     assert_eq!(text(Heap::new(0)), "bucket 0 of 16-byte blocks was given 0 bytes; it needs at least 16");

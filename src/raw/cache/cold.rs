@@ -103,8 +103,11 @@ impl Cache {
         } else if depth < chunk {
             self.deposit_free(class, bucket);
         } else {
-            if depot.len.load(Relaxed) + chunk > depth {
-                depot.deposit_older_half(bucket);
+            let len = depot.len.load(Relaxed);
+            // The older half; of a stack little deeper than a chunk, what the chunk needs.
+            let surplus = (len + chunk).saturating_sub(depth);
+            if surplus > 0 {
+                depot.deposit(bucket, surplus.max(len.div_ceil(2)));
             }
             self.stack_free(class);
         }
@@ -176,11 +179,6 @@ impl Depot {
     fn place(&self, index: usize) -> *mut *mut u8 {
         debug_assert!(index <= self.depth.load(Relaxed));
         self.stack.load(Relaxed).wrapping_add(index)
-    }
-
-    /// Puts the older half of the stack back into the bucket and moves the rest down.
-    fn deposit_older_half(&self, bucket: &Bucket) {
-        self.deposit(bucket, self.len.load(Relaxed).div_ceil(2));
     }
 
     /// Puts the `count` oldest blocks of the stack back into the bucket and moves the rest down.
