@@ -82,6 +82,7 @@ impl State {
     /// Reserves, commits and lists a heap. `release` undoes it.
     pub(crate) fn build(config: &Config) -> Result<NonNull<Self>, ConfigError> {
         let plan = Plan::new(config)?;
+        thread::prepare();
         let refused = |bytes| move |code| ConfigError::Refused { bytes, code };
         let reservation = Reservation::reserve(plan.end).map_err(refused(plan.end))?;
         for bucket in 0..plan.region.spans {
