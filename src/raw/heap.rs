@@ -263,6 +263,7 @@ impl RawHeap {
     /// `block` is a live block of this heap; the caller owns it.
     pub(crate) unsafe fn usable_size(&self, block: NonNull<u8>) -> usize {
         let state = self.state();
+        state.check_live(block);
         match state.locate(block) {
             Some(class) => state.config.block_sizes[class],
             // SAFETY: I10: in no bucket, so the fallback's.

@@ -239,6 +239,29 @@ impl State {
         }
     }
 
+    /// On a hardened heap, ends the process unless `block` is live.
+    #[inline]
+    pub(crate) fn check_live(&self, block: NonNull<u8>) {
+        if self.config.hardened {
+            self.check_live_now(block);
+        }
+    }
+
+    #[cold]
+    fn check_live_now(&self, block: NonNull<u8>) {
+        match self.locate(block) {
+            Some(class) => {
+                let bucket = &self.buckets()[class];
+                let index = bucket.index(block);
+                if bucket.is_free(index) {
+                    fault::use_after_free(class, index);
+                }
+            }
+            None if self.fallback.contains(block) => {}
+            None => fault::foreign(block.addr().get()),
+        }
+    }
+
     /// This thread's cache in this heap, opened now if need be; `None` if it has or shall have none.
     pub(crate) fn own_cache(&self) -> Option<&Cache> {
         let slot = thread::enter()?;
