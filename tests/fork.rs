@@ -4,6 +4,7 @@
 
 mod child;
 
+use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::ptr::NonNull;
@@ -38,11 +39,11 @@ fn forked(body: impl FnOnce() -> bool) -> ExitStatus {
     }
 }
 
-/// Allocates and frees `count` blocks of all sizes up to `largest`, writing each.
-fn use_heap(heap: &Eight, count: usize, largest: usize) {
+/// Allocates and frees `count` blocks of these sizes, writing each.
+fn use_heap(heap: &Eight, count: usize, sizes: Range<usize>) {
     let blocks: Vec<NonNull<u8>> = (0..count)
         .map(|number| {
-            let size = number * 37 % (largest + 1);
+            let size = sizes.start + number * 37 % sizes.len();
             let block = heap.malloc(size, 0).unwrap();
             // SAFETY: live, `size` bytes.
             unsafe { block.write_bytes(1, size) };
@@ -72,11 +73,12 @@ fn a_child_of_a_busy_process_allocates_and_frees() {
     let done = AtomicBool::new(false);
     let before = SmBox::new_in([7_u8; 100], &heap);
     std::thread::scope(|scope| {
-        // Blocks from buckets and from the system.
-        for _ in 0..2 {
-            scope.spawn(|| {
+        // Blocks from buckets, and from the system.
+        for smallest in [0, 129] {
+            let (heap, done) = (&heap, &done);
+            scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    use_heap(&heap, 200, 300);
+                    use_heap(heap, 200, smallest..300);
                     use_global();
                 }
             });
@@ -84,14 +86,14 @@ fn a_child_of_a_busy_process_allocates_and_frees() {
         // Heaps and threads that come and go.
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                use_heap(&Eight::new(1 << 16).unwrap(), 10, 128);
+                use_heap(&Eight::new(1 << 16).unwrap(), 10, 0..128);
             }
         });
-        for round in 0..40 {
+        for round in 0..150 {
             let ended = forked(|| {
                 let copied = *before == [7; 100];
-                use_heap(&heap, 2000, 300);
-                use_heap(&Eight::new(1 << 16).unwrap(), 100, 128);
+                use_heap(&heap, 2000, 0..300);
+                use_heap(&Eight::new(1 << 16).unwrap(), 100, 0..128);
                 copied && use_global()
             });
             if !ended.success() {
