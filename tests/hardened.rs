@@ -6,6 +6,7 @@
 mod child;
 
 use std::collections::HashSet;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 use proptest::prelude::*;
@@ -16,8 +17,9 @@ const NOT_OURS: &str = "was given, which is not a block of this heap";
 
 type Eight = Heap<Linear<8>>;
 
-fn hardened() -> Eight {
-    Heap::builder().bucket_bytes(1 << 20).hardened(true).name("hardened").build().unwrap()
+/// Never dropped: what is only noticed when a heap ends comes too late.
+fn hardened() -> &'static Eight {
+    Box::leak(Box::new(Heap::builder().bucket_bytes(1 << 20).hardened(true).build().unwrap()))
 }
 
 fn block(heap: &Eight, size: usize) -> NonNull<u8> {
@@ -54,9 +56,9 @@ fn aborts(test: &str, words: &str, body: impl FnOnce()) {
 fn a_block_freed_twice_in_a_row() {
     aborts("a_block_freed_twice_in_a_row", "double free of block 0 of bucket 3", || {
         let heap = hardened();
-        let block = block(&heap, 64);
-        misuse(&heap, block);
-        misuse(&heap, block);
+        let block = block(heap, 64);
+        misuse(heap, block);
+        misuse(heap, block);
     });
 }
 
@@ -64,11 +66,11 @@ fn a_block_freed_twice_in_a_row() {
 fn a_block_freed_again_after_others() {
     aborts("a_block_freed_again_after_others", "double free of block 1 of bucket 0", || {
         let heap = hardened();
-        let blocks: Vec<_> = (0..100).map(|_| block(&heap, 16)).collect();
+        let blocks: Vec<_> = (0..100).map(|_| block(heap, 16)).collect();
         for block in &blocks {
-            misuse(&heap, *block);
+            misuse(heap, *block);
         }
-        misuse(&heap, blocks[1]);
+        misuse(heap, blocks[1]);
     });
 }
 
@@ -76,7 +78,7 @@ fn a_block_freed_again_after_others() {
 fn a_block_twice_in_one_batch() {
     aborts("a_block_twice_in_one_batch", "double free of block 2 of bucket 7", || {
         let heap = hardened();
-        let blocks: Vec<_> = (0..3).map(|_| block(&heap, 128)).collect();
+        let blocks: Vec<_> = (0..3).map(|_| block(heap, 128)).collect();
         // SAFETY: none; the heap is to notice.
         unsafe { heap.free_batch(&[blocks[0], blocks[2], blocks[1], blocks[2]]) };
     });
@@ -86,8 +88,8 @@ fn a_block_twice_in_one_batch() {
 fn a_block_freed_here_and_by_another_thread() {
     aborts("a_block_freed_here_and_by_another_thread", "double free of block 0 of bucket 1", || {
         let heap = hardened();
-        let address = block(&heap, 32).as_ptr() as usize;
-        let free = || misuse(&heap, NonNull::new(address as *mut u8).unwrap());
+        let address = block(heap, 32).as_ptr() as usize;
+        let free = || misuse(heap, NonNull::new(address as *mut u8).unwrap());
         std::thread::scope(|scope| scope.spawn(free).join().unwrap());
         free();
     });
@@ -96,8 +98,8 @@ fn a_block_freed_here_and_by_another_thread() {
 #[test]
 fn a_block_freed_twice_through_an_explicit_cache() {
     aborts("a_block_freed_twice_through_an_explicit_cache", "double free of block 0 of bucket 3", || {
-        let heap = hardened();
-        let cache = heap.thread_cache(4096, CacheWarmup::Hot);
+        // Not dropped: that would drain a cache.
+        let cache = ManuallyDrop::new(hardened().thread_cache(4096, CacheWarmup::Hot));
         let block = cache.alloc(64, 0).unwrap();
         for _ in 0..2 {
             // SAFETY: none the second time; the heap is to notice.
@@ -110,7 +112,7 @@ fn a_block_freed_twice_through_an_explicit_cache() {
 fn a_box_made_of_one_pointer_twice() {
     aborts("a_box_made_of_one_pointer_twice", "double free of block 0 of bucket 2", || {
         let heap = hardened();
-        let (pointer, heap) = SmBox::into_raw_with_heap(SmBox::new_in([0_u8; 48], &heap));
+        let (pointer, heap) = SmBox::into_raw_with_heap(SmBox::new_in([0_u8; 48], heap));
         for _ in 0..2 {
             // SAFETY: none the second time; the heap is to notice.
             drop(unsafe { SmBox::from_raw_in(pointer, heap) });
@@ -124,8 +126,8 @@ fn a_pointer_into_the_middle_of_a_block() {
         "a pointer that is not a block was given: offset 80 in the span of bucket 3, whose blocks have 64 bytes";
     aborts("a_pointer_into_the_middle_of_a_block", words, || {
         let heap = hardened();
-        let blocks = [block(&heap, 64), block(&heap, 64)];
-        misuse(&heap, behind(blocks[1], 16));
+        let blocks = [block(heap, 64), block(heap, 64)];
+        misuse(heap, behind(blocks[1], 16));
     });
 }
 
@@ -135,7 +137,7 @@ fn a_block_that_was_never_handed_out() {
         "a pointer that is not a block was given: offset 64 in the span of bucket 3, whose blocks have 64 bytes";
     aborts("a_block_that_was_never_handed_out", words, || {
         let heap = hardened();
-        misuse(&heap, behind(block(&heap, 64), 64));
+        misuse(heap, behind(block(heap, 64), 64));
     });
 }
 
@@ -144,7 +146,7 @@ fn an_address_behind_the_last_block_of_a_span() {
     let words = "a pointer that is not a block was given: offset 1048576 in the span of bucket 3";
     aborts("an_address_behind_the_last_block_of_a_span", words, || {
         let heap = hardened();
-        misuse(&heap, behind(block(&heap, 64), 1 << 20));
+        misuse(heap, behind(block(heap, 64), 1 << 20));
     });
 }
 
@@ -152,14 +154,14 @@ fn an_address_behind_the_last_block_of_a_span() {
 fn a_pointer_to_the_stack() {
     aborts("a_pointer_to_the_stack", NOT_OURS, || {
         let local = 0_u8;
-        misuse(&hardened(), NonNull::from(&local));
+        misuse(hardened(), NonNull::from(&local));
     });
 }
 
 #[test]
 fn a_pointer_to_nothing() {
     aborts("a_pointer_to_nothing", "0x1 was given, which is not a block of this heap", || {
-        misuse(&hardened(), NonNull::dangling());
+        misuse(hardened(), NonNull::dangling());
     });
 }
 
@@ -167,7 +169,7 @@ fn a_pointer_to_nothing() {
 fn another_heaps_block() {
     aborts("another_heaps_block", NOT_OURS, || {
         let (one, two) = (hardened(), hardened());
-        misuse(&two, block(&one, 64));
+        misuse(two, block(one, 64));
     });
 }
 
@@ -175,15 +177,15 @@ fn another_heaps_block() {
 fn another_heaps_block_from_the_system() {
     aborts("another_heaps_block_from_the_system", NOT_OURS, || {
         let (one, two) = (hardened(), hardened());
-        block(&two, 1000);
-        misuse(&two, block(&one, 1000));
+        block(two, 1000);
+        misuse(two, block(one, 1000));
     });
 }
 
 #[test]
 fn a_pointer_of_a_standard_box() {
     aborts("a_pointer_of_a_standard_box", NOT_OURS, || {
-        misuse(&hardened(), NonNull::from(Box::leak(Box::new([0_u8; 64]))).cast());
+        misuse(hardened(), NonNull::from(Box::leak(Box::new([0_u8; 64]))).cast());
     });
 }
 
@@ -191,9 +193,9 @@ fn a_pointer_of_a_standard_box() {
 fn a_block_from_the_system_freed_twice() {
     aborts("a_block_from_the_system_freed_twice", NOT_OURS, || {
         let heap = hardened();
-        let block = block(&heap, 1000);
-        misuse(&heap, block);
-        misuse(&heap, block);
+        let block = block(heap, 1000);
+        misuse(heap, block);
+        misuse(heap, block);
     });
 }
 
@@ -201,7 +203,7 @@ fn a_block_from_the_system_freed_twice() {
 fn a_pointer_into_the_middle_of_a_block_from_the_system() {
     aborts("a_pointer_into_the_middle_of_a_block_from_the_system", NOT_OURS, || {
         let heap = hardened();
-        misuse(&heap, behind(block(&heap, 1000), 64));
+        misuse(heap, behind(block(heap, 1000), 64));
     });
 }
 
@@ -209,8 +211,8 @@ fn a_pointer_into_the_middle_of_a_block_from_the_system() {
 fn a_realloc_of_a_freed_block_that_would_fit() {
     aborts("a_realloc_of_a_freed_block_that_would_fit", "use of block 0 of bucket 3, which is free", || {
         let heap = hardened();
-        let block = block(&heap, 64);
-        misuse(&heap, block);
+        let block = block(heap, 64);
+        misuse(heap, block);
         // SAFETY: none; the heap is to notice.
         let _ = unsafe { heap.realloc(block, 50, 0) };
     });
@@ -220,8 +222,8 @@ fn a_realloc_of_a_freed_block_that_would_fit() {
 fn a_realloc_of_a_freed_block_that_must_move() {
     aborts("a_realloc_of_a_freed_block_that_must_move", "use of block 0 of bucket 3, which is free", || {
         let heap = hardened();
-        let block = block(&heap, 64);
-        misuse(&heap, block);
+        let block = block(heap, 64);
+        misuse(heap, block);
         // SAFETY: none; the heap is to notice.
         let _ = unsafe { heap.realloc(block, 100, 0) };
     });
@@ -235,7 +237,7 @@ fn a_realloc_of_a_pointer_into_the_middle_of_a_block() {
         || {
             let heap = hardened();
             // SAFETY: none; the heap is to notice.
-            let _ = unsafe { heap.realloc(behind(block(&heap, 64), 16), 10, 0) };
+            let _ = unsafe { heap.realloc(behind(block(heap, 64), 16), 10, 0) };
         },
     );
 }
@@ -244,8 +246,8 @@ fn a_realloc_of_a_pointer_into_the_middle_of_a_block() {
 fn the_size_of_a_freed_block() {
     aborts("the_size_of_a_freed_block", "use of block 0 of bucket 3, which is free", || {
         let heap = hardened();
-        let block = block(&heap, 64);
-        misuse(&heap, block);
+        let block = block(heap, 64);
+        misuse(heap, block);
         // SAFETY: none; the heap is to notice.
         let _ = unsafe { heap.usable_size(block) };
     });
@@ -409,7 +411,6 @@ fn threads_share_a_hardened_heap() {
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4_u8)
             .map(|thread| {
-                let heap = &heap;
                 scope.spawn(move || {
                     let mut held = Vec::new();
                     for round in 0..20_000_usize {
