@@ -1,5 +1,6 @@
 //! The original allocator's defects, one test for each, by their numbers in docs/SAFETY.md.
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
+#![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
 
 use std::collections::HashSet;
 use std::ptr::NonNull;
@@ -15,14 +16,18 @@ fn heap() -> Eight {
 fn fill(block: NonNull<u8>, bytes: usize, seed: usize) {
     for offset in 0..bytes {
         // SAFETY: the callers own `bytes` bytes.
-        unsafe { block.add(offset).write((seed * 31 + offset) as u8) };
+        let byte = unsafe { block.add(offset) };
+        // SAFETY: as above.
+        unsafe { byte.write((seed * 31 + offset) as u8) };
     }
 }
 
 fn assert_filled(block: NonNull<u8>, bytes: usize, seed: usize) {
     for offset in 0..bytes {
         // SAFETY: the callers own `bytes` bytes, and wrote them.
-        assert_eq!(unsafe { block.add(offset).read() }, (seed * 31 + offset) as u8, "byte {offset}");
+        let byte = unsafe { block.add(offset) };
+        // SAFETY: as above.
+        assert_eq!(unsafe { byte.read() }, (seed * 31 + offset) as u8, "byte {offset}");
     }
 }
 

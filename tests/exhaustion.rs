@@ -1,5 +1,6 @@
 //! What a heap does when a bucket has no block left, policy by policy, and where realloc moves blocks then.
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
+#![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
 
 use std::ptr::NonNull;
 
@@ -89,7 +90,9 @@ fn realloc_moves_between_all_places_and_keeps_the_content() {
                 let block = heap.malloc(from, align_from).unwrap();
                 for offset in 0..from {
                     // SAFETY: live, `from` bytes.
-                    unsafe { block.add(offset).write(offset as u8) };
+                    let byte = unsafe { block.add(offset) };
+                    // SAFETY: as above.
+                    unsafe { byte.write(offset as u8) };
                 }
                 // SAFETY: live; the old pointer is used no more.
                 let block = unsafe { heap.realloc(block, to, align_to) }.unwrap();
@@ -98,7 +101,9 @@ fn realloc_moves_between_all_places_and_keeps_the_content() {
                 assert!(unsafe { heap.usable_size(block) } >= to);
                 for offset in 0..from.min(to) {
                     // SAFETY: live, at least this large, and copied.
-                    assert_eq!(unsafe { block.add(offset).read() }, offset as u8, "{from} -> {to}");
+                    let byte = unsafe { block.add(offset) };
+                    // SAFETY: as above.
+                    assert_eq!(unsafe { byte.read() }, offset as u8, "{from} -> {to}");
                 }
                 // SAFETY: live, from this heap.
                 unsafe { heap.free(block) };

@@ -2,6 +2,7 @@
 //!
 //! Each case of misuse runs in a child process, which must be aborted with a message that names the place.
 #![expect(unsafe_code, reason = "misuse of the raw calls is what is tested")]
+#![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
 
 mod child;
 
