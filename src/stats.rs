@@ -99,7 +99,7 @@ impl<C: SizeClasses> Heap<C> {
     #[must_use]
     pub fn stats(&self) -> HeapStats {
         let state = self.raw().state();
-        let cached = |number| state.table().open_caches().map(|cache| cache.cached(number)).sum();
+        let cached = |number| state.table().open_caches().map(|cache| cache.lane(number).cached()).sum();
         let buckets = state.buckets().iter().enumerate().map(|(number, bucket)| {
             let (watermark, free, cached) = (bucket.watermark(), bucket.free_blocks(), cached(number));
             BucketStats {

@@ -234,6 +234,36 @@ fn a_queue_lives_in_one_block() {
     heap.settle();
 }
 
+#[test]
+fn a_full_queue_moves_to_a_larger_block_and_not_by_one_byte_each_time() {
+    let heap = CountingHeap::new();
+    let mut queue = buf_of(&[1; 1024], &heap);
+    queue.consume(1);
+    let asked = heap.asked();
+    queue.extend_from_slice(b"ab");
+    assert_eq!((heap.asked(), queue.capacity(), queue.len()), (asked + 1, 2048, 1025));
+    // Where as much was read as is left, the block is kept.
+    queue.consume(600);
+    queue.extend_from_slice(&[2; 1500]);
+    assert_eq!((heap.asked(), queue.capacity(), queue.len()), (asked + 1, 2048, 1925));
+    assert_eq!((&queue[423..425], &queue[425..]), (&b"ab"[..], &[2; 1500][..]));
+    drop(queue);
+    heap.settle();
+}
+
+#[test]
+fn what_was_read_is_room_when_the_heap_refuses() {
+    let heap = CountingHeap::new();
+    let mut buf = buf_of(&[1; 20], &heap);
+    buf.consume(2);
+    heap.refuse_after(0);
+    buf.try_reserve(14).unwrap();
+    assert_eq!((buf.capacity(), &buf[..]), (32, &[1; 18][..]));
+    assert!(buf.try_reserve(15).is_err());
+    drop(buf);
+    heap.settle();
+}
+
 // --- the content ---
 
 #[test]

@@ -3,7 +3,7 @@
 use core::alloc::Layout;
 
 use super::SmBox;
-use crate::class::{MAX_ALIGN, SizeClasses, fits};
+use crate::class::{SizeClasses, fits};
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> SmBox<T, H> {
@@ -11,10 +11,9 @@ impl<T, H: HeapRef> SmBox<T, H> {
     /// the line that calls that function: hence the constructors that most programs call do.
     pub(super) const FITS: () = {
         let layout = Layout::new::<T>();
-        let has_block = layout.align() <= MAX_ALIGN && fits(<H::Classes as SizeClasses>::BLOCK_SIZES, layout);
         // A value without bytes needs no block.
         assert!(
-            layout.size() == 0 || has_block,
+            layout.size() == 0 || fits(<H::Classes as SizeClasses>::BLOCK_SIZES, layout),
             "this type fits into no block of the heap: it is larger, or aligned to more, than the block sizes of the \
              heap's table. Give the heap a table with larger blocks, or put less into the box"
         );

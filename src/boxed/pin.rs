@@ -42,11 +42,13 @@ impl<T, H: HeapRef + 'static> SmBox<T, H> {
     ///
     /// Not for a heap that can end while the box is forgotten:
     ///
-    /// ```compile_fail,E0310
-    /// # use smarena::{HeapRef, SmBox};
-    /// fn pinned<H: HeapRef>(heap: H) {
-    ///     let pinned = SmBox::pin_in(5, heap);
-    /// }
+    /// ```compile_fail,E0597
+    /// # use smarena::{Heap, Linear, SmBox};
+    /// let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// let pinned = SmBox::pin_in(5, &heap);
+    /// std::mem::forget(pinned);
+    /// drop(heap); // the value is gone, and was not dropped
+    /// # Ok::<(), smarena::ConfigError>(())
     /// ```
     #[inline]
     #[must_use]

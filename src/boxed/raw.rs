@@ -96,11 +96,13 @@ impl<T: ?Sized, H: HeapRef> SmBox<T, H> {
     ///
     /// The reference does not outlive the heap:
     ///
-    /// ```compile_fail,E0310
-    /// # use smarena::{HeapRef, SmBox};
-    /// fn leak<H: HeapRef>(heap: H) -> &'static mut u32 {
-    ///     SmBox::leak(SmBox::new_in(5, heap))
-    /// }
+    /// ```compile_fail,E0505
+    /// # use smarena::{Heap, Linear, SmBox};
+    /// let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// let value = SmBox::leak(SmBox::new_in(5, &heap));
+    /// drop(heap);
+    /// *value += 1;
+    /// # Ok::<(), smarena::ConfigError>(())
     /// ```
     #[inline]
     #[must_use = "the value is out of reach for good without the reference"]

@@ -2,7 +2,7 @@
 
 use core::alloc::Layout;
 
-use crate::class::{SizeClasses, class_for};
+use crate::class::{SizeClasses, round_up};
 use crate::error::AllocError;
 
 /// Every block of a buffer is aligned to this many bytes.
@@ -41,11 +41,7 @@ impl BlockSize {
         if bytes == 0 {
             return Ok(Self::NONE);
         }
-        let size = match class_for::<C>(bytes, ALIGN) {
-            Some(class) => C::BLOCK_SIZES[class],
-            None => bytes.next_multiple_of(ALIGN),
-        };
-        Ok(BlockSize(narrow(size)))
+        Ok(BlockSize(narrow(round_up::<C>(bytes, ALIGN).unwrap_or(bytes.next_multiple_of(ALIGN)))))
     }
 
     /// The size of a block that a buffer's header describes by its two parts.
@@ -60,9 +56,6 @@ impl BlockSize {
     /// The block to move to when this one cannot hold `wanted` bytes: at least twice as large, so
     /// that appending costs O(1) a byte in the long run.
     pub(super) fn grown<C: SizeClasses>(self, wanted: usize) -> Result<Self, AllocError> {
-        if wanted > MAX_CAPACITY {
-            return Err(too_large(wanted));
-        }
         let doubled = (self.bytes() as usize).saturating_mul(2).min(MAX_CAPACITY);
         Self::holding::<C>(wanted.max(doubled).max(SMALLEST_GROWN))
     }
@@ -105,3 +98,37 @@ pub(super) const DANGLING: core::ptr::NonNull<u8> = {
     const { assert!(align_of::<Aligned>() == ALIGN) };
     core::ptr::NonNull::<Aligned>::dangling().cast()
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::class::Linear;
+
+    type Size = Result<u32, AllocError>;
+
+    fn holding(bytes: usize) -> Size {
+        BlockSize::holding::<Linear<8>>(bytes).map(BlockSize::bytes)
+    }
+
+    fn grown(from: usize, wanted: usize) -> Size {
+        BlockSize::holding::<Linear<8>>(from)?.grown::<Linear<8>>(wanted).map(BlockSize::bytes)
+    }
+
+    #[test]
+    fn sizes_are_those_of_classes_or_multiples_of_the_alignment() {
+        assert_eq!([0, 1, 16, 17, 128, 129, 145].map(holding), [0, 16, 16, 32, 128, 144, 160].map(Ok));
+    }
+
+    #[test]
+    fn growing_doubles_until_the_limit() {
+        assert_eq!(
+            (grown(0, 1), grown(64, 65), grown(64, 1000), grown(160, 161)),
+            (Ok(64), Ok(128), Ok(1008), Ok(320))
+        );
+        let limit = narrow(MAX_CAPACITY);
+        assert_eq!(grown(MAX_CAPACITY / 2 - 8, MAX_CAPACITY / 2), Ok(limit - 16));
+        assert_eq!(grown(MAX_CAPACITY / 2, MAX_CAPACITY / 2 + 9), Ok(limit));
+        assert_eq!(grown(MAX_CAPACITY, MAX_CAPACITY), Ok(limit));
+        assert_eq!(grown(16, MAX_CAPACITY + 1), Err(too_large(MAX_CAPACITY + 1)));
+    }
+}

@@ -53,7 +53,7 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
     #[inline(always)]
     pub fn alloc(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
         if let Some(class) = Heap::<C>::class(size, align) {
-            if let Some(block) = self.cache.pop(class) {
+            if let Some(block) = self.cache.lane(class).pop() {
                 return Ok(block);
             }
         }
@@ -83,10 +83,13 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
     /// ```
     #[inline(always)]
     pub unsafe fn free(&self, block: NonNull<u8>) {
-        if !self.cache.push(block) {
-            // SAFETY: I10: the caller's contract is the same.
-            unsafe { self.heap.raw().deallocate_slow(block) }
+        if let Some(lane) = self.cache.lane_of(block) {
+            if lane.push(block) {
+                return;
+            }
         }
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.heap.raw().deallocate_slow(block) }
     }
 }
 

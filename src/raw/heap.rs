@@ -129,16 +129,29 @@ impl RawHeap {
     #[inline(always)]
     pub(crate) fn allocate(&self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
         if let Some(class) = class {
-            if let Some(block) = self.cache().pop(class) {
+            if let Some(block) = self.cache().lane(class).pop() {
                 return Some(block);
             }
         }
         self.allocate_slow(class, size, align)
     }
 
+    /// The alloc chunk is empty, or there is no cache: first what this thread has of its own.
     #[cold]
     #[inline(never)]
     pub(crate) fn allocate_slow(&self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
+        if let Some(class) = class {
+            if let Some(block) = self.cache().lane(class).refill_from_stack() {
+                return Some(block);
+            }
+        }
+        self.allocate_shared(class, size, align)
+    }
+
+    /// What this thread has of its own is used up: from the bucket, or from elsewhere.
+    #[cold]
+    #[inline(never)]
+    fn allocate_shared(&self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
         let align = checked_align(align)?;
         let state = self.state();
         let Some(class) = class else {
@@ -155,7 +168,7 @@ impl RawHeap {
     #[inline(always)]
     pub(crate) unsafe fn deallocate_of(&self, class: Option<usize>, block: NonNull<u8>) {
         if let Some(class) = class {
-            if self.cache().push_of(class, block) {
+            if self.cache().lane(class).push_if_inside(block) {
                 return;
             }
         }
@@ -169,17 +182,38 @@ impl RawHeap {
     /// `block` is a live block of this heap; the caller owns it and gives it up.
     #[inline(always)]
     pub(crate) unsafe fn deallocate(&self, block: NonNull<u8>) {
-        if !self.cache().push(block) {
-            // SAFETY: I10: passed on.
-            unsafe { self.deallocate_slow(block) }
+        if let Some(lane) = self.cache().lane_of(block) {
+            if lane.push(block) {
+                return;
+            }
         }
+        // SAFETY: I10: passed on.
+        unsafe { self.deallocate_slow(block) }
     }
 
+    /// The free chunk is full, or there is no cache, or the block is no bucket's: first what this thread has room for.
+    ///
     /// # Safety
     /// As `deallocate`.
     #[cold]
     #[inline(never)]
     pub(crate) unsafe fn deallocate_slow(&self, block: NonNull<u8>) {
+        if let Some(lane) = self.cache().lane_of(block) {
+            if lane.spill_to_stack(block) {
+                return;
+            }
+        }
+        // SAFETY: I10: passed on.
+        unsafe { self.deallocate_shared(block) }
+    }
+
+    /// What this thread has room for is full: to the bucket, or to wherever the block came from.
+    ///
+    /// # Safety
+    /// As `deallocate`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn deallocate_shared(&self, block: NonNull<u8>) {
         let state = self.state();
         if let Some(class) = state.locate(block) {
             return state.give(state.own_cache(), class, block);

@@ -13,7 +13,7 @@
 //! | `region` | spans side by side in one reservation; pointer ↔ block index | shared, immutable | block, index, locate |
 //! | `bitmap` | one bit a free block, with summary levels above | shared, lock-free | claim, put |
 //! | `bucket` | span + bitmap + watermark of one size class | shared, lock-free | withdraw, deposit, trim |
-//! | `cache` | one thread's chunks and stacks | one thread's | pop, push, refill, spill, drain |
+//! | `cache` | one thread's lanes of chunks | one thread's | pop, push, refill, spill, drain |
 //! | `table` | the caches of all threads in one heap | shared | open, close |
 //! | `registry` | which thread slots are taken, which heaps live | shared, under one `lock` | claim_slot, release_slot, join, leave |
 //! | `thread` | this thread's slot, and its end | one thread's | enter, end |
@@ -39,10 +39,10 @@
 //!   `s`, or, under the registry's lock, by the one that ends that thread's hold. A slot changes hands under that lock.
 //! - **I6 zero cache.** A cache of zero bytes is empty and full: every pop and every push on it fails and writes
 //!   nothing. Table slot 0 and `raw::heap::EMPTY` stay zero for ever.
-//! - **I7 cursor.** Of a lane with chunk length `L`, an alloc cursor lies between slots `63 - L` and `63` of one of the
-//!   lane's two chunks, a free cursor between slots `64 - L` and `64` of the other; slot `63 - L` of both is null while
-//!   the cache is open; the slots from `64 - L` up to the cursor, and the first `len` places of
-//!   its stack, hold blocks parked under I3. An open cache has no more spans than lanes.
+//! - **I7 lane.** Of an open lane with chunk length `L`, every chunk has `L + 1` slots and starts at a multiple of its size. The
+//!   alloc cursor lies between slots 0 and `L` of one chunk, the free cursor between slots 1 and `L + 1` of another; the numbers of all other
+//!   chunks stand in the order, once each. Slots 1 up to the alloc cursor, slots 1 up to but not including the free cursor, and slots 1 to `L` of
+//!   the first `full` chunks in the order hold blocks parked under I3. An open cache has no more spans than lanes.
 //! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the lock, before
 //!   anything of it is released. A thread's end drains its slot in every listed heap under the same lock.
 //! - **I9 header.** A fallback block is preceded by its `Header`, written before the block is handed out and read only

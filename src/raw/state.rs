@@ -171,7 +171,11 @@ impl State {
         let bucket = &self.buckets()[class];
         let before = bucket.watermark();
         let block = match cache {
-            Some(cache) => cache.pop(class).or_else(|| cache.refill(class, bucket)),
+            Some(cache) => {
+                let lane = cache.lane(class);
+                let own = lane.pop().or_else(|| lane.refill_from_stack());
+                own.or_else(|| lane.refill(bucket))
+            }
             None => bucket.withdraw_one(),
         };
         self.after_growth(class, before);
@@ -231,8 +235,9 @@ impl State {
         }
         match cache {
             Some(cache) => {
-                if !cache.push_in(class, block) {
-                    cache.spill(class, bucket, block);
+                let lane = cache.lane(class);
+                if !lane.push(block) && !lane.spill_to_stack(block) {
+                    lane.spill(bucket, block);
                 }
             }
             None => bucket.deposit([block]),
@@ -280,7 +285,7 @@ impl State {
         let region = fast_free.then(|| (self.reservation.base().addr().get(), self.region.shift));
         let cache = self.table.open(slot, bytes, self.buckets(), region)?;
         for (class, bucket) in self.buckets().iter().enumerate() {
-            cache.warm(class, bucket, warmup.halves());
+            cache.lane(class).warm(bucket, warmup.halves());
         }
         Some(cache)
     }
@@ -294,7 +299,7 @@ impl State {
     pub(crate) fn trim(&self) -> usize {
         if let Some(cache) = thread::current().and_then(|slot| self.table.cache(slot)).filter(|cache| cache.is_open()) {
             for (class, bucket) in self.buckets().iter().enumerate() {
-                cache.drain(class, bucket);
+                cache.lane(class).drain(bucket);
             }
         }
         let buckets = self.buckets().iter().enumerate();

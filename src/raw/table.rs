@@ -1,6 +1,5 @@
 //! A heap's table of thread caches, one for each thread slot: opening, closing, and looking at all of them.
 
-use core::mem::size_of;
 use core::ptr::NonNull;
 
 use super::bucket::Bucket;
@@ -53,46 +52,45 @@ impl Table {
     ) -> Option<&Cache> {
         let cache = self.cache(slot)?;
         let plan = |bucket: &Bucket| LanePlan::new(bytes, bucket.block_size(), bucket.limit());
-        let depth: usize = buckets.iter().map(|bucket| plan(bucket).depth).sum();
-        let stacks = Self::stacks(cache, depth * size_of::<usize>())?;
+        let memory = Self::memory(cache, buckets.iter().map(|bucket| plan(bucket).bytes()).sum())?;
         let lanes = buckets.iter().map(|bucket| LaneSetup {
             start: bucket.span().start(),
             bytes: bucket.most_bytes(),
             plan: plan(bucket),
         });
-        cache.open(region, stacks, lanes);
+        cache.open(region, memory, lanes);
         // Relaxed: a heap is released when every thread is done with it, and statistics are a snapshot.
         self.used[slot / 64].fetch_or(1 << (slot % 64), Relaxed);
         Some(cache)
     }
 
-    /// Memory for a cache's stacks: what the slot's last owner left, if it is large enough.
-    fn stacks(cache: &Cache, bytes: usize) -> Option<NonNull<u8>> {
-        if let Some(stacks) = NonNull::new(cache.stacks.load(Relaxed)) {
-            if cache.stacks_bytes.load(Relaxed) >= bytes {
-                return Some(stacks);
+    /// Memory for a cache's chunks: what the slot's last owner left, if it is large enough.
+    fn memory(cache: &Cache, bytes: usize) -> Option<NonNull<u8>> {
+        if let Some(memory) = NonNull::new(cache.memory.load(Relaxed)) {
+            if cache.memory_bytes.load(Relaxed) >= bytes {
+                return Some(memory);
             }
-            Self::release_stacks(cache);
+            Self::release_memory(cache);
         }
         // A page at least, and all of it: the next owner may want more than this one.
         let bytes = bytes.next_multiple_of(page()).max(page());
-        let stacks = Reservation::reserve(bytes).ok()?;
-        stacks.commit(0, bytes).ok()?;
-        let (address, len) = stacks.into_parts();
-        cache.stacks.store(address.as_ptr(), Relaxed);
-        cache.stacks_bytes.store(len, Relaxed);
+        let memory = Reservation::reserve(bytes).ok()?;
+        memory.commit(0, bytes).ok()?;
+        let (address, len) = memory.into_parts();
+        cache.memory.store(address.as_ptr(), Relaxed);
+        cache.memory_bytes.store(len, Relaxed);
         Some(address)
     }
 
-    fn release_stacks(cache: &Cache) {
-        let len = cache.stacks_bytes.swap(0, Relaxed);
-        if let Some(address) = NonNull::new(cache.stacks.swap(core::ptr::null_mut(), Relaxed)) {
-            // SAFETY: I5: `stacks` stored the parts, and the closed cache no longer points there.
+    fn release_memory(cache: &Cache) {
+        let len = cache.memory_bytes.swap(0, Relaxed);
+        if let Some(address) = NonNull::new(cache.memory.swap(core::ptr::null_mut(), Relaxed)) {
+            // SAFETY: I5: `memory` stored the parts, and the closed cache no longer points there.
             drop(unsafe { Reservation::from_parts(address, len) });
         }
     }
 
-    /// Empties the cache in `slot` into the buckets and makes it zero again. Its stacks' memory stays for the slot's next owner:
+    /// Empties the cache in `slot` into the buckets and makes it zero again. Its memory stays for the slot's next owner:
     /// this runs under the registry's lock.
     pub(crate) fn close(&self, slot: usize, buckets: &[Bucket]) {
         if !self.is_used(slot) {
@@ -100,18 +98,18 @@ impl Table {
         }
         if let Some(cache) = self.cache(slot).filter(|cache| cache.is_open()) {
             for (class, bucket) in buckets.iter().enumerate() {
-                cache.drain(class, bucket);
+                cache.lane(class).drain(bucket);
             }
             cache.close();
         }
     }
 
-    /// Closes every cache and releases their stacks. The heap is ending: no thread uses it any more.
+    /// Closes every cache and releases their memory. The heap is ending: no thread uses it any more.
     pub(crate) fn release(&self, buckets: &[Bucket]) {
         for slot in (0..SLOTS).filter(|&slot| self.is_used(slot)) {
             self.close(slot, buckets);
             if let Some(cache) = self.cache(slot) {
-                Self::release_stacks(cache);
+                Self::release_memory(cache);
             }
         }
     }
