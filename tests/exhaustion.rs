@@ -4,7 +4,7 @@
 
 use std::ptr::NonNull;
 
-use smarena::{AllocError, Exhausted, Heap, Linear, Piecewise, SizeClasses};
+use smarena::{AllocError, Exhausted, Heap, Linear, Piecewise, SizeClasses, SmBox};
 
 fn drain<C: SizeClasses>(heap: &Heap<C>, size: usize, bucket: usize) -> Vec<NonNull<u8>> {
     let mut blocks = Vec::new();
@@ -121,4 +121,22 @@ fn a_dropped_heap_gives_forgotten_fallback_blocks_back() {
         heap.malloc(size, 0).unwrap();
     }
     assert_eq!((heap.stats().fallback_live, heap.stats().fallback_bytes), (3, 10_117));
+}
+
+/// An owner frees by its own layout; a block that overflowed lies in another bucket than that says.
+#[test]
+fn boxes_that_overflowed_go_home() {
+    let heap = Heap::<Linear<2>>::new(64 << 10).unwrap();
+    let room = 4096 + 2048;
+    for round in 0..4 {
+        let mut boxes: Vec<_> = (0..room as u128).map(|value| SmBox::new_in(value, &heap)).collect();
+        assert_eq!(heap.stats().fallback_live, 0);
+        assert_eq!(heap.stats().live(), room);
+        assert!(boxes.iter().enumerate().all(|(value, boxed)| **boxed == value as u128), "two boxes share a block");
+        if round % 2 == 0 {
+            boxes.reverse();
+        }
+        drop(boxes);
+        assert_eq!(heap.stats().live(), 0);
+    }
 }
