@@ -1,5 +1,6 @@
 //! The original allocator's defects, one test for each, by their numbers in docs/SAFETY.md.
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
+#![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
 
 use std::collections::HashSet;
 use std::ptr::NonNull;
@@ -15,14 +16,18 @@ fn heap() -> Eight {
 fn fill(block: NonNull<u8>, bytes: usize, seed: usize) {
     for offset in 0..bytes {
         // SAFETY: the callers own `bytes` bytes.
-        unsafe { block.add(offset).write((seed * 31 + offset) as u8) };
+        let byte = unsafe { block.add(offset) };
+        // SAFETY: as above.
+        unsafe { byte.write((seed * 31 + offset) as u8) };
     }
 }
 
 fn assert_filled(block: NonNull<u8>, bytes: usize, seed: usize) {
     for offset in 0..bytes {
         // SAFETY: the callers own `bytes` bytes, and wrote them.
-        assert_eq!(unsafe { block.add(offset).read() }, (seed * 31 + offset) as u8, "byte {offset}");
+        let byte = unsafe { block.add(offset) };
+        // SAFETY: as above.
+        assert_eq!(unsafe { byte.read() }, (seed * 31 + offset) as u8, "byte {offset}");
     }
 }
 
@@ -220,6 +225,23 @@ fn defect_13_every_cache_size_works() {
             drop(cache);
             assert_eq!(heap.stats().live(), 0, "{bytes} {warmup:?}");
         }
+    }
+}
+
+#[test]
+fn defect_13_every_cache_keeps_within_its_own_memory() {
+    let heap = heap();
+    for held in 0..=260 {
+        // As many blocks of every bucket as of the one with 64 bytes: stacks of all depths, side by side.
+        let cache = heap.thread_cache(held * 64, CacheWarmup::Cold);
+        let blocks: Vec<_> = (0..8 * 400).map(|index| cache.alloc(1 + index % 128, 0).unwrap()).collect();
+        for block in blocks {
+            // SAFETY: live, from this heap.
+            unsafe { cache.free(block) };
+        }
+        // A pointer that strayed into another bucket's stack is no block of that one, and ends the process here.
+        drop(cache);
+        assert_eq!(heap.stats().live(), 0, "{held} blocks");
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a heap does when a bucket has no block left, policy by policy, and where realloc moves blocks then.
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
+#![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
 
 use std::ptr::NonNull;
 
-use smarena::{AllocError, Exhausted, Heap, Linear, Piecewise, SizeClasses};
+use smarena::{AllocError, Exhausted, Heap, Linear, Piecewise, SizeClasses, SmBox};
 
 fn drain<C: SizeClasses>(heap: &Heap<C>, size: usize, bucket: usize) -> Vec<NonNull<u8>> {
     let mut blocks = Vec::new();
@@ -89,7 +90,9 @@ fn realloc_moves_between_all_places_and_keeps_the_content() {
                 let block = heap.malloc(from, align_from).unwrap();
                 for offset in 0..from {
                     // SAFETY: live, `from` bytes.
-                    unsafe { block.add(offset).write(offset as u8) };
+                    let byte = unsafe { block.add(offset) };
+                    // SAFETY: as above.
+                    unsafe { byte.write(offset as u8) };
                 }
                 // SAFETY: live; the old pointer is used no more.
                 let block = unsafe { heap.realloc(block, to, align_to) }.unwrap();
@@ -98,7 +101,9 @@ fn realloc_moves_between_all_places_and_keeps_the_content() {
                 assert!(unsafe { heap.usable_size(block) } >= to);
                 for offset in 0..from.min(to) {
                     // SAFETY: live, at least this large, and copied.
-                    assert_eq!(unsafe { block.add(offset).read() }, offset as u8, "{from} -> {to}");
+                    let byte = unsafe { block.add(offset) };
+                    // SAFETY: as above.
+                    assert_eq!(unsafe { byte.read() }, offset as u8, "{from} -> {to}");
                 }
                 // SAFETY: live, from this heap.
                 unsafe { heap.free(block) };
@@ -116,4 +121,22 @@ fn a_dropped_heap_gives_forgotten_fallback_blocks_back() {
         heap.malloc(size, 0).unwrap();
     }
     assert_eq!((heap.stats().fallback_live, heap.stats().fallback_bytes), (3, 10_117));
+}
+
+/// An owner frees by its own layout; a block that overflowed lies in another bucket than that says.
+#[test]
+fn boxes_that_overflowed_go_home() {
+    let heap = Heap::<Linear<2>>::new(64 << 10).unwrap();
+    let room = 4096 + 2048;
+    for round in 0..4 {
+        let mut boxes: Vec<_> = (0..room as u128).map(|value| SmBox::new_in(value, &heap)).collect();
+        assert_eq!(heap.stats().fallback_live, 0);
+        assert_eq!(heap.stats().live(), room);
+        assert!(boxes.iter().enumerate().all(|(value, boxed)| **boxed == value as u128), "two boxes share a block");
+        if round % 2 == 0 {
+            boxes.reverse();
+        }
+        drop(boxes);
+        assert_eq!(heap.stats().live(), 0);
+    }
 }

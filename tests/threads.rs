@@ -1,5 +1,6 @@
 //! Threads: caches that are handed over, thread-locals that allocate while they are destroyed, many heaps and many threads.
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
+#![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
 
 use std::cell::RefCell;
 use std::ptr::NonNull;
@@ -206,9 +207,8 @@ fn trim_runs_beside_threads_that_allocate() {
                     }
                     for block in blocks {
                         // SAFETY: live, 100 bytes, written: a trimmed block would read as zero.
-                        assert!(
-                            unsafe { std::slice::from_raw_parts(block.as_ptr(), 100) }.iter().all(|b| *b == thread)
-                        );
+                        let content = unsafe { std::slice::from_raw_parts(block.as_ptr(), 100) };
+                        assert!(content.iter().all(|byte| *byte == thread));
                         // SAFETY: live, from this heap.
                         unsafe { heap.free(block) };
                     }

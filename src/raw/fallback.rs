@@ -101,7 +101,8 @@ impl Fallback {
     /// Whether `block` is a live block of this fallback, found without touching it. Linear in their number.
     pub(crate) fn contains(&self, block: NonNull<u8>) -> bool {
         self.lock.with(|| {
-            let wanted = block.addr().get() - size_of::<Header>();
+            // Wrapping: any address may be asked about, and below the first header there is none.
+            let wanted = block.addr().get().wrapping_sub(size_of::<Header>());
             let mut next = self.first.get();
             while !next.is_null() {
                 if next.addr() == wanted {

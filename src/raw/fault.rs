@@ -22,18 +22,25 @@ pub(crate) fn double_free(bucket: usize, index: usize) -> ! {
     abort(format_args!("double free of block {index} of bucket {bucket}"))
 }
 
-/// A pointer was given back that points into the middle of a block, or past the last block ever handed out.
+/// A block was to be moved or measured that is free.
+#[cold]
+#[inline(never)]
+pub(crate) fn use_after_free(bucket: usize, index: usize) -> ! {
+    abort(format_args!("use of block {index} of bucket {bucket}, which is free"))
+}
+
+/// A pointer was given that points into the middle of a block, or past the last block ever handed out.
 #[cold]
 #[inline(never)]
 pub(crate) fn not_a_block(bucket: usize, offset: usize, block_size: usize) -> ! {
     abort(format_args!(
-        "free of a pointer that is not a block: offset {offset} in the span of bucket {bucket}, whose blocks have {block_size} bytes"
+        "a pointer that is not a block was given: offset {offset} in the span of bucket {bucket}, whose blocks have {block_size} bytes"
     ))
 }
 
-/// A pointer was given back that this heap never handed out.
+/// A pointer was given that this heap never handed out.
 #[cold]
 #[inline(never)]
 pub(crate) fn foreign(address: usize) -> ! {
-    abort(format_args!("free of {address:#x}, which is not a block of this heap"))
+    abort(format_args!("{address:#x} was given, which is not a block of this heap"))
 }

@@ -199,7 +199,8 @@ impl RawHeap {
     #[inline(never)]
     pub(crate) unsafe fn deallocate_slow(&self, block: NonNull<u8>) {
         if let Some(lane) = self.cache().lane_of(block) {
-            if lane.spill_to_stack(block) {
+            // The free that failed may have asked another lane: a block that overflowed is not of its layout's bucket.
+            if lane.push(block) || lane.spill_to_stack(block) {
                 return;
             }
         }
@@ -300,6 +301,7 @@ impl RawHeap {
             return lane.block_size();
         }
         let state = self.state();
+        state.check_live(block);
         match state.locate(block) {
             Some(class) => state.config.block_sizes[class],
             // SAFETY: I10: in no bucket, so the fallback's.

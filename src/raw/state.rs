@@ -82,6 +82,7 @@ impl State {
     /// Reserves, commits and lists a heap. `release` undoes it.
     pub(crate) fn build(config: &Config) -> Result<NonNull<Self>, ConfigError> {
         let plan = Plan::new(config)?;
+        thread::prepare();
         let refused = |bytes| move |code| ConfigError::Refused { bytes, code };
         let reservation = Reservation::reserve(plan.end).map_err(refused(plan.end))?;
         for bucket in 0..plan.region.spans {
@@ -240,6 +241,29 @@ impl State {
                 }
             }
             None => bucket.deposit([block]),
+        }
+    }
+
+    /// On a hardened heap, ends the process unless `block` is live.
+    #[inline]
+    pub(crate) fn check_live(&self, block: NonNull<u8>) {
+        if self.config.hardened {
+            self.check_live_now(block);
+        }
+    }
+
+    #[cold]
+    fn check_live_now(&self, block: NonNull<u8>) {
+        match self.locate(block) {
+            Some(class) => {
+                let bucket = &self.buckets()[class];
+                let index = bucket.index(block);
+                if bucket.is_free(index) {
+                    fault::use_after_free(class, index);
+                }
+            }
+            None if self.fallback.contains(block) => {}
+            None => fault::foreign(block.addr().get()),
         }
     }
 

@@ -64,6 +64,11 @@ pub(crate) fn enter() -> Option<usize> {
     }
 }
 
+/// Called before a heap is built, so that no thread is ever inside a lock of ours that a fork does not know of.
+pub(crate) fn prepare() {
+    at_end::prepare();
+}
+
 /// Notes that a guard on this thread holds a pointer to one of its caches.
 pub(crate) fn guard() {
     GUARDS.set(GUARDS.get() + 1);
@@ -108,17 +113,23 @@ mod at_end {
     static KEY: AtomicU64 = AtomicU64::new(UNMADE);
 
     pub(super) fn arrange() -> bool {
-        // Acquire pairs with the release below: a key that is seen has been made.
-        let mut key = KEY.load(Ordering::Acquire);
-        if key == UNMADE {
-            key = REGISTRY.lock.with(|| {
-                if KEY.load(Ordering::Acquire) == UNMADE {
-                    KEY.store(make(), Ordering::Release);
-                }
-                KEY.load(Ordering::Acquire)
-            });
-        }
+        let key = prepare();
         key != REFUSED && set(key)
+    }
+
+    /// The key, made now if it is not there yet, and with it what a fork needs.
+    pub(super) fn prepare() -> u64 {
+        // Acquire pairs with the release below: a key that is seen has been made.
+        let key = KEY.load(Ordering::Acquire);
+        if key != UNMADE {
+            return key;
+        }
+        REGISTRY.lock.with(|| {
+            if KEY.load(Ordering::Acquire) == UNMADE {
+                KEY.store(make(), Ordering::Release);
+            }
+            KEY.load(Ordering::Acquire)
+        })
     }
 
     fn make() -> u64 {
@@ -172,4 +183,7 @@ mod at_end {
     pub(super) fn arrange() -> bool {
         AT_END.try_with(|_| ()).is_ok()
     }
+
+    /// A fork is not prepared for: this form knows no such thing.
+    pub(super) fn prepare() {}
 }

@@ -31,6 +31,7 @@ impl Lane {
     /// Called when `pop` found nothing: a block out of this cache, if it has one.
     #[inline]
     pub(crate) fn refill_from_stack(&self) -> Option<NonNull<u8>> {
+        debug_assert!(self.alloc_len() == 0, "only an empty chunk is exchanged");
         let full = self.full.load(Relaxed);
         // With only a few blocks in the free chunk a swap would bring us back here after as many pops.
         if self.free_len() * 2 > self.chunk_len() {
@@ -95,6 +96,7 @@ impl Lane {
         if self.chunk_len() == 0 {
             return false;
         }
+        debug_assert!(self.free_len() == self.chunk_len(), "only a full chunk goes to the stack");
         if self.alloc_len() == 0 {
             self.swap();
         } else if full < self.spare.load(Relaxed) {
