@@ -26,6 +26,17 @@ impl Metric {
         matches!(self, Self::Cpu | Self::Wall)
     }
 
+    /// A word for plots and files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Wall => "wall",
+            Self::Resident => "resident",
+            Self::Kib => "kib",
+            Self::Micros => "us",
+        }
+    }
+
     /// The column's heading.
     pub fn heading(self) -> &'static str {
         match self {
