@@ -38,7 +38,7 @@ const LAYERS: &str = "
     L1  raw::fallback  -> raw::lock
     L1  raw::table     -> raw::cache raw::bucket raw::registry raw::os
     L1  raw::state     -> raw::table raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::os raw::lock raw::fault
-    L1  raw::heap      -> raw::state raw::thread raw::cache raw::fault
+    L1  raw::heap      -> raw::state raw::registry raw::thread raw::cache raw::fault
 
     L2  heap           -> raw::heap
 

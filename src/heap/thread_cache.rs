@@ -76,13 +76,10 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
     /// ```
     #[inline(always)]
     pub unsafe fn free(&self, block: NonNull<u8>) {
-        if let Some(lane) = self.cache.lane_of(block) {
-            if lane.push(block) {
-                return;
-            }
+        if !self.cache.push(block) {
+            // SAFETY: I10: the caller's contract is the same.
+            unsafe { self.heap.raw().deallocate_slow(block) }
         }
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.heap.raw().deallocate_slow(block) }
     }
 }
 

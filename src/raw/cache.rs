@@ -6,6 +6,7 @@
 mod cold;
 mod lane;
 
+use core::cell::Cell;
 use core::mem::size_of;
 use core::ptr::{NonNull, null_mut};
 
@@ -19,10 +20,11 @@ use crate::sync::fixed::{AtomicPtr, AtomicUsize};
 /// (relaxed): plain moves, and no peek is a race.
 #[repr(C, align(4096))]
 pub(crate) struct Cache {
+    lanes: [Lane; MAX_CLASSES],
     /// What `free` needs of the heap: where the spans lie. Zero: no address is inside.
-    base: AtomicUsize,
-    shift: AtomicUsize,
-    spans: AtomicUsize,
+    base: Cell<usize>,
+    shift: Cell<usize>,
+    spans: Cell<usize>,
     /// Whether a thread uses this cache.
     open: AtomicUsize,
     /// The mapping that the chunks lie in, and its bytes. `raw::table` owns it; it outlasts the cache's closing.
@@ -30,8 +32,10 @@ pub(crate) struct Cache {
     pub(crate) memory_bytes: AtomicUsize,
     /// `ThreadCache` guards of this heap that its thread holds.
     pub(crate) guards: AtomicUsize,
-    lanes: [Lane; MAX_CLASSES],
 }
+
+// SAFETY: I5, I6: the cells are their thread's own; of a cache that several threads look at, nobody writes any.
+unsafe impl Sync for Cache {}
 
 // A lane is one line of the processor's cache.
 const _: () = assert!(size_of::<Lane>() == 64);
@@ -52,14 +56,14 @@ impl Cache {
     /// A cache of zero bytes.
     pub(crate) const fn empty() -> Self {
         Self {
-            base: AtomicUsize::new(0),
-            shift: AtomicUsize::new(0),
-            spans: AtomicUsize::new(0),
+            lanes: [const { Lane::empty() }; MAX_CLASSES],
+            base: Cell::new(0),
+            shift: Cell::new(0),
+            spans: Cell::new(0),
             open: AtomicUsize::new(0),
             memory: AtomicPtr::new(null_mut()),
             memory_bytes: AtomicUsize::new(0),
             guards: AtomicUsize::new(0),
-            lanes: [const { Lane::empty() }; MAX_CLASSES],
         }
     }
 
@@ -69,15 +73,28 @@ impl Cache {
         &self.lanes[class]
     }
 
-    /// The lane of the bucket that `block` came from, if it came from one.
+    /// The number of the span that `block` lies in; at least `spans` if it lies in none.
     #[inline(always)]
+    fn span_of(&self, block: NonNull<u8>) -> usize {
+        block.addr().get().wrapping_sub(self.base.get()) >> (self.shift.get() & 63)
+    }
+
+    /// The lane of the bucket that `block` came from, if it came from one.
+    #[inline]
     pub(crate) fn lane_of(&self, block: NonNull<u8>) -> Option<&Lane> {
-        let span = block.addr().get().wrapping_sub(self.base.load(Relaxed)) >> (self.shift.load(Relaxed) & 63);
-        if span >= self.spans.load(Relaxed) {
-            return None;
+        let span = self.span_of(block);
+        if span < self.spans.get() { self.lanes.get(span) } else { None }
+    }
+
+    /// Parks `block`, which the caller owns, if it came from one of the buckets and that lane has room.
+    #[inline(always)]
+    pub(crate) fn push(&self, block: NonNull<u8>) -> bool {
+        let span = self.span_of(block);
+        if span >= self.spans.get() {
+            return false;
         }
         // SAFETY: I7: an open cache has at most as many spans as lanes.
-        Some(unsafe { self.lanes.get_unchecked(span) })
+        unsafe { self.lanes.get_unchecked(span) }.push(block)
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -96,9 +113,9 @@ impl Cache {
     ) {
         debug_assert!(!self.is_open());
         if let Some((base, shift)) = region {
-            self.base.store(base, Relaxed);
-            self.shift.store(shift as usize, Relaxed);
-            self.spans.store(lanes.len(), Relaxed);
+            self.base.set(base);
+            self.shift.set(shift as usize);
+            self.spans.set(lanes.len());
         }
         let mut memory = memory.as_ptr();
         for (lane, setup) in self.lanes.iter().zip(lanes) {
@@ -112,9 +129,9 @@ impl Cache {
     /// Turns an open cache, already drained, into a zero one again.
     pub(crate) fn close(&self) {
         self.open.store(0, Relaxed);
-        self.base.store(0, Relaxed);
-        self.shift.store(0, Relaxed);
-        self.spans.store(0, Relaxed);
+        self.base.set(0);
+        self.shift.set(0);
+        self.spans.set(0);
         self.lanes.iter().for_each(Lane::close);
     }
 }

@@ -6,23 +6,23 @@ use std::sync::Once;
 
 pub(crate) use super::cache::Cache;
 use super::fault;
+use super::registry::SLOTS;
 use super::state::State;
 use super::thread;
 use crate::class::MAX_ALIGN;
 use crate::config::{CacheWarmup, Config};
 use crate::error::ConfigError;
 use crate::sync::Ordering;
-use crate::sync::fixed::{AtomicPtr, AtomicUsize};
+use crate::sync::fixed::AtomicPtr;
 
-/// What the threads of a heap without a cache table look at.
-static EMPTY: Cache = Cache::empty();
+/// What the threads of a heap without a cache table look at. As large as a table, so that a thread's offset is right
+/// here too; never written, so that it takes no memory.
+static EMPTY: [Cache; SLOTS] = [const { Cache::empty() }; SLOTS];
 
 /// Shared. What every call needs of a heap in a few words; the rest is behind `state`.
 pub(crate) struct RawHeap {
     /// Slot 0 of the cache table; `EMPTY` until the heap is built, and for ever if it has no table.
     caches: AtomicPtr<Cache>,
-    /// All ones once `caches` is a table; zero before, so that every thread finds `EMPTY`.
-    mask: AtomicUsize,
     state: AtomicPtr<State>,
     building: Once,
     /// What a static heap is built from when it is first needed.
@@ -33,8 +33,7 @@ impl RawHeap {
     /// A heap that builds itself at its first slow path, and is never dropped.
     pub(crate) const fn on_demand(config: &'static Config) -> Self {
         Self {
-            caches: AtomicPtr::new((&raw const EMPTY).cast_mut()),
-            mask: AtomicUsize::new(0),
+            caches: AtomicPtr::new((&raw const EMPTY).cast::<Cache>().cast_mut()),
             state: AtomicPtr::new(core::ptr::null_mut()),
             building: Once::new(),
             on_demand: Some(config),
@@ -43,8 +42,7 @@ impl RawHeap {
 
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         let heap = Self {
-            caches: AtomicPtr::new((&raw const EMPTY).cast_mut()),
-            mask: AtomicUsize::new(0),
+            caches: AtomicPtr::new((&raw const EMPTY).cast::<Cache>().cast_mut()),
             state: AtomicPtr::new(core::ptr::null_mut()),
             building: Once::new(),
             on_demand: None,
@@ -53,13 +51,12 @@ impl RawHeap {
         Ok(heap)
     }
 
-    /// Lets every thread see the state; the table before the mask that leads to it.
+    /// Lets every thread see the state and the table.
     fn publish(&self, state: NonNull<State>) {
         // SAFETY: I8: just built.
         if let Some(table) = unsafe { state.as_ref() }.table().first() {
-            self.caches.store(table.as_ptr(), Ordering::Relaxed);
-            // Release pairs with `cache`: who sees the mask sees the table.
-            self.mask.store(usize::MAX, Ordering::Release);
+            // Release pairs with `cache`.
+            self.caches.store(table.as_ptr(), Ordering::Release);
         }
         // Release pairs with `state`.
         self.state.store(state.as_ptr(), Ordering::Release);
@@ -89,12 +86,11 @@ impl RawHeap {
     /// This thread's cache, or one that is empty and full.
     #[inline(always)]
     pub(crate) fn cache(&self) -> &Cache {
-        // Acquire pairs with `publish`: a table's offset is only added to a table.
-        let offset = thread::offset() & self.mask.load(Ordering::Acquire);
-        let caches: *const Cache = self.caches.load(Ordering::Relaxed);
-        // SAFETY: I1, I6: `EMPTY` with offset 0, or a table with the offset of one of its slots.
-        let cache = unsafe { caches.byte_add(offset) };
-        // SAFETY: I1, I6: as above; all fields of a cache are atomics.
+        // Acquire pairs with `publish`: who sees the table sees it made.
+        let caches: *const Cache = self.caches.load(Ordering::Acquire);
+        // SAFETY: I1, I6: a table or `EMPTY`, both with `SLOTS` caches, and the offset of one slot.
+        let cache = unsafe { caches.byte_add(thread::offset()) };
+        // SAFETY: I1, I5, I6: as above; the cache is this thread's, or nobody writes it.
         unsafe { &*cache }
     }
 
@@ -182,13 +178,10 @@ impl RawHeap {
     /// `block` is a live block of this heap; the caller owns it and gives it up.
     #[inline(always)]
     pub(crate) unsafe fn deallocate(&self, block: NonNull<u8>) {
-        if let Some(lane) = self.cache().lane_of(block) {
-            if lane.push(block) {
-                return;
-            }
+        if !self.cache().push(block) {
+            // SAFETY: I10: passed on.
+            unsafe { self.deallocate_slow(block) }
         }
-        // SAFETY: I10: passed on.
-        unsafe { self.deallocate_slow(block) }
     }
 
     /// The free chunk is full, or there is no cache, or the block is no bucket's: first what this thread has room for.

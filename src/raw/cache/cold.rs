@@ -64,7 +64,7 @@ impl Lane {
     /// onto the stack. Both are empty.
     fn withdraw(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
         let chunk = self.chunk_len();
-        let want = 1 + chunk * (1 + usize::from(self.spare.load(Relaxed).min(AHEAD)));
+        let want = 1 + chunk * (1 + usize::from(self.spare.get().min(AHEAD)));
         let mut runs = [Run { first: 0, bits: 0 }; MOST_RUNS];
         let (mut count, mut got) = (0, 0);
         while count < MOST_RUNS && got * 2 < want {
@@ -99,7 +99,7 @@ impl Lane {
         debug_assert!(self.free_len() == self.chunk_len(), "only a full chunk goes to the stack");
         if self.alloc_len() == 0 {
             self.swap();
-        } else if full < self.spare.load(Relaxed) {
+        } else if full < self.spare.get() {
             let place = self.order(full);
             let filled = self.free.load(Relaxed).wrapping_sub(self.chunk_len() + 1);
             // SAFETY: I5: `full` is less than the length of the order.
@@ -117,7 +117,7 @@ impl Lane {
         if self.chunk_len() == 0 {
             return bucket.deposit([block]);
         }
-        if self.spare.load(Relaxed) == 0 {
+        if self.spare.get() == 0 {
             self.deposit_free(bucket);
         } else {
             self.deposit_oldest(bucket, self.full.load(Relaxed).div_ceil(2));
@@ -137,7 +137,7 @@ impl Lane {
 
     /// Puts the blocks of the `count` oldest full chunks back into the bucket.
     fn deposit_oldest(&self, bucket: &Bucket, count: u16) {
-        let (full, spare) = (self.full.load(Relaxed), self.spare.load(Relaxed));
+        let (full, spare) = (self.full.load(Relaxed), self.spare.get());
         for index in 0..count {
             // SAFETY: I5: `count <= full`, which is at most the length of the order.
             let start = self.chunk(unsafe { self.order(index).read() });
@@ -160,7 +160,7 @@ impl Lane {
 
     /// Fills the lane to `halves` halves of what it may hold, from the bucket. The free chunk stays empty: the first frees want room.
     pub(crate) fn warm(&self, bucket: &Bucket, halves: usize) {
-        let (chunk, spare) = (self.chunk_len(), usize::from(self.spare.load(Relaxed)));
+        let (chunk, spare) = (self.chunk_len(), usize::from(self.spare.get()));
         let room = (chunk * (spare + 2) * halves / 2).min(chunk * (spare + 1));
         while self.cached() < room {
             let Some(run) = bucket.withdraw(room - self.cached()) else { return };

@@ -7,11 +7,12 @@
 //! points at the last block, so it is at the chunk's start when the chunk is empty; the free cursor points at the next
 //! slot, so it is at the next chunk's start when full. Both checks are one test of the cursor's low bits.
 
+use core::cell::Cell;
 use core::mem::size_of;
 use core::ptr::{NonNull, null_mut};
 
 use crate::sync::Ordering::Relaxed;
-use crate::sync::fixed::{AtomicPtr, AtomicU16, AtomicU32, AtomicUsize};
+use crate::sync::fixed::{AtomicPtr, AtomicU16};
 
 pub(super) const SLOT: usize = size_of::<NonNull<u8>>();
 /// A chunk holds about this many bytes' worth of blocks, so that what circulates through it stays in the first-level cache.
@@ -24,28 +25,31 @@ const CHUNK_ALIGN: usize = (LONGEST_CHUNK + 1) * SLOT;
 /// The place of a block pointer in a chunk.
 pub(super) type Slot = NonNull<u8>;
 
-/// One thread's, one cache line; zero bytes are empty and full.
+/// One thread's, one cache line; zero bytes are empty and full. The cells are the thread's alone; others may peek at the atomics,
+/// which are only ever loaded and stored.
 #[repr(C, align(64))]
 pub(crate) struct Lane {
     /// The alloc chunk's last block; the chunk's start when empty (I7).
     pub(super) alloc: AtomicPtr<Slot>,
     /// The free chunk's next slot; the chunk's end when full (I7).
     pub(super) free: AtomicPtr<Slot>,
-    /// A chunk's size in bytes less one; zero: no chunk.
-    mask: AtomicUsize,
+    /// A chunk's size in bytes less one: which bits of a cursor are zero at a chunk's start. Zero: no chunk.
+    mask: Cell<u32>,
+    /// Blocks a chunk takes: `L` of I7.
+    chunk: AtomicU16,
     /// The addresses of the bucket's blocks, for a free that expects this bucket. Zero: no address is inside.
-    start: AtomicUsize,
-    bytes: AtomicUsize,
+    start: Cell<usize>,
+    bytes: Cell<usize>,
     /// All chunks side by side.
-    chunks: AtomicPtr<Slot>,
+    chunks: Cell<*mut Slot>,
     /// The chunks that are neither alloc nor free chunk, by number: the full ones, oldest first, then the empty ones.
-    order: AtomicPtr<u16>,
+    order: Cell<*mut u16>,
     /// How many of these are full.
     pub(super) full: AtomicU16,
     /// How many there are.
-    pub(super) spare: AtomicU16,
+    pub(super) spare: Cell<u16>,
     /// Bytes of a block.
-    block_size: AtomicU32,
+    block_size: Cell<u32>,
 }
 
 /// How a number of cached blocks is divided into chunks.
@@ -93,14 +97,15 @@ impl Lane {
         Self {
             alloc: AtomicPtr::new(null_mut()),
             free: AtomicPtr::new(null_mut()),
-            mask: AtomicUsize::new(0),
-            start: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(0),
-            chunks: AtomicPtr::new(null_mut()),
-            order: AtomicPtr::new(null_mut()),
+            mask: Cell::new(0),
+            chunk: AtomicU16::new(0),
+            start: Cell::new(0),
+            bytes: Cell::new(0),
+            chunks: Cell::new(null_mut()),
+            order: Cell::new(null_mut()),
             full: AtomicU16::new(0),
-            spare: AtomicU16::new(0),
-            block_size: AtomicU32::new(0),
+            spare: Cell::new(0),
+            block_size: Cell::new(0),
         }
     }
 
@@ -108,7 +113,7 @@ impl Lane {
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<NonNull<u8>> {
         let cursor = self.alloc.load(Relaxed);
-        if cursor.addr() & self.mask.load(Relaxed) == 0 {
+        if cursor.addr() & self.mask.get() as usize == 0 {
             return None;
         }
         // SAFETY: I7: a cursor off its chunk's start points at a parked block.
@@ -121,7 +126,7 @@ impl Lane {
     #[inline(always)]
     pub(crate) fn push(&self, block: NonNull<u8>) -> bool {
         let cursor = self.free.load(Relaxed);
-        if cursor.addr() & self.mask.load(Relaxed) == 0 {
+        if cursor.addr() & self.mask.get() as usize == 0 {
             return false;
         }
         // SAFETY: I7: a cursor off its chunk's end points at a slot of the chunk.
@@ -133,20 +138,20 @@ impl Lane {
     /// As `push`, for a block that only probably belongs to this bucket.
     #[inline(always)]
     pub(crate) fn push_if_inside(&self, block: NonNull<u8>) -> bool {
-        let offset = block.addr().get().wrapping_sub(self.start.load(Relaxed));
-        offset < self.bytes.load(Relaxed) && self.push(block)
+        let offset = block.addr().get().wrapping_sub(self.start.get());
+        offset < self.bytes.get() && self.push(block)
     }
 
     /// Bytes of a block of this bucket.
     #[inline]
     pub(crate) fn block_size(&self) -> usize {
-        self.block_size.load(Relaxed) as usize
+        self.block_size.get() as usize
     }
 
     /// Blocks a chunk takes: `L` of I7.
     #[inline]
     pub(super) fn chunk_len(&self) -> usize {
-        self.mask.load(Relaxed) / SLOT
+        self.chunk.load(Relaxed).into()
     }
 
     /// The blocks that are parked here. Exact for the owning thread, a snapshot for others.
@@ -156,35 +161,41 @@ impl Lane {
 
     #[inline]
     pub(super) fn alloc_len(&self) -> usize {
-        (self.alloc.load(Relaxed).addr() & self.mask.load(Relaxed)) / SLOT
+        (self.alloc.load(Relaxed).addr() & self.low_bits()) / SLOT
     }
 
     #[inline]
     pub(super) fn free_len(&self) -> usize {
         // One slot lower, so that a full chunk's cursor is still inside it.
-        (self.free.load(Relaxed).addr().wrapping_sub(SLOT) & self.mask.load(Relaxed)) / SLOT
+        (self.free.load(Relaxed).addr().wrapping_sub(SLOT) & self.low_bits()) / SLOT
+    }
+
+    /// As `mask`, for those who only peek.
+    #[inline]
+    fn low_bits(&self) -> usize {
+        (self.chunk_len() + 1) * SLOT - 1
     }
 
     /// The first, unused, slot of chunk `number`.
     #[inline]
     pub(super) fn chunk(&self, number: u16) -> *mut Slot {
-        self.chunks.load(Relaxed).wrapping_add(usize::from(number) * (self.chunk_len() + 1))
+        self.chunks.get().wrapping_add(usize::from(number) * (self.chunk_len() + 1))
     }
 
     /// The number of the chunk that starts at `start`.
     #[inline]
     pub(super) fn number(&self, start: *mut Slot) -> u16 {
-        let offset = start.addr() - self.chunks.load(Relaxed).addr();
+        let offset = start.addr() - self.chunks.get().addr();
         #[expect(clippy::cast_possible_truncation, reason = "a plan has no more chunks than a u16 counts")]
-        let number = (offset / (self.mask.load(Relaxed) + 1)) as u16;
+        let number = (offset / (self.low_bits() + 1)) as u16;
         number
     }
 
     /// The place of the `index`th number in the order.
     #[inline]
     pub(super) fn order(&self, index: u16) -> *mut u16 {
-        debug_assert!(index <= self.spare.load(Relaxed));
-        self.order.load(Relaxed).wrapping_add(index.into())
+        debug_assert!(index <= self.spare.get());
+        self.order.get().wrapping_add(index.into())
     }
 
     /// Exchanges the two chunks; the alloc chunk is empty.
@@ -197,20 +208,24 @@ impl Lane {
 
     /// Makes a zero lane empty, with room. `inside` is where the bucket's blocks start and how many bytes they span.
     pub(super) fn open(&self, inside: (usize, usize), block_size: u32, memory: *mut u8, plan: LanePlan) {
-        self.start.store(inside.0, Relaxed);
-        self.bytes.store(inside.1, Relaxed);
-        self.block_size.store(block_size, Relaxed);
+        self.start.set(inside.0);
+        self.bytes.set(inside.1);
+        self.block_size.set(block_size);
         if plan.chunk == 0 {
             return;
         }
         let chunks = memory.cast::<Slot>();
         debug_assert!(chunks.addr() % CHUNK_ALIGN == 0);
-        self.mask.store(plan.chunk_bytes() - 1, Relaxed);
-        self.chunks.store(chunks, Relaxed);
-        self.order.store(memory.wrapping_add(plan.chunk_bytes() * plan.chunks()).cast(), Relaxed);
+        #[expect(clippy::cast_possible_truncation, reason = "a chunk has at most 63 blocks")]
+        {
+            self.mask.set(plan.chunk_bytes() as u32 - 1);
+            self.chunk.store(plan.chunk as u16, Relaxed);
+        }
+        self.chunks.set(chunks);
+        self.order.set(memory.wrapping_add(plan.chunk_bytes() * plan.chunks()).cast());
         #[expect(clippy::cast_possible_truncation, reason = "a plan has no more chunks than a u16 counts")]
         let spare = plan.spare as u16;
-        self.spare.store(spare, Relaxed);
+        self.spare.set(spare);
         self.alloc.store(self.chunk(0), Relaxed);
         self.free.store(self.chunk(1).wrapping_add(1), Relaxed);
         for index in 0..spare {
@@ -223,14 +238,15 @@ impl Lane {
     pub(super) fn close(&self) {
         self.alloc.store(null_mut(), Relaxed);
         self.free.store(null_mut(), Relaxed);
-        self.mask.store(0, Relaxed);
-        self.start.store(0, Relaxed);
-        self.bytes.store(0, Relaxed);
-        self.block_size.store(0, Relaxed);
-        self.chunks.store(null_mut(), Relaxed);
-        self.order.store(null_mut(), Relaxed);
+        self.mask.set(0);
+        self.chunk.store(0, Relaxed);
+        self.start.set(0);
+        self.bytes.set(0);
+        self.block_size.set(0);
+        self.chunks.set(null_mut());
+        self.order.set(null_mut());
         self.full.store(0, Relaxed);
-        self.spare.store(0, Relaxed);
+        self.spare.set(0);
     }
 }
 
