@@ -33,7 +33,19 @@ impl Run {
         self.bits.count_ones() as usize
     }
 
-    /// The blocks' numbers, highest first: what is pushed last is popped first, and low addresses shall be.
+    /// Neighbours, highest first: the highest block of each stretch, and how many there are.
+    pub(crate) fn stretches(self) -> impl Iterator<Item = (usize, usize)> {
+        let mut bits = self.bits;
+        core::iter::from_fn(move || {
+            let top = bits.checked_ilog2()?;
+            let len = (!(bits << (63 - top))).leading_zeros().min(top + 1);
+            let below = top + 1 - len;
+            bits &= (1 << below) - 1;
+            Some((self.first + top as usize, len as usize))
+        })
+    }
+
+    /// The blocks' numbers, highest first.
     pub(crate) fn descending(self) -> impl Iterator<Item = usize> {
         let mut bits = self.bits;
         core::iter::from_fn(move || {

@@ -3,6 +3,7 @@
 //! `withdraw` takes blocks out, free ones first and lowest first, then never-used ones; `deposit` puts them back; `trim` gives
 //! the memory of wholly free pages to the system. Never-used blocks have no bits: a new bucket touches no memory.
 
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
@@ -12,6 +13,9 @@ use super::fault;
 use super::os::Reservation;
 use super::region::Span;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+
+/// How many runs are gathered at once from a fragmented bucket.
+const MOST_RUNS: usize = 16;
 
 /// Shared, lock-free.
 #[derive(Debug)]
@@ -103,6 +107,29 @@ impl Bucket {
     /// Takes up to `max` neighbouring blocks, 64 at most; the caller now holds them claimed (I3).
     pub(crate) fn withdraw(&self, max: usize) -> Option<Run> {
         self.free.claim(max).or_else(|| self.fresh(max))
+    }
+
+    /// Takes up to `most` blocks, fewer if they lie far apart, and writes them down highest first: what is parked last is popped
+    /// first, and low addresses shall be. Returns how many.
+    pub(crate) fn withdraw_many(&self, places: &mut [MaybeUninit<NonNull<u8>>]) -> usize {
+        let most = places.len();
+        let mut runs = [Run { first: 0, bits: 0 }; MOST_RUNS];
+        let (mut count, mut got) = (0, 0);
+        while count < MOST_RUNS && got * 2 < most {
+            let Some(run) = self.withdraw(most - got) else { break };
+            runs[count] = run;
+            count += 1;
+            got += run.len();
+        }
+        let mut places = places.iter_mut();
+        for run in runs[..count].iter().rev() {
+            for (top, len) in run.stretches() {
+                for (index, place) in (0..=top).rev().take(len).zip(&mut places) {
+                    place.write(self.block(index));
+                }
+            }
+        }
+        got
     }
 
     /// As `withdraw`, but certain: `None` only if at some moment of the call no block was free.

@@ -15,17 +15,15 @@
 //! cross the border to the bucket several chunks at a time, because its words are shared: while one thread refills
 //! and another spills, each crossing costs both of them cache misses.
 
-use core::ptr::NonNull;
+use core::mem::MaybeUninit;
+use core::ptr::{self, NonNull};
 
-use super::lane::{Lane, Slot};
-use crate::raw::bitmap::Run;
+use super::lane::{LONGEST_CHUNK, Lane, Slot};
 use crate::raw::bucket::Bucket;
 use crate::sync::Ordering::Relaxed;
 
 /// How many chunks a refill puts on the stack beside the one it fills.
 const AHEAD: u16 = 3;
-/// How many runs one refill may gather from a fragmented bucket.
-const MOST_RUNS: usize = 16;
 
 impl Lane {
     /// Called when `pop` found nothing: a block out of this cache, if it has one.
@@ -64,29 +62,24 @@ impl Lane {
     /// onto the stack. Both are empty.
     fn withdraw(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
         let chunk = self.chunk_len();
+        let mut places = [const { MaybeUninit::uninit() }; 1 + LONGEST_CHUNK * (1 + AHEAD as usize)];
         let want = 1 + chunk * (1 + usize::from(self.spare.get().min(AHEAD)));
-        let mut runs = [Run { first: 0, bits: 0 }; MOST_RUNS];
-        let (mut count, mut got) = (0, 0);
-        while count < MOST_RUNS && got * 2 < want {
-            let Some(run) = bucket.withdraw(want - got) else { break };
-            runs[count] = run;
-            count += 1;
-            got += run.len();
-        }
+        let got = bucket.withdraw_many(&mut places[..want]);
         let rest = got.checked_sub(1)?;
         let in_alloc = if rest == 0 { 0 } else { (rest - 1) % chunk + 1 };
-        // Highest first, so that each of the three pops its lowest first.
-        let mut blocks = runs[..count].iter().rev().flat_map(|run| run.descending()).map(|index| bucket.block(index));
+        let (stacked, rest) = places[..got].split_at(rest - in_alloc);
+        let (in_alloc, lowest) = rest.split_at(in_alloc);
         let mut full = 0;
-        while usize::from(full) < (rest - in_alloc) / chunk {
+        for blocks in stacked.chunks_exact(chunk) {
             // SAFETY: I5: no more chunks than `want` has room for.
             let number = unsafe { self.order(full).read() };
-            fill(self.chunk(number), blocks.by_ref().take(chunk));
+            fill(self.chunk(number), blocks);
             full += 1;
         }
         self.full.store(full, Relaxed);
-        self.alloc.store(fill(self.alloc.load(Relaxed), blocks.by_ref().take(in_alloc)), Relaxed);
-        blocks.next()
+        self.alloc.store(fill(self.alloc.load(Relaxed), in_alloc), Relaxed);
+        // SAFETY: I3: `withdraw_many` wrote down `got` blocks, of which this is the last.
+        Some(unsafe { lowest[0].assume_init() })
     }
 
     /// Called when `push` found no room: parks `block`, if that can be done without the bucket.
@@ -177,14 +170,12 @@ impl Lane {
     }
 }
 
-/// Writes blocks to the slots behind `cursor`; returns the cursor at the last one.
-fn fill(mut cursor: *mut Slot, blocks: impl Iterator<Item = NonNull<u8>>) -> *mut Slot {
-    for block in blocks {
-        cursor = cursor.wrapping_add(1);
-        // SAFETY: I7: the callers fill an empty chunk with no more blocks than it takes.
-        unsafe { cursor.write(block) };
-    }
-    cursor
+/// Copies blocks to the slots behind `cursor`; returns the cursor at the last one.
+fn fill(cursor: *mut Slot, blocks: &[MaybeUninit<Slot>]) -> *mut Slot {
+    let first = cursor.wrapping_add(1);
+    // SAFETY: I7: the callers fill an empty chunk with no more blocks than it takes.
+    unsafe { ptr::copy_nonoverlapping(blocks.as_ptr().cast(), first, blocks.len()) };
+    cursor.wrapping_add(blocks.len())
 }
 
 /// Puts `count` blocks back into the bucket.
