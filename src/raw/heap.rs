@@ -224,7 +224,41 @@ impl RawHeap {
     ///
     /// # Safety
     /// `block` is a live block of this heap; the caller owns it, and on `Some` gives it up for the one returned.
+    #[inline]
     pub(crate) unsafe fn reallocate(
+        &self,
+        block: NonNull<u8>,
+        class: Option<usize>,
+        size: usize,
+        align: usize,
+    ) -> Option<NonNull<u8>> {
+        let cache = self.cache();
+        if let (Some(class), Some(lane)) = (class, cache.lane_of(block)) {
+            let usable = lane.block_size();
+            if size <= usable && block.addr().get() & (align.max(1) - 1) == 0 {
+                return Some(block);
+            }
+            if let Some(new) = cache.lane(class).pop() {
+                // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
+                unsafe { new.copy_from_nonoverlapping(block, usable.min(size)) };
+                if !lane.push(block) {
+                    // SAFETY: I10: the caller gives it up.
+                    unsafe { self.deallocate_slow(block) };
+                }
+                return Some(new);
+            }
+        }
+        // SAFETY: I10: passed on.
+        unsafe { self.reallocate_slow(block, class, size, align) }
+    }
+
+    /// One of the two is not a block of this thread's cache.
+    ///
+    /// # Safety
+    /// As `reallocate`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn reallocate_slow(
         &self,
         block: NonNull<u8>,
         class: Option<usize>,
