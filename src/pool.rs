@@ -56,6 +56,29 @@ const DEFAULT_LIMIT: usize = 1024;
 /// assert!(pool.try_acquire()?.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Threads share the heap reference and the last one drops it, so it must be `Send` and `Sync`:
+///
+/// ```compile_fail,E0277
+/// # use smarena::{BufPool, HeapRef};
+/// fn is_send<T: Send>() {}
+/// fn with<H: HeapRef + Send>() { is_send::<BufPool<H>>() }
+/// ```
+/// ```compile_fail,E0277
+/// # use smarena::{BufPool, HeapRef};
+/// fn is_sync<T: Sync>() {}
+/// fn with<H: HeapRef + Sync>() { is_sync::<BufPool<H>>() }
+/// ```
+/// ```compile_fail,E0277
+/// # use smarena::{BufPool, HeapRef};
+/// fn is_send<T: Send>() {}
+/// fn with<H: HeapRef + Sync>() { is_send::<BufPool<H>>() }
+/// ```
+/// ```compile_fail,E0277
+/// # use smarena::{BufPool, HeapRef};
+/// fn is_sync<T: Sync>() {}
+/// fn with<H: HeapRef + Send>() { is_sync::<BufPool<H>>() }
+/// ```
 pub struct BufPool<H: HeapRef = Global> {
     shared: NonNull<Shared<H>>,
 }
@@ -292,6 +315,19 @@ impl BufPoolBuilder {
 /// drop(pool);
 /// std::thread::spawn(move || lease.extend_from_slice(b"still here")).join().unwrap();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A lease may be the pool's last owner, so its heap reference must be what the pool's must be:
+///
+/// ```compile_fail,E0277
+/// # use smarena::{HeapRef, Lease};
+/// fn is_send<T: Send>() {}
+/// fn with<H: HeapRef + Send>() { is_send::<Lease<H>>() }
+/// ```
+/// ```compile_fail,E0277
+/// # use smarena::{HeapRef, Lease};
+/// fn is_sync<T: Sync>() {}
+/// fn with<H: HeapRef + Sync>() { is_sync::<Lease<H>>() }
 /// ```
 pub struct Lease<H: HeapRef = Global> {
     // In this order: the block is back in the heap before another can take the permit.
