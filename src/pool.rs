@@ -17,6 +17,7 @@
 //!   their last access. That one frees the `Shared`, and nobody else does.
 //! * **P3** Outside of P2, a `Shared` is only read through shared references.
 
+mod error;
 mod tally;
 
 use core::fmt;
@@ -24,9 +25,10 @@ use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 
 use crate::buf::{BlockSize, SmBuf};
-use crate::error::{AllocError, ConfigError};
+use crate::error::ConfigError;
 use crate::heap::{Global, HeapRef};
 
+pub use error::PoolError;
 use tally::{Tally, WasLast};
 
 const DEFAULT_BUF_SIZE: usize = 2048;
@@ -55,6 +57,29 @@ const DEFAULT_LIMIT: usize = 1024;
 /// drop(first);
 /// assert!(pool.try_acquire()?.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Threads share the heap reference and the last one drops it, so it must be `Send` and `Sync`:
+///
+/// ```compile_fail,E0277
+/// # use smarena::{BufPool, HeapRef};
+/// fn is_send<T: Send>() {}
+/// fn with<H: HeapRef + Send>() { is_send::<BufPool<H>>() }
+/// ```
+/// ```compile_fail,E0277
+/// # use smarena::{BufPool, HeapRef};
+/// fn is_sync<T: Sync>() {}
+/// fn with<H: HeapRef + Sync>() { is_sync::<BufPool<H>>() }
+/// ```
+/// ```compile_fail,E0277
+/// # use smarena::{BufPool, HeapRef};
+/// fn is_send<T: Send>() {}
+/// fn with<H: HeapRef + Sync>() { is_send::<BufPool<H>>() }
+/// ```
+/// ```compile_fail,E0277
+/// # use smarena::{BufPool, HeapRef};
+/// fn is_sync<T: Sync>() {}
+/// fn with<H: HeapRef + Send>() { is_sync::<BufPool<H>>() }
 /// ```
 pub struct BufPool<H: HeapRef = Global> {
     shared: NonNull<Shared<H>>,
@@ -293,6 +318,19 @@ impl BufPoolBuilder {
 /// std::thread::spawn(move || lease.extend_from_slice(b"still here")).join().unwrap();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A lease may be the pool's last owner, so its heap reference must be what the pool's must be:
+///
+/// ```compile_fail,E0277
+/// # use smarena::{HeapRef, Lease};
+/// fn is_send<T: Send>() {}
+/// fn with<H: HeapRef + Send>() { is_send::<Lease<H>>() }
+/// ```
+/// ```compile_fail,E0277
+/// # use smarena::{HeapRef, Lease};
+/// fn is_sync<T: Sync>() {}
+/// fn with<H: HeapRef + Sync>() { is_sync::<Lease<H>>() }
+/// ```
 pub struct Lease<H: HeapRef = Global> {
     // In this order: the block is back in the heap before another can take the permit.
     buf: SmBuf<H>,
@@ -379,31 +417,4 @@ unsafe fn free_if_last<H>(shared: NonNull<Shared<H>>, last: WasLast) {
         // SAFETY: made by `Box::leak` in `build_in`; by P2 the caller is its only owner.
         drop(unsafe { Box::from_raw(shared.as_ptr()) });
     }
-}
-
-/// Why a pool had no buffer to lend.
-///
-/// ```
-/// use smarena::{BufPool, PoolError};
-///
-/// let pool = BufPool::builder().buf_size(64).limit(1).build()?;
-/// let _lease = pool.try_acquire()?;
-/// let error = pool.try_acquire().unwrap_err();
-/// assert_eq!(error.to_string(), "all 1 buffers of 64 bytes are on loan");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PoolError {
-    /// As many leases exist as the pool allows.
-    #[error("all {limit} buffers of {buf_size} bytes are on loan")]
-    LimitReached {
-        /// The most leases that can exist at a time.
-        limit: usize,
-        /// The bytes each of them was acquired with.
-        buf_size: usize,
-    },
-    /// The heap had no block for the buffer.
-    #[error(transparent)]
-    Alloc(#[from] AllocError),
 }

@@ -65,6 +65,13 @@ impl<T: ?Sized, H: HeapRef + 'static> SmBox<T, H> {
     /// let pinned = SmBox::into_pin(SmBox::new(5));
     /// assert_eq!(*pinned, 5);
     /// ```
+    ///
+    /// ```compile_fail,E0597
+    /// # use smarena::{Heap, Linear, SmBox};
+    /// let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// let pinned = SmBox::into_pin(SmBox::new_in(5, &heap)); // as for `pin_in`
+    /// # Ok::<(), smarena::ConfigError>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn into_pin(boxed: Self) -> Pin<Self> {
@@ -76,6 +83,7 @@ impl<T: ?Sized, H: HeapRef + 'static> SmBox<T, H> {
     }
 }
 
+/// As [`SmBox::into_pin`].
 impl<T: ?Sized, H: HeapRef + 'static> From<SmBox<T, H>> for Pin<SmBox<T, H>> {
     #[inline]
     fn from(boxed: SmBox<T, H>) -> Self {
