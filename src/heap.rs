@@ -115,10 +115,20 @@ impl<C: SizeClasses> Heap<C> {
     /// ```
     #[inline(always)]
     pub fn malloc(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
-        match self.raw.allocate(Self::class(size, align), size, align) {
-            Some(block) => Ok(block),
-            None => Err(self.refusal(size, align)),
+        if let Some(class) = Self::class(size, align) {
+            if let Some(block) = self.raw.cache().lane(class).pop() {
+                return Ok(block);
+            }
         }
+        self.malloc_slow(size, align)
+    }
+
+    /// One call for everything else, so that the fast path needs no stack frame.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn malloc_slow(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        let block = self.raw.allocate_slow(Self::class(size, align), size, align);
+        block.ok_or_else(|| self.refusal(size, align))
     }
 
     /// The class that serves a request; `None` also for an alignment that is none.
@@ -129,8 +139,7 @@ impl<C: SizeClasses> Heap<C> {
 
     /// Why a request was refused.
     #[cold]
-    #[inline(never)]
-    pub(crate) fn refusal(&self, size: usize, align: usize) -> AllocError {
+    fn refusal(&self, size: usize, align: usize) -> AllocError {
         let Some(checked) = checked_align(align) else {
             return AllocError::Alignment { align, limit: MAX_ALIGN };
         };

@@ -14,7 +14,7 @@ pub(crate) use loom::lazy_static;
 /// For words in memory that starts as zero bytes, and for statics: loom's types allow neither. No protocol that
 /// a model covers may use them.
 pub(crate) mod fixed {
-    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
+    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
 }
 
 /// Lets another thread run while this one waits for it.

@@ -57,14 +57,7 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
                 return Ok(block);
             }
         }
-        self.alloc_slow(size, align)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn alloc_slow(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
-        let block = self.heap.raw().allocate_slow(Heap::<C>::class(size, align), size, align);
-        block.ok_or_else(|| self.heap.refusal(size, align))
+        self.heap.malloc_slow(size, align)
     }
 
     /// As [`Heap::free`].

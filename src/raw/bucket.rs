@@ -135,9 +135,14 @@ impl Bucket {
 
     /// Puts blocks back that the caller holds claimed. Neighbours in the slice that share a word share one atomic.
     pub(crate) fn deposit(&self, blocks: impl IntoIterator<Item = NonNull<u8>>) {
+        let watermark = self.watermark();
         let mut run = Run { first: 0, bits: 0 };
+        let (mut index, mut neighbour) = (0, 0);
         for block in blocks {
-            let index = self.index(block);
+            // Blocks come back as they were handed out more often than not: in the order of their addresses.
+            index =
+                if block.addr().get() == neighbour && index + 1 < watermark { index + 1 } else { self.index(block) };
+            neighbour = block.addr().get() + self.block_size();
             let (first, bit) = (index - index % WORD, 1 << (index % WORD));
             if run.first != first || run.bits & bit != 0 {
                 self.put(run);

@@ -40,6 +40,7 @@ const _: () = assert!(size_of::<Lane>() == 64);
 pub(crate) struct LaneSetup {
     pub(crate) start: usize,
     pub(crate) bytes: usize,
+    pub(crate) block_size: u32,
     pub(crate) plan: LanePlan,
 }
 
@@ -102,7 +103,7 @@ impl Cache {
         let mut memory = memory.as_ptr();
         for (lane, setup) in self.lanes.iter().zip(lanes) {
             let inside = if region.is_some() { (setup.start, setup.bytes) } else { (0, 0) };
-            lane.open(inside, memory, setup.plan);
+            lane.open(inside, setup.block_size, memory, setup.plan);
             memory = memory.wrapping_add(setup.plan.bytes());
         }
         self.open.store(1, Relaxed);

@@ -244,10 +244,9 @@ impl RawHeap {
         if size <= usable && block.addr().get() % align == 0 {
             return Some(block);
         }
-        let state = self.state();
-        if state.locate(block).is_none() && class.is_none() {
+        if class.is_none() && self.state().locate(block).is_none() {
             // SAFETY: I10: in no bucket, so the fallback's.
-            return unsafe { state.fallback().reallocate(block, size, align) };
+            return unsafe { self.state().fallback().reallocate(block, size, align) };
         }
         let new = self.allocate(class, size, align)?;
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
@@ -296,7 +295,11 @@ impl RawHeap {
     ///
     /// # Safety
     /// `block` is a live block of this heap; the caller owns it.
+    #[inline]
     pub(crate) unsafe fn usable_size(&self, block: NonNull<u8>) -> usize {
+        if let Some(lane) = self.cache().lane_of(block) {
+            return lane.block_size();
+        }
         let state = self.state();
         state.check_live(block);
         match state.locate(block) {

@@ -56,6 +56,7 @@ impl Table {
         let lanes = buckets.iter().map(|bucket| LaneSetup {
             start: bucket.span().start(),
             bytes: bucket.most_bytes(),
+            block_size: u32::try_from(bucket.block_size()).expect("no table has blocks above 2 MiB"),
             plan: plan(bucket),
         });
         cache.open(region, memory, lanes);

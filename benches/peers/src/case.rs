@@ -26,6 +26,17 @@ impl Metric {
         matches!(self, Self::Cpu | Self::Wall)
     }
 
+    /// A word for plots and files.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Wall => "wall",
+            Self::Resident => "resident",
+            Self::Kib => "kib",
+            Self::Micros => "us",
+        }
+    }
+
     /// The column's heading.
     pub fn heading(self) -> &'static str {
         match self {
@@ -127,6 +138,8 @@ impl<W: Workload> Visitor for Binder<W> {
     }
 }
 
+type Bind = Box<dyn Fn(&Entry) -> Result<Box<dyn Bound>, Skip>>;
+
 /// A workload with everything around it, its type forgotten.
 pub struct Case {
     /// Unique; the part before the first `/` names the family.
@@ -135,7 +148,7 @@ pub struct Case {
     pub rows: Vec<Row>,
     /// Whether every round of every candidate needs a process of its own, and then how many rounds there are.
     pub alone: Option<usize>,
-    bind: Box<dyn Fn(&Entry) -> Result<Box<dyn Bound>, Skip>>,
+    bind: Bind,
 }
 
 impl Case {

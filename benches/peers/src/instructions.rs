@@ -167,7 +167,7 @@ mod tracer {
             .stdout(Stdio::null())
             .spawn()
             .map_err(|error| error.to_string())?;
-        let steps = step_through(child.id().cast_signed());
+        let steps = step_through(libc::pid_t::try_from(child.id()).expect("process numbers are small"));
         // It has ended already, unless stepping failed; then it must not stay stopped for ever.
         drop(child.kill());
         drop(child.wait());

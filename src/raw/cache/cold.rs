@@ -23,7 +23,7 @@ use crate::raw::bucket::Bucket;
 use crate::sync::Ordering::Relaxed;
 
 /// How many chunks a refill puts on the stack beside the one it fills.
-const AHEAD: u32 = 3;
+const AHEAD: u16 = 3;
 /// How many runs one refill may gather from a fragmented bucket.
 const MOST_RUNS: usize = 16;
 
@@ -64,7 +64,7 @@ impl Lane {
     /// onto the stack. Both are empty.
     fn withdraw(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
         let chunk = self.chunk_len();
-        let want = 1 + chunk * (1 + self.spare.load(Relaxed).min(AHEAD) as usize);
+        let want = 1 + chunk * (1 + usize::from(self.spare.load(Relaxed).min(AHEAD)));
         let mut runs = [Run { first: 0, bits: 0 }; MOST_RUNS];
         let (mut count, mut got) = (0, 0);
         while count < MOST_RUNS && got * 2 < want {
@@ -78,7 +78,7 @@ impl Lane {
         // Highest first, so that each of the three pops its lowest first.
         let mut blocks = runs[..count].iter().rev().flat_map(|run| run.descending()).map(|index| bucket.block(index));
         let mut full = 0;
-        while (full as usize) < (rest - in_alloc) / chunk {
+        while usize::from(full) < (rest - in_alloc) / chunk {
             // SAFETY: I5: no more chunks than `want` has room for.
             let number = unsafe { self.order(full).read() };
             fill(self.chunk(number), blocks.by_ref().take(chunk));
@@ -136,7 +136,7 @@ impl Lane {
     }
 
     /// Puts the blocks of the `count` oldest full chunks back into the bucket.
-    fn deposit_oldest(&self, bucket: &Bucket, count: u32) {
+    fn deposit_oldest(&self, bucket: &Bucket, count: u16) {
         let (full, spare) = (self.full.load(Relaxed), self.spare.load(Relaxed));
         for index in 0..count {
             // SAFETY: I5: `count <= full`, which is at most the length of the order.
@@ -146,7 +146,7 @@ impl Lane {
         }
         self.full.store(full - count, Relaxed);
         // SAFETY: I5: the order's whole length, and nobody else's.
-        unsafe { core::slice::from_raw_parts_mut(self.order(0), spare as usize) }.rotate_left(count as usize);
+        unsafe { core::slice::from_raw_parts_mut(self.order(0), spare.into()) }.rotate_left(count.into());
     }
 
     /// Puts every cached block back into the bucket.
@@ -160,7 +160,7 @@ impl Lane {
 
     /// Fills the lane to `halves` halves of what it may hold, from the bucket. The free chunk stays empty: the first frees want room.
     pub(crate) fn warm(&self, bucket: &Bucket, halves: usize) {
-        let (chunk, spare) = (self.chunk_len(), self.spare.load(Relaxed) as usize);
+        let (chunk, spare) = (self.chunk_len(), usize::from(self.spare.load(Relaxed)));
         let room = (chunk * (spare + 2) * halves / 2).min(chunk * (spare + 1));
         while self.cached() < room {
             let Some(run) = bucket.withdraw(room - self.cached()) else { return };

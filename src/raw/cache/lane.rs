@@ -11,7 +11,7 @@ use core::mem::size_of;
 use core::ptr::{NonNull, null_mut};
 
 use crate::sync::Ordering::Relaxed;
-use crate::sync::fixed::{AtomicPtr, AtomicU32, AtomicUsize};
+use crate::sync::fixed::{AtomicPtr, AtomicU16, AtomicU32, AtomicUsize};
 
 pub(super) const SLOT: usize = size_of::<NonNull<u8>>();
 /// A chunk holds about this many bytes' worth of blocks, so that what circulates through it stays in the first-level cache.
@@ -41,9 +41,11 @@ pub(crate) struct Lane {
     /// The chunks that are neither alloc nor free chunk, by number: the full ones, oldest first, then the empty ones.
     order: AtomicPtr<u16>,
     /// How many of these are full.
-    pub(super) full: AtomicU32,
+    pub(super) full: AtomicU16,
     /// How many there are.
-    pub(super) spare: AtomicU32,
+    pub(super) spare: AtomicU16,
+    /// Bytes of a block.
+    block_size: AtomicU32,
 }
 
 /// How a number of cached blocks is divided into chunks.
@@ -96,8 +98,9 @@ impl Lane {
             bytes: AtomicUsize::new(0),
             chunks: AtomicPtr::new(null_mut()),
             order: AtomicPtr::new(null_mut()),
-            full: AtomicU32::new(0),
-            spare: AtomicU32::new(0),
+            full: AtomicU16::new(0),
+            spare: AtomicU16::new(0),
+            block_size: AtomicU32::new(0),
         }
     }
 
@@ -134,6 +137,12 @@ impl Lane {
         offset < self.bytes.load(Relaxed) && self.push(block)
     }
 
+    /// Bytes of a block of this bucket.
+    #[inline]
+    pub(crate) fn block_size(&self) -> usize {
+        self.block_size.load(Relaxed) as usize
+    }
+
     /// Blocks a chunk takes: `L` of I7.
     #[inline]
     pub(super) fn chunk_len(&self) -> usize {
@@ -142,7 +151,7 @@ impl Lane {
 
     /// The blocks that are parked here. Exact for the owning thread, a snapshot for others.
     pub(crate) fn cached(&self) -> usize {
-        self.alloc_len() + self.free_len() + self.full.load(Relaxed) as usize * self.chunk_len()
+        self.alloc_len() + self.free_len() + usize::from(self.full.load(Relaxed)) * self.chunk_len()
     }
 
     #[inline]
@@ -173,9 +182,9 @@ impl Lane {
 
     /// The place of the `index`th number in the order.
     #[inline]
-    pub(super) fn order(&self, index: u32) -> *mut u16 {
+    pub(super) fn order(&self, index: u16) -> *mut u16 {
         debug_assert!(index <= self.spare.load(Relaxed));
-        self.order.load(Relaxed).wrapping_add(index as usize)
+        self.order.load(Relaxed).wrapping_add(index.into())
     }
 
     /// Exchanges the two chunks; the alloc chunk is empty.
@@ -187,9 +196,10 @@ impl Lane {
     }
 
     /// Makes a zero lane empty, with room. `inside` is where the bucket's blocks start and how many bytes they span.
-    pub(super) fn open(&self, inside: (usize, usize), memory: *mut u8, plan: LanePlan) {
+    pub(super) fn open(&self, inside: (usize, usize), block_size: u32, memory: *mut u8, plan: LanePlan) {
         self.start.store(inside.0, Relaxed);
         self.bytes.store(inside.1, Relaxed);
+        self.block_size.store(block_size, Relaxed);
         if plan.chunk == 0 {
             return;
         }
@@ -200,12 +210,12 @@ impl Lane {
         self.order.store(memory.wrapping_add(plan.chunk_bytes() * plan.chunks()).cast(), Relaxed);
         #[expect(clippy::cast_possible_truncation, reason = "a plan has no more chunks than a u16 counts")]
         let spare = plan.spare as u16;
-        self.spare.store(u32::from(spare), Relaxed);
+        self.spare.store(spare, Relaxed);
         self.alloc.store(self.chunk(0), Relaxed);
         self.free.store(self.chunk(1).wrapping_add(1), Relaxed);
         for index in 0..spare {
             // SAFETY: I5: the plan left room for the numbers of all spare chunks.
-            unsafe { self.order(index.into()).write(index + 2) };
+            unsafe { self.order(index).write(index + 2) };
         }
     }
 
@@ -216,6 +226,7 @@ impl Lane {
         self.mask.store(0, Relaxed);
         self.start.store(0, Relaxed);
         self.bytes.store(0, Relaxed);
+        self.block_size.store(0, Relaxed);
         self.chunks.store(null_mut(), Relaxed);
         self.order.store(null_mut(), Relaxed);
         self.full.store(0, Relaxed);

@@ -36,6 +36,5 @@ pub fn write(out: &Path, name: &str, text: &str) -> Result<(), String> {
 
 /// A row's columns have files of their own: `seed-1-cpu`.
 fn file_name(table: &Table<'_>) -> String {
-    let metric = table.column.metric.heading().split(' ').next().unwrap_or_default();
-    format!("{}-{}", table.row.name, metric).replace('/', "-").to_lowercase()
+    format!("{}-{}", table.row.name, table.column.metric.word()).replace('/', "-").to_lowercase()
 }

@@ -111,8 +111,11 @@ fn draw_overview(tables: &[&Table<'_>], canvas: &Canvas<'_>) -> Result<(), Failu
     }
     for (place, table) in tables.iter().enumerate() {
         let y = 92 + 22 * i32::try_from(place).expect("some tables");
-        let metric = table.column.metric.heading().split(' ').next().unwrap_or_default();
-        canvas.draw(&Text::new(format!("{} {metric}", table.row.name), (10, y - 7), (FONT, 13)))?;
+        canvas.draw(&Text::new(
+            format!("{} {}", table.row.name, table.column.metric.word()),
+            (10, y - 7),
+            (FONT, 13),
+        ))?;
         for series in &table.entries {
             let size = if series.entry.kind == Kind::Ours { 6 } else { 4 };
             let ratio = table.ratio(series).unwrap_or(1.0);

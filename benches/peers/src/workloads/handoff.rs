@@ -16,7 +16,7 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
     let name = "producer-consumer";
     let work = Handoff {
         size: plan.pick(64, 192),
-        blocks: plan.count(3_000_000, 200_000),
+        blocks: plan.count(3_000_000, 400_000),
         ring: (0..plan.pick(1024, 128)).map(|_| AtomicPtr::default()).collect(),
         sent: Line::default(),
         received: Line::default(),

@@ -75,3 +75,63 @@ const fn of_best(ratio: f64) -> Target {
 const fn at_most(value: f64) -> Target {
     Target::AtMost(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::candidates;
+
+    /// One round of every case with these candidates: a number for every column, none of them absurd.
+    fn every_case_yields_numbers(plan: Plan, names: &[&str]) {
+        for entry in candidates::roster(&[]).iter().filter(|entry| names.contains(&entry.name.as_str())) {
+            // Cases that need a process of their own measure it as a whole, and this one runs other tests: tests/ runs them.
+            for case in cases(&plan).into_iter().filter(|case| case.alone.is_none()) {
+                let values = case.bind(entry).unwrap_or_else(|why| panic!("{}: {why}", case.name)).round();
+                assert_eq!(values.len(), case.values(), "{}", case.name);
+                assert!(
+                    values.iter().all(|value| (0.0..1e9).contains(value)),
+                    "{} {}: {values:?}",
+                    case.name,
+                    entry.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_case_of_the_first_set_yields_numbers() {
+        every_case_yields_numbers(Plan { quick: true, second_set: false }, &["system", "smarena", "smarena-handle"]);
+    }
+
+    #[test]
+    fn every_case_of_the_second_set_yields_numbers() {
+        every_case_yields_numbers(Plan { quick: true, second_set: true }, &["system", "smarena-call"]);
+    }
+
+    #[test]
+    fn names_of_cases_and_rows_are_unique() {
+        for second_set in [false, true] {
+            let cases = cases(&Plan { quick: true, second_set });
+            let mut rows: Vec<String> =
+                cases.iter().flat_map(|case| case.rows.iter().map(|row| row.name.clone())).collect();
+            let all = rows.len();
+            rows.sort_unstable();
+            rows.dedup();
+            assert_eq!(rows.len(), all);
+        }
+    }
+
+    #[test]
+    fn every_target_names_a_flavour() {
+        let ours = candidates::roster(&[]);
+        for row in cases(&Plan::default()).iter().flat_map(|case| &case.rows) {
+            for (flavour, _) in row.columns.iter().flat_map(|column| column.targets) {
+                assert!(
+                    ours.iter().any(|entry| entry.name == *flavour && entry.kind == candidates::Kind::Ours),
+                    "{}",
+                    row.name
+                );
+            }
+        }
+    }
+}
