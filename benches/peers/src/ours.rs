@@ -6,7 +6,7 @@
 
 use core::ptr::{NonNull, null_mut};
 
-use smarena::{CacheWarmup, Heap, Linear, Piecewise, SmBuf, ThreadCache, static_heap};
+use smarena::{CacheWarmup, Heap, Linear, Piecewise, SmBox, SmBuf, ThreadCache, static_heap};
 
 use crate::candidate::{Calls, Candidate, Job, Setup, Skip};
 use crate::owners::{Owners, Standard, Value};
@@ -42,17 +42,17 @@ impl Ours {
     }
 }
 
-/// The typed layer: of a static heap, so that boxes and buffers do not carry a reference.
+/// The typed layer, of a static heap, so that boxes and buffers do not carry a reference.
 #[derive(Clone, Copy)]
-pub struct OurOwners<C>(Standard<C>);
+pub struct OurOwners;
 
-impl<C: Calls> Owners for OurOwners<C> {
-    type Boxed = <Standard<C> as Owners>::Boxed;
+impl Owners for OurOwners {
+    type Boxed = SmBox<Value, Net>;
     type Buf = SmBuf<Net>;
 
     #[inline(always)]
     fn boxed(self, value: Value) -> Self::Boxed {
-        self.0.boxed(value)
+        SmBox::new_in(value, Net)
     }
 
     #[inline(always)]
@@ -125,7 +125,7 @@ pub struct InlinedCalls<'h>(&'h Heap<Classes>);
 
 // SAFETY: `Heap::malloc` gives a block of the size and alignment asked for.
 unsafe impl Calls for InlinedCalls<'_> {
-    type Owners = OurOwners<Self>;
+    type Owners = OurOwners;
 
     #[inline(always)]
     fn malloc(self, size: usize) -> *mut u8 {
@@ -153,7 +153,7 @@ unsafe impl Calls for InlinedCalls<'_> {
     }
 
     fn owners(self) -> Self::Owners {
-        OurOwners(Standard(self))
+        OurOwners
     }
 }
 
