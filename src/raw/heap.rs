@@ -2,7 +2,6 @@
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
-use std::sync::Once;
 
 pub(crate) use super::cache::Cache;
 use super::fault;
@@ -24,7 +23,6 @@ pub(crate) struct RawHeap {
     /// All ones once `caches` is a table; zero before, so that every thread finds `EMPTY`.
     mask: AtomicUsize,
     state: AtomicPtr<State>,
-    building: Once,
     /// What a static heap is built from when it is first needed.
     on_demand: Option<&'static Config>,
 }
@@ -36,7 +34,6 @@ impl RawHeap {
             caches: AtomicPtr::new((&raw const EMPTY).cast_mut()),
             mask: AtomicUsize::new(0),
             state: AtomicPtr::new(core::ptr::null_mut()),
-            building: Once::new(),
             on_demand: Some(config),
         }
     }
@@ -46,7 +43,6 @@ impl RawHeap {
             caches: AtomicPtr::new((&raw const EMPTY).cast_mut()),
             mask: AtomicUsize::new(0),
             state: AtomicPtr::new(core::ptr::null_mut()),
-            building: Once::new(),
             on_demand: None,
         };
         heap.publish(State::build(config)?);
@@ -78,7 +74,13 @@ impl RawHeap {
 
     #[cold]
     fn build_now(&self) -> &State {
-        self.building.call_once(|| {
+        thread::prepare();
+        // Not `Once`: a fork while another thread is in here would leave the child one that nobody ever completes.
+        thread::REGISTRY.building.with(|| {
+            // Acquire pairs with `publish`: somebody else may have built it while this thread waited.
+            if !self.state.load(Ordering::Acquire).is_null() {
+                return;
+            }
             if let Some(config) = self.on_demand {
                 self.publish(build_static(config));
             }
