@@ -1,4 +1,42 @@
 //! smarena: a bucket allocator with thread caches, under a memory-safe typed layer.
+//!
+//! For programs that make and drop millions of small blocks of sizes they know, on many threads: packets, messages, entities, nodes. A
+//! [`Heap`] has a bucket of equal blocks for each size; each thread has a cache in front of it; owners give blocks back.
+//!
+//! ```
+//! use smarena::{Heap, Linear, SmBox, SmBuf};
+//!
+//! let number = SmBox::new(5); // in `Global`, the heap of the whole process
+//! let heap = Heap::<Linear<8>>::new(1 << 20)?; // one of our own: blocks of 16, 32, ... 128 bytes
+//! let point = SmBox::new_in((1.0, 2.0), &heap);
+//! let packet = SmBuf::from(b"ping");
+//! assert_eq!((*number, point.1, packet.len()), (5, 2.0, 4));
+//! # Ok::<(), smarena::ConfigError>(())
+//! ```
+//!
+//! ```text
+//!  SmBox<T>     SmBuf      BufPool, Lease       own their blocks: safe
+//!      \          |          /
+//!   HeapRef: &Heap, Arc<Heap>, Global, a static_heap!
+//!                 |
+//!   Heap<C>, ThreadCache                        raw calls; C is a table of block sizes
+//!                 |
+//!   the kernel: caches, buckets, fallback       untyped
+//! ```
+//!
+//! | to | begin with |
+//! |---|---|
+//! | put one value into a block | [`SmBox`] |
+//! | hold bytes | [`SmBuf`] |
+//! | bound the buffers of a server | [`BufPool`], [`Lease`] |
+//! | have a heap of your own | [`Heap`], [`HeapBuilder`], [`static_heap!`] |
+//! | choose block sizes | [`Linear`], [`Piecewise`], [`Geometric`], [`size_classes!`], [`class`] |
+//! | decide what happens when memory is short | [`Exhausted`] |
+//! | see what a heap is doing | [`HeapStats`] |
+//! | find misuse of raw calls | [`HeapBuilder::hardened`] |
+//!
+//! In the repository: the README with a tour, `docs/DESIGN.md` on how it works and why so, `docs/SAFETY.md` on what is promised and how it
+//! is tested, and the example `packet_pool`.
 
 mod sync;
 
@@ -31,3 +69,8 @@ pub use crate::error::{AllocError, ConfigError};
 pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, StaticHeap, ThreadCache};
 pub use crate::pool::{BufPool, BufPoolBuilder, Lease, PoolError};
 pub use crate::stats::{BucketStats, HeapStats};
+
+/// The README's examples, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -8,9 +8,9 @@ use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use smarena::{Heap, Linear, SmBox, SmBuf};
+use smarena::{Heap, Linear, SmBox, SmBuf, StaticHeap};
 
 type Eight = Heap<Linear<8>>;
 
@@ -140,6 +140,48 @@ fn a_child_of_a_process_that_only_ever_overflowed() {
                 }
             }
             done.store(true, Ordering::Relaxed);
+        });
+        assert!(all_ended_well, "a child hung or failed");
+    });
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Static heaps by the dozen, each built at its first use.
+macro_rules! heaps {
+    ($($name:ident)*) => {
+        smarena::static_heap! { $(struct $name: Linear<8> { bucket_bytes: 1 << 16 })* }
+        const HEAPS: &[&Eight] = &[$($name::HEAP),*];
+    };
+}
+
+/// In a process of its own, since a static heap has one first use.
+#[test]
+fn a_child_finds_no_heap_half_built() {
+    heaps! {
+        A0 A1 A2 A3 A4 A5 A6 A7 A8 A9 B0 B1 B2 B3 B4 B5 B6 B7 B8 B9 C0 C1 C2 C3 C4 C5 C6 C7 C8 C9 D0 D1 D2 D3 D4 D5 D6 D7 D8 D9
+        E0 E1 E2 E3 E4 E5 E6 E7 E8 E9 F0 F1 F2 F3 F4 F5 F6 F7 F8 F9 G0 G1 G2 G3 G4 G5 G6 G7 G8 G9 H0 H1 H2 H3 H4 H5 H6 H7 H8 H9
+    }
+    let output = child::in_child("a_child_finds_no_heap_half_built", || {
+        // The process's very first heap is another matter.
+        use_heap(&Eight::new(1 << 16).unwrap(), 10, 0..128);
+        let built = AtomicUsize::new(0);
+        let all_ended_well = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for heap in HEAPS {
+                    use_heap(heap, 10, 0..128);
+                    built.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            let mut all_ended_well = true;
+            while all_ended_well && built.load(Ordering::Relaxed) < HEAPS.len() {
+                let next = built.load(Ordering::Relaxed);
+                let ended = forked(|| {
+                    HEAPS[next..].iter().take(2).for_each(|heap| use_heap(heap, 10, 0..128));
+                    true
+                });
+                all_ended_well = ended.success();
+            }
+            all_ended_well
         });
         assert!(all_ended_well, "a child hung or failed");
     });

@@ -20,7 +20,11 @@ type Eight = Heap<Linear<8>>;
 
 /// Never dropped: what is only noticed when a heap ends comes too late.
 fn hardened() -> &'static Eight {
-    Box::leak(Box::new(Heap::builder().bucket_bytes(1 << 20).hardened(true).build().unwrap()))
+    Box::leak(Box::new(hardened_for_now()))
+}
+
+fn hardened_for_now() -> Eight {
+    Heap::builder().bucket_bytes(1 << 20).hardened(true).build().unwrap()
 }
 
 fn block(heap: &Eight, size: usize) -> NonNull<u8> {
@@ -408,7 +412,7 @@ fn every_block_is_served_and_no_thread_has_a_cache() {
 
 #[test]
 fn threads_share_a_hardened_heap() {
-    let heap = hardened();
+    let heap = &hardened_for_now();
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4_u8)
             .map(|thread| {

@@ -2,7 +2,6 @@
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
-use std::sync::Once;
 
 pub(crate) use super::cache::Cache;
 use super::fault;
@@ -24,7 +23,6 @@ pub(crate) struct RawHeap {
     /// Slot 0 of the cache table; `EMPTY` until the heap is built, and for ever if it has no table.
     caches: AtomicPtr<Cache>,
     state: AtomicPtr<State>,
-    building: Once,
     /// What a static heap is built from when it is first needed.
     on_demand: Option<&'static Config>,
 }
@@ -35,7 +33,6 @@ impl RawHeap {
         Self {
             caches: AtomicPtr::new((&raw const EMPTY).cast::<Cache>().cast_mut()),
             state: AtomicPtr::new(core::ptr::null_mut()),
-            building: Once::new(),
             on_demand: Some(config),
         }
     }
@@ -44,7 +41,6 @@ impl RawHeap {
         let heap = Self {
             caches: AtomicPtr::new((&raw const EMPTY).cast::<Cache>().cast_mut()),
             state: AtomicPtr::new(core::ptr::null_mut()),
-            building: Once::new(),
             on_demand: None,
         };
         heap.publish(State::build(config)?);
@@ -75,7 +71,13 @@ impl RawHeap {
 
     #[cold]
     fn build_now(&self) -> &State {
-        self.building.call_once(|| {
+        thread::prepare();
+        // Not `Once`: a fork while another thread is in here would leave the child one that nobody ever completes.
+        thread::REGISTRY.building.with(|| {
+            // Acquire pairs with `publish`: somebody else may have built it while this thread waited.
+            if !self.state.load(Ordering::Acquire).is_null() {
+                return;
+            }
             if let Some(config) = self.on_demand {
                 self.publish(build_static(config));
             }

@@ -1,4 +1,4 @@
-//! A spin lock whose holder does little: for the registry of heaps and the building of a static heap.
+//! A spin lock whose holder does little: for the registry, the building of a static heap, and a fallback's list.
 //!
 //! Not `std::sync::Mutex`, because a fork must be able to take it before and release it after in both processes, with no guard
 //! on any stack; and because nothing under a global allocator may allocate.

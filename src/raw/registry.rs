@@ -32,6 +32,8 @@ pub(crate) struct Links {
 
 /// Shared; the lock guards everything else.
 pub(crate) struct Registry {
+    /// Held while a static heap is built, which takes the other lock.
+    pub(crate) building: Lock,
     pub(crate) lock: Lock,
     first: Cell<Option<NonNull<dyn Member>>>,
     taken: [Cell<u64>; WORDS],
@@ -45,12 +47,12 @@ unsafe impl Send for Registry {}
 impl Registry {
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
-        Self { lock: Lock::new(), first: Cell::new(None), taken: Self::none_taken() }
+        Self { building: Lock::new(), lock: Lock::new(), first: Cell::new(None), taken: Self::none_taken() }
     }
 
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
-        Self { lock: Lock::new(), first: Cell::new(None), taken: Self::none_taken() }
+        Self { building: Lock::new(), lock: Lock::new(), first: Cell::new(None), taken: Self::none_taken() }
     }
 
     /// Slot 0 counts as taken: it is what threads without a slot look at.
@@ -84,6 +86,7 @@ impl Registry {
 
     /// Takes every lock there is, so that none is held by a thread that a fork leaves behind.
     pub(crate) fn before_fork(&self) {
+        self.building.acquire();
         self.lock.acquire();
         self.each(|member| member.lock().acquire());
     }
@@ -92,6 +95,7 @@ impl Registry {
     pub(crate) fn after_fork(&self) {
         self.each(|member| member.lock().release());
         self.lock.release();
+        self.building.release();
     }
 
     /// Visits every live heap; the caller holds the lock.
