@@ -1,8 +1,14 @@
 //! What other crates' traits have to do with this one's types: one file a crate, and nothing else.
 
+#[cfg(any(feature = "allocator-api2-02", feature = "allocator-api2-04"))]
+#[expect(unsafe_code, reason = "`Allocator` is an unsafe trait: cites the heap's invariant I10")]
+mod allocator_api2;
 #[cfg(feature = "bytes")]
 #[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]
 mod bytes;
+#[cfg(feature = "global-alloc")]
+#[expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait: cites the heap's invariant I10")]
+mod global_alloc;
 #[cfg(feature = "zerocopy")]
 #[expect(unsafe_code, reason = "`FromZeros` says that zeroed memory is a value")]
 mod zerocopy;
