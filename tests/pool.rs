@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use common::{CountingHeap, panic_text};
-use smarena::{AllocError, BufPool, ConfigError, Geometric, Global, HeapRef, Lease, PoolError, SmBuf};
+use smarena::{AllocError, BufPool, ConfigError, Geometric, Global, HeapRef, Lease, PoolError, ShareCount, SmBuf};
 
 fn pool_of(limit: usize, heap: &CountingHeap) -> BufPool<CountingHeap> {
     BufPool::builder().buf_size(100).limit(limit).build_in(heap.clone()).unwrap()
@@ -154,6 +154,11 @@ fn the_block_is_back_before_the_permit() {
             SEEN.set(POOL.with_borrow(|pool| pool.as_ref().unwrap().in_flight()));
             // SAFETY: the caller's promise.
             unsafe { Global.deallocate(block, layout) };
+        }
+
+        unsafe fn share_count(&self, block: NonNull<u8>, layout: Layout) -> NonNull<ShareCount> {
+            // SAFETY: the caller's promise.
+            unsafe { Global.share_count(block, layout) }
         }
 
         unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
