@@ -73,7 +73,7 @@ fn blocks_of_the_bucket_of_the_next_one_and_of_the_system_behave_the_same() {
         kept.push(front);
     }
     let of_128 = heap.stats().buckets()[7];
-    assert!(kept.len() > of_128.blocks, "the bucket did not overflow");
+    assert!(kept.len() > of_128.capacity, "the bucket did not overflow");
 }
 
 #[test]

@@ -116,12 +116,25 @@ impl<H: HeapRef> SmBuf<H> {
     }
 
     /// The slow half of `reserve`.
-    #[cold]
-    #[inline(never)]
+    ///
+    /// By value, there and back, so that nobody takes the buffer's address: in a loop of pushes it stays in registers.
+    #[inline(always)]
     pub(super) fn grow(&mut self, additional: usize) {
-        if let Err(error) = self.try_grow(additional) {
+        // SAFETY: U1: the copy is written back two lines below; neither is dropped in between, for no heap unwinds.
+        let moved = ManuallyDrop::new(unsafe { ptr::read(self) });
+        let (grown, outcome) = Self::grown(moved, additional);
+        // SAFETY: U1: what is overwritten was moved out above.
+        unsafe { ptr::write(self, ManuallyDrop::into_inner(grown)) };
+        if let Err(error) = outcome {
             refused(error, self.len().saturating_add(additional));
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grown(mut buf: ManuallyDrop<Self>, additional: usize) -> (ManuallyDrop<Self>, Result<(), AllocError>) {
+        let outcome = buf.try_grow(additional);
+        (buf, outcome)
     }
 
     /// The slow half of `try_reserve`: the room behind the content is less than `additional`.

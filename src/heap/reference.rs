@@ -16,7 +16,7 @@ use crate::error::AllocError;
 /// # Safety
 /// The heap that blocks come from stays in place, and they stay valid, as long as any clone of the reference that allocated them exists; every
 /// clone, also after a move, refers to the same heap. `Classes` are that heap's size classes. `allocate` and
-/// `reallocate` return blocks of at least the layout's size and alignment that nobody else uses, and `share_count` keeps what it says.
+/// `reallocate` return blocks of at least the layout's size and alignment that nobody else uses, `share_count` keeps what it says, and no method unwinds.
 ///
 /// ```
 /// use core::alloc::Layout;
