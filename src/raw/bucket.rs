@@ -15,6 +15,8 @@ use super::region::Span;
 use super::share::ShareCount;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 
+/// How many words' blocks a deposit gathers before it puts them.
+const GATHERED: usize = 32;
 /// How many runs are gathered at once from a fragmented bucket.
 const MOST_RUNS: usize = 16;
 
@@ -166,10 +168,19 @@ impl Bucket {
         Some(self.block(self.withdraw(1)?.first_block()))
     }
 
-    /// Puts blocks back that the caller holds claimed. Neighbours in the slice that share a word share one atomic.
+    /// Puts a block back that the caller holds claimed.
+    pub(crate) fn deposit_one(&self, block: NonNull<u8>) {
+        let index = self.index(block);
+        self.put(Run { first: index - index % WORD, bits: 1 << (index % WORD) });
+    }
+
+    /// Puts blocks back that the caller holds claimed.
+    ///
+    /// Blocks of the same word are gathered, also if others come between them: one atomic for all of them, and the word comes back
+    /// as whole as it can. Put back in pieces, another thread's refill would take the pieces as they come, and words would crumble.
     pub(crate) fn deposit(&self, blocks: impl IntoIterator<Item = NonNull<u8>>) {
         let watermark = self.watermark();
-        let mut run = Run { first: 0, bits: 0 };
+        let mut gathered = [Run { first: 0, bits: 0 }; GATHERED];
         let (mut index, mut neighbour) = (0, 0);
         for block in blocks {
             // Blocks come back as they were handed out more often than not: in the order of their addresses.
@@ -177,13 +188,13 @@ impl Bucket {
                 if block.addr().get() == neighbour && index + 1 < watermark { index + 1 } else { self.index(block) };
             neighbour = block.addr().get() + self.block_size();
             let (first, bit) = (index - index % WORD, 1 << (index % WORD));
+            let run = &mut gathered[first / WORD % GATHERED];
             if run.first != first || run.bits & bit != 0 {
-                self.put(run);
-                run = Run { first, bits: 0 };
+                self.put(core::mem::replace(run, Run { first, bits: 0 }));
             }
             run.bits |= bit;
         }
-        self.put(run);
+        gathered.into_iter().for_each(|run| self.put(run));
     }
 
     /// Puts a run back as it was withdrawn, or a part of it.

@@ -249,7 +249,7 @@ impl State {
                     lane.spill(bucket, block);
                 }
             }
-            None => bucket.deposit([block]),
+            None => bucket.deposit_one(block),
         }
     }
 

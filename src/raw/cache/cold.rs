@@ -108,7 +108,7 @@ impl Lane {
     /// Called when the stack has no room either: parks `block` after putting others back into the bucket.
     pub(crate) fn spill(&self, bucket: &Bucket, block: NonNull<u8>) {
         if self.chunk_len() == 0 {
-            return bucket.deposit([block]);
+            return bucket.deposit_one(block);
         }
         if self.spare.get() == 0 {
             self.deposit_free(bucket);
