@@ -15,8 +15,8 @@
 //! ```
 //!
 //! ```text
-//!  SmBox<T>     SmBuf      BufPool, Lease       own their blocks: safe
-//!      \          |          /
+//!  SmBox<T>   SmBuf, SmBytes   BufPool, Lease   own their blocks: safe
+//!      \            |           /
 //!   HeapRef: &Heap, Arc<Heap>, Global, a static_heap!
 //!                 |
 //!   Heap<C>, ThreadCache                        raw calls; C is a table of block sizes
@@ -27,7 +27,7 @@
 //! | to | begin with |
 //! |---|---|
 //! | put one value into a block | [`SmBox`] |
-//! | hold bytes | [`SmBuf`] |
+//! | hold bytes, or share them | [`SmBuf`], [`SmBytes`] |
 //! | bound the buffers of a server | [`BufPool`], [`Lease`] |
 //! | have a heap of your own | [`Heap`], [`HeapBuilder`], [`static_heap!`] |
 //! | choose block sizes | [`Linear`], [`Piecewise`], [`Geometric`], [`size_classes!`], [`class`] |
