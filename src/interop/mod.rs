@@ -4,5 +4,8 @@
 #[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]
 mod bytes;
 #[cfg(feature = "zerocopy")]
-#[expect(unsafe_code, reason = "`FromZeros` says that zeroed memory is a value")]
+#[expect(
+    unsafe_code,
+    reason = "`FromZeros` and `ByteSlice` are unsafe traits: cites the invariants of boxes, buffers and bytes"
+)]
 mod zerocopy;
