@@ -58,6 +58,7 @@ mod boxed;
 mod buf;
 #[expect(unsafe_code, reason = "shares a block by raw pointer: invariants S1.. at its top")]
 mod bytes;
+mod chain;
 
 #[expect(unsafe_code, reason = "shares one counted allocation: invariants P1.. at its top")]
 mod pool;
@@ -68,6 +69,7 @@ mod interop;
 pub use crate::boxed::{SmBox, TryNewError};
 pub use crate::buf::SmBuf;
 pub use crate::bytes::SmBytes;
+pub use crate::chain::SmChain;
 pub use crate::class::{Geometric, Linear, Piecewise, SizeClasses};
 pub use crate::config::{CacheWarmup, Exhausted, HugePages};
 pub use crate::error::{AllocError, ConfigError};

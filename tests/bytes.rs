@@ -71,9 +71,25 @@ fn blocks_of_the_bucket_of_the_next_one_and_of_the_system_behave_the_same() {
         drop(buf);
         assert!(front.is_unique());
         kept.push(front);
+        kept.push(SmBytes::copy_from_slice_in(&vec![9; size], &heap));
     }
-    let of_128 = heap.stats().buckets()[7];
-    assert!(kept.len() > of_128.capacity, "the bucket did not overflow");
+    assert!(heap.stats().buckets()[7].overflowed > 0 && heap.stats().fallback_live > 50, "the bucket did not overflow");
+}
+
+#[test]
+fn every_block_has_a_count_of_its_own() {
+    let heap = Heap::<Linear<8>>::new(4096).unwrap();
+    // All blocks of every bucket, and some of the system's.
+    let sizes = (1..=8).flat_map(|class| std::iter::repeat_n(16 * class, 4096 / (16 * class)));
+    let all: Vec<_> = sizes.chain([200; 3]).map(|size| SmBytes::copy_from_slice_in(&vec![0; size], &heap)).collect();
+    assert_eq!(heap.stats().fallback_live, 3);
+    let mut clones = Vec::new();
+    for bytes in &all {
+        assert!(bytes.is_unique());
+        clones.push(bytes.clone());
+    }
+    drop(clones);
+    assert!(all.iter().all(SmBytes::is_unique));
 }
 
 #[test]

@@ -47,6 +47,7 @@ const LAYERS: &str = "
     L3  boxed          -> L2
     L3  buf            -> L2 compare
     L3  bytes          -> L2 buf compare
+    L3  chain          -> L2 bytes buf
 
     L4  arena          -> L2 L3
     L4  pool           -> L2 L3

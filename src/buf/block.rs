@@ -202,7 +202,7 @@ impl<H: HeapRef> SmBuf<H> {
         let this = ManuallyDrop::new(self);
         // SAFETY: U4: moved out once: `this` is never dropped or used again.
         let heap = unsafe { ptr::read(&raw const this.heap) };
-        Parts { start: this.start, head: this.head, len: this.len, block: this.block.whole(), heap }
+        Parts { start: this.start, head: this.head, len: this.len, block: this.block, heap }
     }
 
     /// A buffer of the whole block that the parts lie in.

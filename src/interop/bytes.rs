@@ -1,10 +1,13 @@
 //! `bytes::Buf`, `bytes::BufMut` and `bytes::Bytes` for the owners of bytes.
 
+use std::io::IoSlice;
+
 use bytes::buf::UninitSlice;
 use bytes::{Buf, BufMut, Bytes};
 
 use crate::buf::SmBuf;
 use crate::bytes::SmBytes;
+use crate::chain::SmChain;
 use crate::heap::HeapRef;
 
 /// What `chunk_mut` makes room for when there is none: enough that a reader's system call is worth
@@ -156,5 +159,36 @@ impl From<Bytes> for SmBytes {
 impl From<Bytes> for SmBuf {
     fn from(bytes: Bytes) -> Self {
         SmBuf::from(&bytes[..])
+    }
+}
+
+/// All parts as one. `copy_to_bytes` copies, into a `Bytes` of the system allocator; [`split_to`](SmChain::split_to) does not.
+///
+/// ```
+/// use bytes::Buf;
+/// use smarena::{SmBytes, SmChain};
+///
+/// let mut chain = SmChain::from_iter([SmBytes::from_static(b"\x12"), SmBytes::from_static(b"\x34rest")]);
+/// assert_eq!(chain.get_u16(), 0x1234);
+/// assert_eq!(chain.chunk(), b"rest");
+/// ```
+impl<H: HeapRef> Buf for SmChain<H> {
+    #[inline]
+    fn remaining(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn chunk(&self) -> &[u8] {
+        self.first()
+    }
+
+    fn chunks_vectored<'a>(&'a self, target: &mut [IoSlice<'a>]) -> usize {
+        self.fill_io_slices(target)
+    }
+
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        self.consume_front(count);
     }
 }

@@ -10,5 +10,8 @@ mod bytes;
 #[expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait: cites the heap's invariant I10")]
 mod global_alloc;
 #[cfg(feature = "zerocopy")]
-#[expect(unsafe_code, reason = "`FromZeros` says that zeroed memory is a value")]
+#[expect(
+    unsafe_code,
+    reason = "`FromZeros` and `ByteSlice` are unsafe traits: cites the invariants of boxes, buffers and bytes"
+)]
 mod zerocopy;

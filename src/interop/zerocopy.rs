@@ -1,8 +1,12 @@
-//! zerocopy: values that all-zero bytes are.
+//! zerocopy: values that all-zero bytes are, and buffers that are typed packets.
 
-use zerocopy::FromZeros;
+use zerocopy::{
+    ByteSlice, CloneableByteSlice, FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Ref, SplitByteSlice,
+};
 
 use crate::boxed::SmBox;
+use crate::buf::SmBuf;
+use crate::bytes::SmBytes;
 use crate::heap::{Global, HeapRef};
 
 impl<T: FromZeros> SmBox<T> {
@@ -40,5 +44,117 @@ impl<T: FromZeros, H: HeapRef> SmBox<T, H> {
         let zeros = Self::new_zeroed_in(heap);
         // SAFETY: B2: every byte is zero, and `FromZeros` promises that this is a valid value.
         unsafe { zeros.assume_init() }
+    }
+}
+
+// SAFETY: U1, U3: a buffer's content stays where it is and as long as it is, until a method that takes it mutably as a buffer is called;
+// dereferencing, moving and dropping are none. Nobody else owns these bytes.
+unsafe impl<H: HeapRef> ByteSlice for SmBuf<H> {}
+
+// SAFETY: U1: `cut` leaves the first bytes where they are, and its result starts right behind them with all the others.
+unsafe impl<H: HeapRef> SplitByteSlice for SmBuf<H> {
+    #[inline]
+    unsafe fn split_at_unchecked(mut self, mid: usize) -> (Self, Self) {
+        let rear = self.cut(mid);
+        (self, rear)
+    }
+}
+
+// SAFETY: S1, S2: shared bytes stay where they are and as long as they are, until a method that takes them mutably is called.
+unsafe impl<H: HeapRef> ByteSlice for SmBytes<H> {}
+
+// SAFETY: S1: a clone starts at the same byte and has as many.
+unsafe impl<H: HeapRef> CloneableByteSlice for SmBytes<H> {}
+
+// SAFETY: S1: `cut` leaves the first bytes where they are, and its result starts right behind them with all the others.
+unsafe impl<H: HeapRef> SplitByteSlice for SmBytes<H> {
+    #[inline]
+    unsafe fn split_at_unchecked(mut self, mid: usize) -> (Self, Self) {
+        let rear = self.cut(mid);
+        (self, rear)
+    }
+}
+
+impl<H: HeapRef> SmBuf<H> {
+    /// A `T` that owns the first bytes, where they are, and the rest as a buffer of its own. O(1): the two share the block.
+    ///
+    /// To look at or change a header without taking the buffer apart, `T::mut_from_prefix(&mut buf)` does.
+    ///
+    /// # Errors
+    /// The buffer as it was, if it is too short for a `T` or does not start at a multiple of its alignment (which network headers, made
+    /// of [`zerocopy::byteorder`]'s integers, do not ask for).
+    ///
+    /// ```
+    /// use smarena::SmBuf;
+    /// use zerocopy::byteorder::network_endian::U16;
+    ///
+    /// let (mut id, rest) = SmBuf::from(b"\x12\x34rest").parse_prefix::<U16>().unwrap();
+    /// id.set(id.get() + 1);
+    /// assert_eq!((id.get(), rest), (0x1235, SmBuf::from("rest")));
+    /// ```
+    pub fn parse_prefix<T>(self) -> Result<(Ref<Self, T>, Self), Self>
+    where
+        T: FromBytes + KnownLayout + Immutable,
+    {
+        Ref::from_prefix(self).map_err(|error| error.into_src())
+    }
+
+    /// Appends the bytes of `value`.
+    ///
+    /// # Panics
+    /// As [`reserve`](SmBuf::reserve).
+    ///
+    /// ```
+    /// use smarena::SmBuf;
+    /// use zerocopy::byteorder::network_endian::U16;
+    ///
+    /// let mut buf = SmBuf::new();
+    /// buf.put_struct(&[U16::new(1), U16::new(2)]);
+    /// assert_eq!(buf, [0, 1, 0, 2]);
+    /// ```
+    #[inline]
+    pub fn put_struct<T: IntoBytes + Immutable + ?Sized>(&mut self, value: &T) {
+        self.extend_from_slice(value.as_bytes());
+    }
+
+    /// Puts the bytes of `value` in front of the content: a header, once its payload is there.
+    ///
+    /// # Panics
+    /// As [`reserve_front`](SmBuf::reserve_front).
+    ///
+    /// ```
+    /// use smarena::SmBuf;
+    /// use zerocopy::byteorder::network_endian::U16;
+    ///
+    /// let mut buf = SmBuf::with_headroom(100, 2);
+    /// buf.extend_from_slice(b"payload");
+    /// buf.prepend_struct(&U16::new(7));
+    /// assert_eq!(buf, b"\x00\x07payload");
+    /// ```
+    #[inline]
+    pub fn prepend_struct<T: IntoBytes + Immutable + ?Sized>(&mut self, value: &T) {
+        self.prepend(value.as_bytes());
+    }
+}
+
+impl<H: HeapRef> SmBytes<H> {
+    /// A `T` that owns the first bytes, where they are, and the rest. O(1): the two share the block.
+    ///
+    /// # Errors
+    /// The bytes as they were, if they are too few for a `T` or do not start at a multiple of its alignment.
+    ///
+    /// ```
+    /// use smarena::SmBytes;
+    /// use zerocopy::byteorder::network_endian::U16;
+    ///
+    /// let (id, rest) = SmBytes::from_static(b"\x12\x34rest").parse_prefix::<U16>().unwrap();
+    /// assert_eq!((id.get(), &rest[..]), (0x1234, &b"rest"[..]));
+    /// assert_eq!(SmBytes::from_static(b"\x12").parse_prefix::<U16>().unwrap_err(), b"\x12");
+    /// ```
+    pub fn parse_prefix<T>(self) -> Result<(Ref<Self, T>, Self), Self>
+    where
+        T: FromBytes + KnownLayout + Immutable,
+    {
+        Ref::from_prefix(self).map_err(|error| error.into_src())
     }
 }

@@ -56,6 +56,13 @@ impl CountingHeap {
         self.books().live.len()
     }
 
+    /// The first address of the live block that `byte` lies in or at the end of.
+    pub(crate) fn block_around(&self, byte: *const u8) -> Option<usize> {
+        let books = self.books();
+        let mut blocks = books.live.iter().map(|(&first, (layout, _))| (first, layout.size()));
+        blocks.find(|&(first, size)| (first..=first + size).contains(&byte.addr())).map(|(first, _)| first)
+    }
+
     /// How often the heap was asked for a block.
     pub(crate) fn asked(&self) -> usize {
         self.books().asked.len()
