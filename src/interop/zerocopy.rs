@@ -89,7 +89,8 @@ impl<H: HeapRef> SmBuf<H> {
     /// use zerocopy::byteorder::network_endian::U16;
     ///
     /// let (mut id, rest) = SmBuf::from(b"\x12\x34rest").parse_prefix::<U16>().unwrap();
-    /// id.set(id.get() + 1);
+    /// let next = id.get() + 1;
+    /// id.set(next);
     /// assert_eq!((id.get(), rest), (0x1235, SmBuf::from("rest")));
     /// ```
     pub fn parse_prefix<T>(self) -> Result<(Ref<Self, T>, Self), Self>
