@@ -69,6 +69,18 @@ pub enum ConfigError {
         /// The most buffers a pool can have.
         limit: usize,
     },
+    /// A pool's watermarks are not in order.
+    #[error(
+        "a pool of {limit} buffers was given the watermarks {low} and {high}; the low one is below the high one, and that at most {limit}"
+    )]
+    PoolWatermarks {
+        /// The low one.
+        low: usize,
+        /// The high one.
+        high: usize,
+        /// The most buffers the pool has.
+        limit: usize,
+    },
     /// All spans together do not fit into the address space.
     #[error("{buckets} spans of {stride} bytes each do not fit into {limit} bytes of address space")]
     AddressSpace {

@@ -5,6 +5,17 @@ pub(crate) use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+#[cfg(all(feature = "async", loom))]
+pub(crate) use loom::sync::{Mutex, MutexGuard};
+#[cfg(all(feature = "async", not(loom)))]
+pub(crate) use std::sync::{Mutex, MutexGuard};
+
+/// Locks a mutex whose guarded value is right at every step, so that a panic meanwhile has harmed nothing.
+#[cfg(feature = "async")]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// For statics whose type is a model's.
 #[cfg(loom)]
 pub(crate) use loom::lazy_static;
@@ -31,6 +42,10 @@ pub(crate) fn pause(backoff: &crossbeam_utils::Backoff) {
 /// What models are made of.
 #[cfg(all(test, loom))]
 pub(crate) use loom::{cell::UnsafeCell, sync::Arc, thread};
+
+/// Waits for a future in a model.
+#[cfg(all(test, loom, feature = "async"))]
+pub(crate) use loom::future::block_on;
 
 /// Runs `model` under every schedule loom can think of, with at most three preemptions.
 #[cfg(all(loom, test))]

@@ -1,0 +1,42 @@
+//! Why a pool had no buffer.
+
+use core::time::Duration;
+
+use crate::error::AllocError;
+
+/// Why a pool had no buffer to lend.
+///
+/// ```
+/// use smarena::{BufPool, PoolError};
+///
+/// let pool = BufPool::builder().buf_size(64).limit(1).build()?;
+/// let _lease = pool.try_acquire()?;
+/// let error = pool.try_acquire().unwrap_err();
+/// assert_eq!(error.to_string(), "all 1 buffers of 64 bytes are on loan");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// As many leases exist as the pool allows, or those that have come back are promised to others who wait.
+    #[error("all {limit} buffers of {buf_size} bytes are on loan")]
+    LimitReached {
+        /// The most leases that can exist at a time.
+        limit: usize,
+        /// The bytes each of them was acquired with.
+        buf_size: usize,
+    },
+    /// No buffer came back in time, or not enough to reach those who had waited longer.
+    #[error("all {limit} buffers of {buf_size} bytes were on loan for {timeout:?}")]
+    TimedOut {
+        /// How long was waited.
+        timeout: Duration,
+        /// The most leases that can exist at a time.
+        limit: usize,
+        /// The bytes each of them was acquired with.
+        buf_size: usize,
+    },
+    /// The heap had no block for the buffer.
+    #[error(transparent)]
+    Alloc(#[from] AllocError),
+}
