@@ -50,7 +50,13 @@ pub(crate) use loom::future::block_on;
 /// Runs `model` under every schedule loom can think of, with at most three preemptions.
 #[cfg(all(loom, test))]
 pub(crate) fn model(model: impl Fn() + Send + Sync + 'static) {
+    model_within(3, model);
+}
+
+/// As [`model`], with at most so many preemptions: for models whose schedules are too many otherwise.
+#[cfg(all(loom, test))]
+pub(crate) fn model_within(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(preemptions);
     builder.check(model);
 }

@@ -3,6 +3,9 @@
 #[cfg(feature = "bytes")]
 #[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]
 mod bytes;
+#[cfg(feature = "bytes")]
+#[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]
+mod bytes_lease;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(feature = "zerocopy")]

@@ -82,7 +82,7 @@ mod models {
     use core::task::{Context, Poll, Waker};
 
     use super::*;
-    use crate::sync::{Arc, UnsafeCell, block_on, model, thread};
+    use crate::sync::{Arc, UnsafeCell, block_on, model, model_within, thread};
 
     struct Pool {
         permits: Permits,
@@ -98,9 +98,9 @@ mod models {
         }
 
         /// With a handle of its own, as a task has that owns its pool.
-        fn handle(self: &Arc<Self>) -> Arc<Self> {
-            self.permits.tally().add_handle();
-            Arc::clone(self)
+        fn handle(pool: &Arc<Self>) -> Arc<Self> {
+            pool.permits.tally().add_handle();
+            Arc::clone(pool)
         }
 
         fn take(&self) -> bool {
@@ -137,7 +137,7 @@ mod models {
         model(|| {
             let pool = Pool::of_one();
             assert!(pool.take());
-            let waiting = pool.handle();
+            let waiting = Pool::handle(&pool);
             let waiting = thread::spawn(move || {
                 waiting.acquire();
                 let given = waiting.use_and_give();
@@ -153,11 +153,11 @@ mod models {
 
     #[test]
     fn loom_two_wait_and_both_are_served() {
-        model(|| {
+        model_within(2, || {
             let pool = Pool::of_one();
             assert!(pool.take());
             let waiting = [(), ()].map(|()| {
-                let pool = pool.handle();
+                let pool = Pool::handle(&pool);
                 thread::spawn(move || {
                     pool.acquire();
                     let given = pool.use_and_give();
@@ -175,10 +175,10 @@ mod models {
 
     #[test]
     fn loom_who_leaves_in_any_moment_takes_nothing_along() {
-        model(|| {
+        model_within(2, || {
             let pool = Pool::of_one();
             assert!(pool.take());
-            let leaving = pool.handle();
+            let leaving = Pool::handle(&pool);
             let leaving = thread::spawn(move || {
                 let outcome = match leaving.join() {
                     None => Poll::Ready(()),
@@ -195,7 +195,7 @@ mod models {
                 }
                 assert_eq!(leaving.permits.tally().drop_handle(), WasLast(false));
             });
-            let staying = pool.handle();
+            let staying = Pool::handle(&pool);
             let staying = thread::spawn(move || {
                 staying.acquire();
                 assert_eq!(staying.use_and_give(), WasLast(false));
@@ -218,7 +218,7 @@ mod models {
             assert!(pool.take());
             // In line before anybody gives or tries.
             let mut place = pool.join().expect("the only permit is out");
-            let newcomer = pool.handle();
+            let newcomer = Pool::handle(&pool);
             let newcomer = thread::spawn(move || {
                 let taken = newcomer.take();
                 assert_eq!(newcomer.permits.tally().drop_handle(), WasLast(false));
