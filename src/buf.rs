@@ -10,28 +10,36 @@
 //! ```
 //!
 //! `start` points at the content, not at the block, and `cap` counts from there, so that reading and
-//! appending look at nothing else; the block is found again by `head`, which only growing and
-//! dropping need. The three counts are `u32`: with a zero-sized heap a buffer is 24 bytes, as a
-//! `Vec` is, and has room for `head`. The price is a limit of 4 GiB a buffer.
+//! appending look at nothing else; the block is found again by `head` and `block`, which only growing and
+//! dropping need. The counts are `u32`: with a zero-sized heap a buffer is 24 bytes, as a
+//! `Vec` is. The price is a limit of 4 GiB a buffer.
+//!
+//! A buffer can be split in two, which then own apart what was one's: only their `cap` bytes each. What lies in front
+//! of `start` or behind `cap` may be another's, until this one is found to be the last.
 //!
 //! # Invariants
 //!
-//! * **U1** `head + cap` is a [`BlockSize`]. If it is not `NONE`, this buffer solely owns a live block
-//!   of `heap`, allocated or last reallocated with that size's layout, whose first byte is
-//!   `start - head`. If it is `NONE`, `start` dangles, aligned to 16.
+//! * **U1** If `block.exists()`, this buffer is an owner (I11) of a live block of `heap`, allocated or last
+//!   reallocated with `block.layout()`, whose first byte is `start - head`, and `head + cap` is at most its size. If it is marked
+//!   as split, the `cap` bytes from `start` are this buffer's alone, and nothing else of it. If not, this is the only owner,
+//!   and `head + cap` is the block's size. Without a block, `start` dangles, aligned to 16, and `head` and `cap` are 0.
 //! * **U2** `len <= cap`.
 //! * **U3** The `len` bytes from `start` are initialised. The spare bytes behind them need not be,
 //!   and reach safe code only as `MaybeUninit`.
 //! * **U4** The memory of U1 stays valid for as long as `heap` or a clone of it exists, on every
 //!   thread (promised by `HeapRef`); `heap` is dropped after the block was given back.
-//! * **U5** A `BlockSize` is 0 or a multiple of 16, and at most `MAX_CAPACITY`.
+//! * **U5** The bytes of a `BlockSize` are a multiple of its alignment, which is a power of two from 16 to 4096, and at most
+//!   `MAX_CAPACITY`.
 
+mod aligned;
 mod block;
 mod block_size;
-mod compare;
 mod convert;
 mod edit;
+mod front;
 mod io;
+mod read;
+mod split;
 
 use core::alloc::Layout;
 use core::fmt;
@@ -43,8 +51,8 @@ use core::slice;
 use crate::error::AllocError;
 use crate::heap::{Global, HeapRef};
 
-pub(crate) use block_size::BlockSize;
-use block_size::{DANGLING, MAX_CAPACITY, narrow};
+pub(crate) use block::{Parts, share_count};
+pub(crate) use block_size::{BlockSize, DANGLING, MAX_CAPACITY, narrow};
 
 /// Owned, growable bytes in one block of a heap.
 ///
@@ -83,13 +91,14 @@ pub struct SmBuf<H: HeapRef = Global> {
     head: u32,
     len: u32,
     cap: u32,
+    block: BlockSize,
     heap: H,
 }
 
 const _: () = assert!(size_of::<SmBuf>() <= 24);
 const _: () = assert!(size_of::<Option<SmBuf>>() == size_of::<SmBuf>());
 
-// SAFETY: the buffer is the block's only owner (U1) and any thread may give a block back (U4); the
+// SAFETY: the buffer alone owns its bytes, the share count is an atomic (U1), and any thread may give a block back (U4); the
 // heap reference is the only other part, and it is `Send`.
 unsafe impl<H: HeapRef + Send> Send for SmBuf<H> {}
 // SAFETY: U3: through `&SmBuf` only plain bytes and the heap reference are read, and that is `Sync`.
@@ -162,7 +171,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[must_use]
     pub const fn new_in(heap: H) -> Self {
-        SmBuf { start: DANGLING, head: 0, len: 0, cap: 0, heap }
+        SmBuf { start: DANGLING, head: 0, len: 0, cap: 0, block: BlockSize::NONE, heap }
     }
 
     /// An empty buffer of `heap` that takes `capacity` bytes without growing.
@@ -202,12 +211,9 @@ impl<H: HeapRef> SmBuf<H> {
     /// An empty buffer that holds a block of `size`, which was computed for this heap's classes.
     #[inline]
     pub(crate) fn try_with_block_in(size: BlockSize, heap: H) -> Result<Self, AllocError> {
-        if size == BlockSize::NONE {
-            return Ok(Self::new_in(heap));
-        }
-        let start = heap.allocate(size.layout())?;
-        // U1 to U3 hold: a block of this size, nothing read, nothing written.
-        Ok(SmBuf { start, head: 0, len: 0, cap: size.bytes(), heap })
+        let start = if size.exists() { heap.allocate(size.layout())? } else { DANGLING };
+        // U1 to U3 hold: a block of this size or none, nothing read, nothing written.
+        Ok(SmBuf { start, head: 0, len: 0, cap: size.bytes(), block: size, heap })
     }
 
     /// The number of bytes in the buffer.
@@ -378,6 +384,8 @@ impl<H: HeapRef> DerefMut for SmBuf<H> {
         self.as_mut_slice()
     }
 }
+
+crate::compare::compares_by_content!(SmBuf);
 
 /// As a byte string: `b"GET / HTTP/1.1\r\n"`.
 impl<H: HeapRef> fmt::Debug for SmBuf<H> {

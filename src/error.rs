@@ -151,6 +151,12 @@ pub enum AllocError {
         /// The number of blocks it has.
         blocks: usize,
     },
+    /// A pool's frozen buffer asked for a block beside its own, which is all that its permit stands for.
+    #[error("a buffer of a pool has one block and gets no second one; {size} bytes were asked for")]
+    OneBlock {
+        /// The size asked for in bytes.
+        size: usize,
+    },
     /// The system allocator had no memory left for a block that no bucket could serve.
     #[error("the system allocator refused {size} bytes aligned to {align}")]
     OutOfMemory {

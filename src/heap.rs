@@ -25,6 +25,7 @@ pub use thread_cache::ThreadCache;
 use crate::class::{MAX_ALIGN, SizeClasses, class_for};
 use crate::config::{CacheWarmup, Config, Exhausted};
 use crate::error::{AllocError, ConfigError};
+pub use crate::raw::heap::ShareCount;
 use crate::raw::heap::{RawHeap, checked_align};
 
 /// A heap: one bucket of equal blocks for each size class of `C`, side by side in one reservation of address space, and
@@ -365,6 +366,16 @@ impl<C: SizeClasses> Heap<C> {
     pub(crate) unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
         unsafe { self.raw.deallocate_of(class_for::<C>(layout.size(), layout.align()), block) }
+    }
+
+    /// The count of the block's owners.
+    ///
+    /// # Safety
+    /// `block` is a live block of this heap; the caller is one of its owners.
+    #[inline]
+    pub(crate) unsafe fn share_count(&self, block: NonNull<u8>) -> NonNull<ShareCount> {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.raw.share_count(block) }
     }
 
     /// As `realloc`, told the old layout: a smaller class gets a smaller block, and only what the old layout had is copied.

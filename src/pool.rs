@@ -6,14 +6,15 @@
 //! ```text
 //! BufPool ---.
 //! BufPool ----+--> Shared { permits: tally + line, size, heap }
-//! Lease   ---'     freed by whoever is the last to go
+//! Lease   ----|
+//! SmBytes ---'     freed by whoever is the last to go
 //! ```
 //!
 //! | file | what is there |
 //! |---|---|
 //! | this one | the pool, and acquiring without waiting |
 //! | `acquire` | waiting, as a task or as a thread |
-//! | `batch`, `lease` | several permits taken at once; one buffer on loan |
+//! | `batch`, `lease`, `frozen` | several permits taken at once; one buffer on loan; one that is shared |
 //! | `permits` = `tally` + `line` | the protocol: one atomic word, and the line of those who wait |
 //! | `builder`, `stats`, `error` | how a pool is made, what it did, why it had no buffer |
 //!
@@ -24,12 +25,15 @@
 //! * **P2** The tally tells exactly one owner that it was the last, after all others have ended
 //!   their last access. That one frees the `Shared`, and nobody else does.
 //! * **P3** Outside of P2, a `Shared` is only read through shared references.
+//! * **P4** A block that was frozen counts as one permit too, until `PoolHeap` is told to give it back; no other block is ever
+//!   given back through a `PoolHeap`.
 
 #[cfg(feature = "async")]
 mod acquire;
 mod batch;
 mod builder;
 mod error;
+mod frozen;
 mod lease;
 #[cfg(feature = "async")]
 mod line;
@@ -51,6 +55,7 @@ pub use acquire::Acquire;
 pub use batch::Batch;
 pub use builder::BufPoolBuilder;
 pub use error::PoolError;
+pub use frozen::PoolHeap;
 pub use lease::Lease;
 pub use stats::PoolStats;
 
@@ -89,6 +94,8 @@ struct Shared<H> {
     permits: Permits,
     /// What the user asked for, in bytes.
     buf_size: usize,
+    /// The bytes in front of a new lease's content.
+    headroom: u32,
     /// The block that holds it.
     block: BlockSize,
     heap: H,

@@ -31,20 +31,22 @@ const LAYERS: &str = "
     L1  raw::lock      -> nothing
     L1  raw::region    -> raw::os
     L1  raw::bitmap    -> nothing
-    L1  raw::bucket    -> raw::bitmap raw::region raw::os raw::fault
+    L1  raw::share     -> raw::fault
+    L1  raw::bucket    -> raw::share raw::bitmap raw::region raw::os raw::fault
     L1  raw::cache     -> raw::bucket raw::bitmap
     L1  raw::registry  -> raw::lock
     L1  raw::thread    -> raw::registry raw::cache
-    L1  raw::fallback  -> raw::lock
+    L1  raw::fallback  -> raw::lock raw::share
     L1  raw::table     -> raw::cache raw::bucket raw::registry raw::os
-    L1  raw::state     -> raw::table raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::os raw::lock raw::fault
-    L1  raw::heap      -> raw::state raw::thread raw::cache raw::fault
+    L1  raw::state     -> raw::share raw::table raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::os raw::lock raw::fault
+    L1  raw::heap      -> raw::state raw::thread raw::cache raw::share raw::fault
 
     L2  heap           -> raw::heap
 
+    L3  compare        -> nothing
     L3  boxed          -> L2
-    L3  buf            -> L2
-    L3  bytes          -> L2 buf
+    L3  buf            -> L2 compare
+    L3  bytes          -> L2 buf compare
 
     L4  arena          -> L2 L3
     L4  pool           -> L2 L3

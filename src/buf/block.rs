@@ -1,62 +1,122 @@
-//! The buffer's block: finding it, moving it, growing it, giving it back.
+//! The buffer's block: finding it, moving it, growing it, sharing it out, giving it back.
 
+use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 
 use super::{BlockSize, SmBuf, refused};
 use crate::error::AllocError;
-use crate::heap::HeapRef;
+use crate::heap::{HeapRef, ShareCount};
+
+/// A split buffer that moves to a block of its own asks for one as large as that it leaves, up to this many bytes: who splits
+/// packets off what was read reads on.
+const LARGEST_KEPT: u32 = 64 << 10;
+
+/// What a buffer and shared bytes have in common: some initialised bytes in a block that the parts' holder is an owner of.
+pub(crate) struct Parts<H> {
+    pub(crate) start: NonNull<u8>,
+    pub(crate) head: u32,
+    pub(crate) len: u32,
+    pub(crate) block: BlockSize,
+    pub(crate) heap: H,
+}
+
+/// The count of the owners of the block whose first byte is `first`.
+///
+/// # Safety
+/// `block` exists and is that block's; the caller is one of its owners for as long as `heap` is borrowed.
+#[inline]
+pub(crate) unsafe fn share_count<H: HeapRef>(heap: &H, first: NonNull<u8>, block: BlockSize) -> &ShareCount {
+    // SAFETY: U1, or S1 for shared bytes: a live block of this heap with this layout.
+    let count = unsafe { heap.share_count(first, block.layout()) };
+    // SAFETY: U4: in place while the caller is an owner.
+    unsafe { count.as_ref() }
+}
 
 impl<H: HeapRef> SmBuf<H> {
-    /// The size of the block held.
-    #[inline]
-    pub(super) fn block(&self) -> BlockSize {
-        // SAFETY: U1.
-        unsafe { BlockSize::from_parts(self.head, self.cap) }
-    }
-
     /// The block's first byte; meaningless when no block is held.
     #[inline]
-    fn first_byte(&self) -> NonNull<u8> {
+    pub(super) fn first_byte(&self) -> NonNull<u8> {
         // SAFETY: U1: `start` lies `head` bytes behind the first byte of one block (or `head` is 0).
         unsafe { self.start.sub(self.head as usize) }
     }
 
-    /// Leaves the buffer empty, the whole block being spare.
+    /// The count of the owners of the block, which is there.
+    #[inline]
+    pub(super) fn share_count(&self) -> &ShareCount {
+        // SAFETY: U1: an owner as long as `self` is borrowed.
+        unsafe { share_count(&self.heap, self.first_byte(), self.block) }
+    }
+
+    /// Whether the whole block is this buffer's own, now that all the owners it was split among may be gone.
+    pub(super) fn reclaim(&mut self) -> bool {
+        if !self.block.is_split() {
+            return true;
+        }
+        if !self.share_count().is_sole() {
+            return false;
+        }
+        // U1: nobody else is left to own the rest of it.
+        self.block = self.block.whole();
+        self.cap = self.block.bytes() - self.head;
+        true
+    }
+
+    /// Whether there is a block, and nobody else owns any of it.
+    pub(crate) fn is_sole_owner(&mut self) -> bool {
+        self.block.exists() && self.reclaim()
+    }
+
+    /// Leaves the buffer empty, all that it owns of the block being spare.
     #[inline]
     pub(super) fn reset(&mut self) {
+        self.len = 0;
+        if self.block.is_split() {
+            return;
+        }
         self.start = self.first_byte();
         self.cap += self.head;
         self.head = 0;
-        self.len = 0;
     }
 
-    /// Moves the content to the block's first byte, so that all the spare room lies behind it.
-    pub(super) fn slide_to_front(&mut self) {
-        if self.head == 0 {
+    /// Moves the content so that it starts `head` bytes into the block, which is wholly this buffer's and long enough.
+    pub(super) fn slide_to(&mut self, head: u32) {
+        debug_assert!(!self.block.is_split() && head + self.len <= self.block.bytes());
+        if head == self.head {
             return;
         }
-        let first = self.first_byte();
-        // SAFETY: U1, U2: both ranges of `len` bytes lie in the one block held; they may overlap.
-        unsafe { ptr::copy(self.start.as_ptr(), first.as_ptr(), self.len as usize) };
-        self.start = first;
-        self.cap += self.head;
-        self.head = 0;
+        // SAFETY: U1: `head` bytes into the block, or at its end.
+        let start = unsafe { self.first_byte().add(head as usize) };
+        // SAFETY: U1, U2: both ranges of `len` bytes lie in the one block owned; they may overlap.
+        unsafe { ptr::copy(self.start.as_ptr(), start.as_ptr(), self.len as usize) };
+        (self.start, self.head, self.cap) = (start, head, self.block.bytes() - head);
     }
 
     /// Moves the content, which starts at the block's first byte and fits, to a block of `size`.
     /// On failure nothing has changed.
-    pub(super) fn move_to_block(&mut self, size: BlockSize) -> Result<(), AllocError> {
-        debug_assert!(self.head == 0 && self.len <= size.bytes() && size != BlockSize::NONE);
-        let held = self.block();
-        let start = if held == BlockSize::NONE {
-            self.heap.allocate(size.layout())?
+    fn move_to_block(&mut self, size: BlockSize) -> Result<(), AllocError> {
+        debug_assert!(self.head == 0 && self.len <= size.bytes() && size.exists() && !self.block.is_split());
+        let start = if self.block.exists() {
+            // SAFETY: U1: with `head` being 0, `start` is the first byte of the block, which is ours alone; this is
+            // its layout. On success the old block is forgotten below.
+            unsafe { self.heap.reallocate(self.start, self.block.layout(), size.layout())? }
         } else {
-            // SAFETY: U1: with `head` being 0, `start` is the block's first byte, and this is its
-            // layout. On success the old block is forgotten below.
-            unsafe { self.heap.reallocate(self.start, held.layout(), size.layout())? }
+            self.heap.allocate(size.layout())?
         };
-        self.start = start;
-        self.cap = size.bytes();
+        (self.start, self.cap, self.block) = (start, size.bytes(), size);
+        Ok(())
+    }
+
+    /// Copies the content to a block of `size`, `head` bytes into it, and leaves the old one. On failure nothing has changed.
+    pub(super) fn copy_to_block(&mut self, size: BlockSize, head: u32) -> Result<(), AllocError> {
+        debug_assert!(head + self.len <= size.bytes() && size.exists());
+        // Not `reallocate`: others may share the block, and to a heap a smaller size is no reason to move.
+        let first = self.heap.allocate(size.layout())?;
+        // SAFETY: U1: `head` bytes into the new block.
+        let start = unsafe { first.add(head as usize) };
+        // SAFETY: U2, U3: `len` bytes are there to be read, and the new block is another one with room for them.
+        unsafe { start.copy_from_nonoverlapping(self.start, self.len as usize) };
+        self.release_block();
+        (self.start, self.head, self.cap, self.block) = (start, head, size.bytes() - head, size);
         Ok(())
     }
 
@@ -73,11 +133,19 @@ impl<H: HeapRef> SmBuf<H> {
     #[cold]
     pub(super) fn try_grow(&mut self, additional: usize) -> Result<(), AllocError> {
         let wanted = self.len().saturating_add(additional);
-        let grown = self.block().grown::<H::Classes>(wanted)?;
+        if !self.reclaim() {
+            let size = self.larger_block(wanted)?;
+            let exact = self.block.holding_same::<H::Classes>(wanted)?;
+            return self.copy_to_block(size, 0).or_else(|_| self.copy_to_block(exact, 0));
+        }
+        if wanted <= self.capacity() {
+            return Ok(());
+        }
+        let grown = self.larger_block(wanted)?;
         // Sliding pays only if at least as many bytes were read as must be moved: then each byte
         // moves once for each byte read, however small the steps are.
         let slide_is_cheap = self.head >= self.len;
-        self.slide_to_front();
+        self.slide_to(0);
         if slide_is_cheap && wanted <= self.capacity() {
             return Ok(());
         }
@@ -86,30 +154,57 @@ impl<H: HeapRef> SmBuf<H> {
                 return Ok(());
             }
             // Twice the size may be more than a bounded heap has; what is needed may be not.
-            let exact = BlockSize::holding::<H::Classes>(wanted)?;
+            let exact = self.block.holding_same::<H::Classes>(wanted)?;
             if exact == grown { Err(refusal) } else { self.move_to_block(exact) }
         })
     }
 
-    /// Moves the content to a block of `size`, which is smaller and fits; stays where it is if the heap has none.
-    pub(super) fn copy_to_block(&mut self, size: BlockSize) {
-        debug_assert!(self.len <= size.bytes() && size != BlockSize::NONE);
-        // Not `reallocate`: to a heap that is a reason to move only if the block is too small.
-        let Ok(start) = self.heap.allocate(size.layout()) else { return };
-        // SAFETY: U2, U3: `len` bytes are there to be read, and the new block is another one with room for them.
-        unsafe { start.copy_from_nonoverlapping(self.start, self.len as usize) };
-        self.release_block();
-        (self.start, self.head, self.cap) = (start, 0, size.bytes());
+    /// The block to move to for `wanted` bytes.
+    pub(super) fn larger_block(&self, wanted: usize) -> Result<BlockSize, AllocError> {
+        if self.block.is_split() {
+            let kept = self.block.bytes().min(LARGEST_KEPT) as usize;
+            return self.block.holding_same::<H::Classes>(wanted.max(kept));
+        }
+        self.block.grown::<H::Classes>(wanted)
     }
 
-    /// Gives the block back, if there is one. What is left must not be used, only overwritten.
+    /// Gives the block back, or this buffer's share of it, if there is one. What is left must not be used, only overwritten.
     #[inline]
     pub(super) fn release_block(&mut self) {
-        let block = self.block();
-        if block != BlockSize::NONE {
-            // SAFETY: U1: the block is ours and this is its layout; no caller uses it afterwards.
+        if self.block.is_plain() {
+            // SAFETY: U1: the block is ours alone and this is its layout; no caller uses it afterwards.
             // U4: the heap reference still exists, being a field.
-            unsafe { self.heap.deallocate(self.first_byte(), block.layout()) };
+            unsafe { self.heap.deallocate(self.first_byte(), self.block.plain_layout()) };
+        } else if self.block.exists() {
+            self.release_split_or_aligned();
         }
+    }
+
+    #[cold]
+    fn release_split_or_aligned(&mut self) {
+        if !self.block.is_split() || self.share_count().give_up() {
+            // SAFETY: U1, U4: as in `release_block`; of those who shared it we are the last.
+            unsafe { self.heap.deallocate(self.first_byte(), self.block.layout()) };
+        }
+    }
+
+    /// Takes the buffer apart; its share of the block goes with the parts.
+    #[inline]
+    pub(crate) fn into_parts(self) -> Parts<H> {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: U4: moved out once: `this` is never dropped or used again.
+        let heap = unsafe { ptr::read(&raw const this.heap) };
+        Parts { start: this.start, head: this.head, len: this.len, block: this.block.whole(), heap }
+    }
+
+    /// A buffer of the whole block that the parts lie in.
+    ///
+    /// # Safety
+    /// The parts' block exists, and they are its only owner.
+    #[inline]
+    pub(crate) unsafe fn from_sole_parts(parts: Parts<H>) -> Self {
+        let Parts { start, head, len, block, heap } = parts;
+        // U1 to U3 hold: nobody else owns any of it, and only what was initialised counts as content.
+        SmBuf { start, head, len, cap: block.bytes() - head, block: block.whole(), heap }
     }
 }

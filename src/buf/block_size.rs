@@ -2,15 +2,15 @@
 
 use core::alloc::Layout;
 
-use crate::class::{SizeClasses, round_up};
+use crate::class::{MAX_ALIGN, SizeClasses, round_up};
 use crate::error::AllocError;
 
-/// Every block of a buffer is aligned to this many bytes.
+/// Every block of a buffer is aligned to this many bytes at least.
 const ALIGN: usize = 16;
 
 /// The most bytes a buffer's block can have: what a `u32` counts (less on 32-bit systems, where an
 /// allocation ends at `isize::MAX`), in whole multiples of `ALIGN`.
-pub(super) const MAX_CAPACITY: usize = {
+pub(crate) const MAX_CAPACITY: usize = {
     let header_limit = u32::MAX as usize;
     let layout_limit = isize::MAX as usize;
     let limit = if header_limit < layout_limit { header_limit } else { layout_limit };
@@ -21,56 +21,126 @@ pub(super) const MAX_CAPACITY: usize = {
 /// one byte appends more, and below one cache line a smaller block saves nothing.
 const SMALLEST_GROWN: usize = 64;
 
-/// The size of a buffer's block in bytes; zero stands for "no block".
+/// The size of a buffer's block in bytes, zero standing for "no block"; its alignment; and whether it was split among owners.
 ///
-/// Always a multiple of 16 and at most [`MAX_CAPACITY`] (U5), so a layout can be made of it unchecked.
+/// ```text
+/// | bytes, a multiple of 16 (bits 4 to 31) | split (bit 3) | alignment (bits 0 to 2): 16, or 32 << number |
+/// ```
+///
+/// One word, so that a buffer is no larger for what few buffers need; a plain block's is its size. At most [`MAX_CAPACITY`] bytes
+/// (U5), so a layout can be made of it unchecked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BlockSize(u32);
 
+const ALIGNMENT: u32 = 0b0111;
+const SPLIT: u32 = 0b1000;
+
 impl BlockSize {
     /// No block is held.
-    pub(super) const NONE: Self = BlockSize(0);
+    pub(crate) const NONE: Self = BlockSize(0);
 
     /// The full size of the block that serves `bytes`: its size class's, so that nothing of the
     /// block is wasted. What is larger than every class is rounded to the alignment alone.
     #[inline]
     pub(crate) fn holding<C: SizeClasses>(bytes: usize) -> Result<Self, AllocError> {
-        if bytes > MAX_CAPACITY {
-            return Err(too_large(bytes));
-        }
-        if bytes == 0 {
-            return Ok(Self::NONE);
-        }
-        Ok(BlockSize(narrow(round_up::<C>(bytes, ALIGN).unwrap_or(bytes.next_multiple_of(ALIGN)))))
+        Self::NONE.holding_same::<C>(bytes)
     }
 
-    /// The size of a block that a buffer's header describes by its two parts.
-    ///
-    /// # Safety
-    /// Together they are a `BlockSize`.
+    /// As `holding`, at the same alignment as this block.
     #[inline]
-    pub(super) const unsafe fn from_parts(head: u32, cap: u32) -> Self {
-        BlockSize(head + cap)
+    pub(crate) fn holding_same<C: SizeClasses>(self, bytes: usize) -> Result<Self, AllocError> {
+        let align = self.align();
+        let limit = MAX_CAPACITY - MAX_CAPACITY % align;
+        if bytes > limit {
+            return Err(too_large(bytes, limit));
+        }
+        if bytes == 0 {
+            return Ok(self.none());
+        }
+        let bytes = round_up::<C>(bytes, align).unwrap_or(bytes.next_multiple_of(align));
+        Ok(BlockSize(narrow(bytes) | self.0 & ALIGNMENT))
+    }
+
+    /// No block, and the alignment of the one to come: a power of two up to 4096, at least 16. 32 is served as 64.
+    pub(super) fn aligned(align: usize) -> Result<Self, AllocError> {
+        if align > MAX_ALIGN || !align.is_power_of_two() {
+            return Err(AllocError::Alignment { align, limit: MAX_ALIGN });
+        }
+        Ok(BlockSize(if align <= ALIGN { 0 } else { align.trailing_zeros().max(6) - 5 }))
+    }
+
+    /// No block, at the same alignment.
+    #[inline]
+    pub(super) const fn none(self) -> Self {
+        BlockSize(self.0 & ALIGNMENT)
     }
 
     /// The block to move to when this one cannot hold `wanted` bytes: at least twice as large, so
     /// that appending costs O(1) a byte in the long run.
     pub(super) fn grown<C: SizeClasses>(self, wanted: usize) -> Result<Self, AllocError> {
-        let doubled = (self.bytes() as usize).saturating_mul(2).min(MAX_CAPACITY);
-        Self::holding::<C>(wanted.max(doubled).max(SMALLEST_GROWN))
+        let limit = MAX_CAPACITY - MAX_CAPACITY % self.align();
+        let doubled = (self.bytes() as usize).saturating_mul(2).min(limit);
+        self.holding_same::<C>(wanted.max(doubled).max(SMALLEST_GROWN))
     }
 
     /// The size in bytes.
     #[inline]
-    pub(super) const fn bytes(self) -> u32 {
-        self.0
+    pub(crate) const fn bytes(self) -> u32 {
+        self.0 & !(ALIGNMENT | SPLIT)
+    }
+
+    /// The alignment in bytes.
+    #[inline]
+    pub(super) const fn align(self) -> usize {
+        match self.0 & ALIGNMENT {
+            0 => ALIGN,
+            number => 32 << number,
+        }
+    }
+
+    /// Whether there is a block.
+    #[inline]
+    pub(crate) const fn exists(self) -> bool {
+        self.bytes() != 0
+    }
+
+    /// Whether there is a block, aligned as usual, that has one owner.
+    #[inline]
+    pub(super) const fn is_plain(self) -> bool {
+        self.0 != 0 && self.0 & (ALIGNMENT | SPLIT) == 0
+    }
+
+    /// Whether the block has had several owners, and the buffer owns only a part of it.
+    #[inline]
+    pub(super) const fn is_split(self) -> bool {
+        self.0 & SPLIT != 0
+    }
+
+    /// The same block, shared out among several owners.
+    #[inline]
+    pub(super) const fn split(self) -> Self {
+        BlockSize(self.0 | SPLIT)
+    }
+
+    /// The same block, a single owner's again.
+    #[inline]
+    pub(crate) const fn whole(self) -> Self {
+        BlockSize(self.0 & !SPLIT)
     }
 
     /// The layout a block of this size is allocated and given back with.
     #[inline]
-    pub(super) fn layout(self) -> Layout {
-        // SAFETY: U5: `ALIGN` is a power of two, and a `BlockSize` is a multiple of it below
+    pub(crate) fn layout(self) -> Layout {
+        // SAFETY: U5: `align` is a power of two, and the bytes are a multiple of it below
         // `isize::MAX`, so that no rounding overflows.
+        unsafe { Layout::from_size_align_unchecked(self.bytes() as usize, self.align()) }
+    }
+
+    /// The layout of a plain block, known to the compiler but for the size.
+    #[inline]
+    pub(super) fn plain_layout(self) -> Layout {
+        debug_assert!(self.is_plain());
+        // SAFETY: U5: as in `layout`; a plain block's word is its size.
         unsafe { Layout::from_size_align_unchecked(self.0 as usize, ALIGN) }
     }
 }
@@ -81,18 +151,18 @@ impl BlockSize {
     clippy::cast_possible_truncation,
     reason = "no part of a block is larger than MAX_CAPACITY, which a u32 holds"
 )]
-pub(super) const fn narrow(bytes: usize) -> u32 {
+pub(crate) const fn narrow(bytes: usize) -> u32 {
     debug_assert!(bytes <= MAX_CAPACITY);
     bytes as u32
 }
 
 #[cold]
-fn too_large(bytes: usize) -> AllocError {
-    AllocError::TooLarge { size: bytes, limit: MAX_CAPACITY }
+fn too_large(bytes: usize, limit: usize) -> AllocError {
+    AllocError::TooLarge { size: bytes, limit }
 }
 
 /// Where no block is held, `start` dangles here: aligned as a real block is.
-pub(super) const DANGLING: core::ptr::NonNull<u8> = {
+pub(crate) const DANGLING: core::ptr::NonNull<u8> = {
     #[repr(align(16))]
     struct Aligned;
     const { assert!(align_of::<Aligned>() == ALIGN) };
@@ -129,6 +199,24 @@ mod tests {
         assert_eq!(grown(MAX_CAPACITY / 2 - 8, MAX_CAPACITY / 2), Ok(limit - 16));
         assert_eq!(grown(MAX_CAPACITY / 2, MAX_CAPACITY / 2 + 9), Ok(limit));
         assert_eq!(grown(MAX_CAPACITY, MAX_CAPACITY), Ok(limit));
-        assert_eq!(grown(16, MAX_CAPACITY + 1), Err(too_large(MAX_CAPACITY + 1)));
+        assert_eq!(grown(16, MAX_CAPACITY + 1), Err(too_large(MAX_CAPACITY + 1, MAX_CAPACITY)));
+    }
+
+    #[test]
+    fn size_alignment_and_split_share_a_word_and_do_not_disturb_each_other() {
+        for (asked, align) in [(1, 16), (16, 16), (32, 64), (64, 64), (128, 128), (512, 512), (4096, 4096)] {
+            let none = BlockSize::aligned(asked).unwrap();
+            assert_eq!((none.exists(), none.align(), none.is_plain()), (false, align, false));
+            let block = none.holding_same::<Linear<8>>(100).unwrap();
+            assert_eq!((block.bytes() as usize % align, block.align(), block.is_plain()), (0, align, align == 16));
+            let split = block.split();
+            assert_eq!((split.is_split(), split.layout(), split.is_plain()), (true, block.layout(), false));
+            assert_eq!((split.whole(), split.none()), (block, none));
+            assert_eq!(split.grown::<Linear<8>>(5000).unwrap().align(), align);
+        }
+        assert_eq!(BlockSize::aligned(8192), Err(AllocError::Alignment { align: 8192, limit: 4096 }));
+        assert_eq!(BlockSize::aligned(48), Err(AllocError::Alignment { align: 48, limit: 4096 }));
+        let pages = BlockSize::aligned(4096).unwrap();
+        assert_eq!(pages.holding_same::<Linear<8>>(MAX_CAPACITY), Err(too_large(MAX_CAPACITY, MAX_CAPACITY - 4080)));
     }
 }

@@ -3,7 +3,7 @@
 use core::borrow::{Borrow, BorrowMut};
 use core::slice;
 
-use super::SmBuf;
+use super::{SmBuf, refused};
 use crate::heap::{Global, HeapRef};
 
 impl<H: HeapRef> SmBuf<H> {
@@ -25,11 +25,18 @@ impl<H: HeapRef> SmBuf<H> {
     }
 }
 
-/// A copy of the content, in the smallest block of the same heap that holds it.
+/// A copy of the content, in the smallest block of the same heap that holds it, aligned as its own.
 impl<H: HeapRef> Clone for SmBuf<H> {
     #[inline]
     fn clone(&self) -> Self {
-        Self::copy_from_slice_in(self, self.heap.clone())
+        let size = self.block.holding_same::<H::Classes>(self.len());
+        match size.and_then(|size| Self::try_with_block_in(size, self.heap.clone())) {
+            Ok(mut copy) => {
+                copy.extend_from_slice(self);
+                copy
+            }
+            Err(error) => refused(error, self.len()),
+        }
     }
 
     /// Copies into the block that `self` has, if that is large enough.

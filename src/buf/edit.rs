@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use super::{BlockSize, DANGLING, SmBuf, narrow};
+use super::{DANGLING, SmBuf, narrow};
 use crate::error::AllocError;
 use crate::heap::HeapRef;
 
@@ -110,7 +110,8 @@ impl<H: HeapRef> SmBuf<H> {
         }
     }
 
-    /// Empties the buffer. The whole block is its capacity again, what was read from the front too.
+    /// Empties the buffer. The whole block is its capacity again, what was read from the front too; but of a block that
+    /// [`split_to`](SmBuf::split_to) shared out only this buffer's part, until it needs more.
     ///
     /// ```
     /// # use smarena::SmBuf;
@@ -173,11 +174,14 @@ impl<H: HeapRef> SmBuf<H> {
     pub fn shrink_to_fit(&mut self) {
         if self.is_empty() {
             self.release_block();
-            (self.start, self.head, self.cap) = (DANGLING, 0, 0);
+            (self.start, self.head, self.cap, self.block) = (DANGLING, 0, 0, self.block.none());
             return;
         }
-        match BlockSize::holding::<H::Classes>(self.len()) {
-            Ok(fitting) if fitting.bytes() < self.block().bytes() => self.copy_to_block(fitting),
+        match self.block.holding_same::<H::Classes>(self.len()) {
+            Ok(fitting) if fitting.bytes() < self.block.bytes() => {
+                // Refused: the content stays where it is.
+                let _ = self.copy_to_block(fitting, 0);
+            }
             _ => {}
         }
     }

@@ -103,6 +103,6 @@ impl<H: HeapRef> fmt::Write for SmBuf<H> {
 }
 
 #[cold]
-fn out_of_memory(error: AllocError) -> io::Error {
+pub(super) fn out_of_memory(error: AllocError) -> io::Error {
     io::Error::new(io::ErrorKind::OutOfMemory, error)
 }

@@ -4,7 +4,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{Heap, StaticHeap};
+use super::{Heap, ShareCount, StaticHeap};
 use crate::class::SizeClasses;
 use crate::error::AllocError;
 
@@ -16,7 +16,7 @@ use crate::error::AllocError;
 /// # Safety
 /// The heap that blocks come from stays in place, and they stay valid, as long as any clone of the reference that allocated them exists; every
 /// clone, also after a move, refers to the same heap. `Classes` are that heap's size classes. `allocate` and
-/// `reallocate` return blocks of at least the layout's size and alignment that nobody else uses.
+/// `reallocate` return blocks of at least the layout's size and alignment that nobody else uses, and `share_count` keeps what it says.
 ///
 /// ```
 /// use core::alloc::Layout;
@@ -44,6 +44,16 @@ pub unsafe trait HeapRef: Clone {
     /// `block` came from this heap with this `layout`, is live, and is not used any more.
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout);
 
+    /// The count of the block's owners, by which [`SmBytes`](crate::SmBytes) and split buffers share it.
+    ///
+    /// It is the same one for every clone of the heap reference, as new when the block is handed out, in place until the block
+    /// is given back or reallocated, and nobody else's business meanwhile. `deallocate` is called once, by the last owner, with the
+    /// layout the block was allocated or last reallocated with; `reallocate` only by an owner that is the only one.
+    ///
+    /// # Safety
+    /// `block` came from this heap with this `layout` and is live; the caller owns it or shares it.
+    unsafe fn share_count(&self, block: NonNull<u8>, layout: Layout) -> NonNull<ShareCount>;
+
     /// A block for `new` with the content of `block` up to the smaller size.
     ///
     /// # Safety
@@ -70,6 +80,12 @@ unsafe impl<C: SizeClasses> HeapRef for &Heap<C> {
     }
 
     #[inline]
+    unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { (**self).share_count(block) }
+    }
+
+    #[inline]
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
         unsafe { (**self).reallocate(block, old, new) }
@@ -92,6 +108,12 @@ unsafe impl<C: SizeClasses> HeapRef for Arc<Heap<C>> {
     }
 
     #[inline]
+    unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { (**self).share_count(block) }
+    }
+
+    #[inline]
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
         unsafe { (**self).reallocate(block, old, new) }
@@ -111,6 +133,12 @@ unsafe impl<S: StaticHeap> HeapRef for S {
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
         unsafe { S::HEAP.deallocate(block, layout) }
+    }
+
+    #[inline]
+    unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { S::HEAP.share_count(block) }
     }
 
     #[inline]

@@ -1,9 +1,10 @@
-//! `bytes::Buf` and `bytes::BufMut` for `SmBuf`.
+//! `bytes::Buf`, `bytes::BufMut` and `bytes::Bytes` for the owners of bytes.
 
 use bytes::buf::UninitSlice;
-use bytes::{Buf, BufMut};
+use bytes::{Buf, BufMut, Bytes};
 
 use crate::buf::SmBuf;
+use crate::bytes::SmBytes;
 use crate::heap::HeapRef;
 
 /// What `chunk_mut` makes room for when there is none: enough that a reader's system call is worth
@@ -96,5 +97,64 @@ unsafe impl<H: HeapRef> BufMut for SmBuf<H> {
             self.extend_from_slice(chunk);
             source.advance(count);
         }
+    }
+}
+
+/// Takes from the front. `copy_to_bytes` copies, into a `Bytes` of the system allocator;
+/// [`split_to`](SmBytes::split_to) does not.
+///
+/// ```
+/// use bytes::Buf;
+/// use smarena::SmBytes;
+///
+/// let mut packet = SmBytes::from_static(b"\x12\x34rest");
+/// assert_eq!(packet.get_u16(), 0x1234);
+/// assert_eq!(packet, b"rest");
+/// ```
+impl<H: HeapRef> Buf for SmBytes<H> {
+    #[inline]
+    fn remaining(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn chunk(&self) -> &[u8] {
+        self
+    }
+
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        self.consume_front(count);
+    }
+}
+
+/// The same bytes, not copied, for who wants a `Bytes`. It makes one small allocation of the system's, and the way back is a copy.
+///
+/// ```
+/// use bytes::Bytes;
+/// use smarena::SmBytes;
+///
+/// let bytes = SmBytes::copy_from_slice(b"abc");
+/// let address = bytes.as_ptr();
+/// let bytes = Bytes::from(bytes);
+/// assert_eq!((&bytes[..], bytes.as_ptr()), (&b"abc"[..], address));
+/// ```
+impl<H: HeapRef + Send + 'static> From<SmBytes<H>> for Bytes {
+    fn from(bytes: SmBytes<H>) -> Self {
+        if bytes.is_empty() { Bytes::new() } else { Bytes::from_owner(bytes) }
+    }
+}
+
+/// A copy: the memory belongs to another allocator.
+impl From<Bytes> for SmBytes {
+    fn from(bytes: Bytes) -> Self {
+        SmBytes::copy_from_slice(&bytes)
+    }
+}
+
+/// A copy: the memory belongs to another allocator.
+impl From<Bytes> for SmBuf {
+    fn from(bytes: Bytes) -> Self {
+        SmBuf::from(&bytes[..])
     }
 }

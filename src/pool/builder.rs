@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 
 use super::{BufPool, Permits, Shared};
-use crate::buf::{BlockSize, SmBuf};
+use crate::buf::{BlockSize, SmBuf, narrow};
 use crate::error::ConfigError;
 use crate::heap::{Global, HeapRef};
 
@@ -12,6 +12,7 @@ use crate::heap::{Global, HeapRef};
 #[must_use = "a builder does nothing until it builds"]
 pub struct BufPoolBuilder {
     buf_size: usize,
+    headroom: usize,
     limit: usize,
     /// Low and high, if they were given.
     watermarks: Option<(usize, usize)>,
@@ -19,7 +20,7 @@ pub struct BufPoolBuilder {
 
 impl BufPoolBuilder {
     pub(super) const fn new() -> Self {
-        BufPoolBuilder { buf_size: 2048, limit: 1024, watermarks: None }
+        BufPoolBuilder { buf_size: 2048, headroom: 0, limit: 1024, watermarks: None }
     }
 
     /// The bytes each buffer has room for: 1 to [`SmBuf::MAX_CAPACITY`].
@@ -31,6 +32,24 @@ impl BufPoolBuilder {
     /// ```
     pub const fn buf_size(mut self, bytes: usize) -> Self {
         self.buf_size = bytes;
+        self
+    }
+
+    /// The bytes that can be prepended to a new lease without moving its content: room for the headers of layers to come.
+    /// 0 unless told otherwise; together with the size at most [`SmBuf::MAX_CAPACITY`].
+    ///
+    /// ```
+    /// # use smarena::BufPool;
+    /// let pool = BufPool::builder().buf_size(1500).headroom(42).build()?;
+    /// let mut lease = pool.try_acquire()?;
+    /// assert!(lease.headroom() == 42 && lease.capacity() >= 1500);
+    /// lease.extend_from_slice(b"payload");
+    /// lease.prepend(b"header|");
+    /// assert_eq!(lease[..], *b"header|payload");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn headroom(mut self, bytes: usize) -> Self {
+        self.headroom = bytes;
         self
     }
 
@@ -88,19 +107,24 @@ impl BufPoolBuilder {
     /// # Ok::<(), smarena::ConfigError>(())
     /// ```
     pub fn build_in<H: HeapRef>(self, heap: H) -> Result<BufPool<H>, ConfigError> {
-        let BufPoolBuilder { buf_size, limit: buffers, watermarks } = self;
+        let BufPoolBuilder { buf_size, headroom, limit: buffers, watermarks } = self;
         let limit = match u32::try_from(buffers) {
             Ok(limit) if limit > 0 => limit,
             _ => {
                 return Err(ConfigError::PoolLimit { buffers, limit: u32::MAX as usize });
             }
         };
-        let block = match BlockSize::holding::<H::Classes>(buf_size) {
+        let block = match BlockSize::holding::<H::Classes>(buf_size.saturating_add(headroom)) {
             Ok(block) if buf_size > 0 => block,
             _ => {
-                return Err(ConfigError::PoolBufSize { bytes: buf_size, limit: SmBuf::MAX_CAPACITY });
+                return Err(ConfigError::PoolBufSize {
+                    bytes: buf_size,
+                    limit: SmBuf::MAX_CAPACITY.saturating_sub(headroom),
+                });
             }
         };
+        // No more than the block, whose size a u32 holds.
+        let headroom = narrow(headroom);
         let (low, high) = match watermarks {
             None => (limit / 2, limit),
             Some((low, high)) => match (u32::try_from(low), u32::try_from(high)) {
@@ -108,7 +132,7 @@ impl BufPoolBuilder {
                 _ => return Err(ConfigError::PoolWatermarks { low, high, limit: buffers }),
             },
         };
-        let shared = Box::new(Shared { permits: Permits::new(limit, low, high), buf_size, block, heap });
+        let shared = Box::new(Shared { permits: Permits::new(limit, low, high), buf_size, headroom, block, heap });
         // P1: a new tally counts one handle, which this is.
         Ok(BufPool { shared: NonNull::from(Box::leak(shared)) })
     }

@@ -25,8 +25,8 @@ use crate::heap::{Global, HeapRef};
 /// ```
 pub struct Lease<H: HeapRef = Global> {
     // In this order: the block is back in the heap before another can take the permit.
-    buf: SmBuf<H>,
-    _permit: Permit<H>,
+    pub(super) buf: SmBuf<H>,
+    pub(super) permit: Permit<H>,
 }
 
 impl<H: HeapRef> Lease<H> {
@@ -34,8 +34,11 @@ impl<H: HeapRef> Lease<H> {
     #[inline]
     pub(super) fn new(permit: Permit<H>) -> Result<Self, PoolError> {
         let shared = permit.shared();
-        let buf = SmBuf::try_with_block_in(shared.block, shared.heap.clone())?;
-        Ok(Lease { buf, _permit: permit })
+        let mut buf = SmBuf::try_with_block_in(shared.block, shared.heap.clone())?;
+        if shared.headroom > 0 {
+            buf.set_front(shared.headroom);
+        }
+        Ok(Lease { buf, permit })
     }
 
     /// Keeps the buffer and ends the loan: the permit goes back to the pool at once, so the limit
@@ -105,7 +108,7 @@ unsafe impl<H: HeapRef + Send + Sync> Sync for Permit<H> {}
 
 impl<H: HeapRef> Permit<H> {
     #[inline]
-    fn shared(&self) -> &Shared<H> {
+    pub(super) fn shared(&self) -> &Shared<H> {
         // SAFETY: P1: this permit keeps it valid; P3: nobody has it mutably.
         unsafe { self.shared.as_ref() }
     }

@@ -11,6 +11,7 @@ use super::bitmap::{Bitmap, Run, WORD, first_bits};
 use super::fault;
 use super::os::Reservation;
 use super::region::Span;
+use super::share::ShareCount;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 
 /// Shared, lock-free.
@@ -19,6 +20,8 @@ pub(crate) struct Bucket {
     number: usize,
     span: Span,
     free: Bitmap,
+    /// One a block.
+    shares: &'static [ShareCount],
     /// How far `limit` can grow, in blocks.
     most: usize,
     /// Blocks in the committed part of the span.
@@ -39,6 +42,8 @@ pub(crate) struct Parts {
     pub(crate) most: usize,
     /// `Bitmap::words(most)` zero words.
     pub(crate) words: &'static [AtomicU64],
+    /// `most` new counts.
+    pub(crate) shares: &'static [ShareCount],
 }
 
 impl Bucket {
@@ -47,6 +52,7 @@ impl Bucket {
             number: parts.number,
             span: parts.span,
             free: Bitmap::new(parts.words, parts.most),
+            shares: parts.shares,
             most: parts.most,
             limit: AtomicUsize::new(parts.blocks),
             watermark: CachePadded::new(AtomicUsize::new(0)),
@@ -163,6 +169,15 @@ impl Bucket {
         match self.span.index(block) {
             Ok(index) if index < self.watermark() => index,
             Ok(index) => fault::not_a_block(self.number, index * self.block_size(), self.block_size()),
+            Err(offset) => fault::not_a_block(self.number, offset, self.block_size()),
+        }
+    }
+
+    /// The count of a live block's owners (I11).
+    #[inline]
+    pub(crate) fn share_count(&self, block: NonNull<u8>) -> &ShareCount {
+        match self.span.index(block) {
+            Ok(index) => &self.shares[index],
             Err(offset) => fault::not_a_block(self.number, offset, self.block_size()),
         }
     }

@@ -10,6 +10,7 @@ use core::ptr::{NonNull, null_mut};
 use std::alloc::{GlobalAlloc, System};
 
 use super::lock::Lock;
+use super::share::ShareCount;
 
 /// Shared; the cells belong to the lock.
 pub(crate) struct Fallback {
@@ -30,8 +31,9 @@ struct Header {
     next: *mut Header,
     previous: *mut Header,
     size: usize,
-    /// Bytes from the start of the system's block to ours; also its alignment.
-    pad: usize,
+    /// The logarithm of the bytes from the start of the system's block to ours, which are also its alignment.
+    pad_shift: u32,
+    shares: ShareCount,
 }
 
 impl Fallback {
@@ -66,7 +68,7 @@ impl Fallback {
         // SAFETY: I9, I10.
         let old = unsafe { self.size(block) };
         // SAFETY: I9, I10.
-        let pad = unsafe { (*header(block)).pad };
+        let pad = 1 << unsafe { (*header(block)).pad_shift };
         if pad_for(align) > pad {
             let new = self.allocate(size, align)?;
             // SAFETY: I4: both blocks are the caller's, apart from each other, and large enough.
@@ -98,6 +100,15 @@ impl Fallback {
         unsafe { (*header(block)).size }
     }
 
+    /// The count of the block's owners.
+    ///
+    /// # Safety
+    /// `block` is a live block of this fallback; the caller is one of its owners.
+    pub(crate) unsafe fn share_count(&self, block: NonNull<u8>) -> NonNull<ShareCount> {
+        // SAFETY: I9, I10, I11: the header of a live block is in place; the count is an atomic.
+        NonNull::from(unsafe { &(*header(block)).shares })
+    }
+
     /// Whether `block` is a live block of this fallback, found without touching it. Linear in their number.
     pub(crate) fn contains(&self, block: NonNull<u8>) -> bool {
         self.lock.with(|| {
@@ -126,8 +137,10 @@ impl Fallback {
         let this = header(block);
         self.lock.with(|| {
             let next = self.first.get();
+            let pad_shift = pad.trailing_zeros();
+            let new = Header { next, previous: null_mut(), size, pad_shift, shares: ShareCount::new() };
             // SAFETY: I9: `pad` is at least a header and a multiple of its alignment; the block is ours.
-            unsafe { this.write(Header { next, previous: null_mut(), size, pad }) };
+            unsafe { this.write(new) };
             if !next.is_null() {
                 // SAFETY: I9: a listed header is a live block's.
                 unsafe { (*next).previous = this };
@@ -147,7 +160,7 @@ impl Fallback {
         let this = header(block);
         let (size, pad) = self.lock.with(|| {
             // SAFETY: I9, I10.
-            let Header { next, previous, size, pad } = unsafe { this.read() };
+            let Header { next, previous, size, pad_shift, .. } = unsafe { this.read() };
             if previous.is_null() {
                 self.first.set(next);
             } else {
@@ -160,7 +173,7 @@ impl Fallback {
             }
             self.blocks.set(self.blocks.get() - 1);
             self.bytes.set(self.bytes.get() - size);
-            (size, pad)
+            (size, 1 << pad_shift)
         });
         // SAFETY: I9: `adopt` put the block `pad` bytes behind the start.
         let start = unsafe { block.sub(pad) };
@@ -186,7 +199,7 @@ fn header(block: NonNull<u8>) -> *mut Header {
 }
 
 fn pad_for(align: usize) -> usize {
-    align.max(size_of::<Header>())
+    align.max(size_of::<Header>().next_power_of_two())
 }
 
 /// `size` bytes behind `pad`, at a multiple of `pad`.

@@ -31,6 +31,13 @@ pub(crate) fn not_a_block(bucket: usize, offset: usize, block_size: usize) -> ! 
     ))
 }
 
+/// A block got more owners than are counted.
+#[cold]
+#[inline(never)]
+pub(crate) fn too_many_owners() -> ! {
+    abort(format_args!("a block has 2^31 owners, or was forgotten by as many"))
+}
+
 /// A pointer was given back that this heap never handed out.
 #[cold]
 #[inline(never)]

@@ -6,6 +6,7 @@ use std::sync::Once;
 
 pub(crate) use super::cache::Cache;
 use super::fault;
+pub use super::share::ShareCount;
 use super::state::State;
 use super::thread;
 use crate::class::MAX_ALIGN;
@@ -289,6 +290,20 @@ impl RawHeap {
         checked_align(new.align())?;
         // SAFETY: I10: passed on.
         unsafe { self.state().fallback().reallocate(block, new.size(), new.align()) }
+    }
+
+    /// The count of the block's owners: valid until the block is given back or moved.
+    ///
+    /// # Safety
+    /// `block` is a live block of this heap; the caller is one of its owners.
+    #[inline]
+    pub(crate) unsafe fn share_count(&self, block: NonNull<u8>) -> NonNull<ShareCount> {
+        let state = self.state();
+        match state.locate(block) {
+            Some(class) => NonNull::from(state.buckets()[class].share_count(block)),
+            // SAFETY: I10: in no bucket, so the fallback's.
+            None => unsafe { state.fallback().share_count(block) },
+        }
     }
 
     /// The bytes of `block` that its owner may use.

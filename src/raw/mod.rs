@@ -12,6 +12,7 @@
 //! | `os` | address space from the system | | reserve, commit, purge, release |
 //! | `region` | spans side by side in one reservation; pointer ↔ block index | shared, immutable | block, index, locate |
 //! | `bitmap` | one bit a free block, with summary levels above | shared, lock-free | claim, put |
+//! | `share` | how many own a block, beyond the first | shared, lock-free | add, give_up |
 //! | `bucket` | span + bitmap + watermark of one size class | shared, lock-free | withdraw, deposit, trim |
 //! | `cache` | one thread's lanes of chunks | one thread's | pop, push, refill, spill, drain |
 //! | `table` | the caches of all threads in one heap | shared | open, close |
@@ -48,6 +49,10 @@
 //! - **I9 header.** A fallback block is preceded by its `Header`, written before the block is handed out and read only
 //!   by the calls that own the block.
 //! - **I10 caller.** The caller of an unsafe function of this module kept that function's contract.
+//! - **I11 share count.** Each block has one `ShareCount`: a bucket's in the side table, a fallback block's in its header. It is
+//!   zero unless the block is live, and then it is the number of the block's owners beyond the first (for a moment of
+//!   `give_up`, the last owner's, one less). Owners share out the block among themselves: what one of them may write,
+//!   no other may touch. Only an owner makes another one; the last one alone gives the block back or moves it.
 
 pub(crate) mod bitmap;
 pub(crate) mod bucket;
@@ -59,6 +64,7 @@ pub(crate) mod lock;
 pub(crate) mod os;
 pub(crate) mod region;
 pub(crate) mod registry;
+pub(crate) mod share;
 pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod thread;

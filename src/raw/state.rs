@@ -1,7 +1,7 @@
 //! Everything a heap owns, in one reservation, and the slow half of every call.
 //!
 //! ```text
-//! | span 0 .. guard | span 1 .. guard | … | State | buckets | bitmaps | cache table: slot 0, slot 1, … |
+//! | span 0 .. guard | span 1 .. guard | … | State | buckets | bitmaps | share counts | cache table: slot 0, slot 1, … |
 //! ```
 //!
 //! The state lives in the heap's own memory, so that building one allocates nothing else and a heap can stand behind the
@@ -19,6 +19,7 @@ use super::lock::Lock;
 use super::os::{Reservation, page};
 use super::region::{Region, Span};
 use super::registry::{Links, Member};
+use super::share::ShareCount;
 use super::table::{TABLE_BYTES, Table};
 use super::thread::{self, REGISTRY};
 use crate::config::{CacheWarmup, Config, Exhausted, HugePages};
@@ -50,6 +51,7 @@ struct Plan {
     state: usize,
     buckets: usize,
     words: usize,
+    shares: usize,
     table: usize,
     end: usize,
 }
@@ -72,9 +74,11 @@ impl Plan {
         let words = (buckets + count * size_of::<Bucket>()).next_multiple_of(64);
         let bitmaps: usize =
             (0..count).map(|bucket| Bitmap::words(config.most_blocks(bucket)).next_multiple_of(8)).sum();
-        let table = (words + bitmaps * size_of::<AtomicU64>()).next_multiple_of(page());
+        let shares = words + bitmaps * size_of::<AtomicU64>();
+        let blocks: usize = (0..count).map(|bucket| config.most_blocks(bucket)).sum();
+        let table = (shares + blocks * size_of::<ShareCount>()).next_multiple_of(page());
         let end = table + if config.hardened { 0 } else { TABLE_BYTES };
-        Ok(Self { region, state, buckets, words, table, end })
+        Ok(Self { region, state, buckets, words, shares, table, end })
     }
 }
 
@@ -95,15 +99,20 @@ impl State {
         reservation.commit(plan.state, side).map_err(refused(side))?;
 
         let first = reservation.at(plan.buckets).cast::<Bucket>();
-        let mut words = plan.words;
+        let (mut words, mut shares) = (plan.words, plan.shares);
         for number in 0..plan.region.spans {
             let most = config.most_blocks(number);
             let len = Bitmap::words(most).next_multiple_of(8);
             // SAFETY: I1: committed, zero, aligned and used by this bucket alone until the heap is released.
             let bits = unsafe { core::slice::from_raw_parts(reservation.at(words).cast::<AtomicU64>().as_ptr(), len) };
             words += len * size_of::<AtomicU64>();
+            let counts = reservation.at(shares).cast::<ShareCount>();
+            // SAFETY: I1: as above; zero bytes are new counts (I11).
+            let counts = unsafe { core::slice::from_raw_parts(counts.as_ptr(), most) };
+            shares += size_of_val(counts);
             let span = Span::new(reservation.at(plan.region.offset(number)), config.block_sizes[number]);
-            let bucket = Bucket::new(Parts { number, span, blocks: config.blocks(number), most, words: bits });
+            let bucket =
+                Bucket::new(Parts { number, span, blocks: config.blocks(number), most, words: bits, shares: counts });
             // SAFETY: I1: `Plan` left room for all buckets here.
             let place = unsafe { first.add(number) };
             // SAFETY: I1: committed, aligned, ours.

@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use smarena::{AllocError, Geometric, HeapRef};
+use smarena::{AllocError, Geometric, HeapRef, ShareCount};
 
 /// What the heap fills a block with, for code that reads what it has not written.
 pub(crate) const POISON: u8 = 0xA5;
@@ -22,7 +22,7 @@ pub(crate) struct CountingHeap(Arc<Mutex<Books>>);
 
 #[derive(Default)]
 struct Books {
-    live: HashMap<usize, Layout>,
+    live: HashMap<usize, (Layout, Box<ShareCount>)>,
     /// Layouts asked for, granted or not, in order.
     asked: Vec<Layout>,
     faults: Vec<String>,
@@ -114,14 +114,14 @@ impl Books {
         let block = NonNull::new(unsafe { std::alloc::alloc(backing(layout)) }).expect("the system has memory");
         // SAFETY: a block of this size.
         unsafe { block.write_bytes(POISON, layout.size()) };
-        self.live.insert(block.addr().get(), layout);
+        self.live.insert(block.addr().get(), (layout, Box::default()));
         block
     }
 
     /// Whether `block` is live with this `layout`; strikes it off then.
     fn strike(&mut self, block: NonNull<u8>, layout: Layout) -> bool {
         match self.live.get(&block.addr().get()) {
-            Some(known) if *known == layout => {
+            Some((known, _)) if *known == layout => {
                 self.live.remove(&block.addr().get());
                 true
             }
@@ -153,6 +153,13 @@ unsafe impl HeapRef for CountingHeap {
             // SAFETY: created with this layout, and live until a moment ago.
             unsafe { std::alloc::dealloc(block.as_ptr(), backing(layout)) };
         }
+    }
+
+    unsafe fn share_count(&self, block: NonNull<u8>, layout: Layout) -> NonNull<ShareCount> {
+        let books = self.books();
+        let (known, count) = books.live.get(&block.addr().get()).expect("a live block");
+        assert_eq!(*known, layout, "{block:?} is shared under another layout");
+        NonNull::from(&**count)
     }
 
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {

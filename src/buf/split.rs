@@ -1,0 +1,148 @@
+//! One buffer becomes two that share its block, and one again.
+//!
+//! ```text
+//!  first byte of the block   start        at
+//!  |                         |            |
+//!  |         nobody's        |   front    |         rear          |
+//!  |                         |<-- cap --->|<--------- cap ------->|
+//! ```
+
+use core::mem;
+
+use super::{DANGLING, SmBuf, narrow};
+use crate::heap::HeapRef;
+
+impl<H: HeapRef> SmBuf<H> {
+    /// Takes the first `at` bytes out, as a buffer of their own; this one keeps the rest, and the room behind it. O(1): both
+    /// lie in the one block still, which goes back to the heap with the last of them.
+    ///
+    /// A buffer that shares its block grows by moving to another one, unless the others are gone by then: then
+    /// the whole block is its own again.
+    ///
+    /// # Panics
+    /// If `at` is more than the length.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut stream = SmBuf::from(b"frame1frame2");
+    /// let frame = stream.split_to(6);
+    /// assert_eq!((frame, stream), (SmBuf::from("frame1"), SmBuf::from("frame2")));
+    /// ```
+    #[must_use = "these bytes are out of the buffer; `Buf::advance` drops them for less"]
+    pub fn split_to(&mut self, at: usize) -> Self {
+        let len = self.len();
+        assert!(at <= len, "cannot split at byte {at}: the buffer has {len}");
+        if at == 0 {
+            return self.without_block();
+        }
+        let rear = if at == self.capacity() { self.without_block() } else { self.cut(at) };
+        mem::replace(self, rear)
+    }
+
+    /// Takes all bytes out and keeps the room behind them: [`split_to`](SmBuf::split_to) at the length.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::with_capacity(1024);
+    /// buf.extend_from_slice(b"abc");
+    /// assert_eq!(buf.split(), b"abc");
+    /// assert_eq!((buf.len(), buf.capacity()), (0, 1021));
+    /// ```
+    #[must_use = "these bytes are out of the buffer; `clear` drops them for less"]
+    pub fn split(&mut self) -> Self {
+        self.split_to(self.len())
+    }
+
+    /// Keeps the first `at` bytes of the capacity, and takes what lies behind, content and room, out as a buffer of its own. O(1), as
+    /// [`split_to`](SmBuf::split_to).
+    ///
+    /// # Panics
+    /// If `at` is more than the capacity.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut packet = SmBuf::from(b"headerpayload");
+    /// let payload = packet.split_off(6);
+    /// assert_eq!((&packet[..], &payload[..]), (&b"header"[..], &b"payload"[..]));
+    /// ```
+    #[must_use = "these bytes are out of the buffer; `truncate` drops them for less"]
+    pub fn split_off(&mut self, at: usize) -> Self {
+        let capacity = self.capacity();
+        assert!(at <= capacity, "cannot split at byte {at}: the buffer has room for {capacity}");
+        if at == capacity {
+            return self.without_block();
+        }
+        if at == 0 {
+            let without = self.without_block();
+            return mem::replace(self, without);
+        }
+        self.cut(at)
+    }
+
+    /// Puts `rear` behind the content: O(1) if it was split off there, so that they are neighbours in one block; otherwise copies.
+    ///
+    /// # Panics
+    /// As [`reserve`](SmBuf::reserve), when it has to copy.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"abcd");
+    /// let (address, rear) = (buf.as_ptr(), buf.split_off(2));
+    /// buf.unsplit(rear);
+    /// assert_eq!((&buf[..], buf.as_ptr()), (&b"abcd"[..], address));
+    /// ```
+    pub fn unsplit(&mut self, rear: Self) {
+        if !self.block.exists() {
+            *self = rear;
+        } else if self.is_neighbour(&rear) {
+            self.len += rear.len;
+            self.cap += rear.cap;
+            // Its share is given up; its bytes are ours now.
+            drop(rear);
+        } else {
+            self.extend_from_slice(&rear);
+        }
+    }
+
+    /// Whether `rear` owns the bytes of the same block that follow the content.
+    fn is_neighbour(&self, rear: &Self) -> bool {
+        let both_split = self.block.is_split() && rear.block.is_split();
+        // Blocks do not overlap: with one first byte, it is one block of one heap.
+        both_split
+            && self.len == self.cap
+            && self.first_byte() == rear.first_byte()
+            && self.head + self.cap == rear.head
+    }
+
+    /// An empty buffer of the same heap and alignment that holds no block.
+    fn without_block(&self) -> Self {
+        SmBuf { start: DANGLING, head: 0, len: 0, cap: 0, block: self.block.none(), heap: self.heap.clone() }
+    }
+
+    /// Keeps the first `at` bytes of the capacity, which has as many; returns the owner of the rest, also if there is none of it.
+    pub(crate) fn cut(&mut self, at: usize) -> Self {
+        debug_assert!(at <= self.capacity());
+        // First: it may panic.
+        let heap = self.heap.clone();
+        if self.block.exists() {
+            // Before the new owner is there (I11).
+            self.share_count().add();
+            self.block = self.block.split();
+        }
+        // SAFETY: U1: inside the block or at its end; without a block, `at` is 0.
+        let start = unsafe { self.start.add(at) };
+        let at = narrow(at);
+        // U1, U2, U3: the two own apart what was this one's, and what was initialised is so still.
+        let rear = SmBuf {
+            start,
+            head: self.head + at,
+            len: self.len.saturating_sub(at),
+            cap: self.cap - at,
+            block: self.block,
+            heap,
+        };
+        self.len = self.len.min(at);
+        self.cap = at;
+        rear
+    }
+}

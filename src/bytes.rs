@@ -1,0 +1,351 @@
+//! `SmBytes`: shared, immutable bytes in one block of a heap, or in static memory.
+//!
+//! ```text
+//!  first byte of the block    start
+//!  |                          |
+//!  |<--------- head --------->|<------ len ------>|
+//!  |   others' bytes, spare   |   the content     |  others' bytes, spare
+//! ```
+//!
+//! Freezing a buffer writes nothing: the bytes take over its block, whose share count is zero then. Clones and
+//! slices count themselves there, in the heap's side table; the last of all owners, be they bytes or
+//! buffers that were split off, gives the block back.
+//!
+//! # Invariants
+//!
+//! * **S1** If `block.exists()`, these bytes are an owner (I11) of a live block of `heap`, allocated or last reallocated with
+//!   `block.layout()`, whose first byte is `start - head`, and `head + len` is at most its size. If not, `start` points to
+//!   `len` bytes of static memory.
+//! * **S2** The `len` bytes from `start` are initialised, and nobody writes them while an owner exists that sees them.
+//! * **S3** The block stays valid for as long as `heap` or a clone of it exists, on every thread (promised by `HeapRef`); `heap` is
+//!   dropped after the share of the block was given up.
+
+mod convert;
+mod part;
+
+use core::fmt;
+use core::ops::Deref;
+use core::ptr::NonNull;
+use core::slice;
+
+use crate::buf::{BlockSize, DANGLING, MAX_CAPACITY, Parts, SmBuf, narrow, share_count};
+use crate::heap::{Global, HeapRef, ShareCount};
+
+/// Shared, immutable bytes: what a [`SmBuf`] becomes when it is [frozen](SmBuf::freeze).
+///
+/// Freezing, cloning, slicing and splitting allocate nothing and copy nothing. The block goes back to its heap when the last
+/// of those that share it is dropped, on whatever thread: `deallocate` is called exactly once, with the layout
+/// that the block was allocated with. Who finds itself alone can have [the buffer back](SmBytes::try_into_mut).
+///
+/// Names that `bytes::Bytes` has too mean the same here. With a zero-sized heap such as [`Global`] it is 24 bytes large, and so
+/// is an `Option` of it; with a reference or an `Arc` for a heap, 32.
+///
+/// ```
+/// use smarena::{SmBuf, SmBytes};
+///
+/// let packet: SmBytes = SmBuf::from(b"header|payload").freeze();
+/// let payload = packet.slice(7..);
+/// std::thread::spawn(move || assert_eq!(payload, b"payload")).join().unwrap();
+/// assert!(packet.is_unique());
+/// ```
+///
+/// They go to another thread only with a heap that may:
+///
+/// ```compile_fail,E0277
+/// # use smarena::{HeapRef, SmBytes};
+/// fn is_send<T: Send>() {}
+/// fn with<H: HeapRef>() { is_send::<SmBytes<H>>() }
+/// ```
+/// ```compile_fail,E0277
+/// # use smarena::{HeapRef, SmBytes};
+/// fn is_sync<T: Sync>() {}
+/// fn with<H: HeapRef>() { is_sync::<SmBytes<H>>() }
+/// ```
+pub struct SmBytes<H: HeapRef = Global> {
+    start: NonNull<u8>,
+    head: u32,
+    len: u32,
+    block: BlockSize,
+    heap: H,
+}
+
+const _: () = assert!(size_of::<SmBytes>() <= 24);
+const _: () = assert!(size_of::<Option<SmBytes>>() == size_of::<SmBytes>());
+
+// SAFETY: S1, S2: the bytes are not written while they are shared, the count is an atomic, and any thread may give the block
+// back (S3); the heap reference is the only other part, and it is `Send`.
+unsafe impl<H: HeapRef + Send> Send for SmBytes<H> {}
+// SAFETY: S2: through `&SmBytes` bytes are read, the atomic count is changed, and the heap reference is cloned, which is `Sync`.
+unsafe impl<H: HeapRef + Sync> Sync for SmBytes<H> {}
+
+impl SmBytes {
+    /// No bytes. Allocates nothing.
+    ///
+    /// ```
+    /// # use smarena::SmBytes;
+    /// assert!(SmBytes::new().is_empty());
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        SmBytes::new_in(Global)
+    }
+
+    /// Bytes that are static, as they are: no block is held, nothing is copied or counted.
+    ///
+    /// # Panics
+    /// If there are more than [`SmBuf::MAX_CAPACITY`].
+    ///
+    /// ```
+    /// # use smarena::SmBytes;
+    /// const REFUSAL: SmBytes = SmBytes::from_static(b"HTTP/1.1 503 Service Unavailable\r\n\r\n");
+    /// assert_eq!(REFUSAL.slice(9..12), b"503");
+    /// ```
+    #[must_use]
+    pub const fn from_static(bytes: &'static [u8]) -> Self {
+        SmBytes::from_static_in(bytes, Global)
+    }
+
+    /// A copy of `bytes` in the [`Global`] heap.
+    ///
+    /// # Panics
+    /// As [`SmBuf::with_capacity`].
+    ///
+    /// ```
+    /// # use smarena::SmBytes;
+    /// assert_eq!(SmBytes::copy_from_slice(b"abc"), b"abc");
+    /// ```
+    #[must_use]
+    pub fn copy_from_slice(bytes: &[u8]) -> Self {
+        SmBytes::copy_from_slice_in(bytes, Global)
+    }
+}
+
+impl<H: HeapRef> SmBytes<H> {
+    /// No bytes. Allocates nothing.
+    ///
+    /// ```
+    /// # use smarena::{Global, SmBytes};
+    /// assert!(SmBytes::new_in(Global).is_empty());
+    /// ```
+    #[must_use]
+    pub const fn new_in(heap: H) -> Self {
+        SmBytes { start: DANGLING, head: 0, len: 0, block: BlockSize::NONE, heap }
+    }
+
+    /// [`from_static`](SmBytes::from_static), for where bytes of another heap are wanted.
+    ///
+    /// # Panics
+    /// If there are more than [`SmBuf::MAX_CAPACITY`].
+    ///
+    /// ```
+    /// # use smarena::{Global, SmBytes};
+    /// assert_eq!(SmBytes::from_static_in(b"abc", Global), b"abc");
+    /// ```
+    #[must_use]
+    pub const fn from_static_in(bytes: &'static [u8], heap: H) -> Self {
+        assert!(bytes.len() <= MAX_CAPACITY, "more static bytes than SmBuf::MAX_CAPACITY");
+        // SAFETY: S1: a slice's pointer is not null.
+        let start = unsafe { NonNull::new_unchecked(bytes.as_ptr().cast_mut()) };
+        SmBytes { start, head: 0, len: narrow(bytes.len()), block: BlockSize::NONE, heap }
+    }
+
+    /// A copy of `bytes` in `heap`.
+    ///
+    /// # Panics
+    /// As [`SmBuf::with_capacity_in`].
+    ///
+    /// ```
+    /// # use smarena::{Global, SmBytes};
+    /// assert_eq!(SmBytes::copy_from_slice_in(b"abc", Global), b"abc");
+    /// ```
+    #[must_use]
+    pub fn copy_from_slice_in(bytes: &[u8], heap: H) -> Self {
+        SmBuf::copy_from_slice_in(bytes, heap).freeze()
+    }
+
+    /// The number of bytes.
+    ///
+    /// ```
+    /// # use smarena::SmBytes;
+    /// assert_eq!(SmBytes::from_static(b"abc").len(), 3);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there is no byte.
+    ///
+    /// ```
+    /// # use smarena::SmBytes;
+    /// assert!(!SmBytes::from_static(b"abc").is_empty());
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes, as a slice.
+    ///
+    /// ```
+    /// # use smarena::SmBytes;
+    /// assert_eq!(SmBytes::from_static(b"abc").as_slice(), b"abc");
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn as_slice(&self) -> &[u8] {
+        // SAFETY: S1, S2: `len` initialised bytes that nobody writes as long as we are here.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len as usize) }
+    }
+
+    /// The heap that the block belongs to.
+    ///
+    /// ```
+    /// # use smarena::{Global, SmBytes};
+    /// assert_eq!(SmBytes::new().heap(), &Global);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn heap(&self) -> &H {
+        &self.heap
+    }
+
+    /// Whether nobody else shares the block. Never so for bytes that have none: empty ones made by `new`, and static ones.
+    ///
+    /// True stays true, since only who has the bytes can share them; false may be out of date at once.
+    ///
+    /// ```
+    /// # use smarena::SmBytes;
+    /// let bytes = SmBytes::copy_from_slice(b"abc");
+    /// let clone = bytes.clone();
+    /// assert!(!bytes.is_unique());
+    /// drop(clone);
+    /// assert!(bytes.is_unique());
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn is_unique(&self) -> bool {
+        self.share_count().is_some_and(ShareCount::is_sole)
+    }
+
+    /// The bytes back as a buffer, with the whole block for its room, if nobody else shares it. O(1).
+    ///
+    /// # Errors
+    /// The bytes as they were, if they are not [unique](SmBytes::is_unique).
+    ///
+    /// ```
+    /// # use smarena::SmBytes;
+    /// let bytes = SmBytes::copy_from_slice(b"abc");
+    /// let clone = bytes.clone();
+    /// let bytes = bytes.try_into_mut().unwrap_err();
+    /// drop(clone);
+    /// let mut buf = bytes.try_into_mut().unwrap();
+    /// buf[0] = b'x';
+    /// assert_eq!(buf, b"xbc");
+    /// ```
+    #[inline]
+    pub fn try_into_mut(self) -> Result<SmBuf<H>, Self> {
+        if !self.is_unique() {
+            return Err(self);
+        }
+        // SAFETY: U1, I11: there is a block, and we are its only owner.
+        Ok(unsafe { SmBuf::from_sole_parts(self.into_parts()) })
+    }
+
+    /// The block's first byte; meaningless when there is no block.
+    #[inline]
+    fn first_byte(&self) -> NonNull<u8> {
+        // SAFETY: S1: `start` lies `head` bytes behind the first byte of one block.
+        unsafe { self.start.sub(self.head as usize) }
+    }
+
+    /// The count of the block's owners, if there is a block.
+    #[inline]
+    fn share_count(&self) -> Option<&ShareCount> {
+        if !self.block.exists() {
+            return None;
+        }
+        // SAFETY: S1: an owner as long as `self` is borrowed.
+        Some(unsafe { share_count(&self.heap, self.first_byte(), self.block) })
+    }
+
+    /// Takes the bytes apart; the share of the block goes with the parts.
+    #[inline]
+    fn into_parts(self) -> Parts<H> {
+        let this = core::mem::ManuallyDrop::new(self);
+        // SAFETY: S3: moved out once: `this` is never dropped or used again.
+        let heap = unsafe { core::ptr::read(&raw const this.heap) };
+        Parts { start: this.start, head: this.head, len: this.len, block: this.block, heap }
+    }
+}
+
+impl<H: HeapRef> SmBuf<H> {
+    /// Makes the bytes immutable, to be shared. O(1): allocates nothing, copies nothing.
+    ///
+    /// The whole block is kept, spare room too; [`compact`](SmBytes::compact) lets go of one that is much too large.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"abc");
+    /// let address = buf.as_ptr();
+    /// let bytes = buf.freeze();
+    /// assert_eq!((&bytes[..], bytes.as_ptr()), (&b"abc"[..], address));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn freeze(self) -> SmBytes<H> {
+        let Parts { start, head, len, block, heap } = self.into_parts();
+        // S1, S2 hold: the buffer's share of the block is ours, and with it went the right to write.
+        SmBytes { start, head, len, block, heap }
+    }
+}
+
+/// Shares the block: O(1), one atomic addition (none for static bytes).
+///
+/// # Panics
+/// Aborts, as an `Arc` does, when 2^31 clones of a block were forgotten.
+impl<H: HeapRef> Clone for SmBytes<H> {
+    #[inline]
+    fn clone(&self) -> Self {
+        // First: it may panic.
+        let heap = self.heap.clone();
+        if let Some(count) = self.share_count() {
+            count.add();
+        }
+        SmBytes { start: self.start, head: self.head, len: self.len, block: self.block, heap }
+    }
+}
+
+impl<H: HeapRef> Drop for SmBytes<H> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.share_count().is_some_and(ShareCount::give_up) {
+            // SAFETY: S1, I11: the last owner, told so once; this is the block's layout. S3: the heap reference still exists.
+            unsafe { self.heap.deallocate(self.first_byte(), self.block.layout()) };
+        }
+    }
+}
+
+impl<H: HeapRef> Deref for SmBytes<H> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+crate::compare::compares_by_content!(SmBytes);
+crate::compare::compares_with! {
+    SmBytes:
+    [G: HeapRef,] SmBuf<G>;
+}
+
+/// As a byte string: `b"GET / HTTP/1.1\r\n"`.
+impl<H: HeapRef> fmt::Debug for SmBytes<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.escape_ascii())
+    }
+}

@@ -1,0 +1,510 @@
+//! `SmBytes` and split buffers: one test for each way a shared block can be lost, freed early, freed twice or written under a reader.
+
+#![expect(unsafe_code, reason = "implements the heap the buffers are tested on")]
+
+mod common;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread;
+
+use common::{CountingHeap, POISON, panic_text};
+use smarena::{Exhausted, Global, Heap, Linear, SmBuf, SmBytes};
+
+fn bytes_of(content: &[u8], heap: &CountingHeap) -> SmBytes<CountingHeap> {
+    SmBytes::copy_from_slice_in(content, heap.clone())
+}
+
+// --- sharing ---
+
+#[test]
+fn freezing_cloning_and_slicing_ask_the_heap_for_nothing() {
+    let heap = CountingHeap::new();
+    let buf = SmBuf::copy_from_slice_in(b"0123456789", heap.clone());
+    let (asked, address) = (heap.asked(), buf.as_ptr());
+    let bytes = buf.freeze();
+    let clones = [bytes.clone(), bytes.slice(..), bytes.slice(3..=6), bytes.slice_ref(&bytes[9..])];
+    assert_eq!(clones, [&b"0123456789"[..], b"0123456789", b"3456", b"9"]);
+    assert_eq!(clones.each_ref().map(|clone| clone.as_ptr()), [0, 0, 3, 9].map(|at| address.wrapping_add(at)));
+    drop(bytes);
+    assert_eq!((heap.asked(), heap.live()), (asked, 1));
+    drop(clones);
+    heap.settle();
+}
+
+#[test]
+fn the_block_comes_back_once_with_its_layout_whoever_is_last() {
+    let heap = CountingHeap::new();
+    for last in 0..4 {
+        for align in [16, 512] {
+            let mut buf = SmBuf::with_alignment_in(100, align, heap.clone());
+            buf.extend_from_slice(b"headpayloadtail");
+            let rest = buf.split_off(11);
+            let payload = buf.split_off(4);
+            let mut owners = vec![buf.freeze(), payload.freeze(), rest.freeze()];
+            owners.push(owners[1].clone());
+            let kept = owners.swap_remove(last);
+            drop(owners);
+            assert_eq!(heap.live(), 1);
+            assert!(kept.is_unique());
+            drop(kept);
+            heap.settle();
+        }
+    }
+}
+
+#[test]
+fn blocks_of_the_bucket_of_the_next_one_and_of_the_system_behave_the_same() {
+    let heap = Heap::<Linear<8>>::new(4096).unwrap();
+    let mut kept = Vec::new();
+    // More than the bucket of 128-byte blocks has, so that some overflow; and sizes no bucket serves.
+    for size in [128; 100].into_iter().chain([129, 5000, 1 << 20]) {
+        let bytes = SmBytes::copy_from_slice_in(&vec![7; size], &heap);
+        assert!(bytes.is_unique());
+        let others = [bytes.clone(), bytes.slice(1..)];
+        assert!(!bytes.is_unique());
+        let bytes = bytes.try_into_mut().unwrap_err();
+        drop(others);
+        let mut buf = bytes.try_into_mut().unwrap();
+        buf.extend_from_slice(&[8; 200]);
+        let front = buf.split_to(10).freeze();
+        drop(buf);
+        assert!(front.is_unique());
+        kept.push(front);
+    }
+    let of_128 = heap.stats().buckets()[7];
+    assert!(kept.len() > of_128.blocks, "the bucket did not overflow");
+}
+
+#[test]
+fn a_block_that_was_shared_is_as_new_for_its_next_owner() {
+    let heap = Heap::<Linear<8>>::builder().bucket_bytes(1 << 20).build().unwrap();
+    for size in [64, 100_000] {
+        let mut seen = HashMap::<usize, usize>::new();
+        for _ in 0..100 {
+            let bytes = SmBytes::copy_from_slice_in(&vec![1; size], &heap);
+            assert!(bytes.is_unique());
+            *seen.entry(bytes.as_ptr().addr()).or_default() += 1;
+            let clones = [bytes.clone(), bytes.clone()];
+            drop(bytes);
+            drop(clones);
+        }
+        assert!(seen.len() < 100, "no block was used again, so nothing was tested");
+    }
+}
+
+#[test]
+fn the_last_owner_on_any_thread_gives_the_block_back() {
+    let heap =
+        Arc::new(Heap::<Linear<8>>::builder().on_exhausted(Exhausted::Refuse).bucket_bytes(4096).build().unwrap());
+    for round in 0..200_u8 {
+        let bytes = SmBytes::copy_from_slice_in(&[round; 100], heap.clone());
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let bytes = bytes.clone();
+                thread::spawn(move || {
+                    let parts = [bytes.clone(), bytes.slice(10..20)];
+                    drop(bytes);
+                    parts.iter().all(|part| part.iter().all(|&byte| byte == round))
+                })
+            })
+            .collect();
+        // As soon as it is ours alone it is written: a thread that still reads would see that.
+        let mut bytes = bytes;
+        let mut buf = loop {
+            match bytes.try_into_mut() {
+                Ok(buf) => break buf,
+                Err(shared) => bytes = shared,
+            }
+            thread::yield_now();
+        };
+        buf.fill(255);
+        assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
+    }
+    assert_eq!(heap.stats().live(), 0);
+}
+
+#[test]
+fn bytes_and_buffers_outlive_the_other_handles_to_their_heap() {
+    let heap = Arc::new(Heap::<Linear<8>>::new(1 << 20).unwrap());
+    let mut buf = SmBuf::copy_from_slice_in(b"headpayload", heap);
+    let payload = buf.split_off(4).freeze();
+    drop(buf);
+    assert_eq!(thread::spawn(move || payload.to_vec()).join().unwrap(), b"payload");
+}
+
+// --- back to a buffer ---
+
+#[test]
+fn only_sole_bytes_become_a_buffer_and_it_has_the_whole_block() {
+    let heap = CountingHeap::new();
+    let mut bytes = bytes_of(&[1; 100], &heap);
+    let front = bytes.split_to(60);
+    let bytes = bytes.try_into_mut().unwrap_err();
+    let front = front.try_into_mut().unwrap_err();
+    drop(front);
+    let mut buf = bytes.try_into_mut().unwrap();
+    assert_eq!((buf.len(), buf.headroom(), buf.capacity()), (40, 60, 52));
+    let asked = heap.asked();
+    buf.prepend(&[2; 60]);
+    buf.extend_from_slice(&[3; 12]);
+    assert_eq!(heap.asked(), asked);
+    drop(buf);
+    heap.settle();
+}
+
+#[test]
+fn a_buffer_beside_frozen_bytes_does_not_write_them() {
+    let heap = CountingHeap::new();
+    let mut buf = SmBuf::copy_from_slice_in(b"frozen", heap.clone());
+    let bytes = buf.split().freeze();
+    // To the end of the block, over it, and to the front.
+    buf.resize(buf.capacity(), 1);
+    assert_eq!(buf.headroom(), 0);
+    buf.prepend(b"front");
+    buf.extend_from_slice(&[2; 100]);
+    buf.clear();
+    buf.resize(buf.capacity(), 3);
+    assert_eq!(bytes, b"frozen");
+    drop((buf, bytes));
+    heap.settle();
+}
+
+#[test]
+fn static_and_empty_bytes_have_no_block_and_nobody_writes_them() {
+    static TEXT: &[u8] = b"static text";
+    let heap = CountingHeap::new();
+    let mut bytes = SmBytes::from_static_in(TEXT, heap.clone());
+    assert_eq!(bytes.as_ptr(), TEXT.as_ptr());
+    let parts = [bytes.clone(), bytes.slice(7..), bytes.split_to(6), bytes.split_off(1)];
+    assert_eq!(parts, [&b"static text"[..], b"text", b"static", b"text"]);
+    assert!(!bytes.is_unique() && !bytes.compact());
+    assert_eq!(bytes.try_into_mut().unwrap_err(), b" ");
+    assert!(SmBuf::new().freeze().try_into_mut().is_err());
+    drop(parts);
+    assert_eq!(heap.asked(), 0);
+    let copy = SmBuf::from(SmBytes::from_static(TEXT));
+    assert_ne!(copy.as_ptr(), TEXT.as_ptr());
+}
+
+#[test]
+fn empty_parts_keep_no_block() {
+    let heap = CountingHeap::new();
+    let mut bytes = bytes_of(b"abc", &heap);
+    let empty = [bytes.slice(1..1), bytes.split_to(0), bytes.split_off(3), bytes.slice_ref(b"")];
+    assert!(bytes.is_unique());
+    let all = bytes.split_off(0);
+    assert!(all.is_unique() && bytes.is_empty());
+    drop(all);
+    heap.settle();
+    drop(empty);
+}
+
+#[test]
+fn compact_moves_small_parts_only_and_stays_when_refused() {
+    let heap = CountingHeap::new();
+    let whole = bytes_of(&[1; 1024], &heap);
+    for (len, moves) in [(1, true), (512, true), (513, false), (1024, false)] {
+        let mut part = whole.slice(..len);
+        assert_eq!(part.compact(), moves, "{len}");
+        assert_eq!((part.is_unique(), &part[..]), (moves, &whole[..len]));
+    }
+    let mut part = whole.slice(..10);
+    heap.refuse_after(0);
+    assert!(!part.compact());
+    heap.refuse_nothing();
+    drop(whole);
+    assert_eq!((heap.live(), &part[..]), (1, &[1; 10][..]));
+    assert!(part.compact());
+    part.truncate(0);
+    assert!(part.compact());
+    heap.settle();
+}
+
+// --- misuse ---
+
+#[test]
+fn ranges_that_are_not_there_are_refused_and_nothing_is_shared() {
+    let bytes = SmBytes::copy_from_slice(b"abc");
+    let text = |range: (usize, usize)| panic_text(|| drop(bytes.slice(range.0..range.1)));
+    assert_eq!(text((2, 4)), "no slice from byte 2 to 4: there are 3 bytes");
+    #[expect(clippy::reversed_empty_ranges, reason = "what is tested")]
+    let reversed = panic_text(|| drop(bytes.slice(2..1)));
+    assert_eq!(reversed, "no slice from byte 2 to 1: there are 3 bytes");
+    assert_eq!(panic_text(|| drop(bytes.slice(..=usize::MAX))), text((0, usize::MAX)));
+    assert!(panic_text(|| drop(bytes.slice_ref(b"b"))).contains("is not a part of the 3 bytes"));
+    let long = &[bytes.as_slice(), b"d"].concat();
+    assert!(panic_text(|| drop(bytes.slice_ref(long))).contains("is not a part"));
+    let mut rest = bytes.slice(1..);
+    // Of the same block, but not of these bytes.
+    assert!(panic_text(|| drop(rest.slice_ref(&bytes[..1]))).contains("is not a part"));
+    assert_eq!(panic_text(|| drop(rest.split_to(3))), "cannot split at byte 3: there are 2 bytes");
+    assert_eq!(panic_text(|| drop(rest.split_off(3))), "cannot split at byte 3: there are 2 bytes");
+    drop(rest);
+    assert!(bytes.is_unique());
+}
+
+#[test]
+fn equality_order_hash_and_text_are_the_contents() {
+    let bytes = SmBytes::copy_from_slice(b"ab\n");
+    assert_eq!(bytes, SmBuf::from(b"ab\n"));
+    assert!(bytes < SmBytes::from_static(b"b") && bytes > b"ab"[..]);
+    assert_eq!(format!("{bytes:?}"), r#"b"ab\n""#);
+    let map = HashMap::from([(bytes, 1)]);
+    assert_eq!(map.get(&b"ab\n"[..]), Some(&1));
+}
+
+// --- splitting buffers ---
+
+#[test]
+fn parts_of_a_split_buffer_are_written_apart() {
+    let heap = CountingHeap::new();
+    let mut rear = SmBuf::copy_from_slice_in(b"aaabbbccc", heap.clone());
+    let mut front = rear.split_to(3);
+    let mut end = rear.split_off(3);
+    assert_eq!((front.capacity(), rear.capacity(), end.capacity()), (3, 3, 10));
+    front.fill(b'1');
+    rear.fill(b'2');
+    end.fill(b'3');
+    assert_eq!((&front[..], &rear[..], &end[..]), (&b"111"[..], &b"222"[..], &b"333"[..]));
+    assert_eq!(heap.live(), 1);
+    // The middle one grows, and must move to do so; the last fills the block.
+    rear.extend_from_slice(b"222");
+    end.resize(10, b'3');
+    assert_eq!((heap.live(), &front[..], &rear[..]), (2, &b"111"[..], &b"222222"[..]));
+    assert_eq!(end, [b'3'; 10]);
+    drop((rear, front));
+    assert_eq!(heap.live(), 1);
+    drop(end);
+    heap.settle();
+}
+
+#[test]
+fn a_part_that_is_left_alone_has_the_whole_block_again() {
+    let heap = CountingHeap::new();
+    let mut buf = SmBuf::with_capacity_in(1024, heap.clone());
+    for frame in 0..100_u8 {
+        buf.reserve(100);
+        buf.extend_from_slice(&[frame; 100]);
+        assert_eq!(buf.split_to(100), [frame; 100]);
+    }
+    assert_eq!((heap.asked(), buf.len()), (1, 0));
+    // With a frame kept, the next block is as large as the one it is in.
+    buf.extend_from_slice(b"kept");
+    let kept = buf.split();
+    buf.reserve(1024);
+    assert_eq!((heap.asked(), buf.capacity(), &kept[..]), (2, 1024, &b"kept"[..]));
+    drop((buf, kept));
+    heap.settle();
+}
+
+#[test]
+fn a_split_part_that_is_refused_a_block_stays_as_it_was() {
+    let heap = CountingHeap::new();
+    let mut rear = SmBuf::copy_from_slice_in(b"frontrear", heap.clone());
+    let front = rear.split_to(5);
+    heap.refuse_after(0);
+    assert!(rear.try_reserve(1000).is_err());
+    assert!(rear.try_reserve_front(1).is_err());
+    heap.refuse_nothing();
+    assert_eq!((&front[..], &rear[..]), (&b"front"[..], &b"rear"[..]));
+    drop((front, rear));
+    heap.settle();
+}
+
+#[test]
+fn neighbours_unite_in_place_and_strangers_by_copying() {
+    let heap = CountingHeap::new();
+    let mut buf = SmBuf::copy_from_slice_in(b"aabbcc", heap.clone());
+    let (mut end, address) = (buf.split_off(4), buf.as_ptr());
+    let middle = buf.split_off(2);
+    let asked = heap.asked();
+    buf.unsplit(middle);
+    buf.unsplit(end.split_to(1));
+    buf.unsplit(end);
+    assert_eq!((heap.asked(), &buf[..], buf.as_ptr(), buf.capacity()), (asked, &b"aabbcc"[..], address, 16));
+    buf.extend_from_slice(b"0123456789");
+    assert_eq!(heap.asked(), asked);
+
+    // Not a neighbour: too early, another block, or room between.
+    let rear = buf.split_off(8);
+    let mut late = rear;
+    let early = late.split_to(4);
+    buf.unsplit(late);
+    buf.unsplit(early);
+    assert_eq!(buf, b"aabbcc0167892345");
+    let mut gap = SmBuf::with_capacity_in(64, heap.clone());
+    gap.extend_from_slice(b"ab");
+    let mut rear = gap.split_off(32);
+    rear.extend_from_slice(b"cd");
+    gap.unsplit(rear);
+    assert_eq!(gap, b"abcd");
+    let mut none = SmBuf::new_in(heap.clone());
+    none.unsplit(gap);
+    assert_eq!(none, b"abcd");
+    drop((buf, none));
+    heap.settle();
+}
+
+#[test]
+fn a_split_needs_bytes_to_split_at() {
+    let mut buf = SmBuf::from(b"abc");
+    assert_eq!(panic_text(|| drop(buf.split_to(4))), "cannot split at byte 4: the buffer has 3");
+    assert_eq!(panic_text(|| drop(buf.split_off(17))), "cannot split at byte 17: the buffer has room for 16");
+    // The room behind can be split off, and is no content.
+    let mut room = buf.split_off(10);
+    assert_eq!((room.len(), room.capacity(), room.spare_capacity_mut().len(), buf.capacity()), (0, 6, 6, 10));
+}
+
+#[test]
+fn reading_a_part_to_its_end_leaves_it_its_own_bytes_alone() {
+    let heap = CountingHeap::new();
+    let mut rear = SmBuf::copy_from_slice_in(b"frontrear", heap.clone());
+    let front = rear.split_to(5);
+    std::io::BufRead::consume(&mut rear, 2);
+    rear.clear();
+    rear.resize(rear.capacity(), b'x');
+    assert_eq!((&front[..], rear.len()), (&b"front"[..], 9));
+    rear.shrink_to_fit();
+    rear.truncate(0);
+    rear.shrink_to_fit();
+    assert_eq!((rear.capacity(), &front[..]), (0, &b"front"[..]));
+    drop(front);
+    heap.settle();
+}
+
+// --- the front, alignment, readers ---
+
+#[test]
+fn prepending_uses_the_headroom_and_then_makes_some() {
+    let heap = CountingHeap::new();
+    let mut buf = SmBuf::with_headroom_in(100, 60, heap.clone());
+    assert_eq!((buf.headroom(), buf.capacity()), (60, 100));
+    buf.extend_from_slice(b"body");
+    let mut model = b"body".to_vec();
+    for byte in 0..200_u8 {
+        buf.prepend(&[byte, byte]);
+        buf.push(byte);
+        model.splice(..0, [byte, byte]);
+        model.push(byte);
+        assert_eq!(buf, model);
+    }
+    assert!(heap.asked() < 6, "{} blocks for 600 bytes", heap.asked());
+    drop(buf);
+    heap.settle();
+}
+
+#[test]
+fn alternating_at_both_ends_moves_each_byte_seldom() {
+    let heap = CountingHeap::new();
+    let mut buf = SmBuf::new_in(heap.clone());
+    for _ in 0..10_000 {
+        buf.prepend(b"a");
+        buf.push(b"b"[0]);
+    }
+    assert_eq!((buf.len(), buf[9_999], buf[10_000]), (20_000, b'a', b'b'));
+    assert!(heap.asked() < 20, "{}", heap.asked());
+    drop(buf);
+    heap.settle();
+}
+
+#[test]
+fn an_empty_buffer_gets_exactly_the_headroom_it_is_asked_for() {
+    let mut buf = SmBuf::with_capacity(2048);
+    buf.reserve_front(64);
+    assert_eq!((buf.headroom(), buf.capacity()), (64, 1984));
+    buf.clear();
+    assert_eq!((buf.headroom(), buf.capacity()), (0, 2048));
+    assert!(panic_text(|| SmBuf::from(b"x").reserve_front(usize::MAX)).contains("bytes"));
+}
+
+#[test]
+fn aligned_buffers_stay_aligned_through_growth_clones_and_splits() {
+    let heap = CountingHeap::new();
+    for align in [64, 512, 4096] {
+        let mut buf = SmBuf::with_alignment_in(10, align, heap.clone());
+        for len in [10, align, align + 1, 5 * align, 100_000] {
+            buf.resize(len, 7);
+            assert_eq!((buf.as_ptr().addr() % align, buf.capacity() % align), (0, 0));
+            assert_eq!((heap.last_asked().align(), heap.last_asked().size() % align), (align, 0));
+            assert_eq!(buf.clone().as_ptr().addr() % align, 0);
+        }
+        buf.truncate(3);
+        buf.shrink_to_fit();
+        assert_eq!((buf.capacity(), buf.as_ptr().addr() % align, &buf[..]), (align, 0, &[7; 3][..]));
+        buf.clear();
+        buf.shrink_to_fit();
+        buf.push(1);
+        assert_eq!(buf.as_ptr().addr() % align, 0);
+        let mut bytes = buf.freeze();
+        bytes.compact();
+        assert_eq!(bytes.try_into_mut().unwrap().alignment(), align);
+    }
+    heap.settle();
+    let global = SmBuf::with_alignment(1, 4096);
+    assert_eq!((global.as_ptr().addr() % 4096, global.capacity()), (0, 4096));
+}
+
+#[cfg(unix)]
+#[test]
+fn reading_from_a_socket_appends_what_came_and_no_more() {
+    use std::io::Write;
+    let (mut ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let heap = CountingHeap::new();
+    let mut buf = SmBuf::copy_from_slice_in(b"said: ", heap.clone());
+    ours.write_all(b"hello there, this is more than the room").unwrap();
+    assert_eq!(buf.read_from_fd(&theirs).unwrap(), 10);
+    assert_eq!(buf, b"said: hello ther");
+    assert_eq!(buf.read_from_fd(&theirs).unwrap(), 29);
+    assert_eq!(buf, b"said: hello there, this is more than the room");
+    drop(ours);
+    assert_eq!((buf.read_from_fd(&theirs).unwrap(), buf.len()), (0, 45));
+    assert!(buf.read_from_fd(std::fs::File::open("/").unwrap()).is_err());
+    heap.refuse_above(64);
+    let mut full = SmBuf::copy_from_slice_in(&[0; 64], heap.clone());
+    assert_eq!(full.read_from_fd(&theirs).unwrap_err().kind(), std::io::ErrorKind::OutOfMemory);
+    drop((buf, full));
+    heap.settle();
+}
+
+#[test]
+fn readers_see_no_old_bytes_and_cannot_claim_more_than_they_had() {
+    /// Looks at the bytes it is given, writes none, claims so many.
+    struct Liar(usize);
+    impl std::io::Read for Liar {
+        fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
+            assert!(!target.contains(&POISON), "uninitialised bytes reached a reader");
+            Ok(target.len() + self.0)
+        }
+    }
+    struct Panics;
+    impl std::io::Read for Panics {
+        fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
+            target.fill(1);
+            panic!("in the reader")
+        }
+    }
+    let mut buf = SmBuf::with_capacity_in(16, CountingHeap::new());
+    buf.push(5);
+    assert_eq!(buf.read_from(&mut Liar(1)).unwrap_err().kind(), std::io::ErrorKind::InvalidData);
+    assert_eq!(buf.read_from(&mut Liar(usize::MAX - 15)).unwrap_err().kind(), std::io::ErrorKind::InvalidData);
+    assert_eq!(panic_text(|| drop(buf.read_from(&mut Panics))), "in the reader");
+    assert_eq!(buf, [5]);
+    assert_eq!(buf.read_from(&mut Liar(0)).unwrap(), 15);
+    assert_eq!(buf[1..], [0; 15]);
+}
+
+#[cfg(feature = "bytes")]
+#[test]
+fn bytes_go_to_the_bytes_crate_uncopied_and_keep_their_block_until_it_is_done() {
+    let heap = Arc::new(Heap::<Linear<8>>::new(1 << 20).unwrap());
+    let bytes = SmBytes::copy_from_slice_in(b"payload", heap.clone());
+    let address = bytes.as_ptr();
+    let theirs = bytes::Bytes::from(bytes);
+    let clone = theirs.slice(3..);
+    drop(theirs);
+    assert_eq!((&clone[..], clone.as_ptr(), heap.stats().live()), (&b"load"[..], address.wrapping_add(3), 1));
+    let ours = SmBytes::from(clone);
+    assert_eq!((&ours[..], heap.stats().live()), (&b"load"[..], 0));
+    assert_eq!(ours.heap(), &Global);
+}
