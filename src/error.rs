@@ -69,6 +69,18 @@ pub enum ConfigError {
         /// The most buffers a pool can have.
         limit: usize,
     },
+    /// A pool's watermarks are not in order.
+    #[error(
+        "a pool of {limit} buffers was given the watermarks {low} and {high}; the low one is below the high one, and that at most {limit}"
+    )]
+    PoolWatermarks {
+        /// The low one.
+        low: usize,
+        /// The high one.
+        high: usize,
+        /// The most buffers the pool has.
+        limit: usize,
+    },
     /// All spans together do not fit into the address space.
     #[error("{buckets} spans of {stride} bytes each do not fit into {limit} bytes of address space")]
     AddressSpace {
@@ -138,6 +150,12 @@ pub enum AllocError {
         block_size: usize,
         /// The number of blocks it has.
         blocks: usize,
+    },
+    /// A pool's frozen buffer asked for a block beside its own, which is all that its permit stands for.
+    #[error("a buffer of a pool has one block and gets no second one; {size} bytes were asked for")]
+    OneBlock {
+        /// The size asked for in bytes.
+        size: usize,
     },
     /// The system allocator had no memory left for a block that no bucket could serve.
     #[error("the system allocator refused {size} bytes aligned to {align}")]

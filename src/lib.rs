@@ -74,7 +74,9 @@ pub use crate::class::{Geometric, Linear, Piecewise, SizeClasses};
 pub use crate::config::{CacheWarmup, Exhausted, HugePages};
 pub use crate::error::{AllocError, ConfigError};
 pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, ShareCount, StaticHeap, ThreadCache};
-pub use crate::pool::{BufPool, BufPoolBuilder, Lease, PoolError};
+#[cfg(feature = "async")]
+pub use crate::pool::Acquire;
+pub use crate::pool::{Batch, BufPool, BufPoolBuilder, Lease, PoolError, PoolHeap, PoolStats};
 pub use crate::stats::{BucketStats, HeapStats};
 
 /// The README's examples, run as tests.

@@ -5,34 +5,61 @@
 //!
 //! ```text
 //! BufPool ---.
-//! BufPool ----+--> Shared { tally: permits | handles, size, heap }
-//! Lease   ---'     freed by whoever is the last to go
+//! BufPool ----+--> Shared { permits: tally + line, size, heap }
+//! Lease   ----|
+//! SmBytes ---'     freed by whoever is the last to go
 //! ```
+//!
+//! | file | what is there |
+//! |---|---|
+//! | this one | the pool, and acquiring without waiting |
+//! | `acquire` | waiting, as a task or as a thread |
+//! | `batch`, `lease`, `frozen` | several permits taken at once; one buffer on loan; one that is shared |
+//! | `permits` = `tally` + `line` | the protocol: one atomic word, and the line of those who wait |
+//! | `builder`, `stats`, `error` | how a pool is made, what it did, why it had no buffer |
 //!
 //! # Invariants
 //!
-//! * **P1** A `BufPool` counts as one handle and a `Permit` as one permit in the tally, from the
-//!   moment it exists until its drop. While one exists, the `Shared` it points to is valid.
+//! * **P1** A `BufPool` counts as one handle, a `Permit` as one permit and a `Batch` as those it has left, in the tally,
+//!   from the moment they exist until their drop. While a handle or a permit exists, the `Shared` it points to is valid.
 //! * **P2** The tally tells exactly one owner that it was the last, after all others have ended
 //!   their last access. That one frees the `Shared`, and nobody else does.
 //! * **P3** Outside of P2, a `Shared` is only read through shared references.
+//! * **P4** A block that was frozen counts as one permit too, until `PoolHeap` is told to give it back; no other block is ever
+//!   given back through a `PoolHeap`.
 
+#[cfg(feature = "async")]
+mod acquire;
+mod batch;
+mod builder;
 mod error;
+mod frozen;
+mod lease;
+#[cfg(feature = "async")]
+mod line;
+mod permits;
+mod stats;
 mod tally;
 
 use core::fmt;
-use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 
-use crate::buf::{BlockSize, SmBuf};
-use crate::error::ConfigError;
+use crate::buf::BlockSize;
 use crate::heap::{Global, HeapRef};
 
-pub use error::PoolError;
-use tally::{Tally, WasLast};
+use permits::Permits;
+use tally::WasLast;
 
-const DEFAULT_BUF_SIZE: usize = 2048;
-const DEFAULT_LIMIT: usize = 1024;
+#[cfg(feature = "async")]
+pub use acquire::Acquire;
+pub use batch::Batch;
+pub use builder::BufPoolBuilder;
+pub use error::PoolError;
+pub use frozen::PoolHeap;
+pub use lease::Lease;
+pub use stats::PoolStats;
+
+use lease::Permit;
 
 /// A bounded source of equal buffers, for network code that must not outgrow its memory.
 ///
@@ -58,38 +85,17 @@ const DEFAULT_LIMIT: usize = 1024;
 /// assert!(pool.try_acquire()?.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// Threads share the heap reference and the last one drops it, so it must be `Send` and `Sync`:
-///
-/// ```compile_fail,E0277
-/// # use smarena::{BufPool, HeapRef};
-/// fn is_send<T: Send>() {}
-/// fn with<H: HeapRef + Send>() { is_send::<BufPool<H>>() }
-/// ```
-/// ```compile_fail,E0277
-/// # use smarena::{BufPool, HeapRef};
-/// fn is_sync<T: Sync>() {}
-/// fn with<H: HeapRef + Sync>() { is_sync::<BufPool<H>>() }
-/// ```
-/// ```compile_fail,E0277
-/// # use smarena::{BufPool, HeapRef};
-/// fn is_send<T: Send>() {}
-/// fn with<H: HeapRef + Sync>() { is_send::<BufPool<H>>() }
-/// ```
-/// ```compile_fail,E0277
-/// # use smarena::{BufPool, HeapRef};
-/// fn is_sync<T: Sync>() {}
-/// fn with<H: HeapRef + Send>() { is_sync::<BufPool<H>>() }
-/// ```
 pub struct BufPool<H: HeapRef = Global> {
     shared: NonNull<Shared<H>>,
 }
 
 /// What all handles and leases of a pool have in common. Shared by all threads.
 struct Shared<H> {
-    tally: Tally,
+    permits: Permits,
     /// What the user asked for, in bytes.
     buf_size: usize,
+    /// The bytes in front of a new lease's content.
+    headroom: u32,
     /// The block that holds it.
     block: BlockSize,
     heap: H,
@@ -101,11 +107,6 @@ struct Shared<H> {
 unsafe impl<H: HeapRef + Send + Sync> Send for BufPool<H> {}
 // SAFETY: as above; `&BufPool` gives no more than a clone of the pool does.
 unsafe impl<H: HeapRef + Send + Sync> Sync for BufPool<H> {}
-// SAFETY: as for `BufPool`: a permit is an owner of the same kind.
-unsafe impl<H: HeapRef + Send + Sync> Send for Permit<H> {}
-// SAFETY: as above.
-unsafe impl<H: HeapRef + Send + Sync> Sync for Permit<H> {}
-
 impl BufPool {
     /// Describes a pool: 1024 buffers of 2048 bytes, unless told otherwise.
     ///
@@ -116,12 +117,15 @@ impl BufPool {
     /// # Ok::<(), smarena::ConfigError>(())
     /// ```
     pub const fn builder() -> BufPoolBuilder {
-        BufPoolBuilder { buf_size: DEFAULT_BUF_SIZE, limit: DEFAULT_LIMIT }
+        BufPoolBuilder::new()
     }
 }
 
 impl<H: HeapRef> BufPool<H> {
-    /// A buffer on loan, if the limit is not reached and the heap has a block for it. Never waits.
+    /// A buffer on loan, if one is free and the heap has a block for it. Never waits.
+    ///
+    /// A buffer that comes back while somebody waits for it is promised to them: then this refuses, so that nobody
+    /// starves because others keep trying.
     ///
     /// # Errors
     /// [`PoolError::LimitReached`] while `limit` leases exist; [`PoolError::Alloc`] with what the
@@ -136,14 +140,40 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[inline]
     pub fn try_acquire(&self) -> Result<Lease<H>, PoolError> {
-        let shared = self.shared();
-        if !shared.tally.take_permit() {
+        match self.shared().permits.tally().take_permits(1) {
+            // P1: it has just been counted. From here on the permit gives itself back, whatever the heap does.
+            1 => Lease::new(Permit { shared: self.shared }),
+            _ => Err(self.limit_reached()),
+        }
+    }
+
+    /// Takes up to `count` buffers at once, for one atomic operation in place of `count`: as many as are free. Never waits.
+    ///
+    /// The buffers count as on loan from now on; each takes its block from the heap when it is taken out of the [`Batch`],
+    /// and what is left in the batch when it is dropped goes back. Nothing is allocated outside of the heap.
+    ///
+    /// # Errors
+    /// [`PoolError::LimitReached`] if not a single one is free, as [`try_acquire`](BufPool::try_acquire) says; never for a `count` of 0.
+    ///
+    /// ```
+    /// # use smarena::{BufPool, Lease, PoolError};
+    /// let pool = BufPool::builder().limit(5).build()?;
+    /// let _one = pool.try_acquire()?;
+    /// let batch = pool.acquire_batch(32)?;
+    /// assert_eq!((batch.len(), pool.in_flight()), (4, 5));
+    ///
+    /// let leases: Vec<Lease> = batch.collect::<Result<_, PoolError>>()?;
+    /// assert!(leases.iter().all(|lease| lease.capacity() >= pool.buf_size()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn acquire_batch(&self, count: usize) -> Result<Batch<'_, H>, PoolError> {
+        let wanted = u32::try_from(count).unwrap_or(u32::MAX);
+        let taken = self.shared().permits.tally().take_permits(wanted);
+        if taken == 0 && wanted > 0 {
             return Err(self.limit_reached());
         }
-        // From here on the permit gives itself back, whatever the heap does. P1: just counted.
-        let permit = Permit { shared: self.shared };
-        let buf = SmBuf::try_with_block_in(shared.block, shared.heap.clone())?;
-        Ok(Lease { buf, _permit: permit })
+        // P1: they have just been counted.
+        Ok(Batch::new(self, taken))
     }
 
     /// The number of leases that exist now: never more than the limit, and out of date at once when
@@ -160,7 +190,7 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.shared().tally.permits() as usize
+        self.shared().permits.tally().permits() as usize
     }
 
     /// The most leases that can exist at a time.
@@ -172,7 +202,7 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.shared().tally.limit() as usize
+        self.shared().permits.tally().limit() as usize
     }
 
     /// The bytes each buffer has room for when it is acquired; its capacity may be larger.
@@ -187,6 +217,32 @@ impl<H: HeapRef> BufPool<H> {
         self.shared().buf_size
     }
 
+    /// Whether the pool is short of buffers: from the moment when as many leases exist as the high watermark says, until
+    /// no more exist than the low one says ([`BufPoolBuilder::watermarks`]).
+    ///
+    /// To be asked where work enters the program, before it takes a buffer at all: a server that stops accepting
+    /// connections, or reads no more from its slowest peers, while this is true, never gets to the limit, where it is
+    /// those in the middle of their work who must wait. The distance between the two marks keeps it from stopping and starting with
+    /// every buffer. The pool itself refuses or delays nobody because of it.
+    ///
+    /// ```
+    /// # use smarena::BufPool;
+    /// let pool = BufPool::builder().limit(4).watermarks(1, 3).build()?;
+    /// let mut leases = vec![pool.try_acquire()?, pool.try_acquire()?];
+    /// assert!(!pool.is_congested());
+    /// leases.push(pool.try_acquire()?);
+    /// assert!(pool.is_congested());
+    /// leases.pop();
+    /// assert!(pool.is_congested());
+    /// leases.pop();
+    /// assert!(!pool.is_congested());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_congested(&self) -> bool {
+        self.shared().permits.tally().is_congested()
+    }
+
     #[inline]
     fn shared(&self) -> &Shared<H> {
         // SAFETY: P1: this handle keeps it valid; P3: nobody has it mutably.
@@ -195,6 +251,7 @@ impl<H: HeapRef> BufPool<H> {
 
     #[cold]
     fn limit_reached(&self) -> PoolError {
+        self.shared().permits.tally().refused();
         PoolError::LimitReached { limit: self.limit(), buf_size: self.buf_size() }
     }
 }
@@ -202,7 +259,7 @@ impl<H: HeapRef> BufPool<H> {
 /// Another handle to the same pool.
 impl<H: HeapRef> Clone for BufPool<H> {
     fn clone(&self) -> Self {
-        self.shared().tally.add_handle();
+        self.shared().permits.tally().add_handle();
         // P1: counted in the line above.
         BufPool { shared: self.shared }
     }
@@ -210,7 +267,7 @@ impl<H: HeapRef> Clone for BufPool<H> {
 
 impl<H: HeapRef> Drop for BufPool<H> {
     fn drop(&mut self) {
-        let last = self.shared().tally.drop_handle();
+        let last = self.shared().permits.tally().drop_handle();
         // SAFETY: P2: this is what the tally said of us, and nothing here touches it again.
         unsafe { free_if_last(self.shared, last) }
     }
@@ -223,187 +280,6 @@ impl<H: HeapRef> fmt::Debug for BufPool<H> {
             .field("limit", &self.limit())
             .field("in_flight", &self.in_flight())
             .finish()
-    }
-}
-
-/// How a [`BufPool`] is to be: made by [`BufPool::builder`].
-#[derive(Debug, Clone, Copy)]
-#[must_use = "a builder does nothing until it builds"]
-pub struct BufPoolBuilder {
-    buf_size: usize,
-    limit: usize,
-}
-
-impl BufPoolBuilder {
-    /// The bytes each buffer has room for: 1 to [`SmBuf::MAX_CAPACITY`].
-    ///
-    /// ```
-    /// # use smarena::BufPool;
-    /// assert_eq!(BufPool::builder().buf_size(9000).build()?.buf_size(), 9000);
-    /// # Ok::<(), smarena::ConfigError>(())
-    /// ```
-    pub const fn buf_size(mut self, bytes: usize) -> Self {
-        self.buf_size = bytes;
-        self
-    }
-
-    /// The most leases that can exist at a time: 1 to `u32::MAX`.
-    ///
-    /// ```
-    /// # use smarena::BufPool;
-    /// assert_eq!(BufPool::builder().limit(64).build()?.limit(), 64);
-    /// # Ok::<(), smarena::ConfigError>(())
-    /// ```
-    pub const fn limit(mut self, buffers: usize) -> Self {
-        self.limit = buffers;
-        self
-    }
-
-    /// A pool whose buffers come from the [`Global`] heap.
-    ///
-    /// # Errors
-    /// [`ConfigError::PoolBufSize`] and [`ConfigError::PoolLimit`], with the value and the limit.
-    ///
-    /// ```
-    /// # use smarena::BufPool;
-    /// let error = BufPool::builder().limit(0).build().unwrap_err();
-    /// assert_eq!(error.to_string(), "a pool was given 0 buffers; it has 1 to 4294967295");
-    /// ```
-    pub fn build(self) -> Result<BufPool, ConfigError> {
-        self.build_in(Global)
-    }
-
-    /// A pool whose buffers come from `heap`.
-    ///
-    /// # Errors
-    /// As [`build`](BufPoolBuilder::build).
-    ///
-    /// ```
-    /// # use smarena::{BufPool, Global};
-    /// let pool: BufPool<Global> = BufPool::builder().build_in(Global)?;
-    /// # Ok::<(), smarena::ConfigError>(())
-    /// ```
-    pub fn build_in<H: HeapRef>(self, heap: H) -> Result<BufPool<H>, ConfigError> {
-        let BufPoolBuilder { buf_size, limit: buffers } = self;
-        let limit = match u32::try_from(buffers) {
-            Ok(limit) if limit > 0 => limit,
-            _ => {
-                return Err(ConfigError::PoolLimit { buffers, limit: u32::MAX as usize });
-            }
-        };
-        let block = match BlockSize::holding::<H::Classes>(buf_size) {
-            Ok(block) if buf_size > 0 => block,
-            _ => {
-                return Err(ConfigError::PoolBufSize { bytes: buf_size, limit: SmBuf::MAX_CAPACITY });
-            }
-        };
-        let shared = Box::new(Shared { tally: Tally::new(limit), buf_size, block, heap });
-        // P1: a new tally counts one handle, which this is.
-        Ok(BufPool { shared: NonNull::from(Box::leak(shared)) })
-    }
-}
-
-/// A buffer on loan from a [`BufPool`]: an [`SmBuf`] that counts against the pool's limit.
-///
-/// It starts empty and may grow beyond the pool's size as any buffer does. Dropping it gives the
-/// block back to the heap, then the permit back to the pool, on any thread, whether or not a handle
-/// to the pool is left.
-///
-/// ```
-/// use smarena::BufPool;
-///
-/// let pool = BufPool::builder().build()?;
-/// let mut lease = pool.try_acquire()?;
-/// drop(pool);
-/// std::thread::spawn(move || lease.extend_from_slice(b"still here")).join().unwrap();
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// A lease may be the pool's last owner, so its heap reference must be what the pool's must be:
-///
-/// ```compile_fail,E0277
-/// # use smarena::{HeapRef, Lease};
-/// fn is_send<T: Send>() {}
-/// fn with<H: HeapRef + Send>() { is_send::<Lease<H>>() }
-/// ```
-/// ```compile_fail,E0277
-/// # use smarena::{HeapRef, Lease};
-/// fn is_sync<T: Sync>() {}
-/// fn with<H: HeapRef + Sync>() { is_sync::<Lease<H>>() }
-/// ```
-pub struct Lease<H: HeapRef = Global> {
-    // In this order: the block is back in the heap before another can take the permit.
-    buf: SmBuf<H>,
-    _permit: Permit<H>,
-}
-
-impl<H: HeapRef> Lease<H> {
-    /// Keeps the buffer and ends the loan: the permit goes back to the pool at once, so the limit
-    /// bounds the pool's leases and not such buffers.
-    ///
-    /// ```
-    /// # use smarena::{BufPool, SmBuf};
-    /// let pool = BufPool::builder().build()?;
-    /// let buf: SmBuf = pool.try_acquire()?.into_buf();
-    /// assert_eq!(pool.in_flight(), 0);
-    /// assert!(buf.capacity() >= pool.buf_size());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use = "dropping the lease gives the buffer back as well"]
-    pub fn into_buf(self) -> SmBuf<H> {
-        self.buf
-    }
-}
-
-impl<H: HeapRef> Deref for Lease<H> {
-    type Target = SmBuf<H>;
-
-    #[inline]
-    fn deref(&self) -> &SmBuf<H> {
-        &self.buf
-    }
-}
-
-impl<H: HeapRef> DerefMut for Lease<H> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut SmBuf<H> {
-        &mut self.buf
-    }
-}
-
-impl<H: HeapRef> AsRef<[u8]> for Lease<H> {
-    #[inline]
-    fn as_ref(&self) -> &[u8] {
-        &self.buf
-    }
-}
-
-impl<H: HeapRef> AsMut<[u8]> for Lease<H> {
-    #[inline]
-    fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.buf
-    }
-}
-
-/// As its buffer.
-impl<H: HeapRef> fmt::Debug for Lease<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.buf.fmt(f)
-    }
-}
-
-/// One permit that is out. Dropping it gives it back.
-struct Permit<H: HeapRef> {
-    shared: NonNull<Shared<H>>,
-}
-
-impl<H: HeapRef> Drop for Permit<H> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: P1: this permit keeps it valid; P3: nobody has it mutably.
-        let last = unsafe { self.shared.as_ref() }.tally.give_permit();
-        // SAFETY: P2: this is what the tally said of us, and nothing here touches it again.
-        unsafe { free_if_last(self.shared, last) }
     }
 }
 

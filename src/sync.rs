@@ -5,6 +5,17 @@ pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsiz
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+#[cfg(all(feature = "async", loom))]
+pub(crate) use loom::sync::{Mutex, MutexGuard};
+#[cfg(all(feature = "async", not(loom)))]
+pub(crate) use std::sync::{Mutex, MutexGuard};
+
+/// Locks a mutex whose guarded value is right at every step, so that a panic meanwhile has harmed nothing.
+#[cfg(feature = "async")]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// For statics whose type is a model's.
 #[cfg(loom)]
 pub(crate) use loom::lazy_static;
@@ -14,7 +25,7 @@ pub(crate) use loom::lazy_static;
 /// For words in memory that starts as zero bytes, and for statics: loom's types allow neither. No protocol that
 /// a model covers may use them.
 pub(crate) mod fixed {
-    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU64, AtomicUsize};
+    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
 }
 
 /// Lets another thread run while this one waits for it.
@@ -32,10 +43,20 @@ pub(crate) fn pause(backoff: &crossbeam_utils::Backoff) {
 #[cfg(all(test, loom))]
 pub(crate) use loom::{cell::UnsafeCell, sync::Arc, thread};
 
+/// Waits for a future in a model.
+#[cfg(all(test, loom, feature = "async"))]
+pub(crate) use loom::future::block_on;
+
 /// Runs `model` under every schedule loom can think of, with at most three preemptions.
 #[cfg(all(loom, test))]
 pub(crate) fn model(model: impl Fn() + Send + Sync + 'static) {
+    model_within(3, model);
+}
+
+/// As [`model`], with at most so many preemptions: for models whose schedules are too many otherwise.
+#[cfg(all(loom, test))]
+pub(crate) fn model_within(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(preemptions);
     builder.check(model);
 }

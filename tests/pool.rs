@@ -12,7 +12,10 @@ use std::sync::mpsc;
 use std::thread;
 
 use common::{CountingHeap, panic_text};
-use smarena::{AllocError, BufPool, ConfigError, Geometric, Global, HeapRef, Lease, PoolError, ShareCount, SmBuf};
+use smarena::{
+    AllocError, BufPool, ConfigError, Geometric, Global, HeapRef, Lease, PoolError, PoolHeap, ShareCount, SmBuf,
+    SmBytes,
+};
 
 fn pool_of(limit: usize, heap: &CountingHeap) -> BufPool<CountingHeap> {
     BufPool::builder().buf_size(100).limit(limit).build_in(heap.clone()).unwrap()
@@ -191,6 +194,143 @@ fn impossible_pools_are_refused_with_value_and_limit() {
 }
 
 #[test]
+fn watermarks_out_of_order_are_refused() {
+    let build = |low, high| BufPool::builder().limit(10).watermarks(low, high).build();
+    for (low, high) in [(5, 5), (6, 5), (0, 11), (usize::MAX, 5), (5, usize::MAX)] {
+        assert_eq!(build(low, high).unwrap_err(), ConfigError::PoolWatermarks { low, high, limit: 10 });
+    }
+    assert!(build(0, 1).is_ok() && build(9, 10).is_ok());
+    assert_eq!(
+        build(3, 2).unwrap_err().to_string(),
+        "a pool of 10 buffers was given the watermarks 3 and 2; the low one is below the high one, and that at most 10"
+    );
+}
+
+#[test]
+fn congestion_shows_in_the_statistics_and_costs_nobody_a_buffer() {
+    let pool = BufPool::builder().limit(4).build().unwrap();
+    let mut batch = pool.acquire_batch(3).unwrap();
+    assert!(!pool.is_congested());
+    let lease = pool.try_acquire().unwrap();
+    assert!(pool.is_congested() && pool.stats().congested);
+    drop((lease, batch.next()));
+    assert!(!pool.is_congested());
+}
+
+#[test]
+fn headroom_is_beside_the_size() {
+    let heap = CountingHeap::new();
+    let pool = BufPool::builder().buf_size(100).headroom(28).limit(1).build_in(heap.clone()).unwrap();
+    for _ in 0..2 {
+        let mut lease = pool.try_acquire().unwrap();
+        assert_eq!((lease.headroom(), lease.capacity(), heap.last_asked().size()), (28, 100, 128));
+        let asked = heap.asked();
+        lease.resize(100, 7);
+        lease.prepend(&[1; 28]);
+        assert_eq!((lease.len(), lease[27], lease[28], heap.asked()), (128, 1, 7, asked));
+    }
+    let limit = SmBuf::MAX_CAPACITY;
+    let refused = BufPool::builder().buf_size(10).headroom(limit).build().unwrap_err();
+    assert_eq!(refused, ConfigError::PoolBufSize { bytes: 10, limit: 0 });
+    heap.settle();
+}
+
+#[test]
+fn frozen_buffers_keep_their_permit_until_the_last_is_gone() {
+    let heap = CountingHeap::new();
+    let pool = pool_of(1, &heap);
+    let mut lease = pool.try_acquire().unwrap();
+    lease.extend_from_slice(b"to everybody");
+    let (asked, address) = (heap.asked(), lease.as_ptr());
+    let message = lease.freeze();
+    assert_eq!((heap.asked(), message.as_ptr()), (asked, address));
+    let (clone, slice) = (message.clone(), message.slice(3..));
+    drop(message);
+    assert_eq!((pool.in_flight(), heap.live(), pool.try_acquire().is_err()), (1, 1, true));
+    drop(pool);
+    drop(clone);
+    assert_eq!((&slice[..], heap.live()), (&b"everybody"[..], 1));
+    // The heap, the pool's reference and the bytes'.
+    assert_eq!(heap.references(), 3);
+    thread::spawn(move || drop(slice)).join().unwrap();
+    assert_eq!(heap.references(), 1);
+    heap.settle();
+}
+
+#[test]
+fn a_frozen_buffer_that_is_written_again_still_counts() {
+    let heap = CountingHeap::new();
+    let pool = pool_of(1, &heap);
+    let mut lease = pool.try_acquire().unwrap();
+    lease.extend_from_slice(b"abc");
+    let mut buf = lease.freeze().try_into_mut().unwrap();
+    // To another block, which has the permit now.
+    buf.resize(5000, 7);
+    assert_eq!((&buf[..4], pool.in_flight(), heap.live()), (&b"abc\x07"[..], 1, 1));
+    let bytes = buf.freeze();
+    assert!(pool.try_acquire().is_err());
+    drop(bytes);
+    assert_eq!((pool.in_flight(), heap.live()), (0, 0));
+    heap.settle();
+}
+
+#[test]
+fn frozen_buffers_get_no_second_block() {
+    let heap = CountingHeap::new();
+    let pool = pool_of(1, &heap);
+    let mut lease = pool.try_acquire().unwrap();
+    lease.resize(100, 1);
+    let bytes = lease.freeze();
+    let mut small = bytes.slice(..4);
+    let left_over = small.try_into_mut().unwrap_err();
+    small = left_over;
+    drop(bytes);
+    let asked = heap.asked();
+    assert!(!small.compact());
+    let stale = small.try_into_mut().unwrap();
+    let one = stale.heap().clone();
+    drop(stale);
+    drop(pool);
+    // The pool is gone; what is left of it refuses, and touches nothing.
+    assert_eq!(one.clone().allocate(Layout::new::<u64>()), Err(AllocError::OneBlock { size: 8 }));
+    assert_eq!((heap.asked(), heap.live()), (asked, 0));
+    drop(one);
+    assert_eq!(heap.references(), 1);
+    heap.settle();
+}
+
+#[test]
+fn freezing_nothing_gives_the_permit_back() {
+    let heap = CountingHeap::new();
+    let pool = pool_of(1, &heap);
+    let mut lease = pool.try_acquire().unwrap();
+    *lease = SmBuf::new_in(heap.clone());
+    let nothing = lease.freeze();
+    assert_eq!((nothing.len(), pool.in_flight()), (0, 0));
+    // A block, though no byte in it.
+    let empty = pool.try_acquire().unwrap().freeze();
+    assert_eq!((empty.len(), pool.in_flight(), heap.live()), (0, 1, 1));
+    drop((empty, nothing));
+    assert_eq!(pool.in_flight(), 0);
+    heap.settle();
+}
+
+#[test]
+fn freezing_a_part_moves_it_so_that_the_others_outlive_the_loan() {
+    let heap = CountingHeap::new();
+    let pool = pool_of(1, &heap);
+    let mut lease = pool.try_acquire().unwrap();
+    lease.extend_from_slice(b"kept|frozen");
+    let kept = lease.split_to(5);
+    let frozen = lease.freeze();
+    assert_eq!((&kept[..], &frozen[..], heap.live(), pool.in_flight()), (&b"kept|"[..], &b"frozen"[..], 2, 1));
+    drop(frozen);
+    assert_eq!((heap.live(), pool.in_flight()), (1, 0));
+    drop(kept);
+    heap.settle();
+}
+
+#[test]
 fn a_pool_shows_its_numbers() {
     let pool = BufPool::builder().buf_size(64).limit(3).build().unwrap();
     let _lease = pool.try_acquire().unwrap();
@@ -203,6 +343,7 @@ fn bounds_are_those_of_the_heap() {
     crosses::<BufPool>();
     crosses::<Lease>();
     crosses::<PoolError>();
+    crosses::<SmBytes<PoolHeap>>();
     assert_eq!(size_of::<Option<BufPool>>(), size_of::<usize>());
 }
 

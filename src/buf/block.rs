@@ -61,6 +61,11 @@ impl<H: HeapRef> SmBuf<H> {
         true
     }
 
+    /// Whether there is a block, and nobody else owns any of it.
+    pub(crate) fn is_sole_owner(&mut self) -> bool {
+        self.block.exists() && self.reclaim()
+    }
+
     /// Leaves the buffer empty, all that it owns of the block being spare.
     #[inline]
     pub(super) fn reset(&mut self) {

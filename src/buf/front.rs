@@ -148,7 +148,7 @@ impl<H: HeapRef> SmBuf<H> {
     }
 
     /// Makes an empty buffer begin `head` bytes into its block, which is wholly its own and has as many.
-    fn set_front(&mut self, head: u32) {
+    pub(crate) fn set_front(&mut self, head: u32) {
         debug_assert!(self.is_empty());
         self.slide_to(head);
     }

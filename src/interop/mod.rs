@@ -6,9 +6,14 @@ mod allocator_api2;
 #[cfg(feature = "bytes")]
 #[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]
 mod bytes;
+#[cfg(feature = "bytes")]
+#[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]
+mod bytes_lease;
 #[cfg(feature = "global-alloc")]
 #[expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait: cites the heap's invariant I10")]
 mod global_alloc;
+#[cfg(feature = "metrics")]
+mod metrics;
 #[cfg(feature = "zerocopy")]
 #[expect(
     unsafe_code,

@@ -1,4 +1,6 @@
-//! Why a pool had no buffer to lend.
+//! Why a pool had no buffer.
+
+use core::time::Duration;
 
 use crate::error::AllocError;
 
@@ -16,9 +18,19 @@ use crate::error::AllocError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PoolError {
-    /// As many leases exist as the pool allows.
+    /// As many leases exist as the pool allows, or those that have come back are promised to others who wait.
     #[error("all {limit} buffers of {buf_size} bytes are on loan")]
     LimitReached {
+        /// The most leases that can exist at a time.
+        limit: usize,
+        /// The bytes each of them was acquired with.
+        buf_size: usize,
+    },
+    /// No buffer came back in time, or not enough to reach those who had waited longer.
+    #[error("all {limit} buffers of {buf_size} bytes were on loan for {timeout:?}")]
+    TimedOut {
+        /// How long was waited.
+        timeout: Duration,
         /// The most leases that can exist at a time.
         limit: usize,
         /// The bytes each of them was acquired with.

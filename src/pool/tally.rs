@@ -1,26 +1,40 @@
-//! The pool's one shared word: how many permits are out, and how many owners the pool has.
+//! The pool's one shared word: how many permits are out, how many owners the pool has, and two marks.
 //!
-//! Both counts live in one atomic because a lease changes both at once: it takes a permit, and
+//! The counts live in one atomic because a lease changes both at once: it takes a permit, and
 //! keeps the pool alive until it gives the permit back. So acquiring and releasing cost one
-//! atomic operation each, and no reference count beside it.
+//! atomic operation each, and no reference count beside it. The marks are there because they
+//! change with the number of permits and are then seen, or changed, for nothing.
 //!
 //! ```text
-//!  63           32 31            0
-//! |    handles    |    permits    |      0 | 0: nobody is left
+//!     63        62      61      32 31            0
+//! | waiting | congested | handles |    permits    |      no handle and no permit: nobody is left
 //! ```
+//!
+//! * **waiting**: somebody stands in the [`Line`](super::line). Then no permit is free, and whoever gives
+//!   one back must pass it on there. Set and cleared under the line's lock alone.
+//! * **congested**: the permits have reached the high mark, and have not fallen to the low mark since.
 
+use crate::sync::fixed::{AtomicU32, AtomicU64 as Counter};
 use crate::sync::{AtomicU64, Ordering};
 
 const ONE_PERMIT: u64 = 1;
 const ONE_HANDLE: u64 = 1 << 32;
+const CONGESTED: u64 = 1 << 62;
+const WAITING: u64 = 1 << 63;
 /// More handles than this are refused: far more than a program can use, far fewer than overflow.
-const MOST_HANDLES: u32 = u32::MAX / 2;
+const MOST_HANDLES: u64 = 1 << 29;
 
 /// Permits up to a limit, and the owners of the memory this lies in. Shared by all threads.
 #[derive(Debug)]
 pub(super) struct Tally {
     word: AtomicU64,
     limit: u32,
+    low: u32,
+    high: u32,
+    /// The most permits that were out at once. No part of the protocol.
+    peak: AtomicU32,
+    /// How often somebody went away without a permit. No part of the protocol.
+    refusals: Counter,
 }
 
 /// The caller was the last owner: what the tally belongs to is the caller's alone.
@@ -28,10 +42,15 @@ pub(super) struct Tally {
 #[must_use = "the last owner frees the pool"]
 pub(super) struct WasLast(pub(super) bool);
 
+/// The permits were not given back: somebody waits for them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SomebodyWaits;
+
 impl Tally {
-    /// No permit is out, and one handle exists.
-    pub(super) fn new(limit: u32) -> Self {
-        Tally { word: AtomicU64::new(ONE_HANDLE), limit }
+    /// No permit is out, and one handle exists. `low < high <= limit`.
+    pub(super) fn new(limit: u32, low: u32, high: u32) -> Self {
+        debug_assert!(low < high && high <= limit);
+        Tally { word: AtomicU64::new(ONE_HANDLE), limit, low, high, peak: AtomicU32::new(0), refusals: Counter::new(0) }
     }
 
     /// The most permits that can be out at once.
@@ -45,53 +64,154 @@ impl Tally {
         permits_of(self.word.load(Ordering::Relaxed))
     }
 
-    /// Takes a permit unless all are out.
+    /// Whether the high mark was reached, and the low one not since.
+    pub(super) fn is_congested(&self) -> bool {
+        // Relaxed: as in `permits`.
+        self.word.load(Ordering::Relaxed) & CONGESTED != 0
+    }
+
+    /// The most permits that were ever out at once.
+    pub(super) fn peak(&self) -> u32 {
+        // Relaxed: as in `permits`.
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    /// How often [`refused`](Self::refused) was called.
+    pub(super) fn refusals(&self) -> u64 {
+        // Relaxed: as in `permits`.
+        self.refusals.load(Ordering::Relaxed)
+    }
+
+    /// Counts somebody who went away without a permit.
+    pub(super) fn refused(&self) {
+        // Relaxed: a number to look at.
+        self.refusals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes `wanted` permits, or as many as there are: none while somebody waits.
     #[inline]
-    pub(super) fn take_permit(&self) -> bool {
+    pub(super) fn take_permits(&self, wanted: u32) -> u32 {
         // Relaxed: a guess that the exchange below verifies.
         let mut word = self.word.load(Ordering::Relaxed);
         // Not `fetch_add` with a check afterwards: that shows others a count above the limit, and
         // refuses one that comes just then although a permit has come back.
-        while permits_of(word) < self.limit {
-            // Acquire: pairs with the Release in `give_back`, so that the block of the buffer that
-            // this permit stood for before is back in the heap. Relaxed on failure: again a guess.
-            match self.word.compare_exchange_weak(word, word + ONE_PERMIT, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return true,
+        loop {
+            let taken = if word & WAITING == 0 { wanted.min(self.limit - permits_of(word)) } else { 0 };
+            if taken == 0 {
+                return 0;
+            }
+            match self.try_take(word, taken) {
+                Ok(()) => return taken,
                 Err(now) => word = now,
             }
         }
-        false
     }
 
-    /// Gives a permit back.
+    /// Takes `count` permits if the word is still `word`, in which they are free; says what it is otherwise.
     #[inline]
-    pub(super) fn give_permit(&self) -> WasLast {
-        self.give_back(ONE_PERMIT)
+    fn try_take(&self, word: u64, count: u32) -> Result<(), u64> {
+        let taken = self.marked(word + u64::from(count) * ONE_PERMIT);
+        // Acquire: pairs with the Release of whoever gave the permits back, so that the blocks of the
+        // buffers they stood for are back in the heap. Relaxed on failure: only a guess again.
+        self.word.compare_exchange_weak(word, taken, Ordering::Acquire, Ordering::Relaxed)?;
+        let permits = permits_of(taken);
+        // Relaxed, twice: the peak lies beside the word, and is rarely written.
+        if permits > self.peak.load(Ordering::Relaxed) {
+            self.peak.fetch_max(permits, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
-    /// Counts one handle more. Whoever calls this has one.
+    /// Gives `count` permits back, unless somebody waits: then nothing has changed.
+    #[inline]
+    pub(super) fn give_permits(&self, count: u32) -> Result<WasLast, SomebodyWaits> {
+        // Relaxed: a guess that the exchange below verifies.
+        let mut word = self.word.load(Ordering::Relaxed);
+        // Not `fetch_sub` with a look at the mark afterwards: without its permits the caller has no
+        // hold on this memory any more, and could not serve those who wait.
+        while word & WAITING == 0 {
+            let given = self.marked(word - u64::from(count) * ONE_PERMIT);
+            // Release: what this owner did to the pool and its heap comes before the next taker of the
+            // permits (Acquire in `try_take`) and before the last owner's freeing. Acquire: as the last
+            // owner, this one sees what all others did before their own Release here or in `drop_handle`.
+            match self.word.compare_exchange_weak(word, given, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Ok(nobody_left(given)),
+                Err(now) => word = now,
+            }
+        }
+        Err(SomebodyWaits)
+    }
+
+    /// Counts one handle more. Whoever calls this has one, or a permit.
     pub(super) fn add_handle(&self) {
-        // Relaxed: the caller's own handle keeps the pool alive meanwhile.
+        // Relaxed: what the caller has keeps the pool alive meanwhile.
         let before = self.word.fetch_add(ONE_HANDLE, Ordering::Relaxed);
-        if (before >> 32) >= u64::from(MOST_HANDLES) {
-            // Only handles forgotten by the billion lead here. One more would be followed by a
-            // wrap to 0 and a freed pool; unwinding could be caught and repeated, so it ends here.
+        if handles_of(before) >= MOST_HANDLES {
+            // Only handles forgotten by the hundred million lead here. More of them would run into the
+            // marks and free the pool; unwinding could be caught and repeated, so it ends here.
             std::process::abort();
         }
     }
 
     /// Counts one handle less.
     pub(super) fn drop_handle(&self) -> WasLast {
-        self.give_back(ONE_HANDLE)
+        // AcqRel: as in `give_permits`.
+        nobody_left(self.word.fetch_sub(ONE_HANDLE, Ordering::AcqRel) - ONE_HANDLE)
     }
 
+    /// `word` with the right mark for its number of permits.
     #[inline]
-    fn give_back(&self, one: u64) -> WasLast {
-        // Release: what this owner did to the pool and its heap comes before the next taker of the
-        // permit (Acquire in `take_permit`) and before the last owner's freeing. Acquire: as the
-        // last owner, this one sees what all others did before their own Release here.
-        let before = self.word.fetch_sub(one, Ordering::AcqRel);
-        WasLast(before == one)
+    fn marked(&self, word: u64) -> u64 {
+        let permits = permits_of(word);
+        if permits >= self.high {
+            word | CONGESTED
+        } else if permits <= self.low {
+            word & !CONGESTED
+        } else {
+            word
+        }
+    }
+}
+
+/// What the line needs, all under its lock: hence nobody else touches the mark, nor the permits while it is set.
+#[cfg(feature = "async")]
+impl Tally {
+    /// Takes a permit and returns true. If none is free it sets the mark instead, in the same step, so that
+    /// whoever gives one back from then on will pass it on.
+    pub(super) fn take_permit_or_wait(&self) -> bool {
+        // Relaxed: a guess that the exchanges below verify.
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            let outcome = if word & WAITING == 0 && permits_of(word) < self.limit {
+                self.try_take(word, 1).map(|()| true)
+            } else {
+                // Relaxed: the mark brings others to the line, where its lock orders everything.
+                let waiting = word | WAITING;
+                let set = self.word.compare_exchange_weak(word, waiting, Ordering::Relaxed, Ordering::Relaxed);
+                set.map(|_| false)
+            };
+            match outcome {
+                Ok(taken) => return taken,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Gives `count` permits back although the mark may be set, and leaves it set if somebody is `waiting` still.
+    /// The caller has a handle.
+    pub(super) fn give_from_line(&self, count: usize, waiting: bool) {
+        debug_assert!(!waiting || count == 0, "a permit is free and somebody waits");
+        // Relaxed: a guess that the exchange below verifies.
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            let given = self.marked(word - count as u64 * ONE_PERMIT);
+            let given = if waiting { given } else { given & !WAITING };
+            // Release: as in `give_permits`.
+            match self.word.compare_exchange_weak(word, given, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
     }
 }
 
@@ -101,37 +221,99 @@ const fn permits_of(word: u64) -> u32 {
     word as u32
 }
 
+const fn handles_of(word: u64) -> u64 {
+    (word & !(WAITING | CONGESTED)) >> 32
+}
+
+/// A waiting mark without an owner is that of a future that was forgotten.
+#[inline]
+const fn nobody_left(word: u64) -> WasLast {
+    WasLast(word & !WAITING == 0)
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
     #[test]
     fn permits_end_at_the_limit_and_come_back() {
-        let tally = Tally::new(2);
-        assert!(tally.take_permit() && tally.take_permit());
-        assert!(!tally.take_permit());
+        let tally = Tally::new(2, 1, 2);
+        assert!(tally.take_permits(1) == 1 && tally.take_permits(1) == 1);
+        assert!(tally.take_permits(1) == 0);
         assert_eq!(tally.permits(), 2);
-        assert_eq!(tally.give_permit(), WasLast(false));
-        assert!(tally.take_permit());
+        assert_eq!(tally.give_permits(1), Ok(WasLast(false)));
+        assert!(tally.take_permits(1) == 1);
     }
 
     #[test]
     fn the_largest_limit_does_not_reach_the_handles() {
-        let tally = Tally::new(u32::MAX);
+        let tally = Tally::new(u32::MAX, 0, u32::MAX);
         tally.word.store(ONE_HANDLE + u64::from(u32::MAX), Ordering::Relaxed);
-        assert!(!tally.take_permit());
+        assert!(tally.take_permits(1) == 0);
         assert_eq!(tally.drop_handle(), WasLast(false));
         assert_eq!(tally.permits(), u32::MAX);
     }
 
     #[test]
     fn the_last_of_handles_and_permits_is_told_so() {
-        let tally = Tally::new(1);
+        let tally = Tally::new(1, 0, 1);
         tally.add_handle();
-        assert!(tally.take_permit());
+        assert!(tally.take_permits(1) == 1);
         assert_eq!(tally.drop_handle(), WasLast(false));
         assert_eq!(tally.drop_handle(), WasLast(false));
-        assert_eq!(tally.give_permit(), WasLast(true));
+        assert_eq!(tally.give_permits(1), Ok(WasLast(true)));
+    }
+
+    #[test]
+    fn many_permits_are_as_many_as_there_are() {
+        let tally = Tally::new(5, 0, 5);
+        assert_eq!([3, 3, 3].map(|wanted| tally.take_permits(wanted)), [3, 2, 0]);
+        assert_eq!((tally.give_permits(4), tally.permits()), (Ok(WasLast(false)), 1));
+        assert_eq!((tally.take_permits(2), tally.peak()), (2, 5));
+    }
+
+    #[test]
+    fn congestion_begins_at_the_high_mark_and_ends_at_the_low_one() {
+        let tally = Tally::new(5, 1, 3);
+        let mut seen = Vec::new();
+        for up in [true, true, true, true, false, false, true, false, false, true] {
+            if up {
+                assert_eq!(tally.take_permits(1), 1);
+            } else {
+                assert_eq!(tally.give_permits(1), Ok(WasLast(false)));
+            }
+            seen.push((tally.permits(), tally.is_congested()));
+        }
+        let (no, yes) = (false, true);
+        assert_eq!(
+            seen,
+            [(1, no), (2, no), (3, yes), (4, yes), (3, yes), (2, yes), (3, yes), (2, yes), (1, no), (2, no)]
+        );
+    }
+
+    #[test]
+    #[cfg(feature = "async")]
+    fn while_somebody_waits_permits_are_neither_taken_nor_given() {
+        let tally = Tally::new(2, 0, 1);
+        assert!(tally.take_permit_or_wait() && tally.take_permit_or_wait());
+        assert!(!tally.take_permit_or_wait());
+        assert_eq!((tally.give_permits(1), tally.permits()), (Err(SomebodyWaits), 2));
+        tally.give_from_line(0, true);
+        assert_eq!((tally.give_permits(1), tally.take_permits(1)), (Err(SomebodyWaits), 0));
+        tally.give_from_line(1, false);
+        assert_eq!((tally.permits(), tally.is_congested()), (1, true));
+        assert_eq!((tally.take_permits(1), tally.give_permits(2)), (1, Ok(WasLast(false))));
+        assert!(!tally.is_congested());
+    }
+
+    #[test]
+    #[cfg(feature = "async")]
+    fn a_forgotten_mark_is_no_owner() {
+        let tally = Tally::new(1, 0, 1);
+        assert!(tally.take_permit_or_wait() && !tally.take_permit_or_wait());
+        tally.give_from_line(1, false);
+        tally.word.fetch_or(WAITING, Ordering::Relaxed);
+        assert_eq!(tally.drop_handle(), WasLast(true));
     }
 }
 
@@ -151,7 +333,11 @@ mod models {
 
     impl Guarded {
         fn with_limit(limit: u32) -> Arc<Self> {
-            Arc::new(Guarded { tally: Tally::new(limit), buffer: UnsafeCell::new(()), shared: UnsafeCell::new(()) })
+            Arc::new(Guarded {
+                tally: Tally::new(limit, 0, limit),
+                buffer: UnsafeCell::new(()),
+                shared: UnsafeCell::new(()),
+            })
         }
 
         fn look(&self) {
@@ -172,10 +358,10 @@ mod models {
         model(|| {
             let pool = Guarded::with_limit(1);
             let turn = |pool: Arc<Guarded>| {
-                let taken = pool.tally.take_permit();
+                let taken = pool.tally.take_permits(1) == 1;
                 if taken {
                     pool.buffer.with_mut(|_| ());
-                    assert_eq!(pool.tally.give_permit(), WasLast(false));
+                    assert_eq!(pool.tally.give_permits(1), Ok(WasLast(false)));
                 }
                 taken
             };
@@ -192,11 +378,11 @@ mod models {
         model(|| {
             let pool = Guarded::with_limit(2);
             let leases = [(), ()].map(|()| {
-                assert!(pool.tally.take_permit());
+                assert!(pool.tally.take_permits(1) == 1);
                 let pool = Arc::clone(&pool);
                 thread::spawn(move || {
                     pool.look();
-                    pool.leave(pool.tally.give_permit())
+                    pool.leave(pool.tally.give_permits(1).unwrap())
                 })
             });
             pool.look();

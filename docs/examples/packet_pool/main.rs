@@ -14,13 +14,18 @@
 //! | `udp`, `tcp` | a server that borrows a buffer for each packet, and the client's half of it |
 //! | `client` | what every client does, whatever the protocol |
 //! | `race` | when to warm up, measure and stop |
-//! | `payload`, `counting`, `options`, `report` | content that can be checked, allocations, arguments, results |
+//! | `options`, `report` | arguments, results |
+//! | `payload`, `counting`, `arguments` in the folder `shared` | content that can be checked, allocations, numbers from the command line |
 
 #![expect(clippy::print_stdout, reason = "a program's results go to standard output")]
 
+#[path = "../shared/arguments.rs"]
+mod arguments;
 mod client;
+#[path = "../shared/counting.rs"]
 mod counting;
 mod options;
+#[path = "../shared/payload.rs"]
 mod payload;
 mod race;
 mod report;

@@ -1,11 +1,12 @@
 //! The program's arguments, checked.
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use lexopt::{Arg, Parser, ValueExt};
+use lexopt::{Arg, Parser};
+
+use crate::arguments::{value, within};
 
 pub(crate) const HELP: &str = "\
 Echoes packets over UDP and TCP on loopback through a pool of buffers, compares every byte, and shows how fast it was.
@@ -76,17 +77,4 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString, IntoIter: 'sta
         }
     }
     Ok(Parsed::Run(options))
-}
-
-fn value(name: &str, parser: &mut Parser) -> Result<String, String> {
-    let value = parser.value().map_err(|_| format!("{name} needs a value"))?;
-    value.string().map_err(|error| format!("{name}: {error}"))
-}
-
-fn within<T>(name: &str, text: &str, range: RangeInclusive<T>) -> Result<T, String>
-where
-    T: std::str::FromStr + PartialOrd + Display,
-{
-    let number = text.trim().parse().ok().filter(|number| range.contains(number));
-    number.ok_or_else(|| format!("{name}: \"{text}\" is not a number from {} to {}", range.start(), range.end()))
 }

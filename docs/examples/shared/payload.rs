@@ -1,5 +1,7 @@
 //! Packets whose content says whether it is what was sent.
 
+#![allow(dead_code, reason = "each example uses a part of it")]
+
 /// Bytes of the number each packet begins with: no packet is smaller.
 const NUMBER: usize = size_of::<u64>();
 

@@ -1,0 +1,15 @@
+//! The program does what it says. One test alone: the allocations it counts are the whole process's.
+
+use crate::compare::Options;
+use crate::{PROGRAM, checks, run};
+
+#[test]
+fn datagrams_arrive_as_sent_and_allocate_nothing() {
+    checks::arguments(&PROGRAM);
+    for (peers, size, packets) in [(1, 8, 1001), (2, 1024, 2000), (4, 1472, 500)] {
+        let options = Options { peers, size, packets, rounds: 2, baseline: true };
+        let report = run(options).unwrap();
+        assert_eq!(report.packets(), (4 * packets * peers) as u64);
+        assert_eq!(report.allocations(), 0, "{report}");
+    }
+}

@@ -1,0 +1,124 @@
+//! One buffer on loan, and the permit that goes with it.
+
+use core::fmt;
+use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
+
+use super::{PoolError, Shared, free_if_last};
+use crate::buf::SmBuf;
+use crate::heap::{Global, HeapRef};
+
+/// A buffer on loan from a [`BufPool`]: an [`SmBuf`] that counts against the pool's limit.
+///
+/// It starts empty and may grow beyond the pool's size as any buffer does. Dropping it gives the
+/// block back to the heap, then the permit back to the pool, on any thread, whether or not a handle
+/// to the pool is left.
+///
+/// ```
+/// use smarena::BufPool;
+///
+/// let pool = BufPool::builder().build()?;
+/// let mut lease = pool.try_acquire()?;
+/// drop(pool);
+/// std::thread::spawn(move || lease.extend_from_slice(b"still here")).join().unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Lease<H: HeapRef = Global> {
+    // In this order: the block is back in the heap before another can take the permit.
+    pub(super) buf: SmBuf<H>,
+    pub(super) permit: Permit<H>,
+}
+
+impl<H: HeapRef> Lease<H> {
+    /// Takes the buffer that `permit` stands for from the heap.
+    #[inline]
+    pub(super) fn new(permit: Permit<H>) -> Result<Self, PoolError> {
+        let shared = permit.shared();
+        let mut buf = SmBuf::try_with_block_in(shared.block, shared.heap.clone())?;
+        if shared.headroom > 0 {
+            buf.set_front(shared.headroom);
+        }
+        Ok(Lease { buf, permit })
+    }
+
+    /// Keeps the buffer and ends the loan: the permit goes back to the pool at once, so the limit
+    /// bounds the pool's leases and not such buffers.
+    ///
+    /// ```
+    /// # use smarena::{BufPool, SmBuf};
+    /// let pool = BufPool::builder().build()?;
+    /// let buf: SmBuf = pool.try_acquire()?.into_buf();
+    /// assert_eq!(pool.in_flight(), 0);
+    /// assert!(buf.capacity() >= pool.buf_size());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "dropping the lease gives the buffer back as well"]
+    pub fn into_buf(self) -> SmBuf<H> {
+        self.buf
+    }
+}
+
+impl<H: HeapRef> Deref for Lease<H> {
+    type Target = SmBuf<H>;
+
+    #[inline]
+    fn deref(&self) -> &SmBuf<H> {
+        &self.buf
+    }
+}
+
+impl<H: HeapRef> DerefMut for Lease<H> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut SmBuf<H> {
+        &mut self.buf
+    }
+}
+
+impl<H: HeapRef> AsRef<[u8]> for Lease<H> {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        &self.buf
+    }
+}
+
+impl<H: HeapRef> AsMut<[u8]> for Lease<H> {
+    #[inline]
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.buf
+    }
+}
+
+/// As its buffer.
+impl<H: HeapRef> fmt::Debug for Lease<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.buf.fmt(f)
+    }
+}
+
+/// One permit that is out. Dropping it gives it back, or to whoever waits for it.
+pub(super) struct Permit<H: HeapRef> {
+    /// P1: by making one of these, one permit that was counted becomes its own.
+    pub(super) shared: NonNull<Shared<H>>,
+}
+
+// SAFETY: as for `BufPool`: a permit is an owner of the same kind.
+unsafe impl<H: HeapRef + Send + Sync> Send for Permit<H> {}
+// SAFETY: as above.
+unsafe impl<H: HeapRef + Send + Sync> Sync for Permit<H> {}
+
+impl<H: HeapRef> Permit<H> {
+    #[inline]
+    pub(super) fn shared(&self) -> &Shared<H> {
+        // SAFETY: P1: this permit keeps it valid; P3: nobody has it mutably.
+        unsafe { self.shared.as_ref() }
+    }
+}
+
+impl<H: HeapRef> Drop for Permit<H> {
+    #[inline]
+    fn drop(&mut self) {
+        let last = self.shared().permits.give(1);
+        // SAFETY: P2: this is what the tally said of us, and nothing here touches it again.
+        unsafe { free_if_last(self.shared, last) }
+    }
+}

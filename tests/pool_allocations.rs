@@ -1,0 +1,31 @@
+//! What a pool asks of the system's allocator: nothing, once the heap is warm. One test alone: it counts the whole process's calls.
+
+#[path = "../docs/examples/shared/counting.rs"]
+mod counting;
+
+use smarena::BufPool;
+
+#[test]
+fn acquiring_and_freezing_ask_nothing_of_the_system() {
+    let pool = BufPool::builder().limit(8).build().unwrap();
+    let mut shared = Vec::with_capacity(100);
+    let mut round = || {
+        let mut lease = pool.try_acquire().unwrap();
+        lease.extend_from_slice(&[7; 2000]);
+        let bytes = lease.freeze();
+        shared.extend((0..100).map(|_| bytes.clone()));
+        drop(bytes);
+        assert_eq!(pool.in_flight(), 1);
+        shared.clear();
+        drop(pool.acquire_batch(5).unwrap().next());
+        #[cfg(feature = "async")]
+        drop(pool.acquire_blocking(None).unwrap());
+        assert_eq!(pool.stats().in_flight, 0);
+    };
+    round();
+    let before = counting::allocations();
+    for _ in 0..1000 {
+        round();
+    }
+    assert_eq!(counting::allocations() - before, 0);
+}
