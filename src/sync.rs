@@ -6,13 +6,13 @@ pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsiz
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 #[cfg(all(feature = "async", loom))]
-pub(crate) use loom::sync::{Mutex, MutexGuard};
+pub(crate) use loom::sync::Mutex;
 #[cfg(all(feature = "async", not(loom)))]
-pub(crate) use std::sync::{Mutex, MutexGuard};
+pub(crate) use std::sync::Mutex;
 
 /// Locks a mutex whose guarded value is right at every step, so that a panic meanwhile has harmed nothing.
 #[cfg(feature = "async")]
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> impl core::ops::DerefMut<Target = T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
@@ -50,13 +50,7 @@ pub(crate) use loom::future::block_on;
 /// Runs `model` under every schedule loom can think of, with at most three preemptions.
 #[cfg(all(loom, test))]
 pub(crate) fn model(model: impl Fn() + Send + Sync + 'static) {
-    model_within(3, model);
-}
-
-/// As [`model`], with at most so many preemptions: for models whose schedules are too many otherwise.
-#[cfg(all(loom, test))]
-pub(crate) fn model_within(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
+    builder.preemption_bound = Some(3);
     builder.check(model);
 }

@@ -3,10 +3,17 @@
 #[path = "../docs/examples/shared/counting.rs"]
 mod counting;
 
+#[cfg(feature = "async")]
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Waker},
+};
+
 use smarena::BufPool;
 
 #[test]
-fn acquiring_and_freezing_ask_nothing_of_the_system() {
+fn acquiring_waiting_and_freezing_ask_nothing_of_the_system() {
     let pool = BufPool::builder().limit(8).build().unwrap();
     let mut shared = Vec::with_capacity(100);
     let mut round = || {
@@ -20,6 +27,16 @@ fn acquiring_and_freezing_ask_nothing_of_the_system() {
         drop(pool.acquire_batch(5).unwrap().next());
         #[cfg(feature = "async")]
         drop(pool.acquire_blocking(None).unwrap());
+        #[cfg(feature = "async")]
+        {
+            let full = pool.acquire_batch(8).unwrap();
+            let mut context = Context::from_waker(Waker::noop());
+            let (mut first, mut second) = (pool.acquire(), pool.acquire());
+            assert!(Pin::new(&mut first).poll(&mut context).is_pending());
+            assert!(Pin::new(&mut second).poll(&mut context).is_pending());
+            drop((first, full));
+            assert!(Pin::new(&mut second).poll(&mut context).is_ready());
+        }
         assert_eq!(pool.stats().in_flight, 0);
     };
     round();

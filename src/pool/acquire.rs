@@ -22,7 +22,8 @@ impl<H: HeapRef> BufPool<H> {
     /// its place in the line from its first poll on. Dropping it at any moment loses nothing: if a buffer was already
     /// on its way to it, that goes to the next one.
     ///
-    /// If a buffer is free this costs what [`try_acquire`](BufPool::try_acquire) does; waiting allocates one small node and takes a lock.
+    /// If a buffer is free this costs what [`try_acquire`](BufPool::try_acquire) does; waiting takes a lock, and allocates nothing once the
+    /// line has been as long before. Dropping a future that waits is linear in the number of those who do.
     ///
     /// # Errors
     /// [`PoolError::Alloc`] with what the heap says. Never [`PoolError::LimitReached`].
@@ -118,10 +119,10 @@ impl<H: HeapRef> Future for Acquire<'_, H> {
         let Acquire { pool, place } = self.get_mut();
         let permits = &pool.shared().permits;
         if place.is_none() && permits.tally().take_permits(1) == 0 {
-            *place = permits.join();
+            *place = permits.join(context);
         }
         if let Some(waiting) = place {
-            if waiting.poll(context).is_pending() {
+            if permits.poll(waiting, context).is_pending() {
                 return Poll::Pending;
             }
             *place = None;
@@ -134,7 +135,7 @@ impl<H: HeapRef> Future for Acquire<'_, H> {
 impl<H: HeapRef> Drop for Acquire<'_, H> {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
-            self.pool.shared().permits.leave(place);
+            self.pool.shared().permits.leave(&place);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Permits up to a limit: free ones cost an atomic; those that somebody waits for are passed on in order.
 
 #[cfg(feature = "async")]
+use core::task::{Context, Poll};
+
+#[cfg(feature = "async")]
 use super::line::{Line, Place};
 use super::tally::{Tally, WasLast};
 
@@ -64,13 +67,19 @@ impl Permits {
     /// Takes the last place in the line, or returns `None` if a permit was free and has been taken instead.
     /// The caller has a handle, until it has left.
     #[cfg(feature = "async")]
-    pub(super) fn join(&self) -> Option<Place> {
-        self.line.join(&self.tally)
+    pub(super) fn join(&self, context: &Context<'_>) -> Option<Place> {
+        self.line.join(&self.tally, context)
+    }
+
+    /// Ready when the permit is the caller's; the place is no more then.
+    #[cfg(feature = "async")]
+    pub(super) fn poll(&self, place: &Place, context: &Context<'_>) -> Poll<()> {
+        self.line.poll(place, context)
     }
 
     /// Leaves the line without a permit.
     #[cfg(feature = "async")]
-    pub(super) fn leave(&self, place: Place) {
+    pub(super) fn leave(&self, place: &Place) {
         self.line.leave(&self.tally, place);
     }
 }
@@ -79,10 +88,10 @@ impl Permits {
 #[cfg(all(test, loom, feature = "async"))]
 mod models {
     use core::future::poll_fn;
-    use core::task::{Context, Poll, Waker};
+    use core::task::Waker;
 
     use super::*;
-    use crate::sync::{Arc, UnsafeCell, block_on, model, model_within, thread};
+    use crate::sync::{Arc, UnsafeCell, block_on, model, thread};
 
     struct Pool {
         permits: Permits,
@@ -107,15 +116,22 @@ mod models {
             self.permits.tally().take_permits(1) == 1
         }
 
-        fn join(&self) -> Option<Place> {
-            if self.take() { None } else { self.permits.join() }
+        /// What a future does when it is polled.
+        fn poll(&self, place: &mut Option<Place>, context: &Context<'_>) -> Poll<()> {
+            if place.is_none() {
+                if self.take() {
+                    return Poll::Ready(());
+                }
+                *place = self.permits.join(context);
+            }
+            let Some(waiting) = place else { return Poll::Ready(()) };
+            self.permits.poll(waiting, context)
         }
 
         /// Waits for the permit to the end.
         fn acquire(&self) {
-            if let Some(mut place) = self.join() {
-                block_on(poll_fn(|context| place.poll(context)));
-            }
+            let mut place = None;
+            block_on(poll_fn(|context| self.poll(&mut place, context)));
         }
 
         fn use_and_give(&self) -> WasLast {
@@ -153,7 +169,7 @@ mod models {
 
     #[test]
     fn loom_two_wait_and_both_are_served() {
-        model_within(2, || {
+        model(|| {
             let pool = Pool::of_one();
             assert!(pool.take());
             let waiting = [(), ()].map(|()| {
@@ -175,21 +191,16 @@ mod models {
 
     #[test]
     fn loom_who_leaves_in_any_moment_takes_nothing_along() {
-        model_within(2, || {
+        model(|| {
             let pool = Pool::of_one();
             assert!(pool.take());
             let leaving = Pool::handle(&pool);
             let leaving = thread::spawn(move || {
-                let outcome = match leaving.join() {
-                    None => Poll::Ready(()),
-                    Some(mut place) => {
-                        let outcome = place.poll(&mut Context::from_waker(Waker::noop()));
-                        if outcome.is_pending() {
-                            leaving.permits.leave(place);
-                        }
-                        outcome
-                    }
-                };
+                let mut place = None;
+                let outcome = leaving.poll(&mut place, &Context::from_waker(Waker::noop()));
+                if outcome.is_pending() {
+                    leaving.permits.leave(&place.expect("who waits has a place"));
+                }
                 if outcome.is_ready() {
                     assert_eq!(leaving.use_and_give(), WasLast(false));
                 }
@@ -217,7 +228,8 @@ mod models {
             let pool = Pool::of_one();
             assert!(pool.take());
             // In line before anybody gives or tries.
-            let mut place = pool.join().expect("the only permit is out");
+            let mut place = None;
+            assert!(pool.poll(&mut place, &Context::from_waker(Waker::noop())).is_pending());
             let newcomer = Pool::handle(&pool);
             let newcomer = thread::spawn(move || {
                 let taken = newcomer.take();
@@ -226,7 +238,7 @@ mod models {
             });
             assert_eq!(pool.use_and_give(), WasLast(false));
             assert!(!newcomer.join().unwrap(), "snatched from who had waited");
-            block_on(poll_fn(|context| place.poll(context)));
+            block_on(poll_fn(|context| pool.poll(&mut place, context)));
             assert_eq!(pool.use_and_give(), WasLast(false));
         });
     }

@@ -199,12 +199,12 @@ impl Tally {
 
     /// Gives `count` permits back although the mark may be set, and leaves it set if somebody is `waiting` still.
     /// The caller has a handle.
-    pub(super) fn give_from_line(&self, count: usize, waiting: bool) {
+    pub(super) fn give_from_line(&self, count: u32, waiting: bool) {
         debug_assert!(!waiting || count == 0, "a permit is free and somebody waits");
         // Relaxed: a guess that the exchange below verifies.
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
-            let given = self.marked(word - count as u64 * ONE_PERMIT);
+            let given = self.marked(word - u64::from(count) * ONE_PERMIT);
             let given = if waiting { given } else { given & !WAITING };
             // Release: as in `give_permits`.
             match self.word.compare_exchange_weak(word, given, Ordering::Release, Ordering::Relaxed) {

@@ -132,9 +132,10 @@ fn round<S: Source>(options: Options, source: S) -> Result<Round, Failure> {
         let gates = &gates;
         let clients: Vec<_> = clients
             .into_iter()
-            .map(|mut client| {
+            .map(|client| {
                 scope.spawn(move || {
-                    gates.work(options.packets.min(100), options.packets, |frames| client.exchange(frames))
+                    let warm_up = options.packets.min(100);
+                    gates.work(Ok(client), warm_up, options.packets, client::Client::exchange)
                 })
             })
             .collect();

@@ -3,6 +3,7 @@
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
+use crate::compare::Failure;
 use crate::counting;
 
 /// Everybody meets four times: when all are warm, when the measuring has begun, when all are done, and when it has ended.
@@ -23,22 +24,27 @@ impl Gates {
         Self(Barrier::new(workers + 1))
     }
 
-    /// A worker's part: `work` on `warm_up` packets, which open connections, caches and queues, then on the `packets` that count.
-    /// Whoever fails still comes to every gate, so that nobody waits for ever.
-    pub(crate) fn work<E>(
+    /// A worker's part: `work` on `warm_up` packets, which open caches and queues, then on the `packets` that count.
+    /// A worker that failed, if only to come into being, still comes to every gate, so that nobody waits for ever.
+    pub(crate) fn work<W>(
         &self,
+        worker: Result<W, Failure>,
         warm_up: usize,
         packets: usize,
-        mut work: impl FnMut(usize) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut outcome = work(warm_up);
+        mut work: impl FnMut(&mut W, usize) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut worker = worker.and_then(|mut worker| work(&mut worker, warm_up).map(|()| worker));
         self.0.wait();
         self.0.wait();
-        outcome = outcome.and_then(|()| work(packets));
+        if let Ok(working) = &mut worker {
+            if let Err(error) = work(working, packets) {
+                worker = Err(error);
+            }
+        }
         self.0.wait();
         // What the end costs is nobody's packet.
         self.0.wait();
-        outcome
+        worker.map(drop)
     }
 
     /// The measurer's part; `packets` are those of all workers together.

@@ -137,8 +137,11 @@ fn round<S: Source>(options: Options, source: &S) -> Result<Round, Failure> {
         let receiving = scope.spawn(move || receiver::run(socket, &addresses, source, over));
         let senders: Vec<_> = senders
             .into_iter()
-            .map(|mut sender| {
-                scope.spawn(move || gates.work(options.packets.min(1000), options.packets, |count| sender.send(count)))
+            .map(|sender| {
+                scope.spawn(move || {
+                    let warm_up = options.packets.min(1000);
+                    gates.work(Ok(sender), warm_up, options.packets, sender::Sender::send)
+                })
             })
             .collect();
         let round = gates.measure(options.peers * options.packets);
