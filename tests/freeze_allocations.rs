@@ -1,6 +1,6 @@
 //! What sharing asks of the system's allocator: nothing.
 
-#[path = "../docs/examples/packet_pool/counting.rs"]
+#[path = "../docs/examples/shared/counting.rs"]
 mod counting;
 
 use counting::allocations;
