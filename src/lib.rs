@@ -2,10 +2,16 @@
 
 #![expect(unsafe_code, reason = "skeleton")]
 
+mod arena;
 pub mod class;
 mod error;
 mod heap;
+mod interop;
 
+pub use crate::arena::{
+    BrandedArena, BrandedHandle, DisjointError, Drain, GrowError, Handle, InsertAtError,
+    InsertError, IntoIter, Iter, IterMut, OccupiedEntry, SmArena, VacantEntry,
+};
 pub use crate::class::{Geometric, SizeClasses};
 pub use crate::error::{AllocError, ConfigError};
 pub use crate::heap::{Global, HeapRef, StaticHeapRef};
