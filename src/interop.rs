@@ -1,0 +1,4 @@
+//! Trait implementations for other crates, and nothing else.
+
+#[cfg(feature = "serde")]
+mod arena_serde;
