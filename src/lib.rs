@@ -4,6 +4,7 @@
 
 mod arena;
 pub mod class;
+pub mod compat;
 mod error;
 mod heap;
 mod interop;
