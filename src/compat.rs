@@ -114,7 +114,7 @@ impl<T> Arena<T> {
     /// assert_eq!(smarena::compat::Arena::<u8>::with_capacity(9).capacity(), 9);
     /// ```
     #[must_use]
-    pub const fn capacity(&self) -> usize {
+    pub fn capacity(&self) -> usize {
         self.slots.len()
     }
 

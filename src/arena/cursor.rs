@@ -109,7 +109,7 @@ impl<T> End<T> {
     #[inline]
     fn next_word(&mut self, table: &Table<T>) {
         self.word = self.word.wrapping_add(1);
-        while self.word >= table.chunk(self.chunk).opened_words() {
+        while self.word >= table.opened_words(self.chunk) {
             self.word = 0;
             self.chunk += 1;
         }
@@ -121,7 +121,7 @@ impl<T> End<T> {
     fn previous_word(&mut self, table: &Table<T>) {
         while self.word == 0 {
             self.chunk -= 1;
-            self.word = table.chunk(self.chunk).opened_words();
+            self.word = table.opened_words(self.chunk);
         }
         self.word -= 1;
         self.load(table);
@@ -129,9 +129,8 @@ impl<T> End<T> {
 
     #[inline]
     fn load(&mut self, table: &Table<T>) {
-        let chunk = table.chunk(self.chunk);
         // SAFETY: A2: the word is one of the chunk's opened words, so it is initialised.
-        self.bits = unsafe { chunk.word(self.word).read() };
-        self.origin = chunk.slot(self.word * 64);
+        self.bits = unsafe { table.word(self.chunk, self.word).read() };
+        self.origin = table.slot(Place::new(self.chunk, self.word * 64));
     }
 }

@@ -84,7 +84,7 @@ impl<'a, T> Iter<'a, T> {
     #[inline]
     fn item(found: (Place, SlotPtr<T>)) -> (Handle<T>, &'a T) {
         // SAFETY: A3: the cursor gives occupied slots; the arena is borrowed for 'a, so the value stays and is not changed.
-        (handle_of(found), unsafe { &*found.1.value() })
+        (handle_of(found), unsafe { found.1.value_ref() })
     }
 }
 
@@ -103,7 +103,7 @@ impl<'a, T> IterMut<'a, T> {
     fn item(found: (Place, SlotPtr<T>)) -> (Handle<T>, &'a mut T) {
         // SAFETY: A3: the cursor gives occupied slots, each once; the arena is mutably borrowed for 'a, and the table,
         // which is all this iterator shares, holds no values.
-        (handle_of(found), unsafe { &mut *found.1.value() })
+        (handle_of(found), unsafe { found.1.value_mut() })
     }
 }
 

@@ -59,6 +59,11 @@ impl<T> SlotPtr<T> {
         Self(self.0.wrapping_add(count as usize))
     }
 
+    /// The address `count` slots before, which need not be one of a slot.
+    pub(crate) const fn sub(self, count: u32) -> Self {
+        Self(self.0.wrapping_sub(count as usize))
+    }
+
     /// The address as that of a chunk's block, for the first slot of one.
     pub(crate) const fn block(self) -> *mut u8 {
         self.0.cast::<u8>().cast_mut()
@@ -71,6 +76,30 @@ impl<T> SlotPtr<T> {
             .wrapping_byte_add(offset_of!(Slot<T>, body))
             .cast::<T>()
             .cast_mut()
+    }
+
+    /// The value. In a look-up this is shorter than `&*value()`: the compiler sees that the reference is not null.
+    ///
+    /// # Safety
+    /// The slot is occupied (A3), and stays so, without the value being changed, for 'a.
+    #[inline]
+    pub(crate) const unsafe fn value_ref<'a>(self) -> &'a T {
+        // SAFETY: A1: the slot lies in a block, so its body does.
+        let body = unsafe { &raw const (*self.0).body };
+        // SAFETY: A3: the body of an occupied slot is a value; the caller keeps it there.
+        unsafe { &*body.cast::<T>() }
+    }
+
+    /// The value, mutable; as `value_ref`.
+    ///
+    /// # Safety
+    /// The slot is occupied (A3), and nobody else uses it for 'a.
+    #[inline]
+    pub(crate) const unsafe fn value_mut<'a>(self) -> &'a mut T {
+        // SAFETY: A1: the slot lies in a block, so its body does.
+        let body = unsafe { &raw mut (*self.0.cast_mut()).body };
+        // SAFETY: A3: the body of an occupied slot is a value; the caller is alone with it.
+        unsafe { &mut *body.cast::<T>() }
     }
 
     #[inline]

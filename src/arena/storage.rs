@@ -151,14 +151,14 @@ impl<T, H: HeapRef> Storage<T, H> {
     pub(crate) fn get(&self, handle: Handle<T>) -> Option<&T> {
         let slot = self.find(handle)?;
         // SAFETY: A3: the slot's generation is the handle's and so odd; it holds a value, which `&self` keeps there.
-        Some(unsafe { &*slot.value() })
+        Some(unsafe { slot.value_ref() })
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, handle: Handle<T>) -> Option<&mut T> {
         let slot = self.find(handle)?;
         // SAFETY: A3: the slot's generation is the handle's and so odd; it holds a value, and `&mut self` is alone.
-        Some(unsafe { &mut *slot.value() })
+        Some(unsafe { slot.value_mut() })
     }
 
     /// The slot for the next value, growing if there is none.
@@ -172,11 +172,10 @@ impl<T, H: HeapRef> Storage<T, H> {
                 generation: generation.next(),
             });
         }
-        let chunk = self.table.chunk(self.filling);
-        if chunk.opened() == chunk.slots() {
-            self.find_unopened()?;
-        }
-        let place = Place::new(self.filling, self.table.chunk(self.filling).opened());
+        let place = match self.table.unopened(self.filling) {
+            Some(place) => place,
+            None => self.find_unopened()?,
+        };
         Ok(Vacancy {
             place,
             generation: self.floor.next(),

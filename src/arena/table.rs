@@ -6,70 +6,75 @@ use core::ptr::NonNull;
 use super::place::{CHUNK_NUMBERS, Place, slots_of};
 use super::slot::{Slot, SlotPtr};
 
-/// One chunk: a block of `slots` slots followed by one occupancy bit for each of them. Absent while `slots` is 0.
-pub(crate) struct Chunk<T> {
-    first: SlotPtr<T>,
-    words: *const u64,
-    opened: u32,
-    slots: u32,
+/// All chunks, by number; the present ones come first. A look-up reads one end and one address, both by a place's upper
+/// bits alone, so each kind has an array of its own.
+pub(crate) struct Table<T> {
+    /// For each chunk, the address that offset 0 of *chunk 0* would have, were the chunk's slots numbered by place: so a
+    /// place need not be taken apart. Never used as an address itself.
+    origins: [SlotPtr<T>; CHUNK_NUMBERS],
+    /// For each chunk, the place of its first slot that is not opened.
+    opened: [u32; CHUNK_NUMBERS],
+    /// For each chunk, the place behind its last slot; that of its first while it is absent.
+    ends: [u32; CHUNK_NUMBERS],
+    /// For each chunk, its occupancy words.
+    words: [*const u64; CHUNK_NUMBERS],
 }
-
-impl<T> Chunk<T> {
-    const ABSENT: Self = Self {
-        first: SlotPtr::NULL,
-        words: core::ptr::null(),
-        opened: 0,
-        slots: 0,
-    };
-
-    /// The slots that have been in use at some time.
-    #[inline]
-    pub(crate) const fn opened(&self) -> u32 {
-        self.opened
-    }
-
-    /// The slots it has.
-    #[inline]
-    pub(crate) const fn slots(&self) -> u32 {
-        self.slots
-    }
-
-    /// The occupancy words that stand for opened slots, and hence are initialised (A2).
-    #[inline]
-    pub(crate) const fn opened_words(&self) -> u32 {
-        self.opened.div_ceil(64)
-    }
-
-    #[inline]
-    pub(crate) const fn slot(&self, offset: u32) -> SlotPtr<T> {
-        self.first.add(offset)
-    }
-
-    #[inline]
-    pub(crate) const fn word(&self, word: u32) -> *mut u64 {
-        self.words.wrapping_add(word as usize).cast_mut()
-    }
-}
-
-/// All chunks, by number. The present ones come first.
-pub(crate) struct Table<T>([Chunk<T>; CHUNK_NUMBERS]);
 
 impl<T> Table<T> {
     pub(crate) const fn new() -> Self {
-        Self([const { Chunk::ABSENT }; CHUNK_NUMBERS])
+        let mut firsts = [0; CHUNK_NUMBERS];
+        let mut chunk = 0;
+        while chunk < CHUNK_NUMBERS {
+            firsts[chunk] = Place::new(chunk, 0).bits();
+            chunk += 1;
+        }
+        Self {
+            origins: [SlotPtr::NULL; CHUNK_NUMBERS],
+            opened: firsts,
+            ends: firsts,
+            words: [core::ptr::null(); CHUNK_NUMBERS],
+        }
+    }
+
+    /// The slots of a chunk that have been in use at some time.
+    #[inline]
+    pub(crate) const fn opened_slots(&self, chunk: usize) -> u32 {
+        self.opened[chunk] - Place::new(chunk, 0).bits()
+    }
+
+    /// The occupancy words of a chunk that stand for opened slots, and hence are initialised (A2).
+    #[inline]
+    pub(crate) const fn opened_words(&self, chunk: usize) -> u32 {
+        self.opened_slots(chunk).div_ceil(64)
+    }
+
+    /// The slots a chunk has; 0 if it is absent.
+    #[cfg(feature = "serde")]
+    pub(crate) const fn slots(&self, chunk: usize) -> u32 {
+        self.ends[chunk] - Place::new(chunk, 0).bits()
+    }
+
+    /// The place of the next slot of a chunk to be opened, if there is one left.
+    #[inline]
+    pub(crate) const fn unopened(&self, chunk: usize) -> Option<Place> {
+        let place = self.opened[chunk];
+        if place < self.ends[chunk] {
+            Some(Place::from_bits(place))
+        } else {
+            None
+        }
     }
 
     #[inline]
-    pub(crate) const fn chunk(&self, chunk: usize) -> &Chunk<T> {
-        &self.0[chunk]
+    pub(crate) const fn word(&self, chunk: usize, word: u32) -> *mut u64 {
+        self.words[chunk].wrapping_add(word as usize).cast_mut()
     }
 
     /// The slot at `place`, if it is opened.
     #[inline]
     pub(crate) const fn opened(&self, place: Place) -> Option<SlotPtr<T>> {
-        let chunk = &self.0[place.chunk()];
-        if place.offset() < chunk.opened {
-            Some(chunk.slot(place.offset()))
+        if place.bits() < self.opened[place.chunk()] {
+            Some(self.slot(place))
         } else {
             None
         }
@@ -78,22 +83,22 @@ impl<T> Table<T> {
     /// The address of the slot at `place`, which means something if its chunk is present.
     #[inline]
     pub(crate) const fn slot(&self, place: Place) -> SlotPtr<T> {
-        self.0[place.chunk()].slot(place.offset())
+        self.origins[place.chunk()].add(place.bits())
     }
 
     /// Opens the next slot of `chunk`, which has one left, and says whether it begins an occupancy word.
     #[inline]
     pub(crate) const fn open(&mut self, chunk: usize) -> bool {
-        let offset = self.0[chunk].opened;
-        self.0[chunk].opened = offset + 1;
-        offset % 64 == 0
+        let place = self.opened[chunk];
+        self.opened[chunk] = place + 1;
+        place % 64 == 0
     }
 
     /// # Safety
     /// The slot at `place` is opened (A2), or is about to be and does not begin a word.
     #[inline]
     pub(crate) unsafe fn mark(&mut self, place: Place) {
-        let word = self.0[place.chunk()].word(place.word());
+        let word = self.word(place.chunk(), place.word());
         // SAFETY: A2: the word stands for an opened slot, so it is initialised, and `&mut self` is alone with it.
         unsafe { *word |= place.bit() };
     }
@@ -102,7 +107,7 @@ impl<T> Table<T> {
     /// As for `mark`.
     #[inline]
     pub(crate) unsafe fn unmark(&mut self, place: Place) {
-        let word = self.0[place.chunk()].word(place.word());
+        let word = self.word(place.chunk(), place.word());
         // SAFETY: A2: the word stands for an opened slot, so it is initialised, and `&mut self` is alone with it.
         unsafe { *word &= !place.bit() };
     }
@@ -111,7 +116,7 @@ impl<T> Table<T> {
     /// The chunk of `place` is present (A1), and no other slot of its word is opened.
     #[inline]
     pub(crate) unsafe fn begin_word(&mut self, place: Place, bits: u64) {
-        let word = self.0[place.chunk()].word(place.word());
+        let word = self.word(place.chunk(), place.word());
         // SAFETY: A1: the block has room for the words of all its slots.
         unsafe { word.write(bits) };
     }
@@ -141,19 +146,21 @@ impl<T> Table<T> {
 
     /// Makes chunk `chunk` present. `block` has its layout, `words_at` came with that.
     pub(crate) fn add(&mut self, chunk: usize, block: NonNull<u8>, words_at: usize) {
-        self.0[chunk] = Chunk {
-            first: SlotPtr::new(block.as_ptr().cast::<Slot<T>>()),
-            words: block.as_ptr().wrapping_add(words_at).cast::<u64>(),
-            opened: 0,
-            slots: slots_of(chunk, Slot::<T>::FIRST_BITS),
-        };
+        let first = Place::new(chunk, 0).bits();
+        self.origins[chunk] = SlotPtr::new(block.as_ptr().cast::<Slot<T>>()).sub(first);
+        self.words[chunk] = block.as_ptr().wrapping_add(words_at).cast::<u64>();
+        self.ends[chunk] = first + slots_of(chunk, Slot::<T>::FIRST_BITS);
     }
 
     /// Makes chunk `chunk` absent and hands out its block, if it was present.
     pub(crate) fn remove(&mut self, chunk: usize) -> Option<(NonNull<u8>, Layout)> {
         let (layout, _) = Self::layout(chunk)?;
-        let removed = core::mem::replace(&mut self.0[chunk], Chunk::ABSENT);
-        let block = NonNull::new(removed.first.block())?;
+        let first = Place::new(chunk, 0);
+        let block = NonNull::new(self.slot(first).block())?;
+        self.origins[chunk] = SlotPtr::NULL;
+        self.words[chunk] = core::ptr::null();
+        self.opened[chunk] = first.bits();
+        self.ends[chunk] = first.bits();
         Some((block, layout))
     }
 }

@@ -54,13 +54,12 @@ impl<T, H: HeapRef> Slots<'_, T, H> {
         let table = self.0.table();
         let used = (0..self.0.present())
             .rev()
-            .find(|&chunk| table.chunk(chunk).opened() > 0);
+            .find(|&chunk| table.opened_slots(chunk) > 0);
         (0..used.map_or(0, |chunk| chunk + 1)).flat_map(move |chunk| {
-            let slots = table.chunk(chunk);
             let end = if Some(chunk) == used {
-                slots.opened()
+                table.opened_slots(chunk)
             } else {
-                slots.slots()
+                table.slots(chunk)
             };
             (0..end).map(move |offset| Place::new(chunk, offset))
         })

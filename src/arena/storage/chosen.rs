@@ -108,7 +108,7 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// Opens the next slot of a present chunk that has one left, as a vacant slot with `generation`.
     pub(crate) fn open_vacant(&mut self, chunk: usize, generation: Generation) {
-        let place = Place::new(chunk, self.table.chunk(chunk).opened());
+        let place = Place::new(chunk, self.table.opened_slots(chunk));
         if self.table.open(chunk) {
             // SAFETY: the chunk is present, and the slot is the first of its word that is opened.
             unsafe { self.table.begin_word(place, 0) };

@@ -9,14 +9,13 @@ use super::Storage;
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> Storage<T, H> {
-    /// Sets `filling` to a chunk that has a never-used slot left.
+    /// Sets `filling` to a chunk that has a never-used slot left, and says which slot that is.
     #[cold]
     #[inline(never)]
-    pub(super) fn find_unopened(&mut self) -> Result<(), GrowError> {
+    pub(super) fn find_unopened(&mut self) -> Result<Place, GrowError> {
         loop {
-            let chunk = self.table.chunk(self.filling);
-            if chunk.opened() < chunk.slots() {
-                return Ok(());
+            if let Some(place) = self.table.unopened(self.filling) {
+                return Ok(place);
             }
             if self.filling + 1 < self.present {
                 self.filling += 1;
@@ -96,7 +95,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// The newest generation in a chunk, if all its opened slots are vacant: neither occupied, detached nor retired.
     fn newest_if_idle(&self, chunk: usize) -> Option<Generation> {
         let mut newest = Generation::FRESH;
-        for offset in 0..self.table.chunk(chunk).opened() {
+        for offset in 0..self.table.opened_slots(chunk) {
             let place = Place::new(chunk, offset);
             let generation = self.generation_at(place)?;
             if generation.is_occupied()

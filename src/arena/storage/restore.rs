@@ -26,7 +26,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     pub(crate) fn restore(&mut self, chunk: usize, generation: Generation, content: Content<T>) {
         debug_assert!(generation.is_occupied() == matches!(content, Content::Value(_)));
         self.open_vacant(chunk, generation);
-        let place = Place::new(chunk, self.table.chunk(chunk).opened() - 1);
+        let place = Place::new(chunk, self.table.opened_slots(chunk) - 1);
         let slot = self.table.slot(place);
         if generation != Generation::RETIRED && !matches!(content, Content::Vacant) {
             // SAFETY: the slot has just been opened and pushed: it is the head of the vacant list.
@@ -55,7 +55,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         }
         copy.floor = self.floor;
         for chunk in 0..self.present {
-            for offset in 0..self.table.chunk(chunk).opened() {
+            for offset in 0..self.table.opened_slots(chunk) {
                 let place = Place::new(chunk, offset);
                 let Some(generation) = self.generation_at(place) else {
                     unreachable!("all offsets below are opened")
@@ -90,7 +90,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     pub(crate) fn sort_vacant(&mut self) {
         self.vacant = Place::NONE;
         for chunk in (0..self.present).rev() {
-            for offset in (0..self.table.chunk(chunk).opened()).rev() {
+            for offset in (0..self.table.opened_slots(chunk)).rev() {
                 let place = Place::new(chunk, offset);
                 let vacant = self.generation_at(place).is_some_and(|generation| {
                     !generation.is_occupied()
