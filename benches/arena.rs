@@ -6,6 +6,10 @@
     missing_docs,
     reason = "a benchmark prints its table"
 )]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "a random number below a usize fits one"
+)]
 #![allow(unsafe_code, reason = "the thread's CPU clock is a C call")]
 
 use std::hint::black_box;

@@ -273,9 +273,10 @@ impl<T> Arena<T> {
     /// ```
     pub fn retain(&mut self, mut predicate: impl FnMut(Index, &mut T) -> bool) {
         for slot in 0..self.slots.len() {
-            if let Some((value, index)) = self.get_unknown_gen_mut(slot)
-                && !predicate(index, value)
-            {
+            let Some((value, index)) = self.get_unknown_gen_mut(slot) else {
+                continue;
+            };
+            if !predicate(index, value) {
                 drop(self.remove(index));
             }
         }

@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "skeleton")]
 
+#[expect(unsafe_code, reason = "values in heap blocks: addresses of slots become references")]
 mod arena;
 pub mod class;
 pub mod compat;

@@ -1,5 +1,7 @@
 //! `SmArena` at its edges: panics, leaks, failing heaps, odd types, retired slots, foreign handles.
 
+#![expect(clippy::cast_possible_truncation, reason = "small numbers")]
+
 mod common;
 
 use std::collections::HashSet;
@@ -406,4 +408,17 @@ fn a_wrong_size_hint_is_harmless() {
         }
     }
     assert_eq!(SmArena::from_iter(Liar(100)).len(), 100);
+}
+
+/// The sizes in the table of `SmArena`'s page.
+#[test]
+fn the_comparison_table_is_true() {
+    fn sizes<H>() -> (usize, usize) {
+        (size_of::<H>(), size_of::<Option<H>>())
+    }
+    assert_eq!(sizes::<Handle<String>>(), (8, 8));
+    assert_eq!(sizes::<slotmap::DefaultKey>(), (8, 8));
+    assert_eq!(sizes::<generational_arena::Index>(), (16, 24));
+    assert_eq!(sizes::<thunderdome::Index>(), (8, 8));
+    assert_eq!(sizes::<usize>(), (8, 16));
 }

@@ -130,6 +130,8 @@ fn a_claimed_length_is_not_believed() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Whatever is read is an arena in order: it can be filled, walked and emptied.
     #[test]
     fn any_slots_make_a_sound_arena(slots in prop::collection::vec((any::<bool>(), any::<u32>(), 0..4_u32), 0..200)) {

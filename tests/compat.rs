@@ -3,6 +3,9 @@
 //! Left out of the comparison, as `compat`'s page says: a drain's capacity, `get2_mut` of one index twice, reserving
 //! nothing, the last generation, and lengths that are lies.
 
+#![expect(clippy::mem_forget, reason = "a leaked drain is one of the cases")]
+#![expect(clippy::cast_possible_truncation, reason = "small numbers")]
+
 use generational_arena::{Arena as Old, Index as OldIndex};
 use proptest::prelude::*;
 use smarena::compat::{Arena, Index};

@@ -43,9 +43,9 @@ impl<T> Clone for Cursor<T> {
 
 impl<T> Cursor<T> {
     /// `len` occupied slots in `present` chunks.
-    pub(crate) fn new(table: &Table<T>, present: usize, len: u32) -> Self {
+    pub(crate) const fn new(present: usize, len: u32) -> Self {
         // Both ends stand on an empty word just outside: "word -1" of chunk 0, and word 0 of the chunk after the last.
-        let mut cursor = Self {
+        Self {
             front: End {
                 bits: 0,
                 origin: SlotPtr::NULL,
@@ -59,11 +59,7 @@ impl<T> Cursor<T> {
                 chunk: present,
             },
             remaining: len,
-        };
-        if len > 0 {
-            cursor.front.next_word(table);
         }
-        cursor
     }
 
     #[inline]

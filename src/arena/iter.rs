@@ -75,7 +75,7 @@ impl<'a, T> Iter<'a, T> {
     pub(super) fn new<H: HeapRef>(storage: &'a Storage<T, H>) -> Self {
         let table = storage.table();
         Self {
-            cursor: Cursor::new(table, storage.present(), storage.len()),
+            cursor: Cursor::new(storage.present(), storage.len()),
             table,
             values: PhantomData,
         }
@@ -93,7 +93,7 @@ impl<'a, T> IterMut<'a, T> {
         let storage = &*storage;
         let table = storage.table();
         Self {
-            cursor: Cursor::new(table, storage.present(), storage.len()),
+            cursor: Cursor::new(storage.present(), storage.len()),
             table,
             values: PhantomData,
         }
@@ -110,7 +110,7 @@ impl<'a, T> IterMut<'a, T> {
 impl<'a, T, H: HeapRef> Drain<'a, T, H> {
     pub(super) fn new(storage: &'a mut Storage<T, H>) -> Self {
         Self {
-            cursor: Cursor::new(storage.table(), storage.present(), storage.len()),
+            cursor: Cursor::new(storage.present(), storage.len()),
             storage,
         }
     }
@@ -126,7 +126,7 @@ impl<T, H: HeapRef> IntoIter<T, H> {
     pub(super) fn new(arena: SmArena<T, H>) -> Self {
         let storage = &arena.storage;
         Self {
-            cursor: Cursor::new(storage.table(), storage.present(), storage.len()),
+            cursor: Cursor::new(storage.present(), storage.len()),
             arena,
         }
     }

@@ -148,6 +148,7 @@ impl<T> Arena<T> {
     ///     assert_eq!(arena[index], *value);
     /// }
     /// ```
+    #[must_use]
     pub fn iter(&self) -> Iter<'_, T> {
         Iter {
             slots: self.slots.iter().enumerate(),
