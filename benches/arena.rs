@@ -1,15 +1,8 @@
 //! Arenas beside their peers: CPU time per operation, interleaved rounds, medians, ratio to the best peer.
 //!
 //! `cargo bench --bench arena [-- NAME]`; NAME picks the workloads whose name contains it.
-#![allow(
-    clippy::print_stdout,
-    missing_docs,
-    reason = "a benchmark prints its table"
-)]
-#![allow(
-    clippy::cast_possible_truncation,
-    reason = "a random number below a usize fits one"
-)]
+#![allow(clippy::print_stdout, missing_docs, reason = "a benchmark prints its table")]
+#![allow(clippy::cast_possible_truncation, reason = "a random number below a usize fits one")]
 #![allow(unsafe_code, reason = "the thread's CPU clock is a C call")]
 
 use std::hint::black_box;
@@ -19,16 +12,10 @@ const ROUNDS: usize = 7;
 
 /// The CPU time of this thread.
 fn cpu() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the clock exists on every Unix, and `time` is writable.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    Duration::new(
-        time.tv_sec.unsigned_abs(),
-        u32::try_from(time.tv_nsec).unwrap_or(0),
-    )
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// What is measured of an arena.
@@ -73,20 +60,8 @@ macro_rules! arena {
     };
 }
 
-arena!(
-    Ours,
-    "smarena",
-    smarena::SmArena<T>,
-    smarena::Handle<T>,
-    smarena::SmArena::new()
-);
-arena!(
-    Compat,
-    "compat",
-    smarena::compat::Arena<T>,
-    smarena::compat::Index,
-    smarena::compat::Arena::new()
-);
+arena!(Ours, "smarena", smarena::SmArena<T>, smarena::Handle<T>, smarena::SmArena::new());
+arena!(Compat, "compat", smarena::compat::Arena<T>, smarena::compat::Index, smarena::compat::Arena::new());
 arena!(
     Generational,
     "gen-arena",
@@ -101,13 +76,7 @@ arena!(
     slotmap::DefaultKey,
     slotmap::SlotMap::new()
 );
-arena!(
-    Thunderdome,
-    "thunderdome",
-    thunderdome::Arena<T>,
-    thunderdome::Index,
-    thunderdome::Arena::new()
-);
+arena!(Thunderdome, "thunderdome", thunderdome::Arena<T>, thunderdome::Index, thunderdome::Arena::new());
 
 struct Slab<T>(slab::Slab<T>);
 impl<T> Arena<T> for Slab<T> {
@@ -300,10 +269,7 @@ fn row<T: Value>(work: (Work, &str), count: usize) {
     let medians: Vec<_> = times.into_iter().map(median).collect();
     // Slab has no generations: it takes a stale key for a fresh one.
     let peers = if work.0 == Work::GetStale { 2..5 } else { 2..6 };
-    let best = medians[peers]
-        .iter()
-        .map(|(time, _)| *time)
-        .fold(f64::INFINITY, f64::min);
+    let best = medians[peers].iter().map(|(time, _)| *time).fold(f64::INFINITY, f64::min);
     print!("{:<10}{:>9}{:>4} B", work.1, count, size_of::<T>());
     for (time, spread) in &medians {
         print!("{time:>8.2} (x{spread:>4.1})");
@@ -346,19 +312,9 @@ fn longest_row<T: Value>(count: usize) {
 }
 
 fn main() {
-    let only = std::env::args()
-        .skip(1)
-        .find(|argument| !argument.starts_with('-'))
-        .unwrap_or_default();
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     print!("{:<10}{:>9}{:>6}", "ns/op", "values", "size");
-    for name in [
-        "smarena",
-        "compat",
-        "gen-arena",
-        "slotmap",
-        "thunderdome",
-        "slab",
-    ] {
+    for name in ["smarena", "compat", "gen-arena", "slotmap", "thunderdome", "slab"] {
         print!("{name:>16}");
     }
     println!("{:>8}", "ratio");

@@ -67,13 +67,13 @@ use crate::heap::{Global, HeapRef};
 /// - A value does not move while it lives. The arena grows by adding a chunk, so no insertion copies what is there.
 /// - `insert`, `get` and `remove` take constant time. Iteration skips empty regions 64 slots at a time.
 ///
-/// | | `SmArena` | `slotmap::SlotMap` | `generational_arena::Arena` | `thunderdome::Arena` | `slab::Slab` |
-/// |---|---|---|---|---|---|
-/// | handle, bytes | 8 | 8 | 16 | 8 | 8 |
-/// | `Option` of it, bytes | 8 | 8 | 24 | 8 | 16 |
-/// | stale handle | refused for ever | valid again after 2³¹ | refused, then overflow | valid again after 2³² | not noticed |
-/// | values move on growth | no | yes | yes | yes | yes |
-/// | allocator | any [`HeapRef`] | global | global | global | global |
+/// | | `SmArena` | `slotmap::SlotMap` | `generational_arena::Arena` | `thunderdome::Arena` |
+/// |---|---|---|---|---|
+/// | handle, bytes | 8 | 8 | 16 | 8 |
+/// | `Option` of it, bytes | 8 | 8 | 24 | 8 |
+/// | stale handle | refused for ever | valid again after 2³¹ | refused, then overflow | valid again after 2³² |
+/// | values move on growth | no | yes | yes | yes |
+/// | allocator | any [`HeapRef`] | global | global | global |
 ///
 /// # Handles of another arena
 ///
@@ -140,9 +140,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// ```
     #[must_use]
     pub const fn new_in(heap: H) -> Self {
-        Self {
-            storage: Storage::new(heap),
-        }
+        Self { storage: Storage::new(heap) }
     }
 
     /// An empty arena on `heap` with room for at least `capacity` values.
@@ -216,8 +214,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// assert!(arena.capacity() >= 1000);
     /// ```
     pub fn reserve(&mut self, additional: usize) {
-        self.try_reserve(additional)
-            .unwrap_or_else(|error| error.fail());
+        self.try_reserve(additional).unwrap_or_else(|error| error.fail());
     }
 
     /// Makes room for at least `additional` more values, if it can.
@@ -261,7 +258,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     #[inline]
     pub fn insert(&mut self, value: T) -> Handle<T> {
         let vacancy = self.storage.vacancy().unwrap_or_else(|error| error.fail());
-        // SAFETY: the vacancy is the storage's last one, and nothing changed since.
+        // SAFETY: A4: the vacancy is the storage's last one, and nothing changed since.
         unsafe { self.storage.fill(vacancy, value) };
         vacancy.handle()
     }
@@ -305,7 +302,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     pub fn try_insert(&mut self, value: T) -> Result<Handle<T>, InsertError<T>> {
         match self.storage.vacancy() {
             Ok(vacancy) => {
-                // SAFETY: the vacancy is the storage's last one, and nothing changed since.
+                // SAFETY: A4: the vacancy is the storage's last one, and nothing changed since.
                 unsafe { self.storage.fill(vacancy, value) };
                 Ok(vacancy.handle())
             }

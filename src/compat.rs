@@ -29,6 +29,8 @@
 mod build;
 mod index;
 mod iter;
+#[cfg(feature = "generational-arena")]
+mod not_rebuilt;
 mod traits;
 
 use core::mem;
@@ -39,7 +41,7 @@ pub(crate) use self::build::Builder;
 pub use self::index::Index;
 pub use self::iter::{Drain, IntoIter, Iter, IterMut};
 #[cfg(feature = "generational-arena")]
-pub use crate::interop::NotRebuilt;
+pub use self::not_rebuilt::NotRebuilt;
 
 /// The slots an arena has that was asked for none in particular.
 pub(crate) const DEFAULT_CAPACITY: usize = 4;
@@ -98,12 +100,7 @@ impl<T> Arena<T> {
     /// ```
     #[must_use]
     pub fn with_capacity(n: usize) -> Self {
-        let mut arena = Self {
-            slots: Vec::new(),
-            generation: 0,
-            vacant: None,
-            len: 0,
-        };
+        let mut arena = Self { slots: Vec::new(), generation: 0, vacant: None, len: 0 };
         arena.reserve(n.max(1));
         arena
     }
@@ -152,8 +149,7 @@ impl<T> Arena<T> {
         let start = self.slots.len();
         self.slots.reserve_exact(additional);
         let end = start + additional;
-        self.slots
-            .extend((start + 1..=end).map(|next| Slot::Vacant { next: Some(next) }));
+        self.slots.extend((start + 1..=end).map(|next| Slot::Vacant { next: Some(next) }));
         if additional > 0 {
             self.slots[end - 1] = Slot::Vacant { next: self.vacant };
             self.vacant = Some(start);
@@ -188,8 +184,7 @@ impl<T> Arena<T> {
         if self.vacant.is_none() {
             self.reserve(self.slots.len().max(1));
         }
-        self.try_insert_with(create)
-            .unwrap_or_else(|_| unreachable!("there is room now"))
+        self.try_insert_with(create).unwrap_or_else(|_| unreachable!("there is room now"))
     }
 
     /// Moves `value` in if there is room. O(1).
@@ -206,8 +201,7 @@ impl<T> Arena<T> {
         if self.vacant.is_none() {
             return Err(value);
         }
-        self.try_insert_with(|_| value)
-            .map_err(|_| unreachable!("there is room"))
+        self.try_insert_with(|_| value).map_err(|_| unreachable!("there is room"))
     }
 
     /// Moves the value that `create` returns in if there is room; it is told the index. O(1).
@@ -224,9 +218,7 @@ impl<T> Arena<T> {
         let Some(index) = self.vacant else {
             return Err(create);
         };
-        let Slot::Vacant { next } = self.slots[index] else {
-            unreachable!("the list links vacant slots")
-        };
+        let Slot::Vacant { next } = self.slots[index] else { unreachable!("the list links vacant slots") };
         let generation = self.generation;
         let value = create(Index { index, generation });
         self.slots[index] = Slot::Occupied { generation, value };
@@ -259,9 +251,7 @@ impl<T> Arena<T> {
         if self.generation == u64::MAX {
             return Slot::Retired;
         }
-        Slot::Vacant {
-            next: self.vacant.replace(index),
-        }
+        Slot::Vacant { next: self.vacant.replace(index) }
     }
 
     /// Removes and drops the values for which `predicate` says no, in slot order.
@@ -343,9 +333,7 @@ impl<T> Arena<T> {
     #[must_use]
     pub fn get(&self, i: Index) -> Option<&T> {
         match self.slots.get(i.index) {
-            Some(Slot::Occupied { generation, value }) if *generation == i.generation => {
-                Some(value)
-            }
+            Some(Slot::Occupied { generation, value }) if *generation == i.generation => Some(value),
             _ => None,
         }
     }
@@ -374,26 +362,14 @@ impl<T> Arena<T> {
     #[must_use]
     pub fn get2_mut(&mut self, i1: Index, i2: Index) -> (Option<&mut T>, Option<&mut T>) {
         if i1.index == i2.index {
-            return if i1.generation >= i2.generation {
-                (self.get_mut(i1), None)
-            } else {
-                (None, self.get_mut(i2))
-            };
+            return if i1.generation >= i2.generation { (self.get_mut(i1), None) } else { (None, self.get_mut(i2)) };
         }
-        let (low, high) = if i1.index < i2.index {
-            (i1, i2)
-        } else {
-            (i2, i1)
-        };
+        let (low, high) = if i1.index < i2.index { (i1, i2) } else { (i2, i1) };
         let end = self.slots.len();
         let (left, right) = self.slots.split_at_mut(high.index.min(end));
         let of_low = value_at(left, low.index, low.generation);
         let of_high = value_at(right, 0, high.generation);
-        if i1.index < i2.index {
-            (of_low, of_high)
-        } else {
-            (of_high, of_low)
-        }
+        if i1.index < i2.index { (of_low, of_high) } else { (of_high, of_low) }
     }
 
     /// The value in a slot and its index, whatever the generation.
@@ -406,13 +382,7 @@ impl<T> Arena<T> {
     #[must_use]
     pub fn get_unknown_gen(&self, i: usize) -> Option<(&T, Index)> {
         match self.slots.get(i) {
-            Some(Slot::Occupied { generation, value }) => Some((
-                value,
-                Index {
-                    index: i,
-                    generation: *generation,
-                },
-            )),
+            Some(Slot::Occupied { generation, value }) => Some((value, Index { index: i, generation: *generation })),
             _ => None,
         }
     }
@@ -427,13 +397,7 @@ impl<T> Arena<T> {
     #[must_use]
     pub fn get_unknown_gen_mut(&mut self, i: usize) -> Option<(&mut T, Index)> {
         match self.slots.get_mut(i) {
-            Some(Slot::Occupied { generation, value }) => Some((
-                value,
-                Index {
-                    index: i,
-                    generation: *generation,
-                },
-            )),
+            Some(Slot::Occupied { generation, value }) => Some((value, Index { index: i, generation: *generation })),
             _ => None,
         }
     }

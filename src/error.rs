@@ -53,6 +53,22 @@ pub enum ConfigError {
         /// The sizes there are.
         block_sizes: &'static [usize],
     },
+    /// A pool's buffers were given a size no buffer can have.
+    #[error("a pool's buffers were given {bytes} bytes each; they have 1 to {limit}")]
+    PoolBufSize {
+        /// The bytes asked for.
+        bytes: usize,
+        /// The most bytes a buffer can have.
+        limit: usize,
+    },
+    /// A pool was given a number of buffers it cannot have.
+    #[error("a pool was given {buffers} buffers; it has 1 to {limit}")]
+    PoolLimit {
+        /// The number asked for.
+        buffers: usize,
+        /// The most buffers a pool can have.
+        limit: usize,
+    },
     /// All spans together do not fit into the address space.
     #[error("{buckets} spans of {stride} bytes each do not fit into {limit} bytes of address space")]
     AddressSpace {
@@ -64,12 +80,12 @@ pub enum ConfigError {
         limit: usize,
     },
     /// The system refused to reserve the heap's memory.
-    #[error("the system refused to reserve {bytes} bytes: {reason}")]
+    #[error("the system refused to reserve {bytes} bytes: {}", std::io::Error::from_raw_os_error(*code))]
     Refused {
         /// The bytes asked for.
         bytes: usize,
-        /// The system's own words.
-        reason: String,
+        /// The system's own code (errno).
+        code: i32,
     },
 }
 
@@ -95,16 +111,26 @@ pub enum AllocError {
         /// The largest alignment that is served.
         limit: usize,
     },
-    /// The size is larger than anything this heap serves.
-    #[error("{size} bytes are more than this heap serves at once ({limit})")]
+    /// The size is larger than anything this heap serves, or than a buffer can be.
+    #[error("{size} bytes are more than can be had at once; the limit is {limit}")]
     TooLarge {
         /// The size asked for in bytes.
         size: usize,
         /// The largest size served in bytes.
         limit: usize,
     },
+    /// No bucket has blocks of this size and alignment, and the heap was told to refuse then.
+    #[error("no bucket has blocks for {size} bytes aligned to {align}; the heap refuses what no bucket serves")]
+    NoBucket {
+        /// The size asked for in bytes.
+        size: usize,
+        /// The alignment asked for in bytes.
+        align: usize,
+    },
     /// The bucket has no free block and the heap was told to refuse then.
-    #[error("bucket {bucket} is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads")]
+    #[error(
+        "bucket {bucket} is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads"
+    )]
     Exhausted {
         /// The bucket's number.
         bucket: usize,

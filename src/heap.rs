@@ -1,56 +1,404 @@
-//! The typed heap: `Heap<C>` and the ways to refer to one.
+//! The typed heap: `Heap<C>`, how it is configured, and the ways to refer to one.
+//!
+//! | | |
+//! |---|---|
+//! | [`Heap`] | the raw calls: malloc, free, realloc, introspection |
+//! | [`HeapBuilder`] | everything a heap can be told |
+//! | [`HeapRef`] | what a box, buf or pool holds: `&Heap`, `Arc<Heap>`, [`Global`], a [`static_heap!`](crate::static_heap) |
+//! | [`ThreadCache`] | this thread's cache held in the hand |
+
+mod builder;
+mod global;
+mod reference;
+mod thread_cache;
 
 use core::alloc::Layout;
+use core::fmt;
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-use crate::class::{Geometric, SizeClasses};
-use crate::error::AllocError;
+pub use builder::HeapBuilder;
+pub use global::{Global, StaticHeap};
+pub use reference::HeapRef;
+pub use thread_cache::ThreadCache;
 
-/// A reference to a heap, as the owners (box, buf, pool) hold it.
+use crate::class::{MAX_ALIGN, SizeClasses, class_for};
+use crate::config::{CacheWarmup, Config, Exhausted};
+use crate::error::{AllocError, ConfigError};
+use crate::raw::heap::{RawHeap, checked_align};
+
+/// A heap: one bucket of equal blocks for each size class of `C`, side by side in one reservation of address space, and
+/// the system allocator behind them.
 ///
-/// # Safety
-/// PLACEHOLDER (the kernel's author replaces this file).
-pub unsafe trait HeapRef: Clone {
-    /// The heap's size classes.
-    type Classes: SizeClasses;
-    /// A block for `layout`; its usable size is at least `layout.size()`. Size 0 is served too.
-    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError>;
-    /// # Safety
-    /// `block` came from `allocate`/`reallocate` of the same heap with this `layout`, and is given back once.
-    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout);
-    /// # Safety
-    /// As for `deallocate`; on success the old block is gone, on failure it is untouched.
-    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError>;
+/// Blocks can be allocated and freed from any thread. Each thread that uses the heap has a cache in it, from which most calls
+/// are served without an atomic operation. Dropping the heap gives everything back to the system, live blocks included.
+///
+/// The raw calls here are for those who build an owner of their own or speak to another language; [`SmBox`](crate::SmBox) and
+/// [`SmBuf`](crate::SmBuf) are the safe way.
+///
+/// ```
+/// use smarena::{Heap, Linear};
+///
+/// // 8 buckets, 16 MiB each, 128 bytes maximum block size.
+/// let heap = Heap::<Linear<8>>::new(16 << 20)?;
+/// let block = heap.malloc(64, 0)?;
+/// assert_eq!(heap.bucket_of(block), Some(3));
+/// // SAFETY: the block is live, has 64 bytes, and is freed once.
+/// unsafe {
+///     block.write_bytes(7, 64);
+///     heap.free(block);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Heap<C: SizeClasses> {
+    raw: RawHeap,
+    classes: PhantomData<fn() -> C>,
 }
 
-/// # Safety
-/// Every value refers to one and the same heap, and that heap is never dropped.
-pub unsafe trait StaticHeapRef: HeapRef + Copy + Default + Send + Sync + 'static {}
-
-/// The process-wide heap.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Global;
-
-#[expect(unsafe_code, reason = "stub")]
-// SAFETY: stub over the system allocator.
-unsafe impl HeapRef for Global {
-    type Classes = Geometric<40>;
-    #[inline]
-    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let l = Layout::from_size_align(layout.size().max(1), layout.align()).unwrap();
-        NonNull::new(unsafe { std::alloc::alloc(l) }).ok_or(AllocError::OutOfMemory { size: layout.size(), align: layout.align() })
+impl<C: SizeClasses> Heap<C> {
+    /// A heap whose buckets each have `bucket_bytes` bytes of blocks, everything else as [`HeapBuilder`] has it by default.
+    ///
+    /// Address space is reserved, memory is not: a block costs memory when it is first written.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a bucket would have no block at all or more than 1 TiB, or the system refuses.
+    ///
+    /// ```
+    /// use smarena::{ConfigError, Heap, Piecewise};
+    ///
+    /// assert!(Heap::<Piecewise<15>>::new(1 << 20).is_ok());
+    /// assert!(matches!(Heap::<Piecewise<15>>::new(1000), Err(ConfigError::BucketTooSmall { block_size: 1024, .. })));
+    /// ```
+    pub fn new(bucket_bytes: usize) -> Result<Self, ConfigError> {
+        Self::builder().bucket_bytes(bucket_bytes).build()
     }
-    #[inline]
-    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        let l = Layout::from_size_align(layout.size().max(1), layout.align()).unwrap();
-        unsafe { std::alloc::dealloc(block.as_ptr(), l) }
+
+    /// A builder with every setting at its default.
+    ///
+    /// ```
+    /// use smarena::{Exhausted, Heap, Linear};
+    ///
+    /// let heap = Heap::<Linear<4>>::builder().bucket_bytes(1 << 20).on_exhausted(Exhausted::Refuse).build()?;
+    /// assert!(heap.malloc(65, 0).is_err());
+    /// # Ok::<(), smarena::ConfigError>(())
+    /// ```
+    pub const fn builder() -> HeapBuilder<C> {
+        HeapBuilder::new()
     }
-    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
-        let p = self.allocate(new)?;
-        unsafe { core::ptr::copy_nonoverlapping(block.as_ptr(), p.as_ptr(), old.size().min(new.size())) };
-        unsafe { self.deallocate(block, old) };
-        Ok(p)
+
+    pub(crate) fn from_config(config: &Config) -> Result<Self, ConfigError> {
+        Ok(Self { raw: RawHeap::new(config)?, classes: PhantomData })
+    }
+
+    pub(crate) fn raw(&self) -> &RawHeap {
+        &self.raw
+    }
+
+    /// A block of at least `size` bytes at a multiple of `align`; 0 stands for 16. Its content is undefined.
+    ///
+    /// Any size is served, 0 too; alignments are powers of two up to 4096. The block comes from the first bucket whose blocks
+    /// are large enough and aligned; when that has none left, the heap does what [`Exhausted`] told it.
+    ///
+    /// A dozen instructions while this thread's cache has a block; one atomic for up to 64 blocks otherwise.
+    ///
+    /// # Errors
+    /// [`AllocError`]; the heap is as it was.
+    ///
+    /// ```
+    /// # use smarena::{AllocError, Heap, Linear};
+    /// # let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// let page = heap.malloc(100, 4096)?; // no bucket is aligned like that: from the system
+    /// assert_eq!(page.addr().get() % 4096, 0);
+    /// assert!(matches!(heap.malloc(100, 8192), Err(AllocError::Alignment { align: 8192, limit: 4096 })));
+    /// # unsafe { heap.free(page) };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(always)]
+    pub fn malloc(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        if let Some(class) = Self::class(size, align) {
+            if let Some(block) = self.raw.cache().lane(class).pop() {
+                return Ok(block);
+            }
+        }
+        self.malloc_slow(size, align)
+    }
+
+    /// One call for everything else, so that the fast path needs no stack frame.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn malloc_slow(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        let block = self.raw.allocate_slow(Self::class(size, align), size, align);
+        block.ok_or_else(|| self.refusal(size, align))
+    }
+
+    /// The class that serves a request; `None` also for an alignment that is none.
+    #[inline(always)]
+    fn class(size: usize, align: usize) -> Option<usize> {
+        if align & align.wrapping_sub(1) == 0 { class_for::<C>(size, align) } else { None }
+    }
+
+    /// Why a request was refused.
+    #[cold]
+    fn refusal(&self, size: usize, align: usize) -> AllocError {
+        let Some(checked) = checked_align(align) else {
+            return AllocError::Alignment { align, limit: MAX_ALIGN };
+        };
+        if self.raw.state().config.exhausted != Exhausted::Refuse {
+            return AllocError::OutOfMemory { size, align: checked };
+        }
+        if size > C::LARGEST {
+            return AllocError::TooLarge { size, limit: C::LARGEST };
+        }
+        match Self::class(size, align) {
+            None => AllocError::NoBucket { size, align },
+            Some(bucket) => {
+                let blocks = self.raw.state().buckets()[bucket].limit();
+                AllocError::Exhausted { bucket, block_size: C::BLOCK_SIZES[bucket], blocks }
+            }
+        }
+    }
+
+    /// As [`malloc`](Self::malloc), and the first `size` bytes are zero.
+    ///
+    /// # Errors
+    /// As `malloc`.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// # let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// let block = heap.malloc_zeroed(100, 0)?;
+    /// // SAFETY: live, 100 bytes, written.
+    /// assert!(unsafe { core::slice::from_raw_parts(block.as_ptr(), 100) }.iter().all(|byte| *byte == 0));
+    /// # unsafe { heap.free(block) };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn malloc_zeroed(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        let block = self.malloc(size, align)?;
+        // SAFETY: I4: the block is ours, and has at least `size` bytes.
+        unsafe { block.write_bytes(0, size) };
+        Ok(block)
+    }
+
+    /// Gives a block back.
+    ///
+    /// # Safety
+    /// `block` was returned by this heap, is live, and is not used any more. A heap built with
+    /// [`hardened`](HeapBuilder::hardened) aborts the process with a message if it sees that this is not so; others may not see it.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// # let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// let block = heap.malloc(1, 0)?;
+    /// // SAFETY: live, from this heap, not used any more.
+    /// unsafe { heap.free(block) };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(always)]
+    pub unsafe fn free(&self, block: NonNull<u8>) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.raw.deallocate(block) }
+    }
+
+    /// Gives all blocks of a slice back.
+    ///
+    /// # Safety
+    /// As [`free`](Self::free) for each; no block is in the slice twice.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// # let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// let blocks = [heap.malloc(1, 0)?, heap.malloc(100, 0)?, heap.malloc(1000, 0)?];
+    /// // SAFETY: all live, from this heap, not used any more.
+    /// unsafe { heap.free_batch(&blocks) };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub unsafe fn free_batch(&self, blocks: &[NonNull<u8>]) {
+        for &block in blocks {
+            // SAFETY: I10: the caller's contract is the same.
+            unsafe { self.raw.deallocate(block) }
+        }
+    }
+
+    /// A block of at least `size` bytes at a multiple of `align`, with the content of `block` up to the smaller size.
+    ///
+    /// If `block` is large enough and aligned it is returned, untouched. Otherwise the content moves, between bucket and
+    /// bucket, bucket and system allocator, in either direction.
+    ///
+    /// # Safety
+    /// As [`free`](Self::free) on success, unless the same block is returned.
+    ///
+    /// # Errors
+    /// [`AllocError`]; then `block` is still live and as it was.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// # let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// let small = heap.malloc(20, 0)?;
+    /// // SAFETY: live, from this heap; used no more once it has moved.
+    /// let same = unsafe { heap.realloc(small, 32, 0)? };
+    /// assert_eq!(same, small);
+    /// // SAFETY: as above.
+    /// let large = unsafe { heap.realloc(small, 5000, 64)? };
+    /// assert_eq!((heap.bucket_of(large), large.addr().get() % 64), (None, 0));
+    /// # unsafe { heap.free(large) };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub unsafe fn realloc(&self, block: NonNull<u8>, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        // SAFETY: I10: the caller's contract is the same.
+        match unsafe { self.raw.reallocate(block, Self::class(size, align), size, align) } {
+            Some(block) => Ok(block),
+            None => Err(self.refusal(size, align)),
+        }
+    }
+
+    /// The bytes of `block` that may be used: the size of its bucket's blocks, or the size that was asked of the system.
+    ///
+    /// # Safety
+    /// `block` was returned by this heap and is live.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// # let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// let block = heap.malloc(50, 0)?;
+    /// // SAFETY: live, from this heap.
+    /// assert_eq!(unsafe { heap.usable_size(block) }, 64);
+    /// # unsafe { heap.free(block) };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub unsafe fn usable_size(&self, block: NonNull<u8>) -> usize {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.raw.usable_size(block) }
+    }
+
+    /// The number of the bucket that `block` came from; `None` for a pointer that no bucket of this heap could have returned.
+    ///
+    /// Any pointer may be asked about. The answer does not say whether the block is live.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// # let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// assert_eq!(heap.bucket_of(core::ptr::NonNull::from(&heap).cast()), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn bucket_of(&self, block: NonNull<u8>) -> Option<usize> {
+        let state = self.raw.state();
+        let class = state.locate(block)?;
+        state.buckets()[class].is_block(block).then_some(class)
+    }
+
+    /// Gives this thread a cache of its own size, and the means to use it without looking it up.
+    ///
+    /// The cache holds up to `bytes` bytes of blocks of each bucket; 0 means none, and no more blocks than the bucket
+    /// has. Blocks that this thread had cached before go back into their buckets first. When the guard is dropped, the cache's blocks go
+    /// back too; a thread that ends without dropping it loses nothing either.
+    ///
+    /// If the system refuses memory for the cache, or there are more than 1023 threads with caches, the guard works without one.
+    ///
+    /// ```
+    /// use smarena::{CacheWarmup, Heap, Linear};
+    ///
+    /// let heap = Heap::<Linear<8>>::new(16 << 20)?;
+    /// // 4 KiB of thread cache for each bucket, hot warmup.
+    /// let cache = heap.thread_cache(4 * 1024, CacheWarmup::Hot);
+    /// let block = cache.alloc(64, 0)?;
+    /// // SAFETY: live, from this heap, not used any more.
+    /// unsafe { cache.free(block) };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn thread_cache(&self, bytes: usize, warmup: CacheWarmup) -> ThreadCache<'_, C> {
+        ThreadCache::new(self, bytes, warmup)
+    }
+
+    /// Gives the memory of free pages back to the system, and returns how many bytes that was.
+    ///
+    /// This thread's cached blocks go back into their buckets first; what other threads have cached stays. Linear in the number of blocks
+    /// that were ever used. Others may allocate and free meanwhile; for a moment they do not see the blocks being trimmed.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// let block = heap.malloc_zeroed(100, 0)?;
+    /// // SAFETY: live, from this heap, not used any more.
+    /// unsafe { heap.free(block) };
+    /// let before = heap.stats().resident();
+    /// let given_back = heap.trim();
+    /// assert_eq!(heap.stats().resident(), before - given_back);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn trim(&self) -> usize {
+        self.raw.state().trim()
+    }
+
+    /// The addresses that blocks of each bucket come from, in the order of the buckets.
+    ///
+    /// For those who must name them to somebody else, as when buffers are registered with `io_uring`. The memory belongs to
+    /// whoever owns the blocks in it.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// assert_eq!(heap.regions().map(|region| region.len()).sum::<usize>(), (1..=8).map(|n| (1 << 20) / (16 * n) * 16 * n).sum());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn regions(&self) -> impl Iterator<Item = NonNull<[u8]>> {
+        self.raw.state().buckets().iter().map(|bucket| bucket.addresses())
+    }
+
+    /// What the builder was told to call it.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// assert_eq!(Heap::<Linear<1>>::builder().name("net").build()?.name(), "net");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.raw.state().config.name
+    }
+
+    /// As `malloc` for a layout that is known to the compiler, or nearly.
+    #[inline(always)]
+    pub(crate) fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        self.malloc(layout.size(), layout.align())
+    }
+
+    /// As `free`, told the layout: the address only has to confirm where the block came from.
+    ///
+    /// # Safety
+    /// As `free`; `layout` is what the block was allocated with.
+    #[inline(always)]
+    pub(crate) unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.raw.deallocate_of(class_for::<C>(layout.size(), layout.align()), block) }
+    }
+
+    /// As `realloc`, told the old layout: a smaller class gets a smaller block, and only what the old layout had is copied.
+    ///
+    /// # Safety
+    /// As `deallocate` with `old` on success, unless the same block is returned.
+    #[inline]
+    pub(crate) unsafe fn reallocate(
+        &self,
+        block: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let from = Self::class(old.size(), old.align());
+        let to = Self::class(new.size(), new.align());
+        // SAFETY: I10: the caller's contract is the same.
+        match unsafe { self.raw.relocate(block, (from, old), (to, new)) } {
+            Some(block) => Ok(block),
+            None => Err(self.refusal(new.size(), new.align())),
+        }
     }
 }
-#[expect(unsafe_code, reason = "stub")]
-unsafe impl StaticHeapRef for Global {}
+
+impl<C: SizeClasses> fmt::Debug for Heap<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Heap").field("name", &self.name()).field("block_sizes", &C::BLOCK_SIZES).finish_non_exhaustive()
+    }
+}

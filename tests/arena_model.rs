@@ -1,12 +1,13 @@
 //! `SmArena` against a naive model: a map from handles to values, and the list of all handles there ever were.
 
 #![expect(clippy::mem_forget, reason = "a leaked drain is one of the cases")]
+#![expect(unsafe_code, reason = "implements the heap that arenas are tested on")]
 
 mod common;
 
 use std::collections::HashMap;
 
-use common::counting_heap::CountingHeap;
+use common::CountingHeap;
 use proptest::prelude::*;
 use smarena::{Handle, SmArena};
 
@@ -61,10 +62,7 @@ impl Model {
     }
 
     fn entered(&mut self, handle: Handle<u64>, value: u64) {
-        assert!(
-            !self.seen.contains(&handle),
-            "{handle:?} was given out before"
-        );
+        assert!(!self.seen.contains(&handle), "{handle:?} was given out before");
         self.seen.push(handle);
         self.live.insert(handle, value);
     }
@@ -78,11 +76,7 @@ impl Model {
         let forward: Vec<_> = arena.iter().collect();
         assert!(forward.is_sorted_by_key(|(handle, _)| handle.slot()));
         assert_eq!(forward.len(), self.live.len());
-        assert!(
-            forward
-                .iter()
-                .all(|(handle, value)| self.live.get(handle) == Some(value))
-        );
+        assert!(forward.iter().all(|(handle, value)| self.live.get(handle) == Some(value)));
         let mut backward: Vec<_> = arena.iter().rev().collect();
         backward.reverse();
         assert_eq!(backward, forward);
@@ -117,14 +111,8 @@ fn apply(arena: &mut Arena, model: &mut Model, op: Op) {
             let Some(handle) = model.pick(index) else {
                 return;
             };
-            let expected = model
-                .live
-                .get_mut(&handle)
-                .map(|there| std::mem::replace(there, value));
-            assert_eq!(
-                arena.entry(handle).map(|mut entry| entry.replace(value)),
-                expected
-            );
+            let expected = model.live.get_mut(&handle).map(|there| std::mem::replace(there, value));
+            assert_eq!(arena.entry(handle).map(|mut entry| entry.replace(value)), expected);
         }
         Op::Detach(index) => {
             let Some(handle) = model.pick(index) else {
@@ -138,10 +126,7 @@ fn apply(arena: &mut Arena, model: &mut Model, op: Op) {
             let Some(handle) = model.pick(index) else {
                 return;
             };
-            let position = model
-                .detached
-                .iter()
-                .position(|&detached| detached == handle);
+            let position = model.detached.iter().position(|&detached| detached == handle);
             assert_eq!(arena.reattach(handle, 7).is_ok(), position.is_some());
             if let Some(position) = position {
                 model.detached.swap_remove(position);
@@ -152,10 +137,7 @@ fn apply(arena: &mut Arena, model: &mut Model, op: Op) {
             let Some(handle) = model.pick(index) else {
                 return;
             };
-            let position = model
-                .detached
-                .iter()
-                .position(|&detached| detached == handle);
+            let position = model.detached.iter().position(|&detached| detached == handle);
             assert_eq!(arena.release(handle), position.is_some());
             position.map(|position| model.detached.swap_remove(position));
         }
@@ -163,21 +145,9 @@ fn apply(arena: &mut Arena, model: &mut Model, op: Op) {
             let Some(handle) = model.pick(index).map(|handle| later(handle, steps)) else {
                 return;
             };
-            let newest = model
-                .seen
-                .iter()
-                .filter(|seen| seen.slot() == handle.slot())
-                .max()
-                .copied();
-            let there = model
-                .live
-                .keys()
-                .find(|live| live.slot() == handle.slot())
-                .copied();
-            let blocked = model
-                .detached
-                .iter()
-                .any(|detached| detached.slot() == handle.slot());
+            let newest = model.seen.iter().filter(|seen| seen.slot() == handle.slot()).max().copied();
+            let there = model.live.keys().find(|live| live.slot() == handle.slot()).copied();
+            let blocked = model.detached.iter().any(|detached| detached.slot() == handle.slot());
             match arena.insert_at(handle, value) {
                 Ok(old) => {
                     assert!(!blocked);
@@ -232,10 +202,7 @@ fn apply(arena: &mut Arena, model: &mut Model, op: Op) {
             model.agrees(&copy);
             // The copy goes on with the same handles, and does not disturb the original.
             let next: Vec<_> = (0..5).map(|value| copy.insert(value)).collect();
-            assert_eq!(
-                next,
-                (0..5).map(|value| arena.insert(value)).collect::<Vec<_>>()
-            );
+            assert_eq!(next, (0..5).map(|value| arena.insert(value)).collect::<Vec<_>>());
             for (value, handle) in next.into_iter().enumerate() {
                 model.entered(handle, value as u64);
             }

@@ -17,19 +17,14 @@ fn every_handle_is_valid_again_and_stale_ones_stay_stale() {
     arena.retain(|handle, _| handle.slot() % 3 == 0);
     let detached = handles[30];
     arena.detach(detached);
-    let handles: Vec<Handle<String>> =
-        serde_json::from_str(&serde_json::to_string(&handles).unwrap()).unwrap();
+    let handles: Vec<Handle<String>> = serde_json::from_str(&serde_json::to_string(&handles).unwrap()).unwrap();
     let mut read = round_trip(&arena);
     assert!(read.iter().eq(arena.iter()));
     for _ in 0..400 {
         let handle = read.insert("new".into());
         assert!(!handles.contains(&handle));
     }
-    assert!(
-        handles
-            .iter()
-            .all(|&handle| read.get(handle) == arena.get(handle))
-    );
+    assert!(handles.iter().all(|&handle| read.get(handle) == arena.get(handle)));
     assert!(read.reattach(detached, "late".into()).is_err());
 }
 
@@ -81,10 +76,7 @@ fn hostile_input_is_refused() {
         r#"{"slots":[],"slots":[]}"#.into(),
         "[0]".into(),
     ] {
-        assert!(
-            serde_json::from_str::<SmArena<String>>(&text).is_err(),
-            "{text}"
-        );
+        assert!(serde_json::from_str::<SmArena<String>>(&text).is_err(), "{text}");
     }
     for bits in ["0", "2", "-1", "4294967296"] {
         assert!(serde_json::from_str::<Handle<u8>>(bits).is_err(), "{bits}");
@@ -99,10 +91,7 @@ fn a_claimed_length_is_not_believed() {
     struct Empty;
     impl<'de> SeqAccess<'de> for Empty {
         type Error = Error;
-        fn next_element_seed<S: DeserializeSeed<'de>>(
-            &mut self,
-            _: S,
-        ) -> Result<Option<S::Value>, Error> {
+        fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, _: S) -> Result<Option<S::Value>, Error> {
             Ok(None)
         }
         fn size_hint(&self) -> Option<usize> {
@@ -112,16 +101,11 @@ fn a_claimed_length_is_not_believed() {
     struct Fields(u8);
     impl<'de> SeqAccess<'de> for Fields {
         type Error = Error;
-        fn next_element_seed<S: DeserializeSeed<'de>>(
-            &mut self,
-            seed: S,
-        ) -> Result<Option<S::Value>, Error> {
+        fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
             self.0 += 1;
             match self.0 {
                 1 => seed.deserialize(0_u32.into_deserializer()).map(Some),
-                _ => seed
-                    .deserialize(SeqAccessDeserializer::new(Empty))
-                    .map(Some),
+                _ => seed.deserialize(SeqAccessDeserializer::new(Empty)).map(Some),
             }
         }
     }

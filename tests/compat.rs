@@ -72,10 +72,7 @@ struct Pair {
 impl Pair {
     fn pick(&self, i: usize) -> Option<(Index, OldIndex)> {
         let (slot, generation) = *self.seen.get(i % self.seen.len().max(1))?;
-        Some((
-            Index::from_raw_parts(slot, generation),
-            OldIndex::from_raw_parts(slot, generation),
-        ))
+        Some((Index::from_raw_parts(slot, generation), OldIndex::from_raw_parts(slot, generation)))
     }
 
     fn entered(&mut self, new: Index, old: OldIndex) {
@@ -89,12 +86,10 @@ impl Pair {
                 let (new, old) = (self.new.insert(value), self.old.insert(value));
                 self.entered(new, old);
             }
-            Op::TryInsert(value) => {
-                match (self.new.try_insert(value), self.old.try_insert(value)) {
-                    (Ok(new), Ok(old)) => self.entered(new, old),
-                    (new, old) => assert_eq!(new.unwrap_err(), old.unwrap_err()),
-                }
-            }
+            Op::TryInsert(value) => match (self.new.try_insert(value), self.old.try_insert(value)) {
+                (Ok(new), Ok(old)) => self.entered(new, old),
+                (new, old) => assert_eq!(new.unwrap_err(), old.unwrap_err()),
+            },
             Op::InsertWith => {
                 let new = self.new.insert_with(|index| raw(index).0 as u32);
                 let old = self.old.insert_with(|index| raw_old(index).0 as u32);
@@ -112,31 +107,12 @@ impl Pair {
                     assert_eq!(self.new.get_mut(new), self.old.get_mut(old));
                     assert_eq!(self.new.contains(new), self.old.contains(old));
                 }
-                let (new, old) = (
-                    Index::from_raw_parts(slot, generation),
-                    OldIndex::from_raw_parts(slot, generation),
-                );
+                let (new, old) = (Index::from_raw_parts(slot, generation), OldIndex::from_raw_parts(slot, generation));
                 assert_eq!(self.new.get(new), self.old.get(old));
-                let new = self
-                    .new
-                    .get_unknown_gen(slot)
-                    .map(|(value, index)| (*value, raw(index)));
-                assert_eq!(
-                    new,
-                    self.old
-                        .get_unknown_gen(slot)
-                        .map(|(value, index)| (*value, raw_old(index)))
-                );
-                let new = self
-                    .new
-                    .get_unknown_gen_mut(slot)
-                    .map(|(value, index)| (*value, raw(index)));
-                assert_eq!(
-                    new,
-                    self.old
-                        .get_unknown_gen_mut(slot)
-                        .map(|(value, index)| (*value, raw_old(index)))
-                );
+                let new = self.new.get_unknown_gen(slot).map(|(value, index)| (*value, raw(index)));
+                assert_eq!(new, self.old.get_unknown_gen(slot).map(|(value, index)| (*value, raw_old(index))));
+                let new = self.new.get_unknown_gen_mut(slot).map(|(value, index)| (*value, raw(index)));
+                assert_eq!(new, self.old.get_unknown_gen_mut(slot).map(|(value, index)| (*value, raw_old(index))));
             }
             Op::Get2(i, j) => {
                 let (Some(a), Some(b)) = (self.pick(i), self.pick(j)) else {
@@ -186,30 +162,12 @@ impl Pair {
     }
 
     fn agree(&mut self) {
-        assert_eq!(
-            (self.new.len(), self.new.capacity()),
-            (self.old.len(), self.old.capacity())
-        );
+        assert_eq!((self.new.len(), self.new.capacity()), (self.old.len(), self.old.capacity()));
         assert_eq!(self.new.is_empty(), self.old.is_empty());
         let new = self.new.iter().map(|(index, value)| (raw(index), *value));
-        assert!(
-            new.eq(self
-                .old
-                .iter()
-                .map(|(index, value)| (raw_old(index), *value)))
-        );
-        let new = self
-            .new
-            .iter_mut()
-            .rev()
-            .map(|(index, value)| (raw(index), *value));
-        assert!(
-            new.eq(self
-                .old
-                .iter_mut()
-                .rev()
-                .map(|(index, value)| (raw_old(index), *value)))
-        );
+        assert!(new.eq(self.old.iter().map(|(index, value)| (raw_old(index), *value))));
+        let new = self.new.iter_mut().rev().map(|(index, value)| (raw(index), *value));
+        assert!(new.eq(self.old.iter_mut().rev().map(|(index, value)| (raw_old(index), *value))));
         assert_eq!(self.new.iter().size_hint(), self.old.iter().size_hint());
     }
 }
@@ -256,16 +214,10 @@ proptest! {
 #[test]
 fn formats_and_orders_of_indices_are_the_same() {
     for (slot, generation) in [(0, 0), (1, 7), (usize::MAX, u64::MAX)] {
-        let (new, old) = (
-            Index::from_raw_parts(slot, generation),
-            OldIndex::from_raw_parts(slot, generation),
-        );
+        let (new, old) = (Index::from_raw_parts(slot, generation), OldIndex::from_raw_parts(slot, generation));
         assert_eq!(format!("{new:?}"), format!("{old:?}"));
         #[cfg(feature = "serde")]
-        assert_eq!(
-            serde_json::to_string(&new).unwrap(),
-            serde_json::to_string(&old).unwrap()
-        );
+        assert_eq!(serde_json::to_string(&new).unwrap(), serde_json::to_string(&old).unwrap());
     }
     assert!(Index::from_raw_parts(1, 9) < Index::from_raw_parts(2, 0));
 }
@@ -282,29 +234,17 @@ fn a_drain_keeps_the_capacity_also_when_it_is_leaked() {
     let mut arena = Arena::with_capacity(8);
     let index = arena.insert(1);
     std::mem::forget(arena.drain());
-    assert_eq!(
-        (arena.len(), arena.capacity(), arena.get(index)),
-        (0, 8, None)
-    );
+    assert_eq!((arena.len(), arena.capacity(), arena.get(index)), (0, 8, None));
     assert_eq!(raw(arena.insert(2)), (0, 1));
 }
 
 #[test]
 fn a_panic_in_insert_with_loses_no_slot() {
     let mut arena = Arena::with_capacity(2);
-    let attempt = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        arena.insert_with(|_| panic!("on purpose"))
-    }));
+    let attempt =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| arena.insert_with(|_| panic!("on purpose"))));
     assert!(attempt.is_err());
-    assert_eq!(
-        (
-            arena.len(),
-            raw(arena.insert(1)),
-            raw(arena.insert(2)),
-            arena.capacity()
-        ),
-        (0, (0, 0), (1, 0), 2)
-    );
+    assert_eq!((arena.len(), raw(arena.insert(1)), raw(arena.insert(2)), arena.capacity()), (0, (0, 0), (1, 0), 2));
 }
 
 #[test]
@@ -339,8 +279,7 @@ mod serde_format {
 
     #[test]
     fn the_last_generation_retires_slots() {
-        let mut arena: Arena<u8> =
-            serde_json::from_str(&format!("[[{},1],null]", u64::MAX)).unwrap();
+        let mut arena: Arena<u8> = serde_json::from_str(&format!("[[{},1],null]", u64::MAX)).unwrap();
         let last = Index::from_raw_parts(0, u64::MAX);
         assert_eq!(arena.remove(last), Some(1));
         assert_eq!(raw(arena.insert(2)), (1, u64::MAX));

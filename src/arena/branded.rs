@@ -66,23 +66,14 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// let handle = arena.branded(|mut arena| arena.insert(7).unbranded());
     /// assert_eq!(arena[handle], 7);
     /// ```
-    pub fn branded<R>(
-        &mut self,
-        body: impl for<'brand> FnOnce(BrandedArena<'brand, '_, T, H>) -> R,
-    ) -> R {
-        body(BrandedArena {
-            arena: self,
-            brand: PhantomData,
-        })
+    pub fn branded<R>(&mut self, body: impl for<'brand> FnOnce(BrandedArena<'brand, '_, T, H>) -> R) -> R {
+        body(BrandedArena { arena: self, brand: PhantomData })
     }
 }
 
 impl<'brand, T, H: HeapRef> BrandedArena<'brand, '_, T, H> {
     fn brand(handle: Handle<T>) -> BrandedHandle<'brand, T> {
-        BrandedHandle {
-            handle,
-            brand: PhantomData,
-        }
+        BrandedHandle { handle, brand: PhantomData }
     }
 
     /// As [`SmArena::insert`], which says when it panics.
@@ -147,9 +138,7 @@ impl<'brand, T, H: HeapRef> BrandedArena<'brand, '_, T, H> {
     /// });
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = (BrandedHandle<'brand, T>, &T)> {
-        self.arena
-            .iter()
-            .map(|(handle, value)| (Self::brand(handle), value))
+        self.arena.iter().map(|(handle, value)| (Self::brand(handle), value))
     }
 
     /// Whether the arena holds the value of a handle that has no brand; if so, the handle with this arena's brand is

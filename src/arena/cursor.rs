@@ -33,11 +33,7 @@ impl<T> Clone for End<T> {
 
 impl<T> Clone for Cursor<T> {
     fn clone(&self) -> Self {
-        Self {
-            front: self.front.clone(),
-            back: self.back.clone(),
-            remaining: self.remaining,
-        }
+        Self { front: self.front.clone(), back: self.back.clone(), remaining: self.remaining }
     }
 }
 
@@ -46,18 +42,8 @@ impl<T> Cursor<T> {
     pub(crate) const fn new(present: usize, len: u32) -> Self {
         // Both ends stand on an empty word just outside: "word -1" of chunk 0, and word 0 of the chunk after the last.
         Self {
-            front: End {
-                bits: 0,
-                origin: SlotPtr::NULL,
-                word: u32::MAX,
-                chunk: 0,
-            },
-            back: End {
-                bits: 0,
-                origin: SlotPtr::NULL,
-                word: 0,
-                chunk: present,
-            },
+            front: End { bits: 0, origin: SlotPtr::NULL, word: u32::MAX, chunk: 0 },
+            back: End { bits: 0, origin: SlotPtr::NULL, word: 0, chunk: present },
             remaining: len,
         }
     }
@@ -95,10 +81,7 @@ impl<T> Cursor<T> {
 impl<T> End<T> {
     #[inline]
     fn slot(&self, bit: u32) -> (Place, SlotPtr<T>) {
-        (
-            Place::new(self.chunk, self.word * 64 + bit),
-            self.origin.add(bit),
-        )
+        (Place::new(self.chunk, self.word * 64 + bit), self.origin.add(bit))
     }
 
     /// Loads the word after this one. There is an occupied slot further on, hence a chunk with an opened word.

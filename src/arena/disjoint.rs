@@ -22,24 +22,12 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// assert_eq!((arena[a], arena[b]), (2, 1));
     /// # Ok::<(), smarena::DisjointError>(())
     /// ```
-    pub fn get_disjoint_mut<const N: usize>(
-        &mut self,
-        handles: [Handle<T>; N],
-    ) -> Result<[&mut T; N], DisjointError> {
+    pub fn get_disjoint_mut<const N: usize>(&mut self, handles: [Handle<T>; N]) -> Result<[&mut T; N], DisjointError> {
         let mut slots = [SlotPtr::NULL; N];
         for (position, &handle) in handles.iter().enumerate() {
-            slots[position] = self
-                .storage
-                .find(handle)
-                .ok_or(DisjointError::Stale { position })?;
-            if let Some(first) = handles[..position]
-                .iter()
-                .position(|&before| before == handle)
-            {
-                return Err(DisjointError::Repeated {
-                    first,
-                    again: position,
-                });
+            slots[position] = self.storage.find(handle).ok_or(DisjointError::Stale { position })?;
+            if let Some(first) = handles[..position].iter().position(|&before| before == handle) {
+                return Err(DisjointError::Repeated { first, again: position });
             }
         }
         // SAFETY: A3: all slots were found occupied. Their handles differ pairwise and are all valid now; a slot has one

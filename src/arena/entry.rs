@@ -74,7 +74,7 @@ impl<'a, T, H: HeapRef> VacantEntry<'a, T, H> {
     /// ```
     #[inline]
     pub fn insert(self, value: T) -> &'a mut T {
-        // SAFETY: the vacancy is the storage's last one, and the entry has had the storage to itself since.
+        // SAFETY: A4: the vacancy is the storage's last one, and the entry has had the storage to itself since.
         let slot = unsafe { self.storage.fill(self.vacancy, value) };
         // SAFETY: A3: the slot has just been filled, and the storage is mutably borrowed for 'a.
         unsafe { &mut *slot.value() }
@@ -85,11 +85,7 @@ impl<'a, T, H: HeapRef> OccupiedEntry<'a, T, H> {
     #[inline]
     pub(super) fn new(storage: &'a mut Storage<T, H>, handle: Handle<T>) -> Option<Self> {
         let slot = storage.find(handle)?;
-        Some(Self {
-            storage,
-            slot,
-            handle,
-        })
+        Some(Self { storage, slot, handle })
     }
 
     /// The value's handle.
@@ -180,7 +176,7 @@ impl<'a, T, H: HeapRef> OccupiedEntry<'a, T, H> {
     }
 }
 
-// SAFETY: an entry is a sole borrow of the storage; its slot pointer reaches nothing else.
+// SAFETY: A3: an entry is a sole borrow of the storage; its slot pointer reaches nothing else.
 unsafe impl<T: Send, H: HeapRef + Send> Send for OccupiedEntry<'_, T, H> {}
 // SAFETY: as above; `&OccupiedEntry` gives `&T`.
 unsafe impl<T: Sync, H: HeapRef + Sync> Sync for OccupiedEntry<'_, T, H> {}
@@ -193,9 +189,6 @@ impl<T, H: HeapRef> fmt::Debug for VacantEntry<'_, T, H> {
 
 impl<T: fmt::Debug, H: HeapRef> fmt::Debug for OccupiedEntry<'_, T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OccupiedEntry")
-            .field(&self.handle)
-            .field(self.get())
-            .finish()
+        f.debug_tuple("OccupiedEntry").field(&self.handle).field(self.get()).finish()
     }
 }

@@ -70,11 +70,7 @@ impl Generation {
 
     /// Where the generations of the arena begin, most likely, that counted up to this one.
     pub(crate) fn first_of_family(self) -> Self {
-        if cfg!(debug_assertions) {
-            Self(self.0 >> WINDOW_BITS << WINDOW_BITS)
-        } else {
-            Self::FRESH
-        }
+        if cfg!(debug_assertions) { Self(self.0 >> WINDOW_BITS << WINDOW_BITS) } else { Self::FRESH }
     }
 }
 

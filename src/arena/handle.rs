@@ -63,13 +63,8 @@ impl<T> Handle<T> {
         debug_assert!(generation.is_occupied());
         // The `| 1` changes nothing (the generation is odd); it shows the compiler that the bits are not zero.
         let bits = (place.bits() as u64) << 32 | generation.get() as u64 | 1;
-        let Some(bits) = NonZeroU64::new(bits) else {
-            unreachable!()
-        };
-        Self {
-            bits,
-            value: PhantomData,
-        }
+        let Some(bits) = NonZeroU64::new(bits) else { unreachable!() };
+        Self { bits, value: PhantomData }
     }
 
     /// The number of the slot: dense, counted from 0, reused after a removal.
@@ -141,10 +136,7 @@ impl<T> Handle<T> {
     #[must_use]
     pub const fn from_bits(bits: u64) -> Option<Self> {
         match NonZeroU64::new(bits) {
-            Some(bits) if bits.get() % 2 == 1 => Some(Self {
-                bits,
-                value: PhantomData,
-            }),
+            Some(bits) if bits.get() % 2 == 1 => Some(Self { bits, value: PhantomData }),
             _ => None,
         }
     }
@@ -207,18 +199,9 @@ mod tests {
 
     #[test]
     fn bits_keep_both_halves() {
-        for (place, generation) in [
-            (0, 1),
-            (1, 3),
-            (u32::MAX, 1),
-            (7, u32::MAX),
-            (0x8000_0000, 0x8000_0001),
-        ] {
+        for (place, generation) in [(0, 1), (1, 3), (u32::MAX, 1), (7, u32::MAX), (0x8000_0000, 0x8000_0001)] {
             let handle = handle(place, generation);
-            assert_eq!(
-                (handle.place().bits(), handle.generation()),
-                (place, generation)
-            );
+            assert_eq!((handle.place().bits(), handle.generation()), (place, generation));
             assert_eq!(Handle::from_bits(handle.to_bits()), Some(handle));
         }
     }

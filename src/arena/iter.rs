@@ -74,11 +74,7 @@ pub struct IntoIter<T, H: HeapRef> {
 impl<'a, T> Iter<'a, T> {
     pub(super) fn new<H: HeapRef>(storage: &'a Storage<T, H>) -> Self {
         let table = storage.table();
-        Self {
-            cursor: Cursor::new(storage.present(), storage.len()),
-            table,
-            values: PhantomData,
-        }
+        Self { cursor: Cursor::new(storage.present(), storage.len()), table, values: PhantomData }
     }
 
     #[inline]
@@ -92,11 +88,7 @@ impl<'a, T> IterMut<'a, T> {
     pub(super) fn new<H: HeapRef>(storage: &'a mut Storage<T, H>) -> Self {
         let storage = &*storage;
         let table = storage.table();
-        Self {
-            cursor: Cursor::new(storage.present(), storage.len()),
-            table,
-            values: PhantomData,
-        }
+        Self { cursor: Cursor::new(storage.present(), storage.len()), table, values: PhantomData }
     }
 
     #[inline]
@@ -109,10 +101,7 @@ impl<'a, T> IterMut<'a, T> {
 
 impl<'a, T, H: HeapRef> Drain<'a, T, H> {
     pub(super) fn new(storage: &'a mut Storage<T, H>) -> Self {
-        Self {
-            cursor: Cursor::new(storage.present(), storage.len()),
-            storage,
-        }
+        Self { cursor: Cursor::new(storage.present(), storage.len()), storage }
     }
 
     #[inline]
@@ -125,10 +114,7 @@ impl<'a, T, H: HeapRef> Drain<'a, T, H> {
 impl<T, H: HeapRef> IntoIter<T, H> {
     pub(super) fn new(arena: SmArena<T, H>) -> Self {
         let storage = &arena.storage;
-        Self {
-            cursor: Cursor::new(storage.present(), storage.len()),
-            arena,
-        }
+        Self { cursor: Cursor::new(storage.present(), storage.len()), arena }
     }
 
     #[inline]
@@ -259,21 +245,18 @@ unsafe impl<T: Sync> Sync for Iter<'_, T> {}
 unsafe impl<T: Send> Send for IterMut<'_, T> {}
 // SAFETY: as above; `&IterMut` gives out no values, only their number.
 unsafe impl<T: Sync> Sync for IterMut<'_, T> {}
-// SAFETY: a cursor is a position; the values belong to the storage, which is borrowed and decides for itself.
+// SAFETY: A3: a cursor is a position; the values belong to the storage, which is borrowed and decides for itself.
 unsafe impl<T: Send, H: HeapRef + Send> Send for Drain<'_, T, H> {}
 // SAFETY: as above; `&Drain` gives out no values.
 unsafe impl<T: Sync, H: HeapRef + Sync> Sync for Drain<'_, T, H> {}
-// SAFETY: a cursor is a position; the values belong to the arena, which decides for itself.
+// SAFETY: A3: a cursor is a position; the values belong to the arena, which decides for itself.
 unsafe impl<T: Send, H: HeapRef + Send> Send for IntoIter<T, H> {}
 // SAFETY: as above; `&IntoIter` gives out no values.
 unsafe impl<T: Sync, H: HeapRef + Sync> Sync for IntoIter<T, H> {}
 
 impl<T> Clone for Iter<'_, T> {
     fn clone(&self) -> Self {
-        Self {
-            cursor: self.cursor.clone(),
-            ..*self
-        }
+        Self { cursor: self.cursor.clone(), ..*self }
     }
 }
 

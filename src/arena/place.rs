@@ -91,11 +91,7 @@ impl Place {
 #[expect(clippy::cast_possible_truncation, reason = "a chunk number has 5 bits")]
 pub(crate) const fn slots_of(chunk: usize, first_bits: u32) -> u32 {
     let doublings = (OFFSET_BITS - first_bits) as usize;
-    if chunk < doublings {
-        1 << (first_bits + chunk as u32)
-    } else {
-        MAX_CHUNK_SLOTS
-    }
+    if chunk < doublings { 1 << (first_bits + chunk as u32) } else { MAX_CHUNK_SLOTS }
 }
 
 /// The slots of all chunks before `chunk`. `chunk <= CHUNK_NUMBERS - 1`.
@@ -140,10 +136,7 @@ mod tests {
     #[test]
     fn numbers_and_places_sort_alike() {
         for number in 0..10_000 {
-            let (a, b) = (
-                Place::of_number(number, 2).unwrap(),
-                Place::of_number(number + 1, 2).unwrap(),
-            );
+            let (a, b) = (Place::of_number(number, 2).unwrap(), Place::of_number(number + 1, 2).unwrap());
             assert!(a < b);
             assert_eq!(a.number(2), number);
         }

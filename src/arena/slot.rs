@@ -72,10 +72,7 @@ impl<T> SlotPtr<T> {
     /// Where the value is, or would be.
     #[inline]
     pub(crate) const fn value(self) -> *mut T {
-        self.0
-            .wrapping_byte_add(offset_of!(Slot<T>, body))
-            .cast::<T>()
-            .cast_mut()
+        self.0.wrapping_byte_add(offset_of!(Slot<T>, body)).cast::<T>().cast_mut()
     }
 
     /// The value. In a look-up this is shorter than `&*value()`: the compiler sees that the reference is not null.
@@ -104,10 +101,7 @@ impl<T> SlotPtr<T> {
 
     #[inline]
     const fn link_address(self) -> *mut Place {
-        self.0
-            .wrapping_byte_add(offset_of!(Slot<T>, body))
-            .cast::<Place>()
-            .cast_mut()
+        self.0.wrapping_byte_add(offset_of!(Slot<T>, body)).cast::<Place>().cast_mut()
     }
 
     #[inline]

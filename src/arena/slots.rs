@@ -27,26 +27,15 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// assert_eq!(client[handle], "entity");
     /// # Ok::<(), smarena::InsertAtError<&str>>(())
     /// ```
-    pub fn insert_at(
-        &mut self,
-        handle: Handle<T>,
-        value: T,
-    ) -> Result<Option<T>, InsertAtError<T>> {
+    pub fn insert_at(&mut self, handle: Handle<T>, value: T) -> Result<Option<T>, InsertAtError<T>> {
         if let Some(there) = self.get_mut(handle) {
             return Ok(Some(core::mem::replace(there, value)));
         }
-        if handle == Handle::DANGLING
-            || !self
-                .storage
-                .is_ahead(handle.place(), handle.generation_of_slot())
-        {
+        if handle == Handle::DANGLING || !self.storage.is_ahead(handle.place(), handle.generation_of_slot()) {
             return Err(InsertAtError::Stale(value));
         }
-        let there = self
-            .storage
-            .handle_at(handle.place())
-            .and_then(|older| self.remove(older));
-        // SAFETY: the slot's generation is behind the handle's, and it was vacated if it was occupied.
+        let there = self.storage.handle_at(handle.place()).and_then(|older| self.remove(older));
+        // SAFETY: A3: the slot's generation is behind the handle's, and it was vacated if it was occupied.
         match unsafe { self.storage.fill_at(handle, value) } {
             Ok(()) => Ok(there),
             Err((value, error)) => Err(InsertAtError::Grow(InsertError { value, error })),
@@ -83,9 +72,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// assert!(arena.reattach(handle, 2).is_ok());
     /// ```
     pub fn reattach(&mut self, handle: Handle<T>, value: T) -> Result<(), InsertAtError<T>> {
-        self.storage
-            .reattach(handle, value)
-            .map_err(InsertAtError::Stale)
+        self.storage.reattach(handle, value).map_err(InsertAtError::Stale)
     }
 
     /// Gives up the slot that [`detach`](Self::detach) kept for `handle`, which is stale from now on. `false` if none is
@@ -131,7 +118,6 @@ impl<T, H: HeapRef> SmArena<T, H> {
     }
 
     fn handle_of_slot(&self, slot: u32) -> Option<Handle<T>> {
-        self.storage
-            .handle_at(Place::of_number(slot, Storage::<T, H>::FIRST_BITS)?)
+        self.storage.handle_at(Place::of_number(slot, Storage::<T, H>::FIRST_BITS)?)
     }
 }

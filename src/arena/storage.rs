@@ -55,10 +55,8 @@ impl Vacancy {
 
 impl<T, H: HeapRef> Storage<T, H> {
     pub(crate) const FIRST_BITS: u32 = Slot::<T>::FIRST_BITS;
-    const ALIGN_IS_SERVED: () = assert!(
-        align_of::<T>() <= MAX_ALIGN,
-        "an arena's values can be aligned to 4096 bytes at most"
-    );
+    const ALIGN_IS_SERVED: () =
+        assert!(align_of::<T>() <= MAX_ALIGN, "an arena's values can be aligned to 4096 bytes at most");
 
     pub(crate) const fn new(heap: H) -> Self {
         const { Self::ALIGN_IS_SERVED };
@@ -121,9 +119,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// The handle of the value at `place`, if there is one.
     pub(crate) fn handle_at(&self, place: Place) -> Option<Handle<T>> {
         let generation = self.generation_at(place)?;
-        generation
-            .is_occupied()
-            .then(|| Handle::new(place, generation))
+        generation.is_occupied().then(|| Handle::new(place, generation))
     }
 
     /// The generation of the slot at `place`, if it is opened.
@@ -167,19 +163,13 @@ impl<T, H: HeapRef> Storage<T, H> {
         if self.vacant != Place::NONE {
             // SAFETY: A4: slots in the vacant list are opened.
             let generation = unsafe { self.table.slot(self.vacant).generation() };
-            return Ok(Vacancy {
-                place: self.vacant,
-                generation: generation.next(),
-            });
+            return Ok(Vacancy { place: self.vacant, generation: generation.next() });
         }
         let place = match self.table.unopened(self.filling) {
             Some(place) => place,
             None => self.find_unopened()?,
         };
-        Ok(Vacancy {
-            place,
-            generation: self.floor.next(),
-        })
+        Ok(Vacancy { place, generation: self.floor.next() })
     }
 
     /// Moves a value into `vacancy`.
@@ -196,10 +186,10 @@ impl<T, H: HeapRef> Storage<T, H> {
             // SAFETY: A4: as above.
             unsafe { self.table.mark(place) };
         } else if self.table.open(self.filling) {
-            // SAFETY: the chunk being filled is present, and `open` has just said that the slot is its word's first.
+            // SAFETY: A1: the chunk being filled is present, and `open` has just said that the slot is its word's first.
             unsafe { self.table.begin_word(place, place.bit()) };
         } else {
-            // SAFETY: the slot has just been opened, and does not begin a word.
+            // SAFETY: A2: the slot has just been opened, and does not begin a word.
             unsafe { self.table.mark(place) };
         }
         // SAFETY: A1: the slot is opened, and `&mut self` is alone with it.
@@ -216,7 +206,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         let slot = self.find(handle)?;
         // SAFETY: A3: `find` has seen that the slot is occupied.
         let value = unsafe { slot.value().read() };
-        // SAFETY: the value has just been moved out, and its generation is the handle's.
+        // SAFETY: A3: the value has just been moved out, and its generation is the handle's.
         unsafe { self.vacate(slot, handle.place(), handle.generation_of_slot()) };
         Some(value)
     }
@@ -227,10 +217,10 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// `slot` is the one at `place`; it is occupied, has `generation`, and its value is not used again.
     #[inline]
     unsafe fn vacate(&mut self, slot: SlotPtr<T>, place: Place, generation: Generation) {
-        // SAFETY: an occupied slot is opened.
+        // SAFETY: A2: an occupied slot is opened.
         unsafe { self.table.unmark(place) };
         self.len -= 1;
-        // SAFETY: the slot is opened, and the caller gave up its value.
+        // SAFETY: A3: the slot is opened, and the caller gave up its value.
         unsafe { self.hand_on(slot, place, generation.next()) };
     }
 
@@ -246,9 +236,9 @@ impl<T, H: HeapRef> Storage<T, H> {
         } else {
             core::mem::replace(&mut self.vacant, place)
         };
-        // SAFETY: the slot is opened, and `&mut self` is alone with it.
+        // SAFETY: A2: the slot is opened, and `&mut self` is alone with it.
         unsafe { slot.set_generation(generation) };
-        // SAFETY: the same; the caller says that no value is in it.
+        // SAFETY: A2: the same; the caller says that no value is in it.
         unsafe { slot.set_link(link) };
     }
 }
@@ -256,5 +246,5 @@ impl<T, H: HeapRef> Storage<T, H> {
 // SAFETY: a storage owns its values and chunks, as a Vec does, and a heap reference that decides for itself; A1: blocks
 // may be given back from any thread.
 unsafe impl<T: Send, H: HeapRef + Send> Send for Storage<T, H> {}
-// SAFETY: `&Storage` gives `&T` and `&H` and changes nothing.
+// SAFETY: A3: `&Storage` gives `&T` and `&H` and changes nothing.
 unsafe impl<T: Sync, H: HeapRef + Sync> Sync for Storage<T, H> {}

@@ -58,11 +58,7 @@ impl<T> Table<T> {
     #[inline]
     pub(crate) const fn unopened(&self, chunk: usize) -> Option<Place> {
         let place = self.opened[chunk];
-        if place < self.ends[chunk] {
-            Some(Place::from_bits(place))
-        } else {
-            None
-        }
+        if place < self.ends[chunk] { Some(Place::from_bits(place)) } else { None }
     }
 
     #[inline]
@@ -73,11 +69,7 @@ impl<T> Table<T> {
     /// The slot at `place`, if it is opened.
     #[inline]
     pub(crate) const fn opened(&self, place: Place) -> Option<SlotPtr<T>> {
-        if place.bits() < self.opened[place.chunk()] {
-            Some(self.slot(place))
-        } else {
-            None
-        }
+        if place.bits() < self.opened[place.chunk()] { Some(self.slot(place)) } else { None }
     }
 
     /// The address of the slot at `place`, which means something if its chunk is present.
@@ -133,11 +125,7 @@ impl<T> Table<T> {
         let Some(size) = words_at.checked_add(slots.div_ceil(64) * size_of::<u64>()) else {
             return None;
         };
-        let align = if align_of::<Slot<T>>() > align_of::<u64>() {
-            align_of::<Slot<T>>()
-        } else {
-            align_of::<u64>()
-        };
+        let align = if align_of::<Slot<T>>() > align_of::<u64>() { align_of::<Slot<T>>() } else { align_of::<u64>() };
         match Layout::from_size_align(size, align) {
             Ok(layout) => Some((layout, words_at)),
             Err(_) => None,

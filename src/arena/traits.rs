@@ -31,9 +31,7 @@ impl<T: Clone, H: HeapRef> Clone for SmArena<T, H> {
     fn clone(&self) -> Self {
         let mut copy = Self::new_in(self.heap().clone());
         // Into an arena, so that a panicking clone finds an owner for the values cloned before.
-        self.storage
-            .copy_into(&mut copy.storage, T::clone)
-            .unwrap_or_else(|error| error.fail());
+        self.storage.copy_into(&mut copy.storage, T::clone).unwrap_or_else(|error| error.fail());
         copy
     }
 }

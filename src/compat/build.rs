@@ -14,16 +14,7 @@ impl<T> Builder<T> {
     /// For a sequence that claims to have `claimed` slots; if it has more, the capacity doubles, to `least` slots at least.
     pub(crate) fn new(claimed: usize, least: usize) -> Self {
         let slots = Vec::with_capacity(claimed.min(BELIEVED));
-        Self {
-            arena: Arena {
-                slots,
-                generation: 0,
-                vacant: None,
-                len: 0,
-            },
-            capacity: claimed,
-            least,
-        }
+        Self { arena: Arena { slots, generation: 0, vacant: None, len: 0 }, capacity: claimed, least }
     }
 
     /// Adds the next slot: a value with its generation, or a vacant one.
@@ -46,9 +37,7 @@ impl<T> Builder<T> {
         let slots = self.arena.slots.len();
         if self.capacity <= BELIEVED.max(slots.saturating_mul(2)) {
             self.arena.slots.reserve_exact(self.capacity - slots);
-            self.arena
-                .slots
-                .resize_with(self.capacity, || Slot::Vacant { next: None });
+            self.arena.slots.resize_with(self.capacity, || Slot::Vacant { next: None });
         }
         self.arena.link();
         self.arena

@@ -60,26 +60,14 @@ pub struct IntoIter<T> {
 
 fn seen<T>((index, slot): (usize, &Slot<T>)) -> Option<(Index, &T)> {
     match slot {
-        Slot::Occupied { generation, value } => Some((
-            Index {
-                index,
-                generation: *generation,
-            },
-            value,
-        )),
+        Slot::Occupied { generation, value } => Some((Index { index, generation: *generation }, value)),
         Slot::Vacant { .. } | Slot::Retired => None,
     }
 }
 
 fn seen_mut<T>((index, slot): (usize, &mut Slot<T>)) -> Option<(Index, &mut T)> {
     match slot {
-        Slot::Occupied { generation, value } => Some((
-            Index {
-                index,
-                generation: *generation,
-            },
-            value,
-        )),
+        Slot::Occupied { generation, value } => Some((Index { index, generation: *generation }, value)),
         Slot::Vacant { .. } | Slot::Retired => None,
     }
 }
@@ -132,10 +120,7 @@ iterate!([T] IntoIter<T>, T, value_of);
 
 impl<T> Clone for Iter<'_, T> {
     fn clone(&self) -> Self {
-        Self {
-            slots: self.slots.clone(),
-            remaining: self.remaining,
-        }
+        Self { slots: self.slots.clone(), remaining: self.remaining }
     }
 }
 
@@ -150,10 +135,7 @@ impl<T> Arena<T> {
     /// ```
     #[must_use]
     pub fn iter(&self) -> Iter<'_, T> {
-        Iter {
-            slots: self.slots.iter().enumerate(),
-            remaining: self.len,
-        }
+        Iter { slots: self.slots.iter().enumerate(), remaining: self.len }
     }
 
     /// Indices and values, the values mutable, in slot order.
@@ -164,10 +146,7 @@ impl<T> Arena<T> {
     /// assert_eq!(arena.iter().next().unwrap().1, &2);
     /// ```
     pub fn iter_mut(&mut self) -> IterMut<'_, T> {
-        IterMut {
-            slots: self.slots.iter_mut().enumerate(),
-            remaining: self.len,
-        }
+        IterMut { slots: self.slots.iter_mut().enumerate(), remaining: self.len }
     }
 
     /// Empties the arena at once and gives out what was in it. The capacity stays.
@@ -181,11 +160,7 @@ impl<T> Arena<T> {
     pub fn drain(&mut self) -> Drain<'_, T> {
         let remaining = self.len;
         let slots = self.empty().into_iter().enumerate();
-        Drain {
-            slots,
-            remaining,
-            _arena: core::marker::PhantomData,
-        }
+        Drain { slots, remaining, _arena: core::marker::PhantomData }
     }
 }
 
@@ -194,10 +169,7 @@ impl<T> IntoIterator for Arena<T> {
     type IntoIter = IntoIter<T>;
 
     fn into_iter(self) -> IntoIter<T> {
-        IntoIter {
-            remaining: self.len,
-            slots: self.slots.into_iter(),
-        }
+        IntoIter { remaining: self.len, slots: self.slots.into_iter() }
     }
 }
 

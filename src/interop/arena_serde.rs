@@ -52,15 +52,9 @@ impl<T, H: HeapRef> Slots<'_, T, H> {
     /// All slots up to the last one that was used. Those between that were not are vacant with the first generation.
     fn places(&self) -> impl Iterator<Item = Place> {
         let table = self.0.table();
-        let used = (0..self.0.present())
-            .rev()
-            .find(|&chunk| table.opened_slots(chunk) > 0);
+        let used = (0..self.0.present()).rev().find(|&chunk| table.opened_slots(chunk) > 0);
         (0..used.map_or(0, |chunk| chunk + 1)).flat_map(move |chunk| {
-            let end = if Some(chunk) == used {
-                table.opened_slots(chunk)
-            } else {
-                table.slots(chunk)
-            };
+            let end = if Some(chunk) == used { table.opened_slots(chunk) } else { table.slots(chunk) };
             (0..end).map(move |offset| Place::new(chunk, offset))
         })
     }
@@ -71,11 +65,7 @@ impl<T: Serialize, H: HeapRef> Serialize for Slots<'_, T, H> {
         let mut slots = serializer.serialize_seq(Some(self.places().count()))?;
         for place in self.places() {
             let generation = self.0.generation_at(place).unwrap_or(self.0.floor());
-            slots.serialize_element(&match self
-                .0
-                .handle_at(place)
-                .and_then(|handle| self.0.get(handle))
-            {
+            slots.serialize_element(&match self.0.handle_at(place).and_then(|handle| self.0.get(handle)) {
                 Some(value) => Slot::Occupied(generation.get(), value),
                 // Past the generation its handle would have had.
                 None if self.0.is_detached(place) => Slot::Vacant(generation.next().next().get()),
@@ -102,14 +92,9 @@ impl<'de, T: Deserialize<'de>, H: HeapRef + Default> Visitor<'de> for ArenaVisit
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        let first = fields
-            .next_element()?
-            .ok_or_else(|| de::Error::invalid_length(0, &self))?;
+        let first = fields.next_element()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
         let arena = fields.next_element_seed(SlotsSeed::<T, H>::default())?;
-        finish(
-            first,
-            arena.ok_or_else(|| de::Error::invalid_length(1, &self))?,
-        )
+        finish(first, arena.ok_or_else(|| de::Error::invalid_length(1, &self))?)
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
@@ -117,18 +102,13 @@ impl<'de, T: Deserialize<'de>, H: HeapRef + Default> Visitor<'de> for ArenaVisit
         while let Some(field) = fields.next_key::<Field>()? {
             match field {
                 Field::FirstGeneration if first.is_none() => first = Some(fields.next_value()?),
-                Field::Slots if arena.is_none() => {
-                    arena = Some(fields.next_value_seed(SlotsSeed::<T, H>::default())?)
-                }
+                Field::Slots if arena.is_none() => arena = Some(fields.next_value_seed(SlotsSeed::<T, H>::default())?),
                 Field::FirstGeneration => return Err(de::Error::duplicate_field(FIELDS[0])),
                 Field::Slots => return Err(de::Error::duplicate_field(FIELDS[1])),
             }
         }
         let first = first.ok_or_else(|| de::Error::missing_field(FIELDS[0]))?;
-        finish(
-            first,
-            arena.ok_or_else(|| de::Error::missing_field(FIELDS[1]))?,
-        )
+        finish(first, arena.ok_or_else(|| de::Error::missing_field(FIELDS[1]))?)
     }
 }
 
@@ -139,15 +119,10 @@ enum Field {
     Slots,
 }
 
-fn finish<T, H: HeapRef, E: de::Error>(
-    first: u32,
-    mut arena: SmArena<T, H>,
-) -> Result<SmArena<T, H>, E> {
+fn finish<T, H: HeapRef, E: de::Error>(first: u32, mut arena: SmArena<T, H>) -> Result<SmArena<T, H>, E> {
     let first = Generation::new(first);
     if first.is_occupied() || first >= Generation::RETIRED {
-        return Err(E::custom(
-            "the first generation must be even, and not the last one",
-        ));
+        return Err(E::custom("the first generation must be even, and not the last one"));
     }
     arena.storage.set_floor(first);
     arena.storage.sort_vacant();
@@ -182,15 +157,11 @@ impl<'de, T: Deserialize<'de>, H: HeapRef + Default> Visitor<'de> for SlotsSeed<
         let mut arena = SmArena::new_in(H::default());
         while let Some(slot) = slots.next_element::<Slot<T>>()? {
             let (generation, content) = match slot {
-                Slot::Occupied(generation, value) => {
-                    (Generation::new(generation), Content::Value(value))
-                }
+                Slot::Occupied(generation, value) => (Generation::new(generation), Content::Value(value)),
                 Slot::Vacant(generation) => (Generation::new(generation), Content::Vacant),
             };
             if generation.is_occupied() != matches!(content, Content::Value(_)) {
-                return Err(de::Error::custom(
-                    "an occupied slot has an odd generation, a vacant one an even",
-                ));
+                return Err(de::Error::custom("an occupied slot has an odd generation, a vacant one an even"));
             }
             if generation > Generation::RETIRED {
                 return Err(de::Error::custom("no slot has this generation"));

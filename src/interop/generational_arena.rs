@@ -1,8 +1,6 @@
 //! Conversions between the compat arena and generational-arena's, in which every index stays valid.
 
-use core::fmt;
-
-use crate::compat::{Arena, Builder, Index};
+use crate::compat::{Arena, Builder, Index, NotRebuilt};
 
 /// A generation that no arena reaches by counting removals.
 const BEYOND: u64 = 1 << 63;
@@ -39,9 +37,7 @@ impl<T> From<generational_arena::Arena<T>> for Arena<T> {
         let indices: Vec<_> = arena.iter().map(|(index, _)| Index::from(index)).collect();
         let next = match indices.first() {
             // Out and in again, to the slot just left: the index it gets now has the generation to go on with.
-            Some(&first) => arena
-                .remove(first.into())
-                .map(|value| arena.insert(value).into_raw_parts().1),
+            Some(&first) => arena.remove(first.into()).map(|value| arena.insert(value).into_raw_parts().1),
             None => None,
         };
         let mut builder = Builder::new(capacity, 1);
@@ -55,32 +51,6 @@ impl<T> From<generational_arena::Arena<T>> for Arena<T> {
         converted
     }
 }
-
-/// An arena that could not be converted, given back.
-///
-/// generational-arena lets nobody set a generation; it can only be counted up, one for each removal. An arena whose
-/// generations are above 2³², or which were not reached by removals one by one (but by `clear` or `drain`, or with
-/// slots freed long before they were used again) cannot be rebuilt. Its serde format can carry it over all the same.
-pub struct NotRebuilt<T>(
-    /// The arena, unchanged but for the order in which vacant slots are used.
-    pub Arena<T>,
-);
-
-impl<T> fmt::Debug for NotRebuilt<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NotRebuilt(..)")
-    }
-}
-
-impl<T> fmt::Display for NotRebuilt<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "no sequence of insertions and removals was found that leads to these generations",
-        )
-    }
-}
-
-impl<T> core::error::Error for NotRebuilt<T> {}
 
 /// Every index names the same value afterwards. O(capacity + highest generation).
 ///
@@ -108,12 +78,7 @@ impl<T> TryFrom<Arena<T>> for generational_arena::Arena<T> {
         for (slot, value) in slots.into_iter().zip(arena) {
             values[slot] = Some(value);
         }
-        let mut rebuilt = Rebuilt {
-            arena: Self::with_capacity(1),
-            slots: 0,
-            generation: 0,
-            values,
-        };
+        let mut rebuilt = Rebuilt { arena: Self::with_capacity(1), slots: 0, generation: 0, values };
         groups(&indices).for_each(|group| rebuilt.bring(group));
         rebuilt.create(capacity);
         Ok(rebuilt.arena)
@@ -132,10 +97,7 @@ fn can_rebuild(indices: &[Index]) -> bool {
         let there = group.iter().filter(|index| index.index < slots).count() as u64;
         let (now, before) = (group[0].generation, generation);
         generation = now;
-        slots = group
-            .iter()
-            .map(|index| index.index + 1)
-            .fold(slots, usize::max);
+        slots = group.iter().map(|index| index.index + 1).fold(slots, usize::max);
         now <= COUNTED && now - before >= there
     })
 }
@@ -154,38 +116,24 @@ struct Rebuilt<T> {
 impl<T> Rebuilt<T> {
     /// Brings the slots of one generation to it.
     fn bring(&mut self, group: &[Index]) {
-        let there = group
-            .iter()
-            .filter(|index| index.index < self.slots)
-            .count();
+        let there = group.iter().filter(|index| index.index < self.slots).count();
         for index in group.iter().filter(|index| index.index < self.slots) {
-            let placeholder = self
-                .arena
-                .get_unknown_gen(index.index)
-                .map(|(_, placeholder)| placeholder);
-            self.values[index.index] =
-                placeholder.and_then(|placeholder| self.arena.remove(placeholder));
+            let placeholder = self.arena.get_unknown_gen(index.index).map(|(_, placeholder)| placeholder);
+            self.values[index.index] = placeholder.and_then(|placeholder| self.arena.remove(placeholder));
             self.generation += 1;
         }
         self.count_up(group[0]);
         for _ in 0..there {
             self.insert();
         }
-        self.create(
-            group
-                .iter()
-                .map(|index| index.index + 1)
-                .fold(self.slots, usize::max),
-        );
+        self.create(group.iter().map(|index| index.index + 1).fold(self.slots, usize::max));
     }
 
     /// Moves the value of `index` in and out of the first vacant slot, once for each generation still missing.
     fn count_up(&mut self, index: Index) {
         let mut value = self.values[index.index].take();
         while self.generation < index.generation {
-            let Some(carried) = value else {
-                unreachable!("the value was taken out just now, or is still to come")
-            };
+            let Some(carried) = value else { unreachable!("the value was taken out just now, or is still to come") };
             let moved = self.arena.insert(carried);
             value = self.arena.remove(moved);
             self.generation += 1;
@@ -210,9 +158,7 @@ impl<T> Rebuilt<T> {
     fn insert(&mut self) {
         self.arena.insert_with(|index| {
             let slot = index.into_raw_parts().0;
-            self.values[slot]
-                .take()
-                .unwrap_or_else(|| unreachable!("the slots emptied last are filled first"))
+            self.values[slot].take().unwrap_or_else(|| unreachable!("the slots emptied last are filled first"))
         });
     }
 }

@@ -1,5 +1,234 @@
-//! What several test files share.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+//! Test doubles for the owners: a heap that keeps books, and values that count how many of them are alive.
 
-pub mod counting_heap;
-pub mod tracked;
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub(crate) mod tracked;
+
+use std::alloc::Layout;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use smarena::{AllocError, Geometric, HeapRef};
+
+/// What the heap fills a block with, for code that reads what it has not written.
+pub(crate) const POISON: u8 = 0xA5;
+
+/// A counted heap that writes down every block, refuses when told to, and never gives the same address for a grown block.
+///
+/// Misuse is noted and not carried out; [`settle`](CountingHeap::settle) reports it, and what is still out.
+#[derive(Clone, Default)]
+pub(crate) struct CountingHeap(Arc<Mutex<Books>>);
+
+#[derive(Default)]
+struct Books {
+    live: HashMap<usize, Layout>,
+    /// Layouts asked for, granted or not, in order.
+    asked: Vec<Layout>,
+    faults: Vec<String>,
+    /// Calls that are still granted, if that is bounded.
+    calls_left: Option<usize>,
+    /// The largest layout granted, if that is bounded.
+    largest: Option<usize>,
+}
+
+impl CountingHeap {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Grants `calls` more allocations and reallocations and refuses the rest.
+    pub(crate) fn refuse_after(&self, calls: usize) {
+        self.books().calls_left = Some(calls);
+    }
+
+    /// Grants everything again.
+    pub(crate) fn refuse_nothing(&self) {
+        self.books().calls_left = None;
+    }
+
+    /// Refuses what is larger than `bytes`.
+    pub(crate) fn refuse_above(&self, bytes: usize) {
+        self.books().largest = Some(bytes);
+    }
+
+    pub(crate) fn live(&self) -> usize {
+        self.books().live.len()
+    }
+
+    /// How often the heap was asked for a block.
+    pub(crate) fn asked(&self) -> usize {
+        self.books().asked.len()
+    }
+
+    /// The last layout it was asked for.
+    pub(crate) fn last_asked(&self) -> Layout {
+        *self.books().asked.last().expect("the heap was asked for a block")
+    }
+
+    /// How many references to this heap there are.
+    pub(crate) fn references(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
+    /// Fails unless every block came back exactly once, with its own layout.
+    #[track_caller]
+    pub(crate) fn settle(&self) {
+        let books = self.books();
+        assert!(books.faults.is_empty(), "misuse of the heap: {:?}", books.faults);
+        assert!(books.live.is_empty(), "blocks that did not come back: {:?}", books.live);
+    }
+
+    /// Gives up one reference that was leaked together with its owner.
+    ///
+    /// # Safety
+    /// There is one that nobody will ever drop.
+    pub(crate) unsafe fn forget_one_reference(&self) {
+        // SAFETY: as the caller promises, the count is one too high.
+        unsafe { Arc::decrement_strong_count(Arc::as_ptr(&self.0)) };
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Books {
+    fn grant(&mut self, layout: Layout) -> Result<(), AllocError> {
+        self.asked.push(layout);
+        if let Some(limit) = self.largest.filter(|&limit| layout.size() > limit) {
+            return Err(AllocError::TooLarge { size: layout.size(), limit });
+        }
+        match &mut self.calls_left {
+            Some(0) => Err(AllocError::Exhausted { bucket: 7, block_size: layout.size(), blocks: 1 }),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn create(&mut self, layout: Layout) -> NonNull<u8> {
+        // SAFETY: the size is not zero.
+        let block = NonNull::new(unsafe { std::alloc::alloc(backing(layout)) }).expect("the system has memory");
+        // SAFETY: a block of this size.
+        unsafe { block.write_bytes(POISON, layout.size()) };
+        self.live.insert(block.addr().get(), layout);
+        block
+    }
+
+    /// Whether `block` is live with this `layout`; strikes it off then.
+    fn strike(&mut self, block: NonNull<u8>, layout: Layout) -> bool {
+        match self.live.get(&block.addr().get()) {
+            Some(known) if *known == layout => {
+                self.live.remove(&block.addr().get());
+                true
+            }
+            known => {
+                self.faults.push(format!("{block:?} came back with {layout:?}, known as {known:?}"));
+                false
+            }
+        }
+    }
+}
+
+/// The system allocator has no blocks of size 0; the heap has.
+fn backing(layout: Layout) -> Layout {
+    Layout::from_size_align(layout.size().max(1), layout.align()).unwrap()
+}
+
+// SAFETY: blocks come from the system allocator and stay valid until they are given back; all clones share the books.
+unsafe impl HeapRef for CountingHeap {
+    type Classes = Geometric<40>;
+
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let mut books = self.books();
+        books.grant(layout)?;
+        Ok(books.create(layout))
+    }
+
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        if self.books().strike(block, layout) {
+            // SAFETY: created with this layout, and live until a moment ago.
+            unsafe { std::alloc::dealloc(block.as_ptr(), backing(layout)) };
+        }
+    }
+
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+        let mut books = self.books();
+        books.grant(new)?;
+        let moved = books.create(new);
+        if books.strike(block, old) {
+            // SAFETY: two different blocks, both at least this large.
+            unsafe { moved.copy_from_nonoverlapping(block, old.size().min(new.size())) };
+            // SAFETY: created with this layout, and live until a moment ago.
+            unsafe { std::alloc::dealloc(block.as_ptr(), backing(old)) };
+        }
+        Ok(moved)
+    }
+}
+
+impl Drop for Books {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(self.live.is_empty(), "the heap was dropped before its blocks came back: {:?}", self.live);
+        }
+    }
+}
+
+/// Counts the [`Counted`] values that are alive.
+#[derive(Clone, Default)]
+pub(crate) struct Census(Arc<AtomicUsize>);
+
+impl Census {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn alive(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn value(&self, number: u64) -> Counted {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Counted { number: Box::new(number), census: self.clone() }
+    }
+}
+
+/// A value that owns memory (so that a double drop is a double free) and is counted.
+pub(crate) struct Counted {
+    number: Box<u64>,
+    census: Census,
+}
+
+impl Counted {
+    pub(crate) fn number(&self) -> u64 {
+        *self.number
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        self.census.value(*self.number)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let before = self.census.0.fetch_sub(1, Ordering::Relaxed);
+        assert!(before > 0 || std::thread::panicking(), "a value was dropped twice");
+    }
+}
+
+/// The text that `action` panics with.
+#[track_caller]
+pub(crate) fn panic_text(action: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(action)).expect_err("it did not panic");
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => (*payload.downcast::<&str>().expect("a panic with a text")).to_owned(),
+    }
+}

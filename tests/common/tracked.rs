@@ -5,37 +5,32 @@ use std::rc::Rc;
 
 /// Counts the live values made from it.
 #[derive(Debug, Clone, Default)]
-pub struct Census(Rc<Cell<usize>>);
+pub(crate) struct Census(Rc<Cell<usize>>);
 
 /// Lives once. `content` is there to be checked.
 #[derive(Debug)]
-pub struct Tracked {
-    pub content: u64,
-    pub panics: bool,
+pub(crate) struct Tracked {
+    pub(crate) content: u64,
+    pub(crate) panics: bool,
     alive: bool,
     census: Census,
 }
 
 impl Census {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    pub fn alive(&self) -> usize {
+    pub(crate) fn alive(&self) -> usize {
         self.0.get()
     }
 
-    pub fn value(&self, content: u64) -> Tracked {
+    pub(crate) fn value(&self, content: u64) -> Tracked {
         self.0.set(self.0.get() + 1);
-        Tracked {
-            content,
-            panics: false,
-            alive: true,
-            census: self.clone(),
-        }
+        Tracked { content, panics: false, alive: true, census: self.clone() }
     }
 
-    pub fn panicking(&self, content: u64) -> Tracked {
+    pub(crate) fn panicking(&self, content: u64) -> Tracked {
         let mut value = self.value(content);
         value.panics = true;
         value

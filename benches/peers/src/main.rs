@@ -1,1 +1,109 @@
-fn main() {}
+//! smarena side by side with other allocators: time, memory, instructions.
+//!
+//! `cargo run --release -p peers` prints tables with the targets, met or missed, and writes them, CSV and SVG files to
+//! `target/peers`; `--help` lists the options. README.md beside this crate's manifest says who takes part and how it is measured.
+//!
+//! | case | an operation is |
+//! |---|---|
+//! | `pair-const`, `pair-16-80` | malloc and free at once, of 64 bytes known at compile time, of 16..=80 random ones |
+//! | `batch-lifo/N`, `batch-fifo/N` | one of 1000 mallocs of 16..=79 bytes with its free, newest or oldest first; N threads |
+//! | `seed/N` | free(i), malloc of 16..=79 bytes, over 100,000 live blocks, 300 times; N threads, deep caches |
+//! | `replace-10k`, `replace-1M` | a random live block freed, another of 16..=128 bytes allocated, first word written |
+//! | `producer-consumer` | 64 bytes allocated and written by one thread, freed by another; a ring of 1024 between them |
+//! | `larson/N` | a random replace; arrays are handed to new threads now and then; N arrays |
+//! | `list` | after churn: a node of 32 bytes appended (`list-build`), a node visited (`list-traverse`) |
+//! | `realloc` | a step of 16, 32, … 1024 bytes of one of 10,000 buffers, content kept |
+//! | `memory` | resident bytes over the bytes asked for: 10 M blocks of 32 bytes full, freed, trimmed |
+//! | `creation` | a heap of 8 x 16 MiB: KiB resident, microseconds |
+//! | `SmBox`, `SmBuf-push` | a 64-byte value boxed and dropped; 1 KiB pushed byte by byte |
+//!
+//! The three flavours of smarena take part in every case, so the rows of explicit handles are those of `smarena-handle`.
+//!
+//! The sources: `candidate` is what an allocator is to a workload, `candidates` and `ours` are those there are; `case` is what a
+//! workload is to the program, `workloads` are those there are; `clock` runs threads; `conduct` starts a process for each case,
+//! in which `measure` takes the rounds; `results` and `report` make of it what is printed.
+
+mod args;
+mod candidate;
+mod candidates;
+mod case;
+mod clock;
+mod conduct;
+mod instructions;
+mod measure;
+mod ours;
+mod owners;
+mod random;
+mod report;
+mod resident;
+mod results;
+mod workloads;
+
+use std::process::ExitCode;
+
+use crate::args::{Action, Args};
+use crate::candidates::Entry;
+use crate::case::Case;
+
+fn main() -> ExitCode {
+    match Args::parse().and_then(|args| run(&args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("peers: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), String> {
+    match &args.action {
+        Action::Help => print!("{}", args::HELP),
+        Action::List => list(args),
+        Action::Child(name) => {
+            let cases = workloads::cases(&args.plan);
+            let case = cases.iter().find(|case| case.name == *name).ok_or_else(|| format!("no case {name}"))?;
+            measure::measure(args, case, &roster(args)?).map_err(|error| error.to_string())?;
+        }
+        Action::Measure => report::report(&conduct::conduct(args, selected(args)?, &roster(args)?)?, &args.out)?,
+        Action::Instructions => instructions::count(args, &roster(args)?)?,
+        Action::Traced(name) => {
+            let roster = roster(args)?;
+            let entry =
+                roster.iter().find(|entry| entry.name == *name).ok_or_else(|| format!("no candidate {name}"))?;
+            instructions::run_traced(entry)?;
+        }
+    }
+    Ok(())
+}
+
+/// The candidates that were asked for.
+fn roster(args: &Args) -> Result<Vec<Entry>, String> {
+    let mut roster = candidates::roster(&args.extras);
+    if let Some(unknown) = args.candidates.iter().find(|name| !roster.iter().any(|entry| entry.name == **name)) {
+        return Err(format!("no candidate {unknown} (--list names them)"));
+    }
+    roster.retain(|entry| args.candidates.is_empty() || args.candidates.contains(&entry.name));
+    Ok(roster)
+}
+
+/// The cases that were asked for.
+fn selected(args: &Args) -> Result<Vec<Case>, String> {
+    let mut cases = workloads::cases(&args.plan);
+    let fits = |case: &Case, only: &String| {
+        case.name.starts_with(only) || case.rows.iter().any(|row| row.name.starts_with(only))
+    };
+    if let Some(unknown) = args.only.iter().find(|only| !cases.iter().any(|case| fits(case, only))) {
+        return Err(format!("no case or row begins with {unknown} (--list names them)"));
+    }
+    cases.retain(|case| args.only.is_empty() || args.only.iter().any(|only| fits(case, only)));
+    Ok(cases)
+}
+
+fn list(args: &Args) {
+    for case in workloads::cases(&args.plan) {
+        println!("case       {}", case.name);
+    }
+    for entry in candidates::roster(&args.extras) {
+        println!("candidate  {}", entry.name);
+    }
+}

@@ -14,11 +14,11 @@ impl<T, H: HeapRef> Storage<T, H> {
         let slot = self.find(handle)?;
         // SAFETY: A3: `find` has seen that the slot is occupied.
         let value = unsafe { slot.value().read() };
-        // SAFETY: an occupied slot is opened.
+        // SAFETY: A2: an occupied slot is opened.
         unsafe { self.table.unmark(handle.place()) };
-        // SAFETY: the slot is opened, and `&mut self` is alone with it.
+        // SAFETY: A2: the slot is opened, and `&mut self` is alone with it.
         unsafe { slot.set_generation(handle.generation_of_slot().previous()) };
-        // SAFETY: the same; its value has been moved out.
+        // SAFETY: A2: the same; its value has been moved out.
         unsafe { slot.set_link(Place::DETACHED) };
         self.len -= 1;
         self.withheld += 1;
@@ -37,9 +37,9 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// # Safety
     /// `slot` is the one at `handle`'s place; it is opened, not occupied, withheld and its generation is not newer.
     pub(super) unsafe fn fill_withheld(&mut self, slot: SlotPtr<T>, handle: Handle<T>, value: T) {
-        // SAFETY: the slot is opened.
+        // SAFETY: A2: the slot is opened.
         unsafe { self.table.mark(handle.place()) };
-        // SAFETY: the slot is opened, and `&mut self` is alone with it.
+        // SAFETY: A2: the slot is opened, and `&mut self` is alone with it.
         unsafe { slot.set_generation(handle.generation_of_slot()) };
         // SAFETY: A1: the slot's body is writable and aligned for `T`; no value is there to be overwritten.
         unsafe { slot.value().write(value) };
@@ -52,7 +52,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         let Some(slot) = self.find_detached(handle) else {
             return Err(value);
         };
-        // SAFETY: a detached slot is opened, not occupied and withheld; its generation is the one before the handle's.
+        // SAFETY: A4: a detached slot is opened, not occupied and withheld; its generation is the one before the handle's.
         unsafe { self.fill_withheld(slot, handle, value) };
         Ok(())
     }
@@ -63,7 +63,7 @@ impl<T, H: HeapRef> Storage<T, H> {
             return false;
         };
         self.withheld -= 1;
-        // SAFETY: a detached slot is opened, holds no value and is in no list.
+        // SAFETY: A4: a detached slot is opened, holds no value and is in no list.
         unsafe { self.hand_on(slot, handle.place(), handle.generation_of_slot().next()) };
         true
     }
@@ -81,11 +81,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     ///
     /// # Safety
     /// `is_ahead` holds for the handle, and the slot is not occupied.
-    pub(crate) unsafe fn fill_at(
-        &mut self,
-        handle: Handle<T>,
-        value: T,
-    ) -> Result<(), (T, GrowError)> {
+    pub(crate) unsafe fn fill_at(&mut self, handle: Handle<T>, value: T) -> Result<(), (T, GrowError)> {
         let place = handle.place();
         let unused = self.present == 0 && self.floor == Generation::FRESH;
         while self.present <= place.chunk() {
@@ -101,7 +97,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         }
         self.unlink(place);
         self.withheld += 1;
-        // SAFETY: the slot is opened by now; it is not occupied, has just become withheld, and is behind the handle.
+        // SAFETY: A4: the slot is opened by now; it is not occupied, has just become withheld, and is behind the handle.
         unsafe { self.fill_withheld(self.table.slot(place), handle, value) };
         Ok(())
     }
@@ -110,10 +106,10 @@ impl<T, H: HeapRef> Storage<T, H> {
     pub(crate) fn open_vacant(&mut self, chunk: usize, generation: Generation) {
         let place = Place::new(chunk, self.table.opened_slots(chunk));
         if self.table.open(chunk) {
-            // SAFETY: the chunk is present, and the slot is the first of its word that is opened.
+            // SAFETY: A1: the chunk is present, and the slot is the first of its word that is opened.
             unsafe { self.table.begin_word(place, 0) };
         }
-        // SAFETY: the slot has just been opened: it holds no value and is in no list.
+        // SAFETY: A4: the slot has just been opened: it holds no value and is in no list.
         unsafe { self.hand_on(self.table.slot(place), place, generation) };
     }
 
@@ -131,7 +127,7 @@ impl<T, H: HeapRef> Storage<T, H> {
             // SAFETY: A4: slots in the vacant list are opened and not occupied.
             let link = unsafe { slot.link() };
             if link == place {
-                // SAFETY: the same, and `&mut self` is alone with it.
+                // SAFETY: A4: the same, and `&mut self` is alone with it.
                 unsafe { slot.set_link(after) };
                 return;
             }

@@ -27,20 +27,14 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// Adds a chunk.
     pub(crate) fn grow(&mut self) -> Result<(), GrowError> {
-        let full = GrowError::Full {
-            value_size: size_of::<T>(),
-            limit: Self::limit(),
-        };
+        let full = GrowError::Full { value_size: size_of::<T>(), limit: Self::limit() };
         if self.present == MAX_CHUNKS {
             return Err(full);
         }
         let Some((layout, words_at)) = Table::<T>::layout(self.present) else {
             return Err(full);
         };
-        let block = self
-            .heap
-            .allocate(layout)
-            .map_err(|error| GrowError::Alloc { layout, error })?;
+        let block = self.heap.allocate(layout).map_err(|error| GrowError::Alloc { layout, error })?;
         if self.present == 0 && self.floor == Generation::FRESH {
             self.floor = Generation::first_of_arena();
         }
@@ -61,10 +55,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     pub(crate) fn reserve(&mut self, additional: usize) -> Result<(), GrowError> {
         let wanted = additional.saturating_add(self.len as usize);
         if wanted > Self::limit() {
-            return Err(GrowError::Full {
-                value_size: size_of::<T>(),
-                limit: Self::limit(),
-            });
+            return Err(GrowError::Full { value_size: size_of::<T>(), limit: Self::limit() });
         }
         while (self.capacity() as usize) < wanted {
             self.grow()?;
@@ -75,11 +66,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// Gives back the chunks at the end in which nothing is, nothing is detached and no slot is retired.
     pub(crate) fn shrink(&mut self) {
         let before = self.present;
-        while self.present > 0
-            && self
-                .newest_if_idle(self.present - 1)
-                .is_some_and(|newest| self.raise_floor(newest))
-        {
+        while self.present > 0 && self.newest_if_idle(self.present - 1).is_some_and(|newest| self.raise_floor(newest)) {
             self.present -= 1;
         }
         if self.present == before {
@@ -98,10 +85,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         for offset in 0..self.table.opened_slots(chunk) {
             let place = Place::new(chunk, offset);
             let generation = self.generation_at(place)?;
-            if generation.is_occupied()
-                || generation == Generation::RETIRED
-                || self.is_detached(place)
-            {
+            if generation.is_occupied() || generation == Generation::RETIRED || self.is_detached(place) {
                 return None;
             }
             newest = newest.max(generation);
@@ -117,10 +101,7 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// Drops the vacant slots from `end` on from the vacant list.
     fn forget_vacant_from(&mut self, end: Place) {
-        let (mut kept, mut at) = (
-            None::<SlotPtr<T>>,
-            core::mem::replace(&mut self.vacant, Place::NONE),
-        );
+        let (mut kept, mut at) = (None::<SlotPtr<T>>, core::mem::replace(&mut self.vacant, Place::NONE));
         while at != Place::NONE {
             let slot = self.table.slot(at);
             if at < end {

@@ -29,27 +29,21 @@ impl<T, H: HeapRef> Storage<T, H> {
         let place = Place::new(chunk, self.table.opened_slots(chunk) - 1);
         let slot = self.table.slot(place);
         if generation != Generation::RETIRED && !matches!(content, Content::Vacant) {
-            // SAFETY: the slot has just been opened and pushed: it is the head of the vacant list.
+            // SAFETY: A4: the slot has just been opened and pushed: it is the head of the vacant list.
             self.vacant = unsafe { slot.link() };
             self.withheld += 1;
         }
         match content {
             Content::Vacant => {}
-            // SAFETY: the slot is opened, has no value, and `&mut self` is alone with it.
+            // SAFETY: A3: the slot is opened, has no value, and `&mut self` is alone with it.
             Content::Detached => unsafe { slot.set_link(Place::DETACHED) },
-            // SAFETY: the slot is opened, has no value, is in no list any more and has the handle's generation.
-            Content::Value(value) => unsafe {
-                self.fill_withheld(slot, Handle::new(place, generation), value)
-            },
+            // SAFETY: A3: the slot is opened, has no value, is in no list any more and has the handle's generation.
+            Content::Value(value) => unsafe { self.fill_withheld(slot, Handle::new(place, generation), value) },
         }
     }
 
     /// Makes `copy`, which is new, one in which every handle is valid, and which gives out the same handles next.
-    pub(crate) fn copy_into(
-        &self,
-        copy: &mut Self,
-        mut value_of: impl FnMut(&T) -> T,
-    ) -> Result<(), GrowError> {
+    pub(crate) fn copy_into(&self, copy: &mut Self, mut value_of: impl FnMut(&T) -> T) -> Result<(), GrowError> {
         for _ in 0..self.present {
             copy.grow()?;
         }
@@ -57,12 +51,8 @@ impl<T, H: HeapRef> Storage<T, H> {
         for chunk in 0..self.present {
             for offset in 0..self.table.opened_slots(chunk) {
                 let place = Place::new(chunk, offset);
-                let Some(generation) = self.generation_at(place) else {
-                    unreachable!("all offsets below are opened")
-                };
-                let content = if let Some(value) =
-                    self.handle_at(place).and_then(|handle| self.get(handle))
-                {
+                let Some(generation) = self.generation_at(place) else { unreachable!("all offsets below are opened") };
+                let content = if let Some(value) = self.handle_at(place).and_then(|handle| self.get(handle)) {
                     Content::Value(value_of(value))
                 } else if self.is_detached(place) {
                     Content::Detached
@@ -78,7 +68,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         while at != Place::NONE {
             // SAFETY: A4: slots in the vacant list are opened and not occupied.
             let link = unsafe { self.table.slot(at).link() };
-            // SAFETY: the copy has the same slots opened and occupied; `&mut` is alone with it.
+            // SAFETY: A2: the copy has the same slots opened and occupied; `&mut` is alone with it.
             unsafe { copy.table.slot(at).set_link(link) };
             at = link;
         }
@@ -93,12 +83,10 @@ impl<T, H: HeapRef> Storage<T, H> {
             for offset in (0..self.table.opened_slots(chunk)).rev() {
                 let place = Place::new(chunk, offset);
                 let vacant = self.generation_at(place).is_some_and(|generation| {
-                    !generation.is_occupied()
-                        && generation != Generation::RETIRED
-                        && !self.is_detached(place)
+                    !generation.is_occupied() && generation != Generation::RETIRED && !self.is_detached(place)
                 });
                 if vacant {
-                    // SAFETY: the slot is opened, not occupied, and `&mut self` is alone with it.
+                    // SAFETY: A3: the slot is opened, not occupied, and `&mut self` is alone with it.
                     unsafe { self.table.slot(place).set_link(self.vacant) };
                     self.vacant = place;
                 }

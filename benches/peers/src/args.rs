@@ -1,0 +1,169 @@
+//! The command line.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use lexopt::Arg::{Long, Short};
+use lexopt::{Parser, ValueExt};
+
+use crate::workloads::Plan;
+
+/// Printed by `--help`.
+pub const HELP: &str = "\
+smarena measured side by side with other allocators.
+
+cargo run --release -p peers -- [OPTIONS]
+
+  --quick               fewer operations and rounds: ends within 60 s; shows the shape, not the numbers
+  --rounds N            exactly N rounds of each candidate (otherwise 7 or more, as time allows; the median counts)
+  --only NAME[,NAME]    cases or rows whose names start so, for example: pair,seed/1,memory
+  --peers NAME[,NAME]   these candidates alone, ours included only if named
+  --second-set          other sizes, thread counts and distributions than the tables'
+  --extra NAME=PATH.so  one more candidate: a shared library with sm_allocator_create, sm_malloc, sm_free, …; repeatable
+  --instructions        count instructions of malloc, free, a tight pair, and a box, instead of measuring time
+  --out DIR             where tables, CSV and SVG files go (target/peers)
+  --list                names of the cases and candidates
+  -h, --help            this text
+";
+
+/// What to do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Action {
+    /// Measure and report.
+    #[default]
+    Measure,
+    /// Count instructions.
+    Instructions,
+    /// Print the names.
+    List,
+    /// Print [`HELP`].
+    Help,
+    /// Measure one case and print its numbers: a process started by `Measure`.
+    Child(String),
+    /// Run one candidate's loops under a tracer: a process started by `Instructions`.
+    Traced(String),
+}
+
+/// The command line, read.
+#[derive(Debug, Clone)]
+pub struct Args {
+    /// What to do.
+    pub action: Action,
+    /// What to measure.
+    pub plan: Plan,
+    /// Exactly so many rounds of each candidate, after a warm-up round; otherwise at least [`Args::least_rounds`], and until
+    /// enough time has been spent for a steady median.
+    pub rounds: Option<usize>,
+    /// Beginnings of names; empty for everything.
+    pub only: Vec<String>,
+    /// Names of candidates; empty for everyone.
+    pub candidates: Vec<String>,
+    /// Name and path of each extra library.
+    pub extras: Vec<(String, String)>,
+    /// The directory of the files written.
+    pub out: PathBuf,
+}
+
+impl Args {
+    /// Reads the command line; an error is a text for the user.
+    pub fn parse() -> Result<Self, String> {
+        Self::read(Parser::from_env()).map_err(|error| format!("{error} (--help lists the options)"))
+    }
+
+    fn read(mut parser: Parser) -> Result<Self, lexopt::Error> {
+        let mut args = Self {
+            action: Action::Measure,
+            plan: Plan::default(),
+            rounds: None,
+            only: Vec::new(),
+            candidates: Vec::new(),
+            extras: Vec::new(),
+            out: PathBuf::from("target/peers"),
+        };
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("quick") => args.plan.quick = true,
+                Long("second-set") => args.plan.second_set = true,
+                Long("rounds") => args.rounds = Some(parser.value()?.parse::<NonZero<usize>>()?.get()),
+                Long("only") => args.only.extend(names(&parser.value()?.string()?)),
+                Long("peers") => args.candidates.extend(names(&parser.value()?.string()?)),
+                Long("extra") => args.extras.push(extra(&parser.value()?.string()?)?),
+                Long("out") => args.out = parser.value()?.into(),
+                Long("instructions") => args.action = Action::Instructions,
+                Long("list") => args.action = Action::List,
+                Long("child") => args.action = Action::Child(parser.value()?.string()?),
+                Long("traced") => args.action = Action::Traced(parser.value()?.string()?),
+                Long("help") | Short('h') => args.action = Action::Help,
+                _ => return Err(argument.unexpected()),
+            }
+        }
+        Ok(args)
+    }
+
+    /// Rounds that make a median.
+    pub fn least_rounds(&self) -> usize {
+        self.rounds.unwrap_or(if self.plan.quick { 3 } else { 7 })
+    }
+
+    /// The options a process of the same plan is started with.
+    pub fn for_child(&self, candidates: &[&str]) -> Vec<String> {
+        let mut options = vec!["--peers".to_owned(), candidates.join(",")];
+        if let Some(rounds) = self.rounds {
+            options.extend(["--rounds".to_owned(), rounds.to_string()]);
+        }
+        if self.plan.quick {
+            options.push("--quick".to_owned());
+        }
+        if self.plan.second_set {
+            options.push("--second-set".to_owned());
+        }
+        for (name, path) in &self.extras {
+            options.extend(["--extra".to_owned(), format!("{name}={path}")]);
+        }
+        options
+    }
+}
+
+fn names(list: &str) -> impl Iterator<Item = String> {
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+fn extra(value: &str) -> Result<(String, String), lexopt::Error> {
+    let (name, path) = value.split_once('=').ok_or("--extra wants NAME=PATH.so")?;
+    Ok((name.to_owned(), path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Args, lexopt::Error> {
+        Args::read(Parser::from_args(line.split_whitespace()))
+    }
+
+    #[test]
+    fn a_child_gets_the_same_plan() {
+        let args = read("--quick --rounds 5 --second-set --extra orig=/a=b.so --only pair,seed").expect("valid");
+        assert_eq!(args.only, ["pair", "seed"]);
+        let child = read(&args.for_child(&["smarena", "orig"]).join(" ")).expect("valid");
+        assert!(child.plan.quick && child.plan.second_set);
+        assert_eq!(child.rounds, Some(5));
+        assert_eq!(child.candidates, ["smarena", "orig"]);
+        assert_eq!(child.extras, [("orig".to_owned(), "/a=b.so".to_owned())]);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert!(read("--extra nameonly").is_err());
+        assert!(read("--rounds many").is_err());
+        assert!(read("--rounds 0").is_err());
+        assert!(read("--fast").is_err());
+    }
+
+    #[test]
+    fn rounds_default_by_plan() {
+        assert_eq!(read("").expect("valid").least_rounds(), 7);
+        assert_eq!(read("--quick").expect("valid").least_rounds(), 3);
+        assert_eq!(read("--quick --rounds 9").expect("valid").least_rounds(), 9);
+    }
+}

@@ -1,0 +1,103 @@
+//! Who takes part, and how a candidate is opened by name.
+
+mod linked;
+mod loaded;
+#[cfg(feature = "smalloc")]
+mod smalloc;
+
+use crate::candidate::{Candidate, Setup, Skip};
+use crate::ours;
+
+/// Whose allocator a candidate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A flavour of smarena.
+    Ours,
+    /// One of those it is compared with.
+    Peer,
+    /// A library given on the command line: shown, but never "the best peer", for it may be our own.
+    Extra,
+}
+
+/// A candidate by name.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// As in tables and on the command line.
+    pub name: String,
+    /// Whose it is.
+    pub kind: Kind,
+    /// The shared library of an extra.
+    pub path: String,
+}
+
+const OURS: [&str; 3] = ["smarena", "smarena-call", "smarena-handle"];
+const PEERS: [&str; 7] = ["system", "mimalloc", "snmalloc", "jemalloc", "rpmalloc", "smalloc", "tcmalloc"];
+
+/// All candidates, in the order in which they take turns.
+pub fn roster(extras: &[(String, String)]) -> Vec<Entry> {
+    let named = |kind| move |name: &&str| Entry { name: (*name).to_owned(), kind, path: String::new() };
+    let extra = |(name, path): &(String, String)| Entry { name: name.clone(), kind: Kind::Extra, path: path.clone() };
+    OURS.iter()
+        .map(named(Kind::Ours))
+        .chain(PEERS.iter().map(named(Kind::Peer)))
+        .chain(extras.iter().map(extra))
+        .collect()
+}
+
+/// What is done with an opened candidate, whatever its type.
+pub trait Visitor {
+    /// What comes of it.
+    type Output;
+    /// Does it.
+    fn visit<C: Candidate + 'static>(self, candidate: C) -> Self::Output;
+}
+
+/// Opens a candidate for `setup` and hands it to `visitor`; says why where it cannot.
+pub fn open<V: Visitor>(entry: &Entry, setup: &Setup, visitor: V) -> Result<V::Output, Skip> {
+    Ok(match entry.name.as_str() {
+        _ if entry.kind == Kind::Extra => visitor.visit(loaded::Extra::load(&entry.path, setup)?),
+        "smarena" => visitor.visit(ours::Inlined::new(setup)?),
+        "smarena-call" => visitor.visit(ours::Called::new(setup)?),
+        "smarena-handle" => visitor.visit(ours::Handle::new(setup)?),
+        "system" => visitor.visit(linked::System),
+        #[cfg(feature = "mimalloc")]
+        "mimalloc" => visitor.visit(linked::Mimalloc),
+        #[cfg(feature = "snmalloc")]
+        "snmalloc" if !SNMALLOC_ASSERTS => visitor.visit(linked::Snmalloc),
+        #[cfg(feature = "snmalloc")]
+        "snmalloc" => {
+            return Err("built with its assertions: CXXFLAGS must hold -DNDEBUG".to_owned());
+        }
+        #[cfg(feature = "jemalloc")]
+        "jemalloc" => visitor.visit(linked::Jemalloc),
+        #[cfg(feature = "rpmalloc")]
+        "rpmalloc" => visitor.visit(linked::Rpmalloc),
+        #[cfg(feature = "smalloc")]
+        "smalloc" => visitor.visit(smalloc::Smalloc),
+        "tcmalloc" => visitor.visit(loaded::Tcmalloc::load()?),
+        other => return Err(format!("built without the feature `{other}`")),
+    })
+}
+
+/// snmalloc's build takes its flags from the environment (.cargo/config.toml sets them), which this crate's build saw too.
+#[cfg(feature = "snmalloc")]
+const SNMALLOC_ASSERTS: bool = match option_env!("CXXFLAGS") {
+    Some(flags) => !contains(flags.as_bytes(), b"-DNDEBUG"),
+    None => true,
+};
+
+#[cfg(feature = "snmalloc")]
+const fn contains(text: &[u8], word: &[u8]) -> bool {
+    let mut start = 0;
+    while start + word.len() <= text.len() {
+        let mut matched = 0;
+        while matched < word.len() && text[start + matched] == word[matched] {
+            matched += 1;
+        }
+        if matched == word.len() {
+            return true;
+        }
+        start += 1;
+    }
+    false
+}

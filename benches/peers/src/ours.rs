@@ -1,0 +1,293 @@
+//! smarena as a candidate, in three flavours. The only file that knows its interface.
+//!
+//! - `smarena`: a heap by reference, its fast paths inlined into the caller;
+//! - `smarena-call`: the same behind functions that are never inlined, as a C library is used;
+//! - `smarena-handle`: this thread's explicit cache, no thread-local look-up.
+
+use core::ptr::{NonNull, null_mut};
+
+use smarena::{CacheWarmup, Heap, Linear, Piecewise, SmBuf, ThreadCache, static_heap};
+
+use crate::candidate::{Calls, Candidate, Job, Setup, Skip};
+use crate::owners::{Owners, Standard, Value};
+
+/// 16..128 by 16, 256..1024 by 128: every size of the first set of workloads.
+type Classes = Piecewise<15>;
+
+/// Address space of each bucket; only what is used is ever backed by memory.
+const BUCKET_BYTES: usize = 1 << 30;
+
+/// Bytes of blocks an explicit cache holds per bucket where a workload does not say: what a heap gives a thread by itself.
+const CACHE_BYTES: usize = 64 << 10;
+
+static_heap! {
+    /// The heap of the typed rows.
+    pub struct Net: Classes { bucket_bytes: BUCKET_BYTES }
+}
+
+/// What the flavours share: one heap.
+pub struct Ours {
+    heap: Heap<Classes>,
+    cache_bytes: Option<usize>,
+}
+
+impl Ours {
+    fn new(setup: &Setup) -> Result<Self, Skip> {
+        let mut builder = Heap::<Classes>::builder().bucket_bytes(BUCKET_BYTES);
+        if let Some(bytes) = setup.cache_bytes {
+            builder = builder.thread_cache(bytes, CacheWarmup::Cold);
+        }
+        let heap = builder.build().map_err(|error| error.to_string())?;
+        Ok(Self { heap, cache_bytes: setup.cache_bytes })
+    }
+}
+
+/// The typed layer: of a static heap, so that boxes and buffers do not carry a reference.
+#[derive(Clone, Copy)]
+pub struct OurOwners<C>(Standard<C>);
+
+impl<C: Calls> Owners for OurOwners<C> {
+    type Boxed = <Standard<C> as Owners>::Boxed;
+    type Buf = SmBuf<Net>;
+
+    #[inline(always)]
+    fn boxed(self, value: Value) -> Self::Boxed {
+        self.0.boxed(value)
+    }
+
+    #[inline(always)]
+    fn buf(self) -> Self::Buf {
+        SmBuf::new_in(Net)
+    }
+
+    #[inline(always)]
+    fn push(buf: &mut Self::Buf, byte: u8) {
+        buf.push(byte);
+    }
+}
+
+/// The heap of the creation row.
+type SmallHeap = Heap<Linear<8>>;
+
+fn small_heap() -> Option<SmallHeap> {
+    Heap::new(16 << 20).ok()
+}
+
+#[inline(always)]
+fn or_null<E>(block: Result<NonNull<u8>, E>) -> *mut u8 {
+    match block {
+        Ok(block) => block.as_ptr(),
+        Err(_) => null_mut(),
+    }
+}
+
+/// # Safety
+/// `block` is not null.
+#[inline(always)]
+unsafe fn non_null(block: *mut u8) -> NonNull<u8> {
+    // SAFETY: the caller's promise.
+    unsafe { NonNull::new_unchecked(block) }
+}
+
+/// `smarena`.
+pub struct Inlined(Ours);
+
+/// `smarena-call`.
+pub struct Called(Ours);
+
+/// `smarena-handle`.
+pub struct Handle(Ours);
+
+impl Inlined {
+    /// A heap for `setup`.
+    pub fn new(setup: &Setup) -> Result<Self, Skip> {
+        Ours::new(setup).map(Self)
+    }
+}
+
+impl Called {
+    /// A heap for `setup`.
+    pub fn new(setup: &Setup) -> Result<Self, Skip> {
+        Ours::new(setup).map(Self)
+    }
+}
+
+impl Handle {
+    /// A heap for `setup`.
+    pub fn new(setup: &Setup) -> Result<Self, Skip> {
+        Ours::new(setup).map(Self)
+    }
+}
+
+/// Calls of [`Inlined`].
+#[derive(Clone, Copy)]
+pub struct InlinedCalls<'h>(&'h Heap<Classes>);
+
+// SAFETY: `Heap::malloc` gives a block of the size and alignment asked for.
+unsafe impl Calls for InlinedCalls<'_> {
+    type Owners = OurOwners<Self>;
+
+    #[inline(always)]
+    fn malloc(self, size: usize) -> *mut u8 {
+        or_null(self.0.malloc(size, 16))
+    }
+
+    #[inline(always)]
+    unsafe fn free(self, block: *mut u8) {
+        // SAFETY: a live block is not null.
+        let block = unsafe { non_null(block) };
+        // SAFETY: the caller's block is live and of this heap.
+        unsafe { self.0.free(block) };
+    }
+
+    #[inline(always)]
+    unsafe fn realloc(self, block: *mut u8, _: usize, new: usize) -> *mut u8 {
+        // SAFETY: a live block is not null.
+        let block = unsafe { non_null(block) };
+        // SAFETY: the caller's block is live and of this heap.
+        or_null(unsafe { self.0.realloc(block, new, 16) })
+    }
+
+    fn trim(self) {
+        self.0.trim();
+    }
+
+    fn owners(self) -> Self::Owners {
+        OurOwners(Standard(self))
+    }
+}
+
+impl Candidate for Inlined {
+    type Heap = SmallHeap;
+    const HEAPS: bool = true;
+
+    fn enter<J: Job>(&self, job: J) {
+        job.run(InlinedCalls(&self.0.heap));
+    }
+
+    fn new_heap(&self) -> Option<SmallHeap> {
+        small_heap()
+    }
+}
+
+/// Calls of [`Called`].
+#[derive(Clone, Copy)]
+pub struct CalledCalls<'h>(&'h Heap<Classes>);
+
+#[inline(never)]
+fn call_malloc(heap: &Heap<Classes>, size: usize) -> *mut u8 {
+    InlinedCalls(heap).malloc(size)
+}
+
+/// # Safety
+/// As [`Calls::free`].
+#[inline(never)]
+unsafe fn call_free(heap: &Heap<Classes>, block: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { InlinedCalls(heap).free(block) };
+}
+
+/// # Safety
+/// As [`Calls::realloc`].
+#[inline(never)]
+unsafe fn call_realloc(heap: &Heap<Classes>, block: *mut u8, old: usize, new: usize) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe { InlinedCalls(heap).realloc(block, old, new) }
+}
+
+// SAFETY: as `InlinedCalls`.
+unsafe impl Calls for CalledCalls<'_> {
+    type Owners = Standard<Self>;
+
+    #[inline(always)]
+    fn malloc(self, size: usize) -> *mut u8 {
+        call_malloc(self.0, size)
+    }
+
+    #[inline(always)]
+    unsafe fn free(self, block: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { call_free(self.0, block) };
+    }
+
+    #[inline(always)]
+    unsafe fn realloc(self, block: *mut u8, old: usize, new: usize) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { call_realloc(self.0, block, old, new) }
+    }
+
+    fn trim(self) {
+        self.0.trim();
+    }
+
+    fn owners(self) -> Self::Owners {
+        Standard(self)
+    }
+}
+
+impl Candidate for Called {
+    type Heap = SmallHeap;
+    const HEAPS: bool = true;
+
+    fn enter<J: Job>(&self, job: J) {
+        job.run(CalledCalls(&self.0.heap));
+    }
+
+    fn new_heap(&self) -> Option<SmallHeap> {
+        small_heap()
+    }
+}
+
+/// Calls of [`Handle`]: blocks through this thread's cache; what a cache cannot do, through its heap.
+#[derive(Clone, Copy)]
+pub struct HandleCalls<'t> {
+    cache: &'t ThreadCache<'t, Classes>,
+    heap: &'t Heap<Classes>,
+}
+
+// SAFETY: as `InlinedCalls`.
+unsafe impl Calls for HandleCalls<'_> {
+    type Owners = Standard<Self>;
+
+    #[inline(always)]
+    fn malloc(self, size: usize) -> *mut u8 {
+        or_null(self.cache.alloc(size, 16))
+    }
+
+    #[inline(always)]
+    unsafe fn free(self, block: *mut u8) {
+        // SAFETY: a live block is not null.
+        let block = unsafe { non_null(block) };
+        // SAFETY: the caller's block is live and of this heap.
+        unsafe { self.cache.free(block) };
+    }
+
+    #[inline(always)]
+    unsafe fn realloc(self, block: *mut u8, old: usize, new: usize) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { InlinedCalls(self.heap).realloc(block, old, new) }
+    }
+
+    fn trim(self) {
+        self.heap.trim();
+    }
+
+    fn owners(self) -> Self::Owners {
+        Standard(self)
+    }
+}
+
+impl Candidate for Handle {
+    type Heap = SmallHeap;
+    const HEAPS: bool = true;
+
+    fn enter<J: Job>(&self, job: J) {
+        let heap = &self.0.heap;
+        let cache = heap.thread_cache(self.0.cache_bytes.unwrap_or(CACHE_BYTES), CacheWarmup::Cold);
+        job.run(HandleCalls { cache: &cache, heap });
+    }
+
+    fn new_heap(&self) -> Option<SmallHeap> {
+        small_heap()
+    }
+}

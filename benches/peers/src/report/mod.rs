@@ -1,0 +1,40 @@
+//! What a run leaves behind: text tables, CSV files, SVG plots.
+
+mod csv;
+mod plot;
+mod table;
+
+pub use table::align;
+
+use std::fs;
+use std::path::Path;
+
+use crate::results::{Results, Table};
+
+/// Prints the tables and writes every file into `out`.
+pub fn report(results: &Results, out: &Path) -> Result<(), String> {
+    let tables = results.tables();
+    let text = table::text(results, &tables);
+    print!("{text}");
+    write(out, "tables.txt", &text)?;
+    write(out, "samples.csv", &csv::samples(results))?;
+    write(out, "summary.csv", &csv::summary(&tables))?;
+    plot::overview(&tables, &out.join("overview.svg"))?;
+    for table in &tables {
+        plot::bars(table, &out.join(format!("{}.svg", file_name(table))))?;
+    }
+    eprintln!("tables, CSV and SVG files are in {}", out.display());
+    Ok(())
+}
+
+/// Writes one file into `out`, which is created if need be.
+pub fn write(out: &Path, name: &str, text: &str) -> Result<(), String> {
+    fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
+    let path = out.join(name);
+    fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// A row's columns have files of their own: `seed-1-cpu`.
+fn file_name(table: &Table<'_>) -> String {
+    format!("{}-{}", table.row.name, table.column.metric.word()).replace('/', "-").to_lowercase()
+}

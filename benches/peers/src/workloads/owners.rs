@@ -1,0 +1,87 @@
+//! `SmBox`, `SmBuf-push`: a 64-byte value boxed and dropped; 1 KiB pushed byte by byte into an empty buffer, which is then dropped.
+//! The peers' rows are `Box` and `Vec<u8>` over their calls.
+
+use std::hint::black_box;
+
+use super::{MAIN, Plan, of_best};
+use crate::candidate::Calls;
+use crate::case::{Case, Row, Targets};
+use crate::clock::{Clock, Work};
+use crate::owners::{Owners, Value};
+
+const BOXED: Targets = &[(MAIN, of_best(0.65))];
+const PUSHED: Targets = &[(MAIN, of_best(0.90))];
+
+pub fn cases(plan: &Plan) -> Vec<Case> {
+    vec![
+        Case::new("SmBox", vec![Row::timed("SmBox", BOXED)], Boxes { boxes: plan.count(4_000_000, 400_000) }),
+        Case::new(
+            "SmBuf-push",
+            vec![Row::timed("SmBuf-push", PUSHED)],
+            Bufs { bufs: plan.count(40_000, 4_000), bytes: plan.pick(1024, 300) },
+        ),
+    ]
+}
+
+struct Boxes {
+    boxes: usize,
+}
+
+impl Boxes {
+    #[inline(always)]
+    fn make<C: Calls>(calls: C, boxes: usize) {
+        for number in 0..boxes as u64 {
+            let value: Value = [number; 8];
+            drop(black_box(calls.owners().boxed(value)));
+        }
+    }
+}
+
+impl Work for Boxes {
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn operations(&self) -> Vec<usize> {
+        vec![self.boxes]
+    }
+
+    fn work<C: Calls>(&self, _: usize, calls: C, clock: &mut Clock<'_>) {
+        Self::make(calls, self.boxes / 16);
+        clock.time(|| Self::make(calls, self.boxes));
+    }
+}
+
+struct Bufs {
+    bufs: usize,
+    bytes: usize,
+}
+
+impl Bufs {
+    #[inline(always)]
+    fn fill<C: Calls>(&self, calls: C, bufs: usize) {
+        for _ in 0..bufs {
+            let mut buf = calls.owners().buf();
+            for byte in 0..self.bytes {
+                C::Owners::push(&mut buf, byte as u8);
+            }
+            drop(black_box(buf));
+        }
+    }
+}
+
+impl Work for Bufs {
+    fn threads(&self) -> usize {
+        1
+    }
+
+    /// A buffer is an operation.
+    fn operations(&self) -> Vec<usize> {
+        vec![self.bufs]
+    }
+
+    fn work<C: Calls>(&self, _: usize, calls: C, clock: &mut Clock<'_>) {
+        self.fill(calls, self.bufs / 16);
+        clock.time(|| self.fill(calls, self.bufs));
+    }
+}

@@ -1,0 +1,28 @@
+//! Whether a type fits into a block of a heap, found out when the program is built.
+
+use core::alloc::Layout;
+
+use super::SmBox;
+use crate::class::{SizeClasses, fits};
+use crate::heap::HeapRef;
+
+impl<T, H: HeapRef> SmBox<T, H> {
+    /// Exists only if a block can hold a `T`. A function that mentions it builds for no other, and the compiler then shows
+    /// the line that calls that function: hence the constructors that most programs call do.
+    pub(super) const FITS: () = {
+        let layout = Layout::new::<T>();
+        // A value without bytes needs no block.
+        assert!(
+            layout.size() == 0 || fits(<H::Classes as SizeClasses>::BLOCK_SIZES, layout),
+            "this type fits into no block of the heap: it is larger, or aligned to more, than the block sizes of the \
+             heap's table. Give the heap a table with larger blocks, or put less into the box"
+        );
+    };
+
+    /// The layout of every block allocated for a `T`. An associated constant, so that `allocate` sees a constant and no
+    /// constructor can go around the check.
+    pub(super) const LAYOUT: Layout = {
+        let () = Self::FITS;
+        Layout::new::<T>()
+    };
+}

@@ -1,0 +1,177 @@
+//! A box does what its value does: the standard library's traits, forwarded.
+
+use core::borrow::{Borrow, BorrowMut};
+use core::cmp::Ordering;
+use core::error::Error;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::iter::FusedIterator;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use super::SmBox;
+use crate::heap::HeapRef;
+
+/// A clone of the value in a block of its own, of the same heap.
+impl<T: Clone, H: HeapRef> Clone for SmBox<T, H> {
+    #[inline]
+    fn clone(&self) -> Self {
+        // The block comes first, so that the clone can be built in it. If cloning panics, it is
+        // dropped as what it is, a box without a value.
+        let block = Self::new_uninit_in(self.heap.clone());
+        SmBox::write(block, T::clone(self))
+    }
+
+    #[inline]
+    fn clone_from(&mut self, source: &Self) {
+        T::clone_from(self, source);
+    }
+}
+
+impl<T: Default, H: HeapRef + Default> Default for SmBox<T, H> {
+    #[inline]
+    fn default() -> Self {
+        SmBox::new_in(T::default(), H::default())
+    }
+}
+
+impl<T> From<T> for SmBox<T> {
+    #[inline]
+    fn from(value: T) -> Self {
+        SmBox::new(value)
+    }
+}
+
+impl<T: ?Sized, H: HeapRef> AsRef<T> for SmBox<T, H> {
+    #[inline]
+    fn as_ref(&self) -> &T {
+        self
+    }
+}
+
+impl<T: ?Sized, H: HeapRef> AsMut<T> for SmBox<T, H> {
+    #[inline]
+    fn as_mut(&mut self) -> &mut T {
+        self
+    }
+}
+
+impl<T: ?Sized, H: HeapRef> Borrow<T> for SmBox<T, H> {
+    #[inline]
+    fn borrow(&self) -> &T {
+        self
+    }
+}
+
+impl<T: ?Sized, H: HeapRef> BorrowMut<T> for SmBox<T, H> {
+    #[inline]
+    fn borrow_mut(&mut self) -> &mut T {
+        self
+    }
+}
+
+impl<T: ?Sized + fmt::Debug, H: HeapRef> fmt::Debug for SmBox<T, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        T::fmt(self, f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display, H: HeapRef> fmt::Display for SmBox<T, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        T::fmt(self, f)
+    }
+}
+
+/// The value's address.
+impl<T: ?Sized, H: HeapRef> fmt::Pointer for SmBox<T, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Pointer::fmt(&self.ptr, f)
+    }
+}
+
+impl<T: ?Sized + Error, H: HeapRef> Error for SmBox<T, H> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        T::source(self)
+    }
+}
+
+impl<T: ?Sized + PartialEq, H: HeapRef> PartialEq for SmBox<T, H> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        T::eq(self, other)
+    }
+}
+
+impl<T: ?Sized + Eq, H: HeapRef> Eq for SmBox<T, H> {}
+
+impl<T: ?Sized + PartialOrd, H: HeapRef> PartialOrd for SmBox<T, H> {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        T::partial_cmp(self, other)
+    }
+}
+
+impl<T: ?Sized + Ord, H: HeapRef> Ord for SmBox<T, H> {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        T::cmp(self, other)
+    }
+}
+
+impl<T: ?Sized + Hash, H: HeapRef> Hash for SmBox<T, H> {
+    #[inline]
+    fn hash<S: Hasher>(&self, state: &mut S) {
+        T::hash(self, state);
+    }
+}
+
+impl<I: ?Sized + Iterator, H: HeapRef> Iterator for SmBox<I, H> {
+    type Item = I::Item;
+
+    #[inline]
+    fn next(&mut self) -> Option<I::Item> {
+        I::next(self)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        I::size_hint(self)
+    }
+
+    #[inline]
+    fn nth(&mut self, n: usize) -> Option<I::Item> {
+        I::nth(self, n)
+    }
+}
+
+impl<I: ?Sized + DoubleEndedIterator, H: HeapRef> DoubleEndedIterator for SmBox<I, H> {
+    #[inline]
+    fn next_back(&mut self) -> Option<I::Item> {
+        I::next_back(self)
+    }
+
+    #[inline]
+    fn nth_back(&mut self, n: usize) -> Option<I::Item> {
+        I::nth_back(self, n)
+    }
+}
+
+impl<I: ?Sized + ExactSizeIterator, H: HeapRef> ExactSizeIterator for SmBox<I, H> {
+    #[inline]
+    fn len(&self) -> usize {
+        I::len(self)
+    }
+}
+
+impl<I: ?Sized + FusedIterator, H: HeapRef> FusedIterator for SmBox<I, H> {}
+
+/// For a future that may move; one that may not is pinned by [`SmBox::pin`], and a pinned box is a
+/// future too.
+impl<F: ?Sized + Future + Unpin, H: HeapRef> Future for SmBox<F, H> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        Pin::new(&mut **self).poll(context)
+    }
+}

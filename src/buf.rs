@@ -1,0 +1,396 @@
+//! `SmBuf`: the sole owner of a growable run of bytes, held in one block of a heap.
+//!
+//! ```text
+//!  first byte of the block    start
+//!  |                          |
+//!  |<--------- head --------->|<------ len ------>|<---- spare ---->|
+//!  |      read already        |   the content     | uninitialised   |
+//!  |                          |<--------------- cap --------------->|
+//!  |<--------------------------- block ---------------------------->|
+//! ```
+//!
+//! `start` points at the content, not at the block, and `cap` counts from there, so that reading and
+//! appending look at nothing else; the block is found again by `head`, which only growing and
+//! dropping need. The three counts are `u32`: with a zero-sized heap a buffer is 24 bytes, as a
+//! `Vec` is, and has room for `head`. The price is a limit of 4 GiB a buffer.
+//!
+//! # Invariants
+//!
+//! * **U1** `head + cap` is a [`BlockSize`]. If it is not `NONE`, this buffer solely owns a live block
+//!   of `heap`, allocated or last reallocated with that size's layout, whose first byte is
+//!   `start - head`. If it is `NONE`, `start` dangles, aligned to 16.
+//! * **U2** `len <= cap`.
+//! * **U3** The `len` bytes from `start` are initialised. The spare bytes behind them need not be,
+//!   and reach safe code only as `MaybeUninit`.
+//! * **U4** The memory of U1 stays valid for as long as `heap` or a clone of it exists, on every
+//!   thread (promised by `HeapRef`); `heap` is dropped after the block was given back.
+//! * **U5** A `BlockSize` is 0 or a multiple of 16, and at most `MAX_CAPACITY`.
+
+mod block;
+mod block_size;
+mod compare;
+mod convert;
+mod edit;
+mod io;
+
+use core::alloc::Layout;
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
+use core::slice;
+
+use crate::error::AllocError;
+use crate::heap::{Global, HeapRef};
+
+pub(crate) use block_size::BlockSize;
+use block_size::{DANGLING, MAX_CAPACITY, narrow};
+
+/// Owned, growable bytes in one block of a heap.
+///
+/// It behaves as a `Vec<u8>` does and, beyond that, can be read from the front: what
+/// [`std::io::Read`], [`std::io::BufRead`] and `bytes::Buf` consume leaves the buffer without
+/// moving the rest. A new block is aligned to 16 bytes and is used up to its last byte: the
+/// [`capacity`](SmBuf::capacity) is the block's size, not what was asked for.
+///
+/// A buffer holds at most [`SmBuf::MAX_CAPACITY`] bytes. With a zero-sized heap such as [`Global`]
+/// it is 24 bytes large, and so is an `Option` of it.
+///
+/// ```
+/// use smarena::SmBuf;
+///
+/// let mut packet = SmBuf::with_capacity(1400);
+/// assert!(packet.capacity() >= 1400);
+/// packet.extend_from_slice(b"ping");
+/// packet.push(b'!');
+/// assert_eq!(packet, b"ping!");
+/// ```
+///
+/// A buffer goes to another thread only with a heap that may:
+///
+/// ```compile_fail,E0277
+/// # use smarena::{HeapRef, SmBuf};
+/// fn is_send<T: Send>() {}
+/// fn with<H: HeapRef>() { is_send::<SmBuf<H>>() }
+/// ```
+/// ```compile_fail,E0277
+/// # use smarena::{HeapRef, SmBuf};
+/// fn is_sync<T: Sync>() {}
+/// fn with<H: HeapRef>() { is_sync::<SmBuf<H>>() }
+/// ```
+pub struct SmBuf<H: HeapRef = Global> {
+    start: NonNull<u8>,
+    head: u32,
+    len: u32,
+    cap: u32,
+    heap: H,
+}
+
+const _: () = assert!(size_of::<SmBuf>() <= 24);
+const _: () = assert!(size_of::<Option<SmBuf>>() == size_of::<SmBuf>());
+
+// SAFETY: the buffer is the block's only owner (U1) and any thread may give a block back (U4); the
+// heap reference is the only other part, and it is `Send`.
+unsafe impl<H: HeapRef + Send> Send for SmBuf<H> {}
+// SAFETY: U3: through `&SmBuf` only plain bytes and the heap reference are read, and that is `Sync`.
+unsafe impl<H: HeapRef + Sync> Sync for SmBuf<H> {}
+
+impl SmBuf {
+    /// The most bytes a buffer can hold: 4 GiB less 16 bytes (2 GiB less 16 on 32-bit systems).
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let error = SmBuf::try_with_capacity(SmBuf::MAX_CAPACITY + 1).unwrap_err();
+    /// assert!(error.to_string().contains(&SmBuf::MAX_CAPACITY.to_string()));
+    /// ```
+    pub const MAX_CAPACITY: usize = MAX_CAPACITY;
+
+    /// An empty buffer of the [`Global`] heap. Allocates nothing.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// # use std::sync::Mutex;
+    /// static LOG: Mutex<SmBuf> = Mutex::new(SmBuf::new());
+    ///
+    /// LOG.lock().unwrap().extend_from_slice(b"started");
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        SmBuf::new_in(Global)
+    }
+
+    /// An empty buffer of the [`Global`] heap that takes `capacity` bytes without growing.
+    ///
+    /// # Panics
+    /// If `capacity` is above [`SmBuf::MAX_CAPACITY`] or no memory is left;
+    /// [`try_with_capacity`](SmBuf::try_with_capacity) does not.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let buf = SmBuf::with_capacity(100);
+    /// assert!(buf.is_empty() && buf.capacity() >= 100);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        SmBuf::with_capacity_in(capacity, Global)
+    }
+
+    /// [`with_capacity`](SmBuf::with_capacity), or the reason why not.
+    ///
+    /// # Errors
+    /// [`AllocError::TooLarge`] above [`SmBuf::MAX_CAPACITY`]; otherwise what the heap says.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// assert!(SmBuf::try_with_capacity(100)?.capacity() >= 100);
+    /// assert!(SmBuf::try_with_capacity(usize::MAX).is_err());
+    /// # Ok::<(), smarena::AllocError>(())
+    /// ```
+    #[inline]
+    pub fn try_with_capacity(capacity: usize) -> Result<Self, AllocError> {
+        SmBuf::try_with_capacity_in(capacity, Global)
+    }
+}
+
+impl<H: HeapRef> SmBuf<H> {
+    /// An empty buffer of `heap`. Allocates nothing.
+    ///
+    /// ```
+    /// # use smarena::{Global, SmBuf};
+    /// assert_eq!(SmBuf::new_in(Global).capacity(), 0);
+    /// ```
+    #[must_use]
+    pub const fn new_in(heap: H) -> Self {
+        SmBuf { start: DANGLING, head: 0, len: 0, cap: 0, heap }
+    }
+
+    /// An empty buffer of `heap` that takes `capacity` bytes without growing.
+    ///
+    /// # Panics
+    /// If `capacity` is above [`SmBuf::MAX_CAPACITY`] or the heap has no such block;
+    /// [`try_with_capacity_in`](SmBuf::try_with_capacity_in) does not.
+    ///
+    /// ```
+    /// # use smarena::{Global, SmBuf};
+    /// assert!(SmBuf::with_capacity_in(100, Global).capacity() >= 100);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn with_capacity_in(capacity: usize, heap: H) -> Self {
+        match Self::try_with_capacity_in(capacity, heap) {
+            Ok(buf) => buf,
+            Err(error) => refused(error, capacity),
+        }
+    }
+
+    /// [`with_capacity_in`](SmBuf::with_capacity_in), or the reason why not.
+    ///
+    /// # Errors
+    /// [`AllocError::TooLarge`] above [`SmBuf::MAX_CAPACITY`]; otherwise what the heap says.
+    ///
+    /// ```
+    /// # use smarena::{Global, SmBuf};
+    /// assert!(SmBuf::try_with_capacity_in(100, Global)?.is_empty());
+    /// # Ok::<(), smarena::AllocError>(())
+    /// ```
+    #[inline]
+    pub fn try_with_capacity_in(capacity: usize, heap: H) -> Result<Self, AllocError> {
+        Self::try_with_block_in(BlockSize::holding::<H::Classes>(capacity)?, heap)
+    }
+
+    /// An empty buffer that holds a block of `size`, which was computed for this heap's classes.
+    #[inline]
+    pub(crate) fn try_with_block_in(size: BlockSize, heap: H) -> Result<Self, AllocError> {
+        if size == BlockSize::NONE {
+            return Ok(Self::new_in(heap));
+        }
+        let start = heap.allocate(size.layout())?;
+        // U1 to U3 hold: a block of this size, nothing read, nothing written.
+        Ok(SmBuf { start, head: 0, len: 0, cap: size.bytes(), heap })
+    }
+
+    /// The number of bytes in the buffer.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// assert_eq!(SmBuf::from(b"abc").len(), 3);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether there is no byte in the buffer.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// assert!(SmBuf::with_capacity(64).is_empty());
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many bytes the buffer can hold before it asks the heap again, its content included.
+    ///
+    /// This is the whole block, as large as its size class makes it, from the content's first byte
+    /// on: reading from the front lessens it, and what was read comes back when the
+    /// buffer is emptied or needs the room.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// assert_eq!(SmBuf::new().capacity(), 0);
+    /// assert_eq!(SmBuf::with_capacity(50).capacity(), 64);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.cap as usize
+    }
+
+    /// The bytes, as a slice.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// assert_eq!(SmBuf::from(b"abc").as_slice(), b"abc");
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn as_slice(&self) -> &[u8] {
+        // SAFETY: U1 and U3: `len` initialised bytes of a block that this buffer owns (or none, at
+        // an aligned address); `&self` keeps them as they are for the slice's lifetime.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len as usize) }
+    }
+
+    /// The bytes, as a mutable slice.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"abc");
+    /// buf.as_mut_slice().reverse();
+    /// assert_eq!(buf, b"cba");
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: U1 and U3: `len` initialised bytes that nobody else owns; `&mut self` makes the
+        // slice the only way to them.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.len as usize) }
+    }
+
+    /// The room behind the content, for code that writes it first and then calls
+    /// [`set_len`](SmBuf::set_len). [`reserve`](SmBuf::reserve) makes it larger.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::with_capacity(16);
+    /// buf.spare_capacity_mut()[0].write(b'x');
+    /// // SAFETY: the first byte has just been written.
+    /// unsafe { buf.set_len(1) };
+    /// assert_eq!(buf, b"x");
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn spare_capacity_mut(&mut self) -> &mut [MaybeUninit<u8>] {
+        let room = self.capacity() - self.len();
+        // SAFETY: U1 and U2: from `start` on the block has `capacity >= len` bytes.
+        let spare = unsafe { self.start.as_ptr().add(self.len()) };
+        // SAFETY: U1: the `room` bytes from there are the block's last ones, nobody else's, and
+        // `MaybeUninit` asks for no initialised content.
+        unsafe { slice::from_raw_parts_mut(spare.cast(), room) }
+    }
+
+    /// Says how many bytes the buffer has.
+    ///
+    /// # Safety
+    /// `len` is at most [`capacity`](SmBuf::capacity), and the first `len` bytes are initialised.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"abc");
+    /// // SAFETY: two bytes are there, and initialised, since three are.
+    /// unsafe { buf.set_len(2) };
+    /// assert_eq!(buf, b"ab");
+    /// ```
+    #[inline]
+    pub const unsafe fn set_len(&mut self, len: usize) {
+        debug_assert!(len <= self.capacity(), "the length lies behind the buffer's end");
+        self.len = narrow(len);
+    }
+
+    /// The heap that the block belongs to.
+    ///
+    /// ```
+    /// # use smarena::{Global, SmBuf};
+    /// assert_eq!(SmBuf::new().heap(), &Global);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn heap(&self) -> &H {
+        &self.heap
+    }
+
+    /// Gives up the ownership: the bytes stay where they are for as long as the heap lives, and
+    /// their block is never given back.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let name: &'static mut [u8] = SmBuf::from(b"eth0").leak();
+    /// assert_eq!(name, b"eth0");
+    /// ```
+    #[must_use = "the block is out of reach for good without the slice"]
+    pub fn leak<'a>(self) -> &'a mut [u8]
+    where
+        H: 'a,
+    {
+        // Not dropping the buffer also keeps its heap reference from being dropped, and with it a
+        // heap that is counted.
+        let mut buf = core::mem::ManuallyDrop::new(self);
+        let bytes: *mut [u8] = buf.as_mut_slice();
+        // SAFETY: U1, U3: initialised bytes whose owner is gone, so that the slice is the only way
+        // to them; U4: the heap reference is never dropped and outlives `'a`.
+        unsafe { &mut *bytes }
+    }
+}
+
+impl<H: HeapRef> Drop for SmBuf<H> {
+    #[inline]
+    fn drop(&mut self) {
+        self.release_block();
+    }
+}
+
+impl<H: HeapRef> Deref for SmBuf<H> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl<H: HeapRef> DerefMut for SmBuf<H> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        self.as_mut_slice()
+    }
+}
+
+/// As a byte string: `b"GET / HTTP/1.1\r\n"`.
+impl<H: HeapRef> fmt::Debug for SmBuf<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.escape_ascii())
+    }
+}
+
+/// Ends an infallible call that needed a block for `bytes`.
+#[cold]
+#[inline(never)]
+fn refused(error: AllocError, bytes: usize) -> ! {
+    // A size that makes no layout was refused for being too large, where no layout is reported.
+    let layout = Layout::from_size_align(bytes, 16).unwrap_or(Layout::new::<u8>());
+    error.fail(layout)
+}

@@ -1,0 +1,201 @@
+//! Changing a buffer's content: append, cut, reserve, shrink, and consume from the front.
+
+use core::ptr;
+
+use super::{BlockSize, DANGLING, SmBuf, narrow};
+use crate::error::AllocError;
+use crate::heap::HeapRef;
+
+impl<H: HeapRef> SmBuf<H> {
+    /// Appends one byte. O(1) in the long run.
+    ///
+    /// # Panics
+    /// As [`reserve`](SmBuf::reserve).
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::new();
+    /// buf.push(b'a');
+    /// assert_eq!(buf, b"a");
+    /// ```
+    #[inline]
+    pub fn push(&mut self, byte: u8) {
+        // Read once: the compiler must take the byte written below for a part of `self`.
+        let len = self.len;
+        if len == self.cap {
+            self.grow(1);
+        }
+        // SAFETY: U1, U2: the content ends before the block does, now that there is room for one.
+        let end = unsafe { self.start.add(len as usize) };
+        // SAFETY: `end` is a byte of the block we own (U1).
+        unsafe { end.write(byte) };
+        self.len = len + 1;
+    }
+
+    /// Takes the last byte off.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"ab");
+    /// assert_eq!((buf.pop(), buf.pop(), buf.pop()), (Some(b'b'), Some(b'a'), None));
+    /// ```
+    #[inline]
+    pub fn pop(&mut self) -> Option<u8> {
+        let last = *self.last()?;
+        self.len -= 1;
+        Some(last)
+    }
+
+    /// Appends `bytes`. O(`bytes.len()`) in the long run.
+    ///
+    /// # Panics
+    /// As [`reserve`](SmBuf::reserve).
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"ab");
+    /// buf.extend_from_slice(b"cd");
+    /// assert_eq!(buf, b"abcd");
+    /// ```
+    #[inline]
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.reserve(bytes.len());
+        // SAFETY: U1, U2: the content ends inside the block.
+        let end = unsafe { self.start.add(self.len as usize) };
+        // SAFETY: `reserve` made room for `bytes.len()` bytes from `end` on, in a block that only
+        // this buffer owns (U1), so `bytes` lies elsewhere.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), end.as_ptr(), bytes.len()) };
+        self.len += narrow(bytes.len());
+    }
+
+    /// Makes the buffer `len` bytes long: cuts it, or appends `value` as often as needed.
+    ///
+    /// # Panics
+    /// As [`reserve`](SmBuf::reserve), when it becomes longer.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"ab");
+    /// buf.resize(4, b'.');
+    /// assert_eq!(buf, b"ab..");
+    /// buf.resize(1, b'.');
+    /// assert_eq!(buf, b"a");
+    /// ```
+    #[inline]
+    pub fn resize(&mut self, len: usize, value: u8) {
+        let Some(additional) = len.checked_sub(self.len()) else {
+            return self.truncate(len);
+        };
+        self.reserve(additional);
+        // SAFETY: U1, U2: the content ends inside the block.
+        let end = unsafe { self.start.add(self.len as usize) };
+        // SAFETY: `reserve` made room for `additional` bytes from `end` on in our own block (U1).
+        unsafe { end.write_bytes(value, additional) };
+        self.len = narrow(len);
+    }
+
+    /// Cuts the buffer to `len` bytes; nothing happens if it has no more. Keeps the capacity.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"abcd");
+    /// buf.truncate(2);
+    /// buf.truncate(9);
+    /// assert_eq!(buf, b"ab");
+    /// ```
+    #[inline]
+    pub const fn truncate(&mut self, len: usize) {
+        if len < self.len() {
+            self.len = narrow(len);
+        }
+    }
+
+    /// Empties the buffer. The whole block is its capacity again, what was read from the front too.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"abcd");
+    /// buf.clear();
+    /// assert!(buf.is_empty() && buf.capacity() >= 4);
+    /// ```
+    #[inline]
+    pub fn clear(&mut self) {
+        self.reset();
+    }
+
+    /// Makes room for `additional` bytes behind the content. O(1) when there is room; otherwise
+    /// the content moves to the front of its block if that is enough and cheap, or to
+    /// another block at least twice as large.
+    ///
+    /// # Panics
+    /// If the buffer would be longer than [`SmBuf::MAX_CAPACITY`], or the heap has no block for it;
+    /// [`try_reserve`](SmBuf::try_reserve) does not.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"ab");
+    /// buf.reserve(100);
+    /// assert!(buf.capacity() >= 102);
+    /// ```
+    #[inline]
+    pub fn reserve(&mut self, additional: usize) {
+        if additional > self.capacity() - self.len() {
+            self.grow(additional);
+        }
+    }
+
+    /// [`reserve`](SmBuf::reserve), or the reason why not. On failure the content is as it was.
+    ///
+    /// # Errors
+    /// [`AllocError::TooLarge`] above [`SmBuf::MAX_CAPACITY`]; otherwise what the heap says.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"ab");
+    /// assert!(buf.try_reserve(usize::MAX).is_err());
+    /// assert_eq!(buf, b"ab");
+    /// ```
+    #[inline]
+    pub fn try_reserve(&mut self, additional: usize) -> Result<(), AllocError> {
+        if additional > self.capacity() - self.len() { self.try_grow(additional) } else { Ok(()) }
+    }
+
+    /// Moves the content to the smallest block that holds it, if that is smaller than its own; an
+    /// empty buffer then holds none. Keeps its block if the heap has no smaller one free.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::with_capacity(1000);
+    /// buf.extend_from_slice(b"abc");
+    /// buf.shrink_to_fit();
+    /// assert_eq!((&buf[..], buf.capacity()), (&b"abc"[..], 16));
+    /// ```
+    pub fn shrink_to_fit(&mut self) {
+        if self.is_empty() {
+            self.release_block();
+            (self.start, self.head, self.cap) = (DANGLING, 0, 0);
+            return;
+        }
+        match BlockSize::holding::<H::Classes>(self.len()) {
+            Ok(fitting) if fitting.bytes() < self.block().bytes() => self.copy_to_block(fitting),
+            _ => {}
+        }
+    }
+
+    /// Drops the first `count` bytes, without moving the others. `count` is at most `len`.
+    #[inline]
+    pub(crate) fn consume_front(&mut self, count: usize) {
+        let len = self.len();
+        assert!(count <= len, "cannot advance by {count} bytes: the buffer has {len}");
+        if count == len {
+            return self.reset();
+        }
+        // SAFETY: U1, U2: `count < len`, so this is a byte of the content.
+        self.start = unsafe { self.start.add(count) };
+
+        let count = narrow(count);
+        self.head += count;
+        self.len -= count;
+        self.cap -= count;
+    }
+}

@@ -1,0 +1,277 @@
+//! A checked table of block sizes, and the arithmetic from a size to its class.
+
+use super::{MAX_BLOCK_SIZE, MAX_CLASSES};
+
+/// Every block size is a multiple of this, so every block is aligned to it. Smaller alignments cost nothing.
+pub(super) const GRAIN: usize = 16;
+
+/// A checked table of block sizes: ascending multiples of 16, 1 to 64 of them, at most 2 MiB each.
+///
+/// Most code never names it: the built-in tables and [`size_classes!`](crate::size_classes) bring theirs along.
+///
+/// ```
+/// use smarena::class::Table;
+///
+/// const TABLE: Table = Table::listed(&[64, 256, 1536]);
+/// assert_eq!(TABLE.block_sizes(), [64, 256, 1536]);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    block_sizes: &'static [usize],
+    rule: Rule,
+}
+
+/// How a table gets from a size to a class.
+#[derive(Debug, Clone, Copy)]
+enum Rule {
+    Linear,
+    Piecewise,
+    Geometric,
+    /// Look up the size's geometric class here to learn the first class that can come into question.
+    Listed {
+        first: [u8; MAX_CLASSES],
+    },
+}
+
+impl Table {
+    /// A table of exactly these block sizes, in bytes. [`size_classes!`](crate::size_classes) is the usual way to write one.
+    ///
+    /// # Panics
+    /// If `block_sizes` is empty or has more than 64 entries, or if one of them is zero, not a multiple of 16, larger than
+    /// 2 MiB, or not larger than the one before it. In a `const`, which is where tables live, that is a compile error:
+    ///
+    /// ```compile_fail,E0080
+    /// use smarena::class::Table;
+    ///
+    /// const TABLE: Table = Table::listed(&[64, 100]); // 100 is not a multiple of 16
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub const fn listed(block_sizes: &'static [usize]) -> Self {
+        assert!(!block_sizes.is_empty(), "a table of size classes needs at least one block size");
+        assert!(block_sizes.len() <= MAX_CLASSES, "a table of size classes has at most 64 block sizes");
+        let mut class = 0;
+        while class < block_sizes.len() {
+            let block_size = block_sizes[class];
+            assert!(block_size > 0, "a block size must be at least 16 bytes; this one is 0");
+            assert!(block_size % GRAIN == 0, "every block size must be a multiple of 16");
+            assert!(block_size <= MAX_BLOCK_SIZE, "a block size must be at most 2 MiB (2097152 bytes)");
+            assert!(
+                class == 0 || block_size > block_sizes[class - 1],
+                "block sizes must ascend: each one larger than the one before it"
+            );
+            class += 1;
+        }
+        Self { block_sizes, rule: Rule::Listed { first: first_classes(block_sizes) } }
+    }
+
+    // The first `classes` block sizes of the built-in tables.
+
+    pub(super) const fn linear(classes: usize) -> Self {
+        Self { block_sizes: LINEAR.split_at(classes).0, rule: Rule::Linear }
+    }
+
+    pub(super) const fn piecewise(classes: usize) -> Self {
+        Self { block_sizes: PIECEWISE.split_at(classes).0, rule: Rule::Piecewise }
+    }
+
+    pub(super) const fn geometric(classes: usize) -> Self {
+        Self { block_sizes: GEOMETRIC.split_at(classes).0, rule: Rule::Geometric }
+    }
+
+    /// The block sizes in bytes, ascending.
+    ///
+    /// ```
+    /// use smarena::class::{Linear, SizeTable};
+    ///
+    /// assert_eq!(Linear::<4>::TABLE.block_sizes(), [16, 32, 48, 64]);
+    /// ```
+    #[must_use]
+    pub const fn block_sizes(&self) -> &'static [usize] {
+        self.block_sizes
+    }
+
+    /// The smallest class whose blocks hold `size` bytes. `size` is at most the largest block size.
+    #[inline(always)]
+    pub(super) const fn class_of_size(&self, size: usize) -> usize {
+        match &self.rule {
+            Rule::Linear => linear_class(size),
+            Rule::Piecewise => piecewise_class(size),
+            Rule::Geometric => geometric_class(size),
+            Rule::Listed { first } => {
+                // Masks and bounds that can never bite keep panics out of the look-up.
+                let mut class = first[geometric_class(size) % MAX_CLASSES] as usize;
+                while class < self.block_sizes.len() - 1 && self.block_sizes[class] < size {
+                    class += 1;
+                }
+                class
+            }
+        }
+    }
+}
+
+/// For each geometric class, the class of the smallest size in it: where the look-up starts to scan.
+/// Past the largest block size there is no class; no look-up gets there.
+const fn first_classes(block_sizes: &[usize]) -> [u8; MAX_CLASSES] {
+    let mut first = [0; MAX_CLASSES];
+    let mut class = 0;
+    let mut step = 1;
+    while step < MAX_CLASSES {
+        while class < block_sizes.len() && block_sizes[class] <= GEOMETRIC[step - 1] {
+            class += 1;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
+        {
+            first[step] = class as u8;
+        }
+        step += 1;
+    }
+    first
+}
+
+// Constants, not statics: another crate's optimiser sees the numbers only if they are compiled into it.
+const LINEAR: [usize; 64] = {
+    let mut sizes = [0; 64];
+    let mut class = 0;
+    while class < sizes.len() {
+        sizes[class] = 16 * (class + 1);
+        class += 1;
+    }
+    sizes
+};
+
+const PIECEWISE: [usize; 62] = {
+    let mut sizes = [0; 62];
+    let mut class = 0;
+    while class < sizes.len() {
+        sizes[class] = match class {
+            0..=7 => 16 * (class + 1),
+            8..=14 => 128 * (class - 6),
+            _ => 512 * (class - 12),
+        };
+        class += 1;
+    }
+    sizes
+};
+
+const GEOMETRIC: [usize; 64] = {
+    let mut sizes = [0; 64];
+    let mut class = 0;
+    while class < sizes.len() {
+        sizes[class] = match class {
+            0..=3 => 16 * (class + 1),
+            _ => (class % 4 + 5) << (class / 4 + 3),
+        };
+        class += 1;
+    }
+    sizes
+};
+
+#[inline(always)]
+const fn linear_class(size: usize) -> usize {
+    size.saturating_sub(1) >> 4
+}
+
+#[inline(always)]
+const fn piecewise_class(size: usize) -> usize {
+    let last = size.saturating_sub(1);
+    if size <= 128 {
+        last >> 4
+    } else if size <= 1024 {
+        (last >> 7) + 7
+    } else {
+        (last >> 9) + 13
+    }
+}
+
+/// Four classes a doubling, told apart by the two bits below the leading one of the last byte's offset.
+/// Below 64 the steps stop shrinking at 16 bytes; the set bit of 64 sees to that without a branch.
+#[inline(always)]
+const fn geometric_class(size: usize) -> usize {
+    let last = size.saturating_sub(1);
+    let exponent = (last | 64).ilog2() as usize;
+    // Not `last >> (exponent - 2)`: shifting by the exponent itself saves three instructions.
+    ((last << 2) >> exponent) + 4 * exponent - 24
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_BLOCK_SIZE, Table};
+    use proptest::prelude::*;
+
+    proptest! {
+        // No file of failures: it would lie in the top level, and a failure prints its list anyway.
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Any list that is a table, probed where an answer can change: around every block size.
+        #[test]
+        fn listed_agrees_with_a_search(sixteenths in prop::collection::btree_set(1..=MAX_BLOCK_SIZE / 16, 1..=64)) {
+            let block_sizes: Vec<usize> = sixteenths.into_iter().map(|n| 16 * n).collect();
+            check(block_sizes.leak());
+        }
+
+        /// The same with sizes so close that many share a geometric class.
+        #[test]
+        fn crowded_lists_agree_with_a_search(sixteenths in prop::collection::btree_set(1..=200_usize, 40..=64)) {
+            let block_sizes: Vec<usize> = sixteenths.into_iter().map(|n| 16 * n).collect();
+            check(block_sizes.leak());
+        }
+    }
+
+    fn check(block_sizes: &'static [usize]) {
+        let table = Table::listed(block_sizes);
+        for size in block_sizes.iter().flat_map(|&b| [b - 15, b - 1, b, b + 1]).chain([0]) {
+            if let Some(expected) = block_sizes.iter().position(|&b| b >= size) {
+                assert_eq!(table.class_of_size(size), expected, "size {size} in {block_sizes:?}");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "needs at least one block size")]
+    fn no_block_size() {
+        let _ = Table::listed(&[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "at most 64 block sizes")]
+    fn too_many_block_sizes() {
+        let _ = Table::listed((1..=65).map(|n| 16 * n).collect::<Vec<_>>().leak());
+    }
+
+    #[test]
+    fn as_many_block_sizes_as_there_may_be() {
+        let block_sizes = (1..=64).map(|n| 32 * n).collect::<Vec<_>>().leak();
+        check(block_sizes);
+    }
+
+    #[test]
+    #[should_panic(expected = "at least 16 bytes")]
+    fn block_size_zero() {
+        let _ = Table::listed(&[0, 16]);
+    }
+
+    #[test]
+    #[should_panic(expected = "must be a multiple of 16")]
+    fn block_size_between_multiples() {
+        let _ = Table::listed(&[16, 40]);
+    }
+
+    #[test]
+    #[should_panic(expected = "at most 2 MiB")]
+    fn block_size_above_the_limit() {
+        let _ = Table::listed(&[16, MAX_BLOCK_SIZE + 16]);
+    }
+
+    #[test]
+    #[should_panic(expected = "must ascend")]
+    fn block_size_twice() {
+        let _ = Table::listed(&[16, 32, 32]);
+    }
+
+    #[test]
+    #[should_panic(expected = "must ascend")]
+    fn block_sizes_descending() {
+        let _ = Table::listed(&[64, 1536, 256]);
+    }
+}

@@ -1,0 +1,142 @@
+//! What a heap can be told: exhaustion policy, cache warm-up, huge pages, and all of it in one `Config`.
+
+use crate::class::MAX_CLASSES;
+use crate::error::ConfigError;
+
+/// The most bytes a span can have: 1 TiB. Block numbers are computed exactly up to here.
+pub(crate) const SPAN_LIMIT: usize = 1 << 40;
+
+/// What happens when a bucket has no free block left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Exhausted {
+    /// The next buckets whose blocks are aligned well enough, then the system allocator.
+    #[default]
+    NextBucketThenFallback,
+    /// The bucket grows inside a range of addresses reserved for it, a `bucket_bytes` at a time; when that is used up, as
+    /// `NextBucketThenFallback`.
+    Grow {
+        /// Bytes of address space for each bucket, its first `bucket_bytes` included.
+        reserve: usize,
+    },
+    /// The call fails with [`AllocError::Exhausted`](crate::AllocError::Exhausted), and sizes beyond the largest class
+    /// with [`AllocError::TooLarge`](crate::AllocError::TooLarge): a hard bound on the heap's memory.
+    Refuse,
+}
+
+/// How full a thread cache is made when it is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CacheWarmup {
+    /// Empty: blocks are fetched when they are first needed.
+    #[default]
+    Cold,
+    /// Half full.
+    Warm,
+    /// Full, but for the room that the first frees need.
+    Hot,
+}
+
+impl CacheWarmup {
+    /// Halves of the cache to fill.
+    pub(crate) fn halves(self) -> usize {
+        match self {
+            CacheWarmup::Cold => 0,
+            CacheWarmup::Warm => 1,
+            CacheWarmup::Hot => 2,
+        }
+    }
+}
+
+/// Whether the system is asked to back spans with huge pages (2 MiB).
+///
+/// Huge pages make scattered access to a large heap faster; the price is that the first byte of one makes all of it resident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum HugePages {
+    /// Never.
+    Never,
+    /// For the part of a span beyond its first 4 MiB, once it has grown that far.
+    #[default]
+    Auto,
+    /// For whole spans from the start.
+    Always,
+}
+
+/// Everything a heap is built from. Public only because `static_heap!` passes it on.
+#[derive(Debug, Clone, Copy)]
+pub struct Config {
+    pub(crate) block_sizes: &'static [usize],
+    /// Bytes of each bucket; entries beyond the number of buckets are unused.
+    pub(crate) bytes: [usize; MAX_CLASSES],
+    pub(crate) exhausted: Exhausted,
+    /// Whether a thread gets a cache by itself when it first uses the heap.
+    pub(crate) automatic_cache: bool,
+    pub(crate) cache_bytes: usize,
+    pub(crate) warmup: CacheWarmup,
+    pub(crate) huge_pages: HugePages,
+    pub(crate) zero_on_free: bool,
+    pub(crate) hardened: bool,
+    pub(crate) name: &'static str,
+    /// Whether a heap that the system refuses is tried again with half the bytes.
+    pub(crate) halve_when_refused: bool,
+}
+
+impl Config {
+    /// Bytes of blocks that a thread's cache holds of each bucket unless it is told otherwise.
+    pub(crate) const CACHE_BYTES: usize = 64 << 10;
+
+    pub(crate) const fn new(block_sizes: &'static [usize], bucket_bytes: usize) -> Self {
+        Self {
+            block_sizes,
+            bytes: [bucket_bytes; MAX_CLASSES],
+            exhausted: Exhausted::NextBucketThenFallback,
+            automatic_cache: true,
+            cache_bytes: Self::CACHE_BYTES,
+            warmup: CacheWarmup::Cold,
+            huge_pages: HugePages::Auto,
+            zero_on_free: false,
+            hardened: false,
+            name: "heap",
+            halve_when_refused: false,
+        }
+    }
+
+    /// Blocks that bucket `bucket` starts with.
+    pub(crate) const fn blocks(&self, bucket: usize) -> usize {
+        self.bytes[bucket] / self.block_sizes[bucket]
+    }
+
+    /// Blocks that bucket `bucket` can grow to.
+    pub(crate) fn most_blocks(&self, bucket: usize) -> usize {
+        match self.exhausted {
+            Exhausted::Grow { reserve } => (reserve / self.block_sizes[bucket]).max(self.blocks(bucket)),
+            _ => self.blocks(bucket),
+        }
+    }
+
+    /// Refuses what no heap can be built from.
+    pub(crate) const fn check(&self) -> Result<(), ConfigError> {
+        let reserve = if let Exhausted::Grow { reserve } = self.exhausted { reserve } else { 0 };
+        let mut bucket = 0;
+        while bucket < self.block_sizes.len() {
+            let (block_size, given) = (self.block_sizes[bucket], self.bytes[bucket]);
+            if given < block_size {
+                return Err(ConfigError::BucketTooSmall { bucket, block_size, bytes: given });
+            }
+            let bytes = if reserve > given { reserve } else { given };
+            if bytes > SPAN_LIMIT {
+                return Err(ConfigError::BucketTooLarge { bucket, block_size, bytes, limit: SPAN_LIMIT });
+            }
+            bucket += 1;
+        }
+        Ok(())
+    }
+
+    /// The same with half the bytes in every bucket, or a block at least.
+    pub(crate) fn halved(mut self) -> Self {
+        for (bytes, &block_size) in self.bytes.iter_mut().zip(self.block_sizes) {
+            *bytes = (*bytes / 2).max(block_size);
+        }
+        self
+    }
+}

@@ -1,0 +1,154 @@
+//! Everything a heap can be told before it is built.
+
+use core::marker::PhantomData;
+
+use super::Heap;
+use crate::class::SizeClasses;
+use crate::config::{CacheWarmup, Config, Exhausted, HugePages};
+use crate::error::ConfigError;
+
+/// Settings of a [`Heap`].
+///
+/// | setting | default |
+/// |---|---|
+/// | [`bucket_bytes`](Self::bucket_bytes) | 16 MiB |
+/// | [`on_exhausted`](Self::on_exhausted) | the next buckets, then the system allocator |
+/// | [`thread_cache`](Self::thread_cache) | every thread gets one, 64 KiB of blocks a bucket, cold |
+/// | [`huge_pages`](Self::huge_pages) | beyond a span's first 4 MiB |
+/// | [`zero_on_free`](Self::zero_on_free), [`hardened`](Self::hardened) | off |
+///
+/// ```
+/// use smarena::{CacheWarmup, Exhausted, Heap, HugePages};
+///
+/// smarena::size_classes! { Packets: [64, 256, 1536, 2048, 9216, 65536] }
+///
+/// let heap = Heap::<Packets>::builder()
+///     .bucket_bytes(1 << 20)
+///     .bucket_bytes_of(2048, 64 << 20)
+///     .on_exhausted(Exhausted::Refuse)
+///     .thread_cache(32 << 10, CacheWarmup::Warm)
+///     .huge_pages(HugePages::Never)
+///     .name("net")
+///     .build()?;
+/// assert_eq!(heap.stats().buckets()[3].capacity, (64 << 20) / 2048);
+/// # Ok::<(), smarena::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct HeapBuilder<C> {
+    config: Config,
+    /// A block size that a setting named and the table does not have: `build` reports it.
+    unknown: Option<usize>,
+    classes: PhantomData<fn() -> C>,
+}
+
+impl<C: SizeClasses> HeapBuilder<C> {
+    pub(crate) const fn new() -> Self {
+        Self { config: Config::new(C::BLOCK_SIZES, 16 << 20), unknown: None, classes: PhantomData }
+    }
+
+    /// Bytes of blocks in each bucket: exactly `bytes / block size` blocks are served from it.
+    ///
+    /// Overrides every [`bucket_bytes_of`](Self::bucket_bytes_of) that came before.
+    pub const fn bucket_bytes(mut self, bytes: usize) -> Self {
+        self.config.bytes = [bytes; crate::class::MAX_CLASSES];
+        self
+    }
+
+    /// Bytes of blocks in the bucket whose blocks have `block_size` bytes.
+    pub const fn bucket_bytes_of(mut self, block_size: usize, bytes: usize) -> Self {
+        let mut bucket = 0;
+        while bucket < C::BLOCK_SIZES.len() {
+            if C::BLOCK_SIZES[bucket] == block_size {
+                self.config.bytes[bucket] = bytes;
+                return self;
+            }
+            bucket += 1;
+        }
+        self.unknown = Some(block_size);
+        self
+    }
+
+    /// What happens when a bucket has no free block left.
+    pub const fn on_exhausted(mut self, policy: Exhausted) -> Self {
+        self.config.exhausted = policy;
+        self
+    }
+
+    /// The cache that a thread gets when it first uses the heap: up to `bytes` bytes of blocks of each bucket.
+    pub const fn thread_cache(mut self, bytes: usize, warmup: CacheWarmup) -> Self {
+        self.config.automatic_cache = true;
+        self.config.cache_bytes = bytes;
+        self.config.warmup = warmup;
+        self
+    }
+
+    /// Threads get no cache by themselves, only by [`Heap::thread_cache`].
+    pub const fn no_thread_cache(mut self) -> Self {
+        self.config.automatic_cache = false;
+        self
+    }
+
+    /// Whether spans ask for huge pages.
+    pub const fn huge_pages(mut self, huge_pages: HugePages) -> Self {
+        self.config.huge_pages = huge_pages;
+        self
+    }
+
+    /// Whether a block's bytes are overwritten with zeros when it is freed. Every free then takes the slow path.
+    pub const fn zero_on_free(mut self, zero: bool) -> Self {
+        self.config.zero_on_free = zero;
+        self
+    }
+
+    /// Whether every free is checked: a block freed twice, a pointer into the middle of a block, and one that
+    /// is not this heap's abort the process with a message. Threads have no caches then; a heap that is not hardened pays nothing.
+    pub const fn hardened(mut self, hardened: bool) -> Self {
+        self.config.hardened = hardened;
+        self
+    }
+
+    /// What statistics and messages call the heap.
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.config.name = name;
+        self
+    }
+
+    /// Reserves the heap's address space and builds it.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the setting and its limit.
+    ///
+    /// ```
+    /// use smarena::{ConfigError, Heap, Linear};
+    ///
+    /// let error = Heap::<Linear<2>>::builder().bucket_bytes_of(48, 1 << 20).build().unwrap_err();
+    /// assert_eq!(error, ConfigError::NoSuchBucket { block_size: 48, block_sizes: &[16, 32] });
+    /// ```
+    pub fn build(self) -> Result<Heap<C>, ConfigError> {
+        Heap::from_config(&self.checked()?)
+    }
+
+    /// The configuration, if a heap can be built from it.
+    const fn checked(&self) -> Result<Config, ConfigError> {
+        if let Some(block_size) = self.unknown {
+            return Err(ConfigError::NoSuchBucket { block_size, block_sizes: C::BLOCK_SIZES });
+        }
+        match self.config.check() {
+            Ok(()) => Ok(self.config),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The configuration of a static heap; one that cannot be built does not compile.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn for_static(self) -> Config {
+        match self.checked() {
+            Ok(config) => config,
+            Err(_) => panic!(
+                "static_heap!: every bucket needs room for at least one block and at most 1 TiB, and block sizes must be the table's"
+            ),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Heaps that exist as long as the process: `Global`, and those that `static_heap!` makes.
+
+use core::marker::PhantomData;
+
+use super::Heap;
+use crate::class::{Geometric, SizeClasses};
+use crate::config::Config;
+use crate::raw::heap::RawHeap;
+
+/// A type that names one heap of the whole process. [`static_heap!`](crate::static_heap) makes such types.
+///
+/// It takes no room, so a box or buf in such a heap is as small as it can be. The heap is built when it is first used; if the
+/// system refuses the address space then, the process aborts with a message.
+///
+/// Safe to implement: an associated constant can only ever be the same static.
+///
+/// ```
+/// use smarena::{SmBox, StaticHeap};
+///
+/// smarena::static_heap! {
+///     /// Blocks for packets.
+///     pub struct Net: smarena::Linear<8> { bucket_bytes: 1 << 20, name: "net" }
+/// }
+///
+/// let number = SmBox::new_in(7, Net);
+/// assert_eq!(Net::HEAP.stats().live(), 1);
+/// # drop(number);
+/// ```
+pub trait StaticHeap: Copy + Default + Send + Sync + 'static {
+    /// The heap's size classes.
+    type Table: SizeClasses;
+    /// The heap.
+    const HEAP: &'static Heap<Self::Table>;
+}
+
+/// The process-wide heap, for those who do not want to think about which.
+///
+/// Blocks of 16 bytes to 32 KiB, four sizes a doubling; each bucket may use up to 4 GiB (less where the system refuses the address
+/// space), after that the next one and the system allocator serve.
+///
+/// ```
+/// use smarena::{Global, SmBox, StaticHeap};
+///
+/// let boxed = SmBox::new([0_u8; 100]);
+/// assert_eq!(size_of_val(&boxed), size_of::<usize>());
+/// assert_eq!(Global::HEAP.stats().buckets()[6].block_size, 112);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Global;
+
+/// The block sizes of `Global`: the last is 32 KiB.
+type GlobalTable = Geometric<40>;
+
+static GLOBAL: Heap<GlobalTable> = Heap::on_demand(
+    &const {
+        let mut config = Heap::<GlobalTable>::builder().bucket_bytes(4 << 30).name("global").for_static();
+        config.halve_when_refused = true;
+        config
+    },
+);
+
+impl StaticHeap for Global {
+    type Table = GlobalTable;
+    const HEAP: &'static Heap<GlobalTable> = &GLOBAL;
+}
+
+impl<C: SizeClasses> Heap<C> {
+    /// A heap that is built when it is first used: the inside of [`static_heap!`](crate::static_heap).
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn on_demand(config: &'static Config) -> Self {
+        Self { raw: RawHeap::on_demand(config), classes: PhantomData }
+    }
+}
+
+/// Defines types that each name one heap of the whole process, with any settings of [`HeapBuilder`](crate::HeapBuilder).
+///
+/// ```
+/// use smarena::{Exhausted, SmBuf, StaticHeap};
+///
+/// smarena::static_heap! {
+///     /// Blocks for packets; never more than this.
+///     pub struct Net: smarena::Piecewise<17> {
+///         bucket_bytes: 1 << 20,
+///         on_exhausted: Exhausted::Refuse,
+///     }
+/// }
+///
+/// let mut buf = SmBuf::with_capacity_in(1500, Net);
+/// buf.extend_from_slice(b"hello");
+/// assert_eq!(Net::HEAP.stats().live(), 1);
+/// ```
+///
+/// Settings that no heap can be built from do not compile:
+///
+/// ```compile_fail,E0080
+/// smarena::static_heap! { struct Tiny: smarena::Linear<8> { bucket_bytes: 100 } }
+/// ```
+#[macro_export]
+macro_rules! static_heap {
+    ($($(#[$attribute:meta])* $vis:vis struct $name:ident : $table:ty { $($setting:ident : $value:expr),* $(,)? })+) => {$(
+        $(#[$attribute])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+        $vis struct $name;
+
+        const _: () = {
+            static HEAP: $crate::Heap<$table> =
+                $crate::Heap::on_demand(&const { $crate::Heap::<$table>::builder()$(.$setting($value))*.for_static() });
+
+            impl $crate::StaticHeap for $name {
+                type Table = $table;
+                const HEAP: &'static $crate::Heap<$table> = &HEAP;
+            }
+        };
+    )+};
+}

@@ -1,0 +1,121 @@
+//! `HeapRef`: how an owner of blocks refers to its heap.
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+use std::sync::Arc;
+
+use super::{Heap, StaticHeap};
+use crate::class::SizeClasses;
+use crate::error::AllocError;
+
+/// A reference to a heap, as a box, buf or pool holds it: what gives its block back.
+///
+/// Implemented for `&Heap<C>` (the borrow checker keeps the heap alive), `Arc<Heap<C>>` (the last owner drops it), and every
+/// [`StaticHeap`], [`Global`](crate::Global) among them, which take no room at all.
+///
+/// # Safety
+/// The heap that blocks come from stays in place, and they stay valid, as long as any clone of the reference that allocated them exists; every
+/// clone, also after a move, refers to the same heap. `Classes` are that heap's size classes. `allocate` and
+/// `reallocate` return blocks of at least the layout's size and alignment that nobody else uses.
+///
+/// ```
+/// use core::alloc::Layout;
+/// use smarena::{Global, HeapRef};
+///
+/// let layout = Layout::new::<[u64; 4]>();
+/// let block = Global.allocate(layout)?;
+/// // SAFETY: from the same heap, with the same layout, once.
+/// unsafe { Global.deallocate(block, layout) };
+/// # Ok::<(), smarena::AllocError>(())
+/// ```
+pub unsafe trait HeapRef: Clone {
+    /// The heap's size classes.
+    type Classes: SizeClasses;
+
+    /// A block for `layout`: any size, 0 too; alignments up to 4096. Its content is undefined.
+    ///
+    /// # Errors
+    /// [`AllocError`]; the heap is as it was.
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError>;
+
+    /// Gives a block back.
+    ///
+    /// # Safety
+    /// `block` came from this heap with this `layout`, is live, and is not used any more.
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout);
+
+    /// A block for `new` with the content of `block` up to the smaller size.
+    ///
+    /// # Safety
+    /// As [`deallocate`](Self::deallocate) with the layout `old` on success, unless the same block is returned.
+    ///
+    /// # Errors
+    /// [`AllocError`]; then `block` is still live and as it was.
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError>;
+}
+
+// SAFETY: I10: the borrow keeps the heap alive and in place; a clone of the reference is the same borrow.
+unsafe impl<C: SizeClasses> HeapRef for &Heap<C> {
+    type Classes = C;
+
+    #[inline(always)]
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        (**self).allocate(layout)
+    }
+
+    #[inline(always)]
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { (**self).deallocate(block, layout) }
+    }
+
+    #[inline]
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { (**self).reallocate(block, old, new) }
+    }
+}
+
+// SAFETY: I10: the count keeps the heap alive and in place; a clone shares it.
+unsafe impl<C: SizeClasses> HeapRef for Arc<Heap<C>> {
+    type Classes = C;
+
+    #[inline(always)]
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        (**self).allocate(layout)
+    }
+
+    #[inline(always)]
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { (**self).deallocate(block, layout) }
+    }
+
+    #[inline]
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { (**self).reallocate(block, old, new) }
+    }
+}
+
+// SAFETY: I10: `HEAP` is one static for the whole type, and statics are never dropped.
+unsafe impl<S: StaticHeap> HeapRef for S {
+    type Classes = S::Table;
+
+    #[inline(always)]
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        S::HEAP.allocate(layout)
+    }
+
+    #[inline(always)]
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { S::HEAP.deallocate(block, layout) }
+    }
+
+    #[inline]
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { S::HEAP.reallocate(block, old, new) }
+    }
+}

@@ -1,0 +1,120 @@
+//! One thread's cache of free blocks in one heap: a lane for each bucket, and what a free needs to find the right one.
+//!
+//! A cache of zero bytes needs no check: no address lies in any of its spans, and every lane's mask is 0, which
+//! reads as empty and as full (I6). That is what threads without a cache, and heaps without a table, look at.
+
+mod cold;
+mod lane;
+
+use core::mem::size_of;
+use core::ptr::{NonNull, null_mut};
+
+pub(crate) use lane::{Lane, LanePlan};
+
+use crate::class::MAX_CLASSES;
+use crate::sync::Ordering::Relaxed;
+use crate::sync::fixed::{AtomicPtr, AtomicUsize};
+
+/// One thread's; others may peek for statistics. What they peek at is atomic, but only ever loaded and stored
+/// (relaxed): plain moves, and no peek is a race.
+#[repr(C, align(4096))]
+pub(crate) struct Cache {
+    /// What `free` needs of the heap: where the spans lie. Zero: no address is inside.
+    base: AtomicUsize,
+    shift: AtomicUsize,
+    spans: AtomicUsize,
+    /// Whether a thread uses this cache.
+    open: AtomicUsize,
+    /// The mapping that the chunks lie in, and its bytes. `raw::table` owns it; it outlasts the cache's closing.
+    pub(crate) memory: AtomicPtr<u8>,
+    pub(crate) memory_bytes: AtomicUsize,
+    /// `ThreadCache` guards of this heap that its thread holds.
+    pub(crate) guards: AtomicUsize,
+    lanes: [Lane; MAX_CLASSES],
+}
+
+// A lane is one line of the processor's cache.
+const _: () = assert!(size_of::<Lane>() == 64);
+
+/// Where one lane's blocks lie and how many it may keep.
+pub(crate) struct LaneSetup {
+    pub(crate) start: usize,
+    pub(crate) bytes: usize,
+    pub(crate) block_size: u32,
+    pub(crate) plan: LanePlan,
+}
+
+impl Cache {
+    /// Distance between two threads' caches in a table. Whole pages: a neighbour's lines, pulled in by a prefetcher, would cost more
+    /// than the allocator does.
+    pub(crate) const STRIDE: usize = size_of::<Self>();
+
+    /// A cache of zero bytes.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            base: AtomicUsize::new(0),
+            shift: AtomicUsize::new(0),
+            spans: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            memory: AtomicPtr::new(null_mut()),
+            memory_bytes: AtomicUsize::new(0),
+            guards: AtomicUsize::new(0),
+            lanes: [const { Lane::empty() }; MAX_CLASSES],
+        }
+    }
+
+    /// The lane of `class`.
+    #[inline(always)]
+    pub(crate) fn lane(&self, class: usize) -> &Lane {
+        &self.lanes[class]
+    }
+
+    /// The lane of the bucket that `block` came from, if it came from one.
+    #[inline(always)]
+    pub(crate) fn lane_of(&self, block: NonNull<u8>) -> Option<&Lane> {
+        let span = block.addr().get().wrapping_sub(self.base.load(Relaxed)) >> (self.shift.load(Relaxed) & 63);
+        if span >= self.spans.load(Relaxed) {
+            return None;
+        }
+        // SAFETY: I7: an open cache has at most as many spans as lanes.
+        Some(unsafe { self.lanes.get_unchecked(span) })
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Relaxed) != 0
+    }
+
+    /// Turns a zero cache into an empty one with room.
+    ///
+    /// `region` is the first span's address and the shift that leads to the others; without it no address is inside, so that
+    /// every free takes the slow path. `memory` has room for the chunks of all `lanes` (`LanePlan::bytes`).
+    pub(crate) fn open(
+        &self,
+        region: Option<(usize, u32)>,
+        memory: NonNull<u8>,
+        lanes: impl ExactSizeIterator<Item = LaneSetup>,
+    ) {
+        debug_assert!(!self.is_open());
+        if let Some((base, shift)) = region {
+            self.base.store(base, Relaxed);
+            self.shift.store(shift as usize, Relaxed);
+            self.spans.store(lanes.len(), Relaxed);
+        }
+        let mut memory = memory.as_ptr();
+        for (lane, setup) in self.lanes.iter().zip(lanes) {
+            let inside = if region.is_some() { (setup.start, setup.bytes) } else { (0, 0) };
+            lane.open(inside, setup.block_size, memory, setup.plan);
+            memory = memory.wrapping_add(setup.plan.bytes());
+        }
+        self.open.store(1, Relaxed);
+    }
+
+    /// Turns an open cache, already drained, into a zero one again.
+    pub(crate) fn close(&self) {
+        self.open.store(0, Relaxed);
+        self.base.store(0, Relaxed);
+        self.shift.store(0, Relaxed);
+        self.spans.store(0, Relaxed);
+        self.lanes.iter().for_each(Lane::close);
+    }
+}

@@ -1,0 +1,197 @@
+//! The cold half of a lane: what happens when a chunk runs out.
+//!
+//! ```text
+//!            pop                                push
+//!             ▲                                   ▼
+//!       alloc chunk  ◄───────── swap ────────►  free chunk
+//!             ▲                                   ▼
+//!             └─────── stack of full chunks ◄─────┘
+//!                             ▲   │
+//!    refill: several chunks ──┘   └──► spill: the older half
+//!                         bucket
+//! ```
+//!
+//! Chunks change their role, blocks stay where they are: moving a chunk to or from the stack exchanges two numbers. Blocks
+//! cross the border to the bucket several chunks at a time, because its words are shared: while one thread refills
+//! and another spills, each crossing costs both of them cache misses.
+
+use core::ptr::NonNull;
+
+use super::lane::{Lane, Slot};
+use crate::raw::bitmap::Run;
+use crate::raw::bucket::Bucket;
+use crate::sync::Ordering::Relaxed;
+
+/// How many chunks a refill puts on the stack beside the one it fills.
+const AHEAD: u16 = 3;
+/// How many runs one refill may gather from a fragmented bucket.
+const MOST_RUNS: usize = 16;
+
+impl Lane {
+    /// Called when `pop` found nothing: a block out of this cache, if it has one.
+    #[inline]
+    pub(crate) fn refill_from_stack(&self) -> Option<NonNull<u8>> {
+        debug_assert!(self.alloc_len() == 0, "only an empty chunk is exchanged");
+        let full = self.full.load(Relaxed);
+        // With only a few blocks in the free chunk a swap would bring us back here after as many pops.
+        if self.free_len() * 2 > self.chunk_len() {
+            self.swap();
+        } else if full > 0 {
+            let place = self.order(full - 1);
+            // SAFETY: I5: `full` is at most the length of the order.
+            let number = unsafe { place.replace(self.number(self.alloc.load(Relaxed))) };
+            self.alloc.store(self.chunk(number).wrapping_add(self.chunk_len()), Relaxed);
+            self.full.store(full - 1, Relaxed);
+        } else {
+            return None;
+        }
+        self.pop()
+    }
+
+    /// Called when the stack has nothing either: a block, and the alloc chunk filled for the next ones.
+    pub(crate) fn refill(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
+        if self.chunk_len() == 0 {
+            return bucket.withdraw_one();
+        }
+        self.withdraw(bucket).or_else(|| {
+            // What little the free chunk has.
+            self.swap();
+            self.pop()
+        })
+    }
+
+    /// Takes blocks from the bucket: the lowest for the caller, the next ones into the alloc chunk, whole chunks of the rest
+    /// onto the stack. Both are empty.
+    fn withdraw(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
+        let chunk = self.chunk_len();
+        let want = 1 + chunk * (1 + usize::from(self.spare.load(Relaxed).min(AHEAD)));
+        let mut runs = [Run { first: 0, bits: 0 }; MOST_RUNS];
+        let (mut count, mut got) = (0, 0);
+        while count < MOST_RUNS && got * 2 < want {
+            let Some(run) = bucket.withdraw(want - got) else { break };
+            runs[count] = run;
+            count += 1;
+            got += run.len();
+        }
+        let rest = got.checked_sub(1)?;
+        let in_alloc = if rest == 0 { 0 } else { (rest - 1) % chunk + 1 };
+        // Highest first, so that each of the three pops its lowest first.
+        let mut blocks = runs[..count].iter().rev().flat_map(|run| run.descending()).map(|index| bucket.block(index));
+        let mut full = 0;
+        while usize::from(full) < (rest - in_alloc) / chunk {
+            // SAFETY: I5: no more chunks than `want` has room for.
+            let number = unsafe { self.order(full).read() };
+            fill(self.chunk(number), blocks.by_ref().take(chunk));
+            full += 1;
+        }
+        self.full.store(full, Relaxed);
+        self.alloc.store(fill(self.alloc.load(Relaxed), blocks.by_ref().take(in_alloc)), Relaxed);
+        blocks.next()
+    }
+
+    /// Called when `push` found no room: parks `block`, if that can be done without the bucket.
+    #[inline]
+    pub(crate) fn spill_to_stack(&self, block: NonNull<u8>) -> bool {
+        let full = self.full.load(Relaxed);
+        if self.chunk_len() == 0 {
+            return false;
+        }
+        debug_assert!(self.free_len() == self.chunk_len(), "only a full chunk goes to the stack");
+        if self.alloc_len() == 0 {
+            self.swap();
+        } else if full < self.spare.load(Relaxed) {
+            let place = self.order(full);
+            let filled = self.free.load(Relaxed).wrapping_sub(self.chunk_len() + 1);
+            // SAFETY: I5: `full` is less than the length of the order.
+            let number = unsafe { place.replace(self.number(filled)) };
+            self.free.store(self.chunk(number).wrapping_add(1), Relaxed);
+            self.full.store(full + 1, Relaxed);
+        } else {
+            return false;
+        }
+        self.push(block)
+    }
+
+    /// Called when the stack has no room either: parks `block` after putting others back into the bucket.
+    pub(crate) fn spill(&self, bucket: &Bucket, block: NonNull<u8>) {
+        if self.chunk_len() == 0 {
+            return bucket.deposit([block]);
+        }
+        if self.spare.load(Relaxed) == 0 {
+            self.deposit_free(bucket);
+        } else {
+            self.deposit_oldest(bucket, self.full.load(Relaxed).div_ceil(2));
+        }
+        let parked = self.push(block) || self.spill_to_stack(block);
+        debug_assert!(parked, "room was just made");
+    }
+
+    /// Puts the free chunk's blocks back into the bucket.
+    fn deposit_free(&self, bucket: &Bucket) {
+        let count = self.free_len();
+        let start = self.free.load(Relaxed).wrapping_sub(count);
+        self.free.store(start, Relaxed);
+        // SAFETY: I7: `count` parked blocks start there, and are parked no more.
+        unsafe { deposit(bucket, start, count) };
+    }
+
+    /// Puts the blocks of the `count` oldest full chunks back into the bucket.
+    fn deposit_oldest(&self, bucket: &Bucket, count: u16) {
+        let (full, spare) = (self.full.load(Relaxed), self.spare.load(Relaxed));
+        for index in 0..count {
+            // SAFETY: I5: `count <= full`, which is at most the length of the order.
+            let start = self.chunk(unsafe { self.order(index).read() });
+            // SAFETY: I7: a full chunk; it is on the stack no more when this returns.
+            unsafe { deposit(bucket, start.wrapping_add(1), self.chunk_len()) };
+        }
+        self.full.store(full - count, Relaxed);
+        // SAFETY: I5: the order's whole length, and nobody else's.
+        unsafe { core::slice::from_raw_parts_mut(self.order(0), spare.into()) }.rotate_left(count.into());
+    }
+
+    /// Puts every cached block back into the bucket.
+    pub(crate) fn drain(&self, bucket: &Bucket) {
+        if self.chunk_len() > 0 {
+            self.deposit_oldest(bucket, self.full.load(Relaxed));
+            self.deposit_free(bucket);
+            bucket.deposit(core::iter::from_fn(|| self.pop()));
+        }
+    }
+
+    /// Fills the lane to `halves` halves of what it may hold, from the bucket. The free chunk stays empty: the first frees want room.
+    pub(crate) fn warm(&self, bucket: &Bucket, halves: usize) {
+        let (chunk, spare) = (self.chunk_len(), usize::from(self.spare.load(Relaxed)));
+        let room = (chunk * (spare + 2) * halves / 2).min(chunk * (spare + 1));
+        while self.cached() < room {
+            let Some(run) = bucket.withdraw(room - self.cached()) else { return };
+            for index in run.descending() {
+                // As if it had been freed: the chunks fill in turn.
+                let block = bucket.block(index);
+                let parked = self.push(block) || self.spill_to_stack(block);
+                debug_assert!(parked, "there is room");
+            }
+        }
+        if self.alloc_len() == 0 && chunk > 0 {
+            self.swap();
+        }
+    }
+}
+
+/// Writes blocks to the slots behind `cursor`; returns the cursor at the last one.
+fn fill(mut cursor: *mut Slot, blocks: impl Iterator<Item = NonNull<u8>>) -> *mut Slot {
+    for block in blocks {
+        cursor = cursor.wrapping_add(1);
+        // SAFETY: I7: the callers fill an empty chunk with no more blocks than it takes.
+        unsafe { cursor.write(block) };
+    }
+    cursor
+}
+
+/// Puts `count` blocks back into the bucket.
+///
+/// # Safety
+/// They lie in the slots from `start` on, and the caller owns them.
+unsafe fn deposit(bucket: &Bucket, start: *mut Slot, count: usize) {
+    // SAFETY: I10: the caller's contract.
+    bucket.deposit(unsafe { core::slice::from_raw_parts(start, count) }.iter().copied());
+}

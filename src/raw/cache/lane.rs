@@ -1,0 +1,257 @@
+//! A lane: one bucket's part of a thread cache. The hot half; cold.rs is the other.
+//!
+//! `pop` takes from the alloc chunk, `push` adds to the free chunk. Two chunks, because in a tight allocate/free pair the next
+//! pop would otherwise wait for the pointer that the last push has just stored. Behind both stands a stack of full chunks.
+//!
+//! A chunk has a power of two of slots and starts at a multiple of its size; its first slot is never used. The alloc cursor
+//! points at the last block, so it is at the chunk's start when the chunk is empty; the free cursor points at the next
+//! slot, so it is at the next chunk's start when full. Both checks are one test of the cursor's low bits.
+
+use core::mem::size_of;
+use core::ptr::{NonNull, null_mut};
+
+use crate::sync::Ordering::Relaxed;
+use crate::sync::fixed::{AtomicPtr, AtomicU16, AtomicU32, AtomicUsize};
+
+pub(super) const SLOT: usize = size_of::<NonNull<u8>>();
+/// A chunk holds about this many bytes' worth of blocks, so that what circulates through it stays in the first-level cache.
+const CHUNK_WORTH: usize = 4096;
+const LONGEST_CHUNK: usize = 63;
+const SHORTEST_CHUNK: usize = 7;
+/// Every lane's memory starts at a multiple of the largest chunk.
+const CHUNK_ALIGN: usize = (LONGEST_CHUNK + 1) * SLOT;
+
+/// The place of a block pointer in a chunk.
+pub(super) type Slot = NonNull<u8>;
+
+/// One thread's, one cache line; zero bytes are empty and full.
+#[repr(C, align(64))]
+pub(crate) struct Lane {
+    /// The alloc chunk's last block; the chunk's start when empty (I7).
+    pub(super) alloc: AtomicPtr<Slot>,
+    /// The free chunk's next slot; the chunk's end when full (I7).
+    pub(super) free: AtomicPtr<Slot>,
+    /// A chunk's size in bytes less one; zero: no chunk.
+    mask: AtomicUsize,
+    /// The addresses of the bucket's blocks, for a free that expects this bucket. Zero: no address is inside.
+    start: AtomicUsize,
+    bytes: AtomicUsize,
+    /// All chunks side by side.
+    chunks: AtomicPtr<Slot>,
+    /// The chunks that are neither alloc nor free chunk, by number: the full ones, oldest first, then the empty ones.
+    order: AtomicPtr<u16>,
+    /// How many of these are full.
+    pub(super) full: AtomicU16,
+    /// How many there are.
+    pub(super) spare: AtomicU16,
+    /// Bytes of a block.
+    block_size: AtomicU32,
+}
+
+/// How a number of cached blocks is divided into chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LanePlan {
+    /// Blocks a chunk takes: one less than a power of two, or 0 for no cache.
+    pub(super) chunk: usize,
+    /// Chunks beside the alloc chunk and the free chunk.
+    pub(super) spare: usize,
+}
+
+impl LanePlan {
+    /// For at most `bytes` bytes of blocks of `block_size`, and never more blocks than the bucket has.
+    ///
+    /// Less than one block means no cache for this bucket; one block means one each way.
+    pub(crate) fn new(bytes: usize, block_size: usize, blocks: usize) -> Self {
+        let held = (bytes / block_size).min(blocks);
+        if held == 0 {
+            return Self { chunk: 0, spare: 0 };
+        }
+        let worth = (CHUNK_WORTH / block_size).clamp(SHORTEST_CHUNK, LONGEST_CHUNK);
+        let most = worth.min(held / 2).max(1);
+        // The largest 2^n - 1 that is not larger.
+        let chunk = (1 << (most + 1).ilog2()) - 1;
+        let spare = held.saturating_sub(2 * chunk) / chunk;
+        Self { chunk, spare: spare.min(u16::MAX as usize - 2) }
+    }
+
+    /// Bytes of memory that the lane's chunks and their order take.
+    pub(crate) fn bytes(self) -> usize {
+        (self.chunk_bytes() * self.chunks() + self.spare * size_of::<u16>()).next_multiple_of(CHUNK_ALIGN)
+    }
+
+    fn chunks(self) -> usize {
+        if self.chunk == 0 { 0 } else { self.spare + 2 }
+    }
+
+    fn chunk_bytes(self) -> usize {
+        (self.chunk + 1) * SLOT
+    }
+}
+
+impl Lane {
+    pub(super) const fn empty() -> Self {
+        Self {
+            alloc: AtomicPtr::new(null_mut()),
+            free: AtomicPtr::new(null_mut()),
+            mask: AtomicUsize::new(0),
+            start: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            chunks: AtomicPtr::new(null_mut()),
+            order: AtomicPtr::new(null_mut()),
+            full: AtomicU16::new(0),
+            spare: AtomicU16::new(0),
+            block_size: AtomicU32::new(0),
+        }
+    }
+
+    /// A cached block.
+    #[inline(always)]
+    pub(crate) fn pop(&self) -> Option<NonNull<u8>> {
+        let cursor = self.alloc.load(Relaxed);
+        if cursor.addr() & self.mask.load(Relaxed) == 0 {
+            return None;
+        }
+        // SAFETY: I7: a cursor off its chunk's start points at a parked block.
+        let block = unsafe { cursor.read() };
+        self.alloc.store(cursor.wrapping_sub(1), Relaxed);
+        Some(block)
+    }
+
+    /// Parks `block`, which the caller owns and which belongs to this bucket, if the free chunk has room.
+    #[inline(always)]
+    pub(crate) fn push(&self, block: NonNull<u8>) -> bool {
+        let cursor = self.free.load(Relaxed);
+        if cursor.addr() & self.mask.load(Relaxed) == 0 {
+            return false;
+        }
+        // SAFETY: I7: a cursor off its chunk's end points at a slot of the chunk.
+        unsafe { cursor.write(block) };
+        self.free.store(cursor.wrapping_add(1), Relaxed);
+        true
+    }
+
+    /// As `push`, for a block that only probably belongs to this bucket.
+    #[inline(always)]
+    pub(crate) fn push_if_inside(&self, block: NonNull<u8>) -> bool {
+        let offset = block.addr().get().wrapping_sub(self.start.load(Relaxed));
+        offset < self.bytes.load(Relaxed) && self.push(block)
+    }
+
+    /// Bytes of a block of this bucket.
+    #[inline]
+    pub(crate) fn block_size(&self) -> usize {
+        self.block_size.load(Relaxed) as usize
+    }
+
+    /// Blocks a chunk takes: `L` of I7.
+    #[inline]
+    pub(super) fn chunk_len(&self) -> usize {
+        self.mask.load(Relaxed) / SLOT
+    }
+
+    /// The blocks that are parked here. Exact for the owning thread, a snapshot for others.
+    pub(crate) fn cached(&self) -> usize {
+        self.alloc_len() + self.free_len() + usize::from(self.full.load(Relaxed)) * self.chunk_len()
+    }
+
+    #[inline]
+    pub(super) fn alloc_len(&self) -> usize {
+        (self.alloc.load(Relaxed).addr() & self.mask.load(Relaxed)) / SLOT
+    }
+
+    #[inline]
+    pub(super) fn free_len(&self) -> usize {
+        // One slot lower, so that a full chunk's cursor is still inside it.
+        (self.free.load(Relaxed).addr().wrapping_sub(SLOT) & self.mask.load(Relaxed)) / SLOT
+    }
+
+    /// The first, unused, slot of chunk `number`.
+    #[inline]
+    pub(super) fn chunk(&self, number: u16) -> *mut Slot {
+        self.chunks.load(Relaxed).wrapping_add(usize::from(number) * (self.chunk_len() + 1))
+    }
+
+    /// The number of the chunk that starts at `start`.
+    #[inline]
+    pub(super) fn number(&self, start: *mut Slot) -> u16 {
+        let offset = start.addr() - self.chunks.load(Relaxed).addr();
+        #[expect(clippy::cast_possible_truncation, reason = "a plan has no more chunks than a u16 counts")]
+        let number = (offset / (self.mask.load(Relaxed) + 1)) as u16;
+        number
+    }
+
+    /// The place of the `index`th number in the order.
+    #[inline]
+    pub(super) fn order(&self, index: u16) -> *mut u16 {
+        debug_assert!(index <= self.spare.load(Relaxed));
+        self.order.load(Relaxed).wrapping_add(index.into())
+    }
+
+    /// Exchanges the two chunks; the alloc chunk is empty.
+    #[inline]
+    pub(super) fn swap(&self) {
+        let (alloc, free) = (self.alloc.load(Relaxed), self.free.load(Relaxed));
+        self.alloc.store(free.wrapping_sub(1), Relaxed);
+        self.free.store(alloc.wrapping_add(1), Relaxed);
+    }
+
+    /// Makes a zero lane empty, with room. `inside` is where the bucket's blocks start and how many bytes they span.
+    pub(super) fn open(&self, inside: (usize, usize), block_size: u32, memory: *mut u8, plan: LanePlan) {
+        self.start.store(inside.0, Relaxed);
+        self.bytes.store(inside.1, Relaxed);
+        self.block_size.store(block_size, Relaxed);
+        if plan.chunk == 0 {
+            return;
+        }
+        let chunks = memory.cast::<Slot>();
+        debug_assert!(chunks.addr() % CHUNK_ALIGN == 0);
+        self.mask.store(plan.chunk_bytes() - 1, Relaxed);
+        self.chunks.store(chunks, Relaxed);
+        self.order.store(memory.wrapping_add(plan.chunk_bytes() * plan.chunks()).cast(), Relaxed);
+        #[expect(clippy::cast_possible_truncation, reason = "a plan has no more chunks than a u16 counts")]
+        let spare = plan.spare as u16;
+        self.spare.store(spare, Relaxed);
+        self.alloc.store(self.chunk(0), Relaxed);
+        self.free.store(self.chunk(1).wrapping_add(1), Relaxed);
+        for index in 0..spare {
+            // SAFETY: I5: the plan left room for the numbers of all spare chunks.
+            unsafe { self.order(index).write(index + 2) };
+        }
+    }
+
+    /// Makes a drained lane zero again.
+    pub(super) fn close(&self) {
+        self.alloc.store(null_mut(), Relaxed);
+        self.free.store(null_mut(), Relaxed);
+        self.mask.store(0, Relaxed);
+        self.start.store(0, Relaxed);
+        self.bytes.store(0, Relaxed);
+        self.block_size.store(0, Relaxed);
+        self.chunks.store(null_mut(), Relaxed);
+        self.order.store(null_mut(), Relaxed);
+        self.full.store(0, Relaxed);
+        self.spare.store(0, Relaxed);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_holds_as_many_blocks_as_fit_into_its_bytes() {
+        for bytes in [0, 1, 16, 31, 32, 47, 48, 100, 4096, 64 << 10, 2 << 20, 1 << 40] {
+            for block_size in [16, 48, 64, 128, 1024, 32 << 10] {
+                for blocks in [1, 2, 3, 100, 1 << 20] {
+                    let plan = LanePlan::new(bytes, block_size, blocks);
+                    let held = (bytes / block_size).min(blocks);
+                    let capacity = (plan.spare + 2) * plan.chunk;
+                    assert!((plan.chunk + 1).is_power_of_two() && plan.chunk <= LONGEST_CHUNK);
+                    assert_eq!(plan.chunk == 0, held == 0);
+                    assert!(capacity <= held.max(2), "{plan:?} for {held} blocks");
+                    assert!(capacity + plan.chunk > held.min(1 << 16) || held == 0, "{plan:?} for {held} blocks");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! `RawHeap`: an untyped heap. The fast paths are here, each beside the slow one it falls into.
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+use std::sync::Once;
+
+pub(crate) use super::cache::Cache;
+use super::fault;
+use super::state::State;
+use super::thread;
+use crate::class::MAX_ALIGN;
+use crate::config::{CacheWarmup, Config};
+use crate::error::ConfigError;
+use crate::sync::Ordering;
+use crate::sync::fixed::{AtomicPtr, AtomicUsize};
+
+/// What the threads of a heap without a cache table look at.
+static EMPTY: Cache = Cache::empty();
+
+/// Shared. What every call needs of a heap in a few words; the rest is behind `state`.
+pub(crate) struct RawHeap {
+    /// Slot 0 of the cache table; `EMPTY` until the heap is built, and for ever if it has no table.
+    caches: AtomicPtr<Cache>,
+    /// All ones once `caches` is a table; zero before, so that every thread finds `EMPTY`.
+    mask: AtomicUsize,
+    state: AtomicPtr<State>,
+    building: Once,
+    /// What a static heap is built from when it is first needed.
+    on_demand: Option<&'static Config>,
+}
+
+impl RawHeap {
+    /// A heap that builds itself at its first slow path, and is never dropped.
+    pub(crate) const fn on_demand(config: &'static Config) -> Self {
+        Self {
+            caches: AtomicPtr::new((&raw const EMPTY).cast_mut()),
+            mask: AtomicUsize::new(0),
+            state: AtomicPtr::new(core::ptr::null_mut()),
+            building: Once::new(),
+            on_demand: Some(config),
+        }
+    }
+
+    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+        let heap = Self {
+            caches: AtomicPtr::new((&raw const EMPTY).cast_mut()),
+            mask: AtomicUsize::new(0),
+            state: AtomicPtr::new(core::ptr::null_mut()),
+            building: Once::new(),
+            on_demand: None,
+        };
+        heap.publish(State::build(config)?);
+        Ok(heap)
+    }
+
+    /// Lets every thread see the state; the table before the mask that leads to it.
+    fn publish(&self, state: NonNull<State>) {
+        // SAFETY: I8: just built.
+        if let Some(table) = unsafe { state.as_ref() }.table().first() {
+            self.caches.store(table.as_ptr(), Ordering::Relaxed);
+            // Release pairs with `cache`: who sees the mask sees the table.
+            self.mask.store(usize::MAX, Ordering::Release);
+        }
+        // Release pairs with `state`.
+        self.state.store(state.as_ptr(), Ordering::Release);
+    }
+
+    /// Everything behind the fast paths.
+    #[inline]
+    pub(crate) fn state(&self) -> &State {
+        // Acquire pairs with `publish`.
+        match NonNull::new(self.state.load(Ordering::Acquire)) {
+            // SAFETY: I8: valid from `publish` until this heap is dropped.
+            Some(state) => unsafe { state.as_ref() },
+            None => self.build_now(),
+        }
+    }
+
+    #[cold]
+    fn build_now(&self) -> &State {
+        self.building.call_once(|| {
+            if let Some(config) = self.on_demand {
+                self.publish(build_static(config));
+            }
+        });
+        self.state()
+    }
+
+    /// This thread's cache, or one that is empty and full.
+    #[inline(always)]
+    pub(crate) fn cache(&self) -> &Cache {
+        // Acquire pairs with `publish`: a table's offset is only added to a table.
+        let offset = thread::offset() & self.mask.load(Ordering::Acquire);
+        let caches: *const Cache = self.caches.load(Ordering::Relaxed);
+        // SAFETY: I1, I6: `EMPTY` with offset 0, or a table with the offset of one of its slots.
+        let cache = unsafe { caches.byte_add(offset) };
+        // SAFETY: I1, I6: as above; all fields of a cache are atomics.
+        unsafe { &*cache }
+    }
+
+    /// Gives this thread's cache room for `bytes` bytes of blocks of each bucket, warms it, and keeps it this thread's until
+    /// `let_cache_go`. Returns `Cache::empty` or slot 0 if this thread cannot have one.
+    pub(crate) fn hold_cache(&self, bytes: usize, warmup: CacheWarmup) -> &Cache {
+        let state = self.state();
+        thread::guard();
+        if let Some(slot) = thread::enter() {
+            state.close_cache(slot);
+            if let Some(cache) = state.open_cache(slot, bytes, warmup) {
+                cache.guards.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.cache()
+    }
+
+    /// Undoes one `hold_cache` of this thread. The last one of this heap closes the cache.
+    pub(crate) fn let_cache_go(&self, cache: &Cache) {
+        if cache.is_open() && cache.guards.load(Ordering::Relaxed) > 0 {
+            let guards = cache.guards.fetch_sub(1, Ordering::Relaxed);
+            if let (1, Some(slot)) = (guards, thread::current()) {
+                self.state().close_cache(slot);
+            }
+        }
+        thread::unguard();
+    }
+
+    /// A block for `size` bytes at a multiple of `align`; `class` is the class that serves them, if any does.
+    ///
+    /// `None` when there is none to be had: `Heap` finds out why.
+    #[inline(always)]
+    pub(crate) fn allocate(&self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
+        if let Some(class) = class {
+            if let Some(block) = self.cache().lane(class).pop() {
+                return Some(block);
+            }
+        }
+        self.allocate_slow(class, size, align)
+    }
+
+    /// The alloc chunk is empty, or there is no cache: first what this thread has of its own.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn allocate_slow(&self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
+        if let Some(class) = class {
+            if let Some(block) = self.cache().lane(class).refill_from_stack() {
+                return Some(block);
+            }
+        }
+        self.allocate_shared(class, size, align)
+    }
+
+    /// What this thread has of its own is used up: from the bucket, or from elsewhere.
+    #[cold]
+    #[inline(never)]
+    fn allocate_shared(&self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
+        let align = checked_align(align)?;
+        let state = self.state();
+        let Some(class) = class else {
+            return if state.refuses() { None } else { state.fallback().allocate(size, align) };
+        };
+        let cache = state.own_cache();
+        state.take(cache, class).or_else(|| state.elsewhere(cache, class, size, align))
+    }
+
+    /// Takes back a block that was probably served by the bucket of `class`.
+    ///
+    /// # Safety
+    /// `block` is a live block of this heap; the caller owns it and gives it up.
+    #[inline(always)]
+    pub(crate) unsafe fn deallocate_of(&self, class: Option<usize>, block: NonNull<u8>) {
+        if let Some(class) = class {
+            if self.cache().lane(class).push_if_inside(block) {
+                return;
+            }
+        }
+        // SAFETY: I10: passed on.
+        unsafe { self.deallocate_slow(block) }
+    }
+
+    /// Takes back a block of whichever bucket, or of the fallback.
+    ///
+    /// # Safety
+    /// `block` is a live block of this heap; the caller owns it and gives it up.
+    #[inline(always)]
+    pub(crate) unsafe fn deallocate(&self, block: NonNull<u8>) {
+        if let Some(lane) = self.cache().lane_of(block) {
+            if lane.push(block) {
+                return;
+            }
+        }
+        // SAFETY: I10: passed on.
+        unsafe { self.deallocate_slow(block) }
+    }
+
+    /// The free chunk is full, or there is no cache, or the block is no bucket's: first what this thread has room for.
+    ///
+    /// # Safety
+    /// As `deallocate`.
+    #[cold]
+    #[inline(never)]
+    pub(crate) unsafe fn deallocate_slow(&self, block: NonNull<u8>) {
+        if let Some(lane) = self.cache().lane_of(block) {
+            // The free that failed may have asked another lane: a block that overflowed is not of its layout's bucket.
+            if lane.push(block) || lane.spill_to_stack(block) {
+                return;
+            }
+        }
+        // SAFETY: I10: passed on.
+        unsafe { self.deallocate_shared(block) }
+    }
+
+    /// What this thread has room for is full: to the bucket, or to wherever the block came from.
+    ///
+    /// # Safety
+    /// As `deallocate`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn deallocate_shared(&self, block: NonNull<u8>) {
+        let state = self.state();
+        if let Some(class) = state.locate(block) {
+            return state.give(state.own_cache(), class, block);
+        }
+        if state.config.hardened && !state.fallback().contains(block) {
+            fault::foreign(block.addr().get());
+        }
+        // SAFETY: I10: live and ours, and in no bucket, so the fallback's.
+        unsafe { state.fallback().deallocate(block) }
+    }
+
+    /// A block of `size` bytes with the content of `block` up to the smaller size. The same block if it is large enough and
+    /// aligned. On `None` the old block is as it was.
+    ///
+    /// # Safety
+    /// `block` is a live block of this heap; the caller owns it, and on `Some` gives it up for the one returned.
+    pub(crate) unsafe fn reallocate(
+        &self,
+        block: NonNull<u8>,
+        class: Option<usize>,
+        size: usize,
+        align: usize,
+    ) -> Option<NonNull<u8>> {
+        let align = checked_align(align)?;
+        // SAFETY: I10: passed on.
+        let usable = unsafe { self.usable_size(block) };
+        if size <= usable && block.addr().get() % align == 0 {
+            return Some(block);
+        }
+        if class.is_none() && self.state().locate(block).is_none() {
+            // SAFETY: I10: in no bucket, so the fallback's.
+            return unsafe { self.state().fallback().reallocate(block, size, align) };
+        }
+        let new = self.allocate(class, size, align)?;
+        // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
+        unsafe { new.copy_from_nonoverlapping(block, usable.min(size)) };
+        // SAFETY: I10: the caller gives it up.
+        unsafe { self.deallocate(block) };
+        Some(new)
+    }
+
+    /// As `reallocate`, told both layouts and their classes: moves to a smaller block too, and copies no more than there is.
+    ///
+    /// # Safety
+    /// As `reallocate`; the block was allocated with the first layout.
+    #[inline]
+    pub(crate) unsafe fn relocate(
+        &self,
+        block: NonNull<u8>,
+        (from, old): (Option<usize>, Layout),
+        (to, new): (Option<usize>, Layout),
+    ) -> Option<NonNull<u8>> {
+        if from == to && block.addr().get() % new.align() == 0 {
+            if from.is_some() {
+                return Some(block);
+            }
+            // SAFETY: I10: no class serves it, so it is the fallback's.
+            return unsafe { self.reallocate_fallback(block, new) };
+        }
+        let moved = self.allocate(to, new.size(), new.align())?;
+        // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
+        unsafe { moved.copy_from_nonoverlapping(block, old.size().min(new.size())) };
+        // SAFETY: I10: the caller gives it up.
+        unsafe { self.deallocate_of(from, block) };
+        Some(moved)
+    }
+
+    /// # Safety
+    /// As `reallocate`; no bucket serves the block's layout.
+    #[cold]
+    unsafe fn reallocate_fallback(&self, block: NonNull<u8>, new: Layout) -> Option<NonNull<u8>> {
+        checked_align(new.align())?;
+        // SAFETY: I10: passed on.
+        unsafe { self.state().fallback().reallocate(block, new.size(), new.align()) }
+    }
+
+    /// The bytes of `block` that its owner may use.
+    ///
+    /// # Safety
+    /// `block` is a live block of this heap; the caller owns it.
+    #[inline]
+    pub(crate) unsafe fn usable_size(&self, block: NonNull<u8>) -> usize {
+        if let Some(lane) = self.cache().lane_of(block) {
+            return lane.block_size();
+        }
+        let state = self.state();
+        state.check_live(block);
+        match state.locate(block) {
+            Some(class) => state.config.block_sizes[class],
+            // SAFETY: I10: in no bucket, so the fallback's.
+            None => unsafe { state.fallback().size(block) },
+        }
+    }
+}
+
+impl Drop for RawHeap {
+    fn drop(&mut self) {
+        if let Some(state) = NonNull::new(self.state.load(Ordering::Relaxed)) {
+            // SAFETY: I8, I10: exclusive now; whoever borrowed from the heap is gone.
+            unsafe { State::release(state) }
+        }
+    }
+}
+
+/// Builds a heap that nobody can be told an error of.
+fn build_static(config: &Config) -> NonNull<State> {
+    let mut config = *config;
+    loop {
+        match State::build(&config) {
+            Ok(state) => return state,
+            // Down to 1 MiB a bucket: who has less address space than that cannot run anyway.
+            Err(ConfigError::Refused { .. }) if config.halve_when_refused && config.bytes[0] > 1 << 20 => {
+                config = config.halved();
+            }
+            Err(error) => fault::abort(format_args!("the static heap {:?} cannot be built: {error}", config.name)),
+        }
+    }
+}
+
+/// The alignment a request stands for: 0 is 16. `None` if it is not a power of two up to 4096.
+pub(crate) fn checked_align(align: usize) -> Option<usize> {
+    match align {
+        0 => Some(16),
+        1..=MAX_ALIGN if align.is_power_of_two() => Some(align),
+        _ => None,
+    }
+}

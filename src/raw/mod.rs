@@ -1,0 +1,64 @@
+//! The kernel: an untyped bucket allocator with thread caches.
+//!
+//! ```text
+//!  allocate ──► Cache::pop ──(empty)──► refill ──► Bucket::withdraw ──► Bitmap::claim, else the watermark
+//!                                                        │ exhausted
+//!                                                        └──► the next bucket, then Fallback
+//!  deallocate ─► Cache::push ─(full)──► spill ──► Bucket::deposit ──► Bitmap::put
+//! ```
+//!
+//! | file | what it is | whose it is | its verbs |
+//! |---|---|---|---|
+//! | `os` | address space from the system | | reserve, commit, purge, release |
+//! | `region` | spans side by side in one reservation; pointer ↔ block index | shared, immutable | block, index, locate |
+//! | `bitmap` | one bit a free block, with summary levels above | shared, lock-free | claim, put |
+//! | `bucket` | span + bitmap + watermark of one size class | shared, lock-free | withdraw, deposit, trim |
+//! | `cache` | one thread's lanes of chunks | one thread's | pop, push, refill, spill, drain |
+//! | `table` | the caches of all threads in one heap | shared | open, close |
+//! | `registry` | which thread slots are taken, which heaps live | shared, under one `lock` | claim_slot, release_slot, join, leave |
+//! | `thread` | this thread's slot, and its end | one thread's | enter, end |
+//! | `fallback` | the system allocator behind a header | shared | allocate, deallocate |
+//! | `state` | everything a heap owns; builds and releases it, routes around an exhausted bucket | shared | build, release, take, give |
+//! | `heap` | `RawHeap`: the fast paths, and where a static heap is built | shared | allocate, deallocate, reallocate |
+//! | `fault` | the message and the abort when memory was misused | | |
+//!
+//! # Invariants
+//!
+//! A `SAFETY` comment cites these by number. docs/SAFETY.md says how each is tested.
+//!
+//! - **I1 reservation.** A heap's region, side table and cache table lie in one reservation, which the heap's `State`
+//!   owns from its construction to its release and nobody else maps over. Committed parts are readable and writable
+//!   and read as zero until first written.
+//! - **I2 block.** Block `i` of a bucket with `i < limit` lies wholly inside the committed part of its span. Only
+//!   `Span::block` makes pointers into a span, and it is given no other `i`.
+//! - **I3 one owner.** Every block below its bucket's watermark is in exactly one of these states: its free bit is set;
+//!   its pointer is parked in one slot of one thread cache; one thread holds it claimed, between two of these; it is
+//!   live, the caller's. A block at or above the watermark is in none of them.
+//! - **I4 quiet.** Nobody reads or writes a block it does not own. The allocator owns a block it holds claimed.
+//! - **I5 cache of one thread.** The cache in table slot `s > 0` is written only by the thread that holds thread slot
+//!   `s`, or, under the registry's lock, by the one that ends that thread's hold. A slot changes hands under that lock.
+//! - **I6 zero cache.** A cache of zero bytes is empty and full: every pop and every push on it fails and writes
+//!   nothing. Table slot 0 and `raw::heap::EMPTY` stay zero for ever.
+//! - **I7 lane.** Of an open lane with chunk length `L`, every chunk has `L + 1` slots and starts at a multiple of its size. The
+//!   alloc cursor lies between slots 0 and `L` of one chunk, the free cursor between slots 1 and `L + 1` of another; the numbers of all other
+//!   chunks stand in the order, once each. Slots 1 up to the alloc cursor, slots 1 up to but not including the free cursor, and slots 1 to `L` of
+//!   the first `full` chunks in the order hold blocks parked under I3. An open cache has no more spans than lanes.
+//! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the lock, before
+//!   anything of it is released. A thread's end drains its slot in every listed heap under the same lock.
+//! - **I9 header.** A fallback block is preceded by its `Header`, written before the block is handed out and read only
+//!   by the calls that own the block.
+//! - **I10 caller.** The caller of an unsafe function of this module kept that function's contract.
+
+pub(crate) mod bitmap;
+pub(crate) mod bucket;
+pub(crate) mod cache;
+pub(crate) mod fallback;
+pub(crate) mod fault;
+pub(crate) mod heap;
+pub(crate) mod lock;
+pub(crate) mod os;
+pub(crate) mod region;
+pub(crate) mod registry;
+pub(crate) mod state;
+pub(crate) mod table;
+pub(crate) mod thread;

@@ -1,0 +1,259 @@
+//! Which thread slots are taken, and which heaps are alive: what a thread's end and a heap's end must agree on.
+//!
+//! A thread claims a slot when it first needs a cache, and gives it up when it ends; in between, the cache in that slot of
+//! every heap's table is its own (I5). A heap joins when it is built and leaves before it is released (I8). One lock
+//! covers both, so that a thread never drains a heap that is gone and a heap is never released under a draining thread.
+
+use core::cell::Cell;
+use core::ptr::NonNull;
+
+use super::lock::Lock;
+
+/// Thread slots, slot 0 included, which no thread gets: how many threads can have caches at once, plus one.
+pub(crate) const SLOTS: usize = if cfg!(loom) { 2 } else { 1024 };
+const WORDS: usize = SLOTS.div_ceil(64);
+
+/// What a heap shows the registry.
+pub(crate) trait Member {
+    /// Where the registry keeps its list's links. They belong to the registry's lock.
+    fn links(&self) -> &Links;
+    /// Empties and closes the cache in `slot`. Called under the registry's lock by the thread that holds the slot.
+    fn drain(&self, slot: usize);
+    /// A lock of its own that a fork must hold as well.
+    fn lock(&self) -> &Lock;
+}
+
+/// A member's place in the list of live heaps.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    next: Cell<Option<NonNull<dyn Member>>>,
+    previous: Cell<Option<NonNull<dyn Member>>>,
+}
+
+/// Shared; the lock guards everything else.
+pub(crate) struct Registry {
+    pub(crate) lock: Lock,
+    first: Cell<Option<NonNull<dyn Member>>>,
+    taken: [Cell<u64>; WORDS],
+}
+
+// SAFETY: I8: every access to the cells is made under the lock, and members are themselves shared between threads.
+unsafe impl Sync for Registry {}
+// SAFETY: as for `Sync`.
+unsafe impl Send for Registry {}
+
+impl Registry {
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        Self { lock: Lock::new(), first: Cell::new(None), taken: Self::none_taken() }
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Self { lock: Lock::new(), first: Cell::new(None), taken: Self::none_taken() }
+    }
+
+    /// Slot 0 counts as taken: it is what threads without a slot look at.
+    const fn none_taken() -> [Cell<u64>; WORDS] {
+        let mut words = [const { Cell::new(0) }; WORDS];
+        words[0] = Cell::new(1);
+        words
+    }
+
+    /// The lowest free thread slot; `None` when all are taken.
+    pub(crate) fn claim_slot(&self) -> Option<usize> {
+        self.lock.with(|| {
+            let word = self.taken.iter().position(|word| word.get() != u64::MAX)?;
+            let bit = self.taken[word].get().trailing_ones() as usize;
+            let slot = word * 64 + bit;
+            if slot >= SLOTS {
+                return None;
+            }
+            self.taken[word].set(self.taken[word].get() | 1 << bit);
+            Some(slot)
+        })
+    }
+
+    /// Drains `slot` in every live heap and lets the next thread have it. Only the slot's holder calls this.
+    pub(crate) fn release_slot(&self, slot: usize) {
+        self.lock.with(|| {
+            self.each(|member| member.drain(slot));
+            self.taken[slot / 64].set(self.taken[slot / 64].get() & !(1 << (slot % 64)));
+        });
+    }
+
+    /// Takes every lock there is, so that none is held by a thread that a fork leaves behind.
+    pub(crate) fn before_fork(&self) {
+        self.lock.acquire();
+        self.each(|member| member.lock().acquire());
+    }
+
+    /// Undoes `before_fork`, in parent and child alike.
+    pub(crate) fn after_fork(&self) {
+        self.each(|member| member.lock().release());
+        self.lock.release();
+    }
+
+    /// Visits every live heap; the caller holds the lock.
+    fn each(&self, visit: impl Fn(&dyn Member)) {
+        let mut next = self.first.get();
+        while let Some(member) = next {
+            // SAFETY: I8: a listed member is valid while the lock is held.
+            let member = unsafe { member.as_ref() };
+            visit(member);
+            next = member.links().next.get();
+        }
+    }
+
+    /// Adds a heap to the list.
+    ///
+    /// # Safety
+    /// `member` stays valid and in place until `leave` has returned.
+    pub(crate) unsafe fn join(&self, member: NonNull<dyn Member>) {
+        self.lock.with(|| {
+            let first = self.first.get();
+            // SAFETY: I10: the caller keeps it valid.
+            let links = unsafe { member.as_ref() }.links();
+            links.next.set(first);
+            links.previous.set(None);
+            if let Some(first) = first {
+                // SAFETY: I8: listed members are valid.
+                unsafe { first.as_ref() }.links().previous.set(Some(member));
+            }
+            self.first.set(Some(member));
+        });
+    }
+
+    /// Takes a heap off the list, after which no thread's end touches it.
+    pub(crate) fn leave(&self, member: &dyn Member) {
+        self.lock.with(|| {
+            let (previous, next) = (member.links().previous.get(), member.links().next.get());
+            match previous {
+                // SAFETY: I8: listed members are valid.
+                Some(previous) => unsafe { previous.as_ref() }.links().next.set(next),
+                None => self.first.set(next),
+            }
+            if let Some(next) = next {
+                // SAFETY: I8: listed members are valid.
+                unsafe { next.as_ref() }.links().previous.set(previous);
+            }
+        });
+    }
+}
+
+/// Models: one slot to hand over, and heaps whose caches are loom cells that report a race.
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::sync::{Arc, UnsafeCell, model, thread};
+
+    /// A heap with one cache, and a bucket that counts what came back.
+    struct Toy {
+        links: Links,
+        cache: UnsafeCell<usize>,
+        bucket: crate::sync::AtomicUsize,
+        released: UnsafeCell<bool>,
+        lock: Lock,
+    }
+
+    impl Toy {
+        fn new() -> Box<Self> {
+            Box::new(Self {
+                links: Links::default(),
+                cache: UnsafeCell::new(0),
+                bucket: crate::sync::AtomicUsize::new(0),
+                released: UnsafeCell::new(false),
+                lock: Lock::new(),
+            })
+        }
+
+        /// The holder of the slot parks a block.
+        fn park(&self) {
+            // SAFETY: I5: only the slot's holder gets here, which the model checks.
+            self.cache.with_mut(|cache| unsafe { *cache += 1 });
+        }
+    }
+
+    impl Member for Toy {
+        fn links(&self) -> &Links {
+            &self.links
+        }
+
+        fn lock(&self) -> &Lock {
+            &self.lock
+        }
+
+        fn drain(&self, slot: usize) {
+            assert_eq!(slot, 1);
+            // SAFETY: I8: a listed heap is not released, which the model checks.
+            self.released.with(|released| assert!(!unsafe { *released }));
+            // SAFETY: I5: the slot is ours, which the model checks.
+            let parked = self.cache.with_mut(|cache| unsafe { core::mem::take(&mut *cache) });
+            self.bucket.fetch_add(parked, crate::sync::Ordering::Relaxed);
+        }
+    }
+
+    fn dyn_member(toy: &Toy) -> NonNull<dyn Member> {
+        let member: *const dyn Member = core::ptr::from_ref(toy);
+        // SAFETY: only makes the trait object's lifetime 'static; every model leaves before the toy goes.
+        NonNull::new(unsafe { core::mem::transmute::<*const dyn Member, *mut (dyn Member + 'static)>(member) }).unwrap()
+    }
+
+    struct World {
+        registry: Registry,
+        heap: Box<Toy>,
+    }
+
+    // SAFETY: the cells of `Links` are used under the registry's lock only, which the model exercises.
+    unsafe impl Sync for World {}
+    // SAFETY: as for `Sync`.
+    unsafe impl Send for World {}
+
+    fn world() -> Arc<World> {
+        let world = Arc::new(World { registry: Registry::new(), heap: Toy::new() });
+        // SAFETY: every model calls `leave` before the world goes.
+        unsafe { world.registry.join(dyn_member(&world.heap)) };
+        world
+    }
+
+    /// A thread's life: claim the only slot if it is free, park a block, end.
+    fn live(world: &World) -> usize {
+        let Some(slot) = world.registry.claim_slot() else { return 0 };
+        world.heap.park();
+        world.registry.release_slot(slot);
+        1
+    }
+
+    #[test]
+    fn loom_a_slot_handed_over_is_never_shared_and_loses_no_block() {
+        model(|| {
+            let world = world();
+            let other = Arc::clone(&world);
+            let thread = thread::spawn(move || live(&other));
+            let parked = live(&world) + thread.join().unwrap();
+            world.registry.leave(&*world.heap);
+            assert_eq!(world.heap.bucket.load(crate::sync::Ordering::Relaxed), parked);
+        });
+    }
+
+    #[test]
+    fn loom_a_heap_that_ends_is_not_drained_afterwards() {
+        model(|| {
+            let world = world();
+            let slot = world.registry.claim_slot().unwrap();
+            let other = Arc::clone(&world);
+            let thread = thread::spawn(move || {
+                // A second heap joins and leaves beside the first.
+                let toy = Toy::new();
+                // SAFETY: left below, before the toy goes.
+                unsafe { other.registry.join(dyn_member(&toy)) };
+                other.registry.leave(&*toy);
+                other.registry.leave(&*other.heap);
+                // SAFETY: I8: off the list, so nobody else looks any more, which the model checks.
+                other.heap.released.with_mut(|released| unsafe { *released = true });
+            });
+            world.registry.release_slot(slot);
+            thread.join().unwrap();
+        });
+    }
+}

@@ -1,0 +1,328 @@
+//! Everything a heap owns, in one reservation, and the slow half of every call.
+//!
+//! ```text
+//! | span 0 .. guard | span 1 .. guard | … | State | buckets | bitmaps | cache table: slot 0, slot 1, … |
+//! ```
+//!
+//! The state lives in the heap's own memory, so that building one allocates nothing else and a heap can stand behind the
+//! global allocator.
+
+use core::mem::{align_of, size_of};
+use core::ptr::NonNull;
+
+use super::bitmap::Bitmap;
+use super::bucket::{Bucket, Parts};
+use super::cache::Cache;
+use super::fallback::Fallback;
+use super::fault;
+use super::lock::Lock;
+use super::os::{Reservation, page};
+use super::region::{Region, Span};
+use super::registry::{Links, Member};
+use super::table::{TABLE_BYTES, Table};
+use super::thread::{self, REGISTRY};
+use crate::config::{CacheWarmup, Config, Exhausted, HugePages};
+use crate::error::ConfigError;
+use crate::sync::AtomicU64;
+
+/// Spans ask for huge pages from here on (`HugePages::Auto`): smaller buckets stay small.
+const HUGE_FROM: usize = 4 << 20;
+
+/// Shared, at a fixed address from `build` to `release`.
+pub(crate) struct State {
+    links: Links,
+    reservation: Reservation,
+    region: Region,
+    buckets: NonNull<[Bucket]>,
+    table: Table,
+    fallback: Fallback,
+    pub(crate) config: Config,
+}
+
+// SAFETY: I5, I8: shared parts are atomics or belong to a lock; a cache is used by its own thread alone.
+unsafe impl Sync for State {}
+// SAFETY: as for `Sync`.
+unsafe impl Send for State {}
+
+/// Where the parts lie, in bytes from the reservation's first.
+struct Plan {
+    region: Region,
+    state: usize,
+    buckets: usize,
+    words: usize,
+    table: usize,
+    end: usize,
+}
+
+impl Plan {
+    fn new(config: &Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        let count = config.block_sizes.len();
+        let span_bytes = |bucket| config.most_blocks(bucket) * config.block_sizes[bucket];
+        let longest = (0..count).map(span_bytes).max().unwrap_or(0);
+        let Some(region) = Region::new(count, longest) else {
+            return Err(ConfigError::AddressSpace {
+                buckets: count,
+                stride: longest.saturating_add(page()),
+                limit: Region::ADDRESS_SPACE,
+            });
+        };
+        let state = region.total();
+        let buckets = (state + size_of::<State>()).next_multiple_of(align_of::<Bucket>());
+        let words = (buckets + count * size_of::<Bucket>()).next_multiple_of(64);
+        let bitmaps: usize =
+            (0..count).map(|bucket| Bitmap::words(config.most_blocks(bucket)).next_multiple_of(8)).sum();
+        let table = (words + bitmaps * size_of::<AtomicU64>()).next_multiple_of(page());
+        let end = table + if config.hardened { 0 } else { TABLE_BYTES };
+        Ok(Self { region, state, buckets, words, table, end })
+    }
+}
+
+impl State {
+    /// Reserves, commits and lists a heap. `release` undoes it.
+    pub(crate) fn build(config: &Config) -> Result<NonNull<Self>, ConfigError> {
+        let plan = Plan::new(config)?;
+        thread::prepare();
+        let refused = |bytes| move |code| ConfigError::Refused { bytes, code };
+        let reservation = Reservation::reserve(plan.end).map_err(refused(plan.end))?;
+        for bucket in 0..plan.region.spans {
+            let bytes = config.blocks(bucket) * config.block_sizes[bucket];
+            reservation.commit(plan.region.offset(bucket), bytes).map_err(refused(bytes))?;
+            if config.huge_pages == HugePages::Always {
+                reservation.advise_huge(plan.region.offset(bucket), bytes);
+            }
+        }
+        let side = plan.end - plan.state;
+        reservation.commit(plan.state, side).map_err(refused(side))?;
+
+        let first = reservation.at(plan.buckets).cast::<Bucket>();
+        let mut words = plan.words;
+        for number in 0..plan.region.spans {
+            let most = config.most_blocks(number);
+            let len = Bitmap::words(most).next_multiple_of(8);
+            // SAFETY: I1: committed, zero, aligned and used by this bucket alone until the heap is released.
+            let bits = unsafe { core::slice::from_raw_parts(reservation.at(words).cast::<AtomicU64>().as_ptr(), len) };
+            words += len * size_of::<AtomicU64>();
+            let span = Span::new(reservation.at(plan.region.offset(number)), config.block_sizes[number]);
+            let bucket = Bucket::new(Parts { number, span, blocks: config.blocks(number), most, words: bits });
+            // SAFETY: I1: `Plan` left room for all buckets here.
+            let place = unsafe { first.add(number) };
+            // SAFETY: I1: committed, aligned, ours.
+            unsafe { place.write(bucket) };
+        }
+
+        let table = (!config.hardened).then(|| reservation.at(plan.table).cast::<Cache>());
+        let place = reservation.at(plan.state).cast::<Self>();
+        let state = Self {
+            links: Links::default(),
+            reservation,
+            region: plan.region,
+            buckets: NonNull::slice_from_raw_parts(first, plan.region.spans),
+            table: Table::new(table),
+            fallback: Fallback::new(),
+            config: *config,
+        };
+        // SAFETY: I1: `Plan` left room for it here; committed and aligned to a page.
+        unsafe { place.write(state) };
+        // SAFETY: I8: `release` leaves the registry before anything goes.
+        unsafe { REGISTRY.join(place as NonNull<dyn Member>) };
+        Ok(place)
+    }
+
+    /// Takes the heap off the registry's list and gives everything back.
+    ///
+    /// # Safety
+    /// `state` comes from `build`, and nobody uses it or any of its blocks any more.
+    pub(crate) unsafe fn release(state: NonNull<Self>) {
+        // SAFETY: I10: still valid.
+        let this = unsafe { state.as_ref() };
+        REGISTRY.leave(this);
+        this.table.release(this.buckets());
+        // SAFETY: I10: moved out once; the place it lay in goes with the reservation inside it, last.
+        drop(unsafe { state.read() });
+    }
+
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    pub(crate) fn buckets(&self) -> &[Bucket] {
+        // SAFETY: I1: written by `build`, in place until `release`.
+        unsafe { self.buckets.as_ref() }
+    }
+
+    pub(crate) fn fallback(&self) -> &Fallback {
+        &self.fallback
+    }
+
+    /// Whether what no bucket serves is refused.
+    pub(crate) fn refuses(&self) -> bool {
+        self.config.exhausted == Exhausted::Refuse
+    }
+
+    /// The bucket that `block` points into, block or not.
+    #[inline]
+    pub(crate) fn locate(&self, block: NonNull<u8>) -> Option<usize> {
+        self.region.locate(self.reservation.base().addr().get(), block)
+    }
+
+    /// A block of exactly this class.
+    pub(crate) fn take(&self, cache: Option<&Cache>, class: usize) -> Option<NonNull<u8>> {
+        let bucket = &self.buckets()[class];
+        let before = bucket.watermark();
+        let block = match cache {
+            Some(cache) => {
+                let lane = cache.lane(class);
+                let own = lane.pop().or_else(|| lane.refill_from_stack());
+                own.or_else(|| lane.refill(bucket))
+            }
+            None => bucket.withdraw_one(),
+        };
+        self.after_growth(class, before);
+        block
+    }
+
+    /// Asks for huge pages once a span's used part has outgrown the small ones.
+    fn after_growth(&self, class: usize, before: usize) {
+        let bucket = &self.buckets()[class];
+        let blocks = HUGE_FROM / bucket.block_size();
+        if self.config.huge_pages == HugePages::Auto && before < blocks && bucket.watermark() >= blocks {
+            let rest = bucket.limit() * bucket.block_size();
+            self.reservation.advise_huge(self.region.offset(class) + HUGE_FROM, rest.saturating_sub(HUGE_FROM));
+        }
+    }
+
+    /// A block for a layout whose own bucket, `class`, has none left: what the heap was told to do then.
+    pub(crate) fn elsewhere(
+        &self,
+        cache: Option<&Cache>,
+        class: usize,
+        size: usize,
+        align: usize,
+    ) -> Option<NonNull<u8>> {
+        let bucket = &self.buckets()[class];
+        match self.config.exhausted {
+            Exhausted::Refuse => {
+                // A refusal must be true: look once more, at every word.
+                return bucket.withdraw_exact(1).map(|run| bucket.block(run.first_block()));
+            }
+            Exhausted::Grow { .. } => {
+                let step = self.config.blocks(class);
+                while bucket.grow(&self.reservation, self.region.offset(class), step) {
+                    if let Some(block) = self.take(cache, class) {
+                        return Some(block);
+                    }
+                }
+            }
+            Exhausted::NextBucketThenFallback => {}
+        }
+        bucket.count_overflow();
+        (class + 1..self.buckets().len())
+            .filter(|&next| self.config.block_sizes[next] % align == 0)
+            .find_map(|next| self.take(cache, next))
+            .or_else(|| self.fallback.allocate(size, align))
+    }
+
+    /// Takes a block back that lies in the span of `class`.
+    pub(crate) fn give(&self, cache: Option<&Cache>, class: usize, block: NonNull<u8>) {
+        let bucket = &self.buckets()[class];
+        if self.config.hardened && bucket.is_free(bucket.index(block)) {
+            fault::double_free(class, bucket.index(block));
+        }
+        if self.config.zero_on_free {
+            // SAFETY: I4, I10: the caller gives up the block, and nobody else has it yet.
+            unsafe { block.write_bytes(0, bucket.block_size()) };
+        }
+        match cache {
+            Some(cache) => {
+                let lane = cache.lane(class);
+                if !lane.push(block) && !lane.spill_to_stack(block) {
+                    lane.spill(bucket, block);
+                }
+            }
+            None => bucket.deposit([block]),
+        }
+    }
+
+    /// On a hardened heap, ends the process unless `block` is live.
+    #[inline]
+    pub(crate) fn check_live(&self, block: NonNull<u8>) {
+        if self.config.hardened {
+            self.check_live_now(block);
+        }
+    }
+
+    #[cold]
+    fn check_live_now(&self, block: NonNull<u8>) {
+        match self.locate(block) {
+            Some(class) => {
+                let bucket = &self.buckets()[class];
+                let index = bucket.index(block);
+                if bucket.is_free(index) {
+                    fault::use_after_free(class, index);
+                }
+            }
+            None if self.fallback.contains(block) => {}
+            None => fault::foreign(block.addr().get()),
+        }
+    }
+
+    /// This thread's cache in this heap, opened now if need be; `None` if it has or shall have none.
+    pub(crate) fn own_cache(&self) -> Option<&Cache> {
+        let slot = thread::enter()?;
+        let cache = self.table.cache(slot)?;
+        if cache.is_open() {
+            return Some(cache);
+        }
+        let automatic = self.config.automatic_cache;
+        if automatic { self.open_cache(slot, self.config.cache_bytes, self.config.warmup) } else { None }
+    }
+
+    /// Opens the cache in `slot`, which this thread holds, and warms it. `None` when the system refuses memory for it.
+    pub(crate) fn open_cache(&self, slot: usize, bytes: usize, warmup: CacheWarmup) -> Option<&Cache> {
+        // What must be done to a freed block is done on the slow path, so every free must get there.
+        let fast_free = !self.config.zero_on_free;
+        let region = fast_free.then(|| (self.reservation.base().addr().get(), self.region.shift));
+        let cache = self.table.open(slot, bytes, self.buckets(), region)?;
+        for (class, bucket) in self.buckets().iter().enumerate() {
+            cache.lane(class).warm(bucket, warmup.halves());
+        }
+        Some(cache)
+    }
+
+    /// Empties and closes the cache in `slot`, which this thread holds.
+    pub(crate) fn close_cache(&self, slot: usize) {
+        self.table.close(slot, self.buckets());
+    }
+
+    /// Gives the memory of free pages back to the system; returns how many bytes.
+    pub(crate) fn trim(&self) -> usize {
+        if let Some(cache) = thread::current().and_then(|slot| self.table.cache(slot)).filter(|cache| cache.is_open()) {
+            for (class, bucket) in self.buckets().iter().enumerate() {
+                cache.lane(class).drain(bucket);
+            }
+        }
+        let buckets = self.buckets().iter().enumerate();
+        buckets.map(|(number, bucket)| bucket.trim(&self.reservation, self.region.offset(number))).sum()
+    }
+
+    /// Bytes of bucket `number`'s span that are backed by memory.
+    pub(crate) fn resident(&self, number: usize) -> usize {
+        let bucket = &self.buckets()[number];
+        self.reservation.resident(self.region.offset(number), bucket.watermark() * bucket.block_size())
+    }
+}
+
+impl Member for State {
+    fn links(&self) -> &Links {
+        &self.links
+    }
+
+    fn drain(&self, slot: usize) {
+        self.close_cache(slot);
+    }
+
+    fn lock(&self) -> &Lock {
+        &self.fallback.lock
+    }
+}

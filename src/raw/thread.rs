@@ -1,0 +1,189 @@
+//! Thread identity: this thread's slot, how it gets one, and what happens when it ends.
+//!
+//! A thread holds no pointer to any cache, only its slot's offset; `table + offset` is its cache in a given heap. So nothing
+//! can dangle when a heap goes. The offset is 0 before the thread's first slow path, after its end has begun, and for
+//! threads beyond the last slot: they find table slot 0, which is empty and full for ever (I6), and go the slow way.
+
+use core::cell::Cell;
+
+use super::cache::Cache;
+use super::registry::Registry;
+
+/// All live heaps and thread slots of this process.
+#[cfg(not(loom))]
+pub(crate) static REGISTRY: Registry = Registry::new();
+#[cfg(loom)]
+crate::sync::lazy_static! {
+    pub(crate) static ref REGISTRY: Registry = Registry::new();
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Has not needed a slot yet.
+    New,
+    Registered,
+    /// There was no slot, or the thread is ending: never tries again.
+    Slotless,
+}
+
+thread_local! {
+    // Const and without a destructor: one plain load, and usable at any moment of a thread's life.
+    static OFFSET: Cell<usize> = const { Cell::new(0) };
+    static PHASE: Cell<Phase> = const { Cell::new(Phase::New) };
+    /// `ThreadCache` guards alive on this thread: while there is one, its cache must stay this thread's.
+    static GUARDS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Where this thread's cache lies in every table; 0 without a slot.
+#[inline(always)]
+pub(crate) fn offset() -> usize {
+    OFFSET.get()
+}
+
+/// This thread's slot, if it has one.
+pub(crate) fn current() -> Option<usize> {
+    (PHASE.get() == Phase::Registered).then(|| offset() / Cache::STRIDE)
+}
+
+/// This thread's slot, claimed now if it has none yet; `None` if it cannot have one.
+pub(crate) fn enter() -> Option<usize> {
+    match PHASE.get() {
+        Phase::Registered => current(),
+        Phase::Slotless => None,
+        Phase::New => {
+            // Should arranging the end allocate through us, that call must not come here again.
+            PHASE.set(Phase::Slotless);
+            if !at_end::arrange() {
+                return None;
+            }
+            let slot = REGISTRY.claim_slot()?;
+            OFFSET.set(slot * Cache::STRIDE);
+            PHASE.set(Phase::Registered);
+            Some(slot)
+        }
+    }
+}
+
+/// Called before a heap is built, so that no thread is ever inside a lock of ours that a fork does not know of.
+pub(crate) fn prepare() {
+    at_end::prepare();
+}
+
+/// Notes that a guard on this thread holds a pointer to one of its caches.
+pub(crate) fn guard() {
+    GUARDS.set(GUARDS.get() + 1);
+}
+
+/// Notes that such a guard is gone.
+pub(crate) fn unguard() {
+    GUARDS.set(GUARDS.get() - 1);
+}
+
+/// The thread is ending: drains its caches in all heaps and gives up its slot.
+///
+/// Not while a guard lives, in a thread-local that is destroyed later: false, ask again. A guard that was leaked keeps
+/// the slot for ever; nobody else can then use the cache that the guard points to.
+fn end() -> bool {
+    if PHASE.get() != Phase::Registered {
+        return true;
+    }
+    if GUARDS.get() > 0 {
+        return false;
+    }
+    let slot = offset() / Cache::STRIDE;
+    OFFSET.set(0);
+    PHASE.set(Phase::Slotless);
+    REGISTRY.release_slot(slot);
+    true
+}
+
+/// Calls `end` when the thread ends, through a key of the C library: its destructors run after those of Rust's
+/// thread-locals, so these still find their caches, and setting it allocates nothing through Rust.
+#[cfg(all(unix, not(smarena_portable)))]
+mod at_end {
+    use core::ffi::c_void;
+    use core::ptr;
+
+    use super::REGISTRY;
+    use crate::sync::fixed::AtomicU64;
+    use core::sync::atomic::Ordering;
+
+    const UNMADE: u64 = u64::MAX;
+    const REFUSED: u64 = u64::MAX - 1;
+    static KEY: AtomicU64 = AtomicU64::new(UNMADE);
+
+    pub(super) fn arrange() -> bool {
+        let key = prepare();
+        key != REFUSED && set(key)
+    }
+
+    /// The key, made now if it is not there yet, and with it what a fork needs.
+    pub(super) fn prepare() -> u64 {
+        // Acquire pairs with the release below: a key that is seen has been made.
+        let key = KEY.load(Ordering::Acquire);
+        if key != UNMADE {
+            return key;
+        }
+        REGISTRY.lock.with(|| {
+            if KEY.load(Ordering::Acquire) == UNMADE {
+                KEY.store(make(), Ordering::Release);
+            }
+            KEY.load(Ordering::Acquire)
+        })
+    }
+
+    fn make() -> u64 {
+        let mut key: libc::pthread_key_t = 0;
+        // SAFETY: I10: `key` is a valid place, and `ended` has the signature asked for.
+        let made = unsafe { libc::pthread_key_create(&raw mut key, Some(ended)) };
+        // SAFETY: I8: three functions without preconditions, which take and release locks.
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork)) };
+        if made == 0 { u64::from(key) } else { REFUSED }
+    }
+
+    fn set(key: u64) -> bool {
+        let Ok(key) = libc::pthread_key_t::try_from(key) else { return false };
+        // SAFETY: I10: the key was made and is never deleted; any non-null value makes the destructor run.
+        unsafe { libc::pthread_setspecific(key, ptr::without_provenance::<c_void>(1)) == 0 }
+    }
+
+    unsafe extern "C" fn ended(_: *mut c_void) {
+        if !super::end() {
+            // Called again in the next of the few rounds that the C library makes.
+            set(KEY.load(Ordering::Acquire));
+        }
+    }
+
+    /// No other thread shall be inside the registry when the child gets its copy.
+    unsafe extern "C" fn before_fork() {
+        REGISTRY.before_fork();
+    }
+
+    unsafe extern "C" fn after_fork() {
+        REGISTRY.after_fork();
+    }
+}
+
+/// Calls `end` when the thread ends, through a thread-local with a destructor.
+#[cfg(any(not(unix), smarena_portable))]
+mod at_end {
+    struct AtEnd;
+
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            // With a guard still alive the slot is kept: a leak of one slot, never a shared cache.
+            super::end();
+        }
+    }
+
+    thread_local! {
+        static AT_END: AtEnd = const { AtEnd };
+    }
+
+    pub(super) fn arrange() -> bool {
+        AT_END.try_with(|_| ()).is_ok()
+    }
+
+    /// A fork is not prepared for: this form knows no such thing.
+    pub(super) fn prepare() {}
+}

@@ -1,0 +1,146 @@
+//! What a heap is doing: blocks live, free and cached, memory resident. Counted when asked, so that it costs nothing otherwise.
+
+use core::fmt;
+
+use crate::class::SizeClasses;
+use crate::heap::Heap;
+
+/// A heap's statistics, by [`Heap::stats`]. Its `Display` is a table.
+///
+/// Each number is right for some moment; together they add up only while nobody else uses the heap.
+///
+/// ```
+/// use smarena::{Heap, Linear};
+///
+/// let heap = Heap::<Linear<2>>::builder().bucket_bytes(1 << 20).name("demo").build()?;
+/// let block = heap.malloc(20, 0)?;
+/// let stats = heap.stats();
+/// assert_eq!((stats.live(), stats.buckets()[1].live), (1, 1));
+/// println!("{stats}");
+/// # unsafe { heap.free(block) };
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct HeapStats {
+    /// The heap's name.
+    pub name: &'static str,
+    /// Live blocks from the system allocator.
+    pub fallback_live: usize,
+    /// The bytes that these were asked for with.
+    pub fallback_bytes: usize,
+    /// Threads that have a cache in the heap.
+    pub caches: usize,
+    buckets: Vec<BucketStats>,
+}
+
+/// One bucket's statistics. `watermark == live + free + cached` while nobody else uses the heap.
+///
+/// ```
+/// # use smarena::{Heap, Linear};
+/// let stats = Heap::<Linear<1>>::new(1 << 20)?.stats();
+/// assert_eq!((stats.buckets()[0].capacity, stats.buckets()[0].watermark), (65536, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct BucketStats {
+    /// Bytes of a block.
+    pub block_size: usize,
+    /// Blocks the bucket can serve; may grow if the heap was told so.
+    pub capacity: usize,
+    /// Blocks in the hands of callers.
+    pub live: usize,
+    /// Blocks that were used before and are free for every thread.
+    pub free: usize,
+    /// Free blocks in the caches of threads.
+    pub cached: usize,
+    /// Blocks that were ever used.
+    pub watermark: usize,
+    /// Bytes of the span that are backed by memory.
+    pub resident: usize,
+    /// Requests of this size class that were served elsewhere because the bucket was exhausted.
+    pub overflowed: usize,
+}
+
+impl HeapStats {
+    /// The buckets, smallest blocks first.
+    #[must_use]
+    pub fn buckets(&self) -> &[BucketStats] {
+        &self.buckets
+    }
+
+    /// Blocks in the hands of callers, those of the system allocator included.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.buckets.iter().map(|bucket| bucket.live).sum::<usize>() + self.fallback_live
+    }
+
+    /// Bytes of all spans that are backed by memory.
+    #[must_use]
+    pub fn resident(&self) -> usize {
+        self.buckets.iter().map(|bucket| bucket.resident).sum()
+    }
+}
+
+impl<C: SizeClasses> Heap<C> {
+    /// Counts what the heap is doing right now.
+    ///
+    /// Linear in the number of blocks that were ever used (one bit each) and of threads with a cache. Allocates one vector.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// assert_eq!(heap.stats().live(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> HeapStats {
+        let state = self.raw().state();
+        let cached = |number| state.table().open_caches().map(|cache| cache.lane(number).cached()).sum();
+        let buckets = state.buckets().iter().enumerate().map(|(number, bucket)| {
+            let (watermark, free, cached) = (bucket.watermark(), bucket.free_blocks(), cached(number));
+            BucketStats {
+                block_size: bucket.block_size(),
+                capacity: bucket.limit(),
+                live: watermark.saturating_sub(free + cached),
+                free,
+                cached,
+                watermark,
+                resident: state.resident(number),
+                overflowed: bucket.overflowed(),
+            }
+        });
+        let (fallback_live, fallback_bytes) = state.fallback().live();
+        let caches = state.table().open_caches().count();
+        HeapStats { name: state.config.name, fallback_live, fallback_bytes, caches, buckets: buckets.collect() }
+    }
+}
+
+impl fmt::Display for HeapStats {
+    /// A table with one line for each bucket that was ever used.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, caches, fallback_live, fallback_bytes, .. } = self;
+        writeln!(
+            f,
+            "heap \"{name}\": {caches} thread caches, {fallback_live} blocks ({fallback_bytes} bytes) from the system"
+        )?;
+        writeln!(
+            f,
+            "{:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>10}",
+            "block size", "capacity", "live", "free", "cached", "watermark", "resident KiB", "overflowed"
+        )?;
+        for bucket in self.buckets.iter().filter(|bucket| bucket.watermark > 0) {
+            let BucketStats { block_size, capacity, live, free, cached, watermark, resident, overflowed } = bucket;
+            let kib = resident / 1024;
+            writeln!(
+                f,
+                "{block_size:>10} {capacity:>10} {live:>10} {free:>10} {cached:>10} {watermark:>10} {kib:>12} {overflowed:>10}"
+            )?;
+        }
+        let unused = self.buckets.iter().filter(|bucket| bucket.watermark == 0).count();
+        if unused > 0 { writeln!(f, "{unused} buckets were never used") } else { Ok(()) }
+    }
+}

@@ -1,0 +1,41 @@
+//! The atomics every concurrent file uses: the core library's, or loom's when a model runs. The only file that names loom.
+
+#[cfg(not(loom))]
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+/// For statics whose type is a model's.
+#[cfg(loom)]
+pub(crate) use loom::lazy_static;
+
+/// Atomics that are the core library's even under loom.
+///
+/// For words in memory that starts as zero bytes, and for statics: loom's types allow neither. No protocol that
+/// a model covers may use them.
+pub(crate) mod fixed {
+    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
+}
+
+/// Lets another thread run while this one waits for it.
+pub(crate) fn pause(backoff: &crossbeam_utils::Backoff) {
+    #[cfg(not(loom))]
+    backoff.snooze();
+    #[cfg(loom)]
+    {
+        let _ = backoff;
+        loom::thread::yield_now();
+    }
+}
+
+/// What models are made of.
+#[cfg(all(test, loom))]
+pub(crate) use loom::{cell::UnsafeCell, sync::Arc, thread};
+
+/// Runs `model` under every schedule loom can think of, with at most three preemptions.
+#[cfg(all(loom, test))]
+pub(crate) fn model(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(model);
+}

@@ -1,0 +1,21 @@
+//! Runs a part of a test in a child process, for what ends a process or must begin in a fresh one.
+
+use std::process::{Command, Output};
+
+const VARIABLE: &str = "SMARENA_TEST_IN_CHILD";
+
+/// In the process that the test runner started: runs `test` alone in a child and returns how that ended.
+/// In the child: runs `body` and exits with status 0 if it returns, and does not come back.
+///
+/// `test` is the calling test's own name. A wrong one makes a child in which no test runs and `body` is never reached.
+pub(crate) fn in_child(test: &str, body: impl FnOnce()) -> Output {
+    if std::env::var_os(VARIABLE).is_some_and(|name| name == test) {
+        body();
+        std::process::exit(0);
+    }
+    let program = std::env::current_exe().expect("a test knows its own program");
+    let mut command = Command::new(program);
+    // On one thread, and with standard error left alone, so that the last words are not kept in a buffer.
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(VARIABLE, test);
+    command.output().expect("a test can run its own program")
+}

@@ -1,0 +1,142 @@
+//! What a heap does when a bucket has no block left, policy by policy, and where realloc moves blocks then.
+#![expect(unsafe_code, reason = "the raw calls are what is tested")]
+#![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
+
+use std::ptr::NonNull;
+
+use smarena::{AllocError, Exhausted, Heap, Linear, Piecewise, SizeClasses, SmBox};
+
+fn drain<C: SizeClasses>(heap: &Heap<C>, size: usize, bucket: usize) -> Vec<NonNull<u8>> {
+    let mut blocks = Vec::new();
+    loop {
+        let block = heap.malloc(size, 0).unwrap();
+        blocks.push(block);
+        if heap.bucket_of(block) != Some(bucket) {
+            return blocks;
+        }
+    }
+}
+
+#[test]
+fn the_next_buckets_serve_in_order_then_the_system() {
+    let heap = Heap::<Linear<4>>::new(4096).unwrap();
+    let mut served = Vec::new();
+    let mut held = Vec::new();
+    loop {
+        let block = heap.malloc(16, 0).unwrap();
+        held.push(block);
+        match heap.bucket_of(block) {
+            Some(bucket) => served.push(bucket),
+            None => break,
+        }
+    }
+    let expected: Vec<usize> = (0..4).flat_map(|bucket| vec![bucket; 4096 / (16 * (bucket + 1))]).collect();
+    assert_eq!(served, expected);
+    assert_eq!(heap.stats().buckets()[0].overflowed, held.len() - 256);
+    // A block that overflowed goes home, whatever its layout says.
+    // SAFETY: all live, from this heap.
+    unsafe { heap.free_batch(&held) };
+    assert_eq!(heap.stats().live(), 0);
+}
+
+#[test]
+fn buckets_that_are_not_aligned_well_enough_are_skipped() {
+    let heap = Heap::<Linear<8>>::new(4096).unwrap();
+    let from = |block| heap.bucket_of(block);
+    for _ in 0..4096 / 32 {
+        assert_eq!(from(heap.malloc(20, 32).unwrap()), Some(1));
+    }
+    // 48 is no multiple of 32; 64 is.
+    assert_eq!(from(heap.malloc(20, 32).unwrap()), Some(3));
+}
+
+#[test]
+fn a_growing_bucket_serves_its_whole_reserve_and_then_overflows() {
+    let reserve = 1 << 16;
+    let heap =
+        Heap::<Linear<2>>::builder().bucket_bytes(4096).on_exhausted(Exhausted::Grow { reserve }).build().unwrap();
+    assert_eq!(heap.stats().buckets()[0].capacity, 256);
+    let blocks = drain(&heap, 16, 0);
+    assert_eq!(blocks.len(), reserve / 16 + 1);
+    assert_eq!(heap.stats().buckets()[0].capacity, reserve / 16);
+    for block in &blocks {
+        // SAFETY: live, 16 bytes: grown memory is there.
+        unsafe { block.write_bytes(1, 16) };
+    }
+    // SAFETY: all live, from this heap.
+    unsafe { heap.free_batch(&blocks) };
+    assert_eq!(heap.stats().live(), 0);
+}
+
+#[test]
+fn a_refusing_heap_refuses_what_no_bucket_serves_and_says_why() {
+    let heap = Heap::<Linear<8>>::builder().bucket_bytes(4096).on_exhausted(Exhausted::Refuse).build().unwrap();
+    assert_eq!(heap.malloc(129, 0), Err(AllocError::TooLarge { size: 129, limit: 128 }));
+    assert_eq!(heap.malloc(16, 256), Err(AllocError::NoBucket { size: 16, align: 256 }));
+    assert_eq!(heap.malloc(16, 3), Err(AllocError::Alignment { align: 3, limit: 4096 }));
+    let text = heap.malloc(129, 0).unwrap_err().to_string();
+    assert_eq!(text, "129 bytes are more than can be had at once; the limit is 128");
+    assert_eq!(heap.stats().live(), 0);
+}
+
+/// Sizes on either side of every border a realloc can cross, with content checked on the way.
+#[test]
+fn realloc_moves_between_all_places_and_keeps_the_content() {
+    let heap = Heap::<Piecewise<15>>::new(1 << 16).unwrap();
+    let sizes = [0, 1, 16, 17, 128, 129, 1024, 1025, 5000, 100_000];
+    for &from in &sizes {
+        for &to in &sizes {
+            for (align_from, align_to) in [(16, 16), (16, 64), (4096, 16), (64, 4096)] {
+                let block = heap.malloc(from, align_from).unwrap();
+                for offset in 0..from {
+                    // SAFETY: live, `from` bytes.
+                    let byte = unsafe { block.add(offset) };
+                    // SAFETY: as above.
+                    unsafe { byte.write(offset as u8) };
+                }
+                // SAFETY: live; the old pointer is used no more.
+                let block = unsafe { heap.realloc(block, to, align_to) }.unwrap();
+                assert_eq!(block.addr().get() % align_to, 0);
+                // SAFETY: live.
+                assert!(unsafe { heap.usable_size(block) } >= to);
+                for offset in 0..from.min(to) {
+                    // SAFETY: live, at least this large, and copied.
+                    let byte = unsafe { block.add(offset) };
+                    // SAFETY: as above.
+                    assert_eq!(unsafe { byte.read() }, offset as u8, "{from} -> {to}");
+                }
+                // SAFETY: live, from this heap.
+                unsafe { heap.free(block) };
+            }
+        }
+    }
+    assert_eq!(heap.stats().live(), 0);
+}
+
+#[test]
+fn a_dropped_heap_gives_forgotten_fallback_blocks_back() {
+    // LeakSanitizer sees it if not; here, that nothing goes wrong.
+    let heap = Heap::<Linear<1>>::new(4096).unwrap();
+    for size in [17, 100, 10_000] {
+        heap.malloc(size, 0).unwrap();
+    }
+    assert_eq!((heap.stats().fallback_live, heap.stats().fallback_bytes), (3, 10_117));
+}
+
+/// An owner frees by its own layout; a block that overflowed lies in another bucket than that says.
+#[test]
+fn boxes_that_overflowed_go_home() {
+    let heap = Heap::<Linear<2>>::new(64 << 10).unwrap();
+    let room = 4096 + 2048;
+    for round in 0..4 {
+        let mut boxes: Vec<_> = (0..room as u128).map(|value| SmBox::new_in(value, &heap)).collect();
+        assert_eq!(heap.stats().fallback_live, 0);
+        assert_eq!(heap.stats().live(), room);
+        assert!(boxes.iter().enumerate().all(|(value, boxed)| **boxed == value as u128), "two boxes share a block");
+        if round % 2 == 0 {
+            boxes.reverse();
+        }
+        drop(boxes);
+        assert_eq!(heap.stats().live(), 0);
+    }
+}

@@ -1,0 +1,147 @@
+//! A fork while other threads allocate: the child, which has one thread alone, can go on allocating and freeing.
+#![cfg(all(target_os = "linux", not(smarena_portable)))]
+#![expect(unsafe_code, reason = "fork, and the raw calls")]
+
+mod child;
+
+use std::ops::Range;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use smarena::{Heap, Linear, SmBox, SmBuf};
+
+type Eight = Heap<Linear<8>>;
+
+/// A child that hangs is ended by this signal after so many seconds, so that a lock nobody holds any more is a failure
+/// and not a test without end.
+const PATIENCE: u32 = 60;
+
+/// Forks, runs `body` in the child, and waits for it. A `false` becomes exit status 1.
+fn forked(body: impl FnOnce() -> bool) -> ExitStatus {
+    // SAFETY: the child does what this test is about, and ends by `_exit`.
+    match unsafe { libc::fork() } {
+        0 => {
+            // SAFETY: no precondition.
+            unsafe { libc::alarm(PATIENCE) };
+            let good = body();
+            // SAFETY: no precondition; nothing of the parent's is flushed or torn down a second time.
+            unsafe { libc::_exit(i32::from(!good)) }
+        }
+        child => {
+            assert!(child > 0, "the system refused to fork");
+            let mut status = 0;
+            // SAFETY: our own child, and a place for its status.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            ExitStatus::from_raw(status)
+        }
+    }
+}
+
+/// Allocates and frees `count` blocks of these sizes, writing each.
+fn use_heap(heap: &Eight, count: usize, sizes: Range<usize>) {
+    let blocks: Vec<NonNull<u8>> = (0..count)
+        .map(|number| {
+            let size = sizes.start + number * 37 % sizes.len();
+            let block = heap.malloc(size, 0).unwrap();
+            // SAFETY: live, `size` bytes.
+            unsafe { block.write_bytes(1, size) };
+            block
+        })
+        .collect();
+    // SAFETY: all live, from this heap.
+    unsafe { heap.free_batch(&blocks) };
+}
+
+/// Allocates and frees through `Global`, on this thread and on one that ends.
+fn use_global() -> bool {
+    let work = || {
+        let mut buf = SmBuf::new();
+        for number in 0..2000_u32 {
+            buf.extend_from_slice(&number.to_le_bytes());
+        }
+        let boxes: Vec<_> = (0..500_u32).map(SmBox::new).collect();
+        buf.len() == 8000 && boxes.iter().enumerate().all(|(number, boxed)| **boxed as usize == number)
+    };
+    work() && std::thread::spawn(work).join().unwrap_or(false)
+}
+
+#[test]
+fn a_child_of_a_busy_process_allocates_and_frees() {
+    let heap = Eight::new(1 << 20).unwrap();
+    let done = AtomicBool::new(false);
+    let before = SmBox::new_in([7_u8; 100], &heap);
+    std::thread::scope(|scope| {
+        // Blocks from buckets, and from the system.
+        for smallest in [0, 129] {
+            let (heap, done) = (&heap, &done);
+            scope.spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    use_heap(heap, 200, smallest..300);
+                    use_global();
+                }
+            });
+        }
+        // Heaps and threads that come and go.
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                use_heap(&Eight::new(1 << 16).unwrap(), 10, 0..128);
+            }
+        });
+        for round in 0..150 {
+            let ended = forked(|| {
+                let copied = *before == [7; 100];
+                use_heap(&heap, 2000, 0..300);
+                use_heap(&Eight::new(1 << 16).unwrap(), 100, 0..128);
+                copied && use_global()
+            });
+            if !ended.success() {
+                done.store(true, Ordering::Relaxed);
+            }
+            assert!(ended.success(), "round {round}: {ended}");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    drop(before);
+    assert_eq!(heap.stats().live(), 0);
+}
+
+/// In a process of its own: no thread in it ever asks for a block of a bucket.
+#[test]
+fn a_child_of_a_process_that_only_ever_overflowed() {
+    let output = child::in_child("a_child_of_a_process_that_only_ever_overflowed", || {
+        let heap = Eight::new(1 << 16).unwrap();
+        let done = AtomicBool::new(false);
+        let mut all_ended_well = true;
+        let large = |count: usize| {
+            for size in 1000..1000 + count {
+                let block = heap.malloc(size, 0).unwrap();
+                // SAFETY: live, from this heap.
+                unsafe { heap.free(block) };
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        large(100);
+                    }
+                });
+            }
+            for _ in 0..200 {
+                let ended = forked(|| {
+                    large(10);
+                    true
+                });
+                all_ended_well &= ended.success();
+                if !all_ended_well {
+                    break;
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        assert!(all_ended_well, "a child hung or failed");
+    });
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

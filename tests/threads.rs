@@ -1,0 +1,221 @@
+//! Threads: caches that are handed over, thread-locals that allocate while they are destroyed, many heaps and many threads.
+#![expect(unsafe_code, reason = "the raw calls are what is tested")]
+#![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
+
+use std::cell::RefCell;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+
+use smarena::{CacheWarmup, Heap, Linear, StaticHeap};
+
+struct Blocks(Vec<NonNull<u8>>);
+// SAFETY: any thread may own and free blocks.
+unsafe impl Send for Blocks {}
+
+#[test]
+fn blocks_freed_by_another_thread_come_back() {
+    let heap = Heap::<Linear<8>>::new(1 << 20).unwrap();
+    let (sender, receiver) = mpsc::channel::<Blocks>();
+    std::thread::scope(|scope| {
+        let heap = &heap;
+        let producer = scope.spawn(move || {
+            for round in 0..200 {
+                sender.send(Blocks((0..100).map(|size| heap.malloc(size + round % 29, 0).unwrap()).collect())).unwrap();
+            }
+        });
+        let consumer = scope.spawn(move || {
+            for blocks in receiver {
+                // SAFETY: all live, from this heap.
+                unsafe { heap.free_batch(&blocks.0) };
+            }
+        });
+        // A scope alone does not wait for the threads' very end.
+        producer.join().unwrap();
+        consumer.join().unwrap();
+    });
+    assert_eq!((heap.stats().live(), heap.stats().caches), (0, 0));
+}
+
+smarena::static_heap! {
+    struct Late: Linear<8> { bucket_bytes: 1 << 20, name: "late" }
+}
+
+/// Uses the heap when it is destroyed, which is while its thread ends.
+struct UsesHeapAtEnd(Option<NonNull<u8>>, &'static AtomicUsize);
+
+impl Drop for UsesHeapAtEnd {
+    fn drop(&mut self) {
+        if let Some(block) = self.0 {
+            // SAFETY: live, from this heap.
+            unsafe { Late::HEAP.free(block) };
+        }
+        for size in 0..=128 {
+            let block = Late::HEAP.malloc(size, 0).unwrap();
+            // SAFETY: live, from this heap.
+            unsafe { Late::HEAP.free(block) };
+        }
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_thread_local_may_use_the_heap_while_it_is_destroyed() {
+    static ENDED: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        // One is initialised before the thread knows the heap, one after: destructors run in either order.
+        static EARLY: RefCell<Option<UsesHeapAtEnd>> = const { RefCell::new(None) };
+        static LATER: RefCell<Option<UsesHeapAtEnd>> = const { RefCell::new(None) };
+    }
+    for _ in 0..20 {
+        std::thread::spawn(|| {
+            EARLY.with(|local| *local.borrow_mut() = Some(UsesHeapAtEnd(None, &ENDED)));
+            let block = Late::HEAP.malloc(64, 0).unwrap();
+            LATER.with(|local| *local.borrow_mut() = Some(UsesHeapAtEnd(Some(block), &ENDED)));
+            let _guard = Late::HEAP.thread_cache(4096, CacheWarmup::Hot);
+        })
+        .join()
+        .unwrap();
+    }
+    assert_eq!(ENDED.load(Ordering::Relaxed), 40);
+    let stats = Late::HEAP.stats();
+    assert_eq!((stats.live(), stats.caches), (0, 0), "{stats}");
+}
+
+#[test]
+fn an_explicit_cache_in_a_thread_local_keeps_its_slot_until_it_is_gone() {
+    smarena::static_heap! { struct Kept: Linear<8> { bucket_bytes: 1 << 20 } }
+    thread_local! {
+        static CACHE: RefCell<Option<smarena::ThreadCache<'static, Linear<8>>>> = const { RefCell::new(None) };
+    }
+    for _ in 0..10 {
+        std::thread::spawn(|| {
+            CACHE.with(|cache| {
+                let guard = Kept::HEAP.thread_cache(4096, CacheWarmup::Warm);
+                let block = guard.alloc(16, 0).unwrap();
+                // SAFETY: live, from this heap.
+                unsafe { guard.free(block) };
+                *cache.borrow_mut() = Some(guard);
+            });
+        })
+        .join()
+        .unwrap();
+    }
+    assert_eq!((Kept::HEAP.stats().live(), Kept::HEAP.stats().caches), (0, 0));
+}
+
+#[test]
+fn a_leaked_explicit_cache_is_used_by_nobody_else() {
+    smarena::static_heap! { struct Leaky: Linear<8> { bucket_bytes: 1 << 20 } }
+    let address = |block: NonNull<u8>| block.addr().get();
+    let leaked = std::thread::spawn(move || {
+        let guard = Leaky::HEAP.thread_cache(64 << 10, CacheWarmup::Hot);
+        let block = guard.alloc(16, 0).unwrap();
+        Box::leak(Box::new(guard));
+        address(block)
+    })
+    .join()
+    .unwrap();
+    let mine = std::thread::spawn(move || address(Leaky::HEAP.malloc(16, 0).unwrap())).join().unwrap();
+    assert_ne!(leaked, mine);
+}
+
+/// 100 heaps, made and dropped at random, used by 64 threads: every block is its own heap's, and nothing is lost.
+#[test]
+fn a_hundred_heaps_and_64_threads() {
+    type Shared = Arc<Heap<Linear<8>>>;
+    let heaps: Arc<Vec<Mutex<Shared>>> =
+        Arc::new((0..100).map(|_| Mutex::new(Arc::new(Heap::new(64 << 10).unwrap()))).collect());
+    let threads: Vec<_> = (0..64_usize)
+        .map(|thread| {
+            let heaps = Arc::clone(&heaps);
+            std::thread::spawn(move || {
+                let mut random = thread as u64 * 2 + 1;
+                let mut next = |below: usize| {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    (random >> 33) as usize % below
+                };
+                let mut held: Vec<(Shared, NonNull<u8>, usize)> = Vec::new();
+                for round in 0..600 {
+                    let place = next(heaps.len());
+                    if next(20) == 0 {
+                        *heaps[place].lock().unwrap() = Arc::new(Heap::new(64 << 10).unwrap());
+                        continue;
+                    }
+                    let heap = Arc::clone(&heaps[place].lock().unwrap());
+                    let size = 1 + next(128);
+                    let block = heap.malloc(size, 0).unwrap();
+                    let bucket = heap.bucket_of(block);
+                    assert!(bucket.is_none_or(|bucket| bucket >= (size - 1) / 16));
+                    // SAFETY: live, `size` bytes.
+                    unsafe { block.write_bytes(thread as u8, size) };
+                    held.push((heap, block, size));
+                    if round % 2 == 0 {
+                        let (heap, block, size) = held.swap_remove(next(held.len()));
+                        // SAFETY: live, `size` bytes, written.
+                        let bytes = unsafe { std::slice::from_raw_parts(block.as_ptr(), size) };
+                        assert!(bytes.iter().all(|byte| *byte == thread as u8));
+                        // SAFETY: live, from this heap.
+                        unsafe { heap.free(block) };
+                    }
+                }
+                for (heap, block, _) in held {
+                    // SAFETY: live, from this heap.
+                    unsafe { heap.free(block) };
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for heap in heaps.iter() {
+        let stats = heap.lock().unwrap().stats();
+        assert_eq!((stats.live(), stats.caches), (0, 0), "{stats}");
+    }
+}
+
+#[test]
+fn more_threads_than_slots_still_work() {
+    let heap = Heap::<Linear<8>>::new(1 << 20).unwrap();
+    let barrier = std::sync::Barrier::new(1100);
+    std::thread::scope(|scope| {
+        let work = || {
+            let block = heap.malloc(64, 0).unwrap();
+            barrier.wait();
+            // SAFETY: live, from this heap.
+            unsafe { heap.free(block) };
+        };
+        let threads: Vec<_> = (0..1100)
+            .map(|_| std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, work).unwrap())
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    assert_eq!((heap.stats().live(), heap.stats().caches), (0, 0));
+}
+
+#[test]
+fn trim_runs_beside_threads_that_allocate() {
+    let heap = Heap::<Linear<8>>::new(1 << 20).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..2_u8 {
+            let heap = &heap;
+            scope.spawn(move || {
+                for _ in 0..300 {
+                    let blocks: Vec<_> = (0..300).map(|_| heap.malloc(100, 0).unwrap()).collect();
+                    for block in &blocks {
+                        // SAFETY: live, 100 bytes.
+                        unsafe { block.write_bytes(thread, 100) };
+                    }
+                    for block in blocks {
+                        // SAFETY: live, 100 bytes, written: a trimmed block would read as zero.
+                        let content = unsafe { std::slice::from_raw_parts(block.as_ptr(), 100) };
+                        assert!(content.iter().all(|byte| *byte == thread));
+                        // SAFETY: live, from this heap.
+                        unsafe { heap.free(block) };
+                    }
+                }
+            });
+        }
+        scope.spawn(|| (0..100).map(|_| heap.trim()).sum::<usize>());
+    });
+    assert_eq!(heap.stats().live(), 0);
+}

@@ -1,0 +1,158 @@
+//! The house rules a machine can check, by reading the sources. A failure says where, and what to do.
+//!
+//! Here are the tables the rules go by, and one test a rule. The rules themselves lie in the folder beside,
+//! each with the proof that it can fail.
+
+#[path = "tidy/form.rs"]
+mod form;
+#[path = "tidy/layers.rs"]
+mod layers;
+#[path = "tidy/safety.rs"]
+mod safety;
+#[path = "tidy/source.rs"]
+mod source;
+
+use std::fs;
+
+use layers::Layers;
+use source::{File, repository};
+
+/// Which module may name which, from the lowest layer up: a name on the right must already stand above its line.
+/// Everybody may name L0. `L3` stands for all modules of that layer so far. A file below a module's folder belongs to it.
+/// lib.rs and raw/mod.rs are contents pages and name what they list.
+const LAYERS: &str = "
+    L0  error          -> nothing
+    L0  class          -> nothing
+    L0  sync           -> nothing
+    L0  config         -> nothing
+
+    L1  raw::fault     -> nothing
+    L1  raw::os        -> nothing
+    L1  raw::lock      -> nothing
+    L1  raw::region    -> raw::os
+    L1  raw::bitmap    -> nothing
+    L1  raw::bucket    -> raw::bitmap raw::region raw::os raw::fault
+    L1  raw::cache     -> raw::bucket raw::bitmap
+    L1  raw::registry  -> raw::lock
+    L1  raw::thread    -> raw::registry raw::cache
+    L1  raw::fallback  -> raw::lock
+    L1  raw::table     -> raw::cache raw::bucket raw::registry raw::os
+    L1  raw::state     -> raw::table raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::os raw::lock raw::fault
+    L1  raw::heap      -> raw::state raw::thread raw::cache raw::fault
+
+    L2  heap           -> raw::heap
+
+    L3  boxed          -> L2
+    L3  buf            -> L2
+    L3  bytes          -> L2 buf
+
+    L4  arena          -> L2 L3
+    L4  compat         -> L2 arena
+    L4  pool           -> L2 L3
+    L4  stats          -> L2 L3
+
+    L5  interop        -> L2 L3 L4
+    L5  ffi            -> L2 L3 L4
+";
+
+/// Words that have a better one (docs/DESIGN.md, section 3), as far as they have no other meaning in a source file.
+const WORDS: &[(&str, &str, Where)] = &[
+    ("magazine", "chunk", Where::Sources),
+    ("slab", "span", Where::Sources),
+    ("page run", "span", Where::Sources),
+    ("frontier", "watermark", Where::Sources),
+    ("bump", "watermark", Where::Sources),
+    ("free list", "bitmap or chunk", Where::Sources),
+    ("freelist", "bitmap or chunk", Where::Sources),
+    ("bin", "size class", Where::Sources),
+    ("tls", "thread cache, or thread-local", Where::Sources),
+    ("local heap", "thread cache", Where::Sources),
+    // Packets come in segments too, and writers flush.
+    ("segment", "region", Where::Kernel),
+    ("flush", "refill, spill or drain", Where::Kernel),
+];
+
+#[derive(Clone, Copy, PartialEq)]
+enum Where {
+    /// src/
+    Sources,
+    /// src/raw/ and src/heap
+    Kernel,
+}
+
+/// A file with more lines before its tests is two files.
+const MOST_LINES: usize = 450;
+
+const TOP_LEVEL: &[&str] = &[
+    "Cargo.toml",
+    "Cargo.lock",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "benches",
+    "docs",
+    "src",
+    "tests",
+    // Cargo's own, not in the repository.
+    "target",
+];
+
+#[test]
+fn imports_point_down() {
+    let layers = Layers::parse(LAYERS);
+    check(|file| layers.complaints(file));
+}
+
+#[test]
+fn files_are_short() {
+    check(form::files_are_short);
+}
+
+#[test]
+fn files_begin_with_a_sentence() {
+    check(form::files_begin_with_a_sentence);
+}
+
+#[test]
+fn unsafe_code_cites_an_invariant() {
+    let files = repository();
+    let (invariants, mut complaints) = safety::invariants_of(&files);
+    complaints.extend(files.iter().flat_map(|file| safety::unsafe_code_cites_an_invariant(file, &invariants)));
+    assert_none(complaints);
+}
+
+#[test]
+fn only_sync_names_loom() {
+    check(form::only_sync_names_loom);
+}
+
+#[test]
+fn nothing_is_left_undone() {
+    check(form::nothing_is_left_undone);
+}
+
+#[test]
+fn nothing_is_of_one_machine() {
+    check(form::nothing_is_of_one_machine);
+}
+
+#[test]
+fn words_have_one_meaning() {
+    check(form::words_have_one_meaning);
+}
+
+#[test]
+fn top_level_is_agreed() {
+    let entries = fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap();
+    assert_none(form::strangers(entries.map(|entry| entry.unwrap().file_name().into_string().unwrap())));
+}
+
+/// Runs a rule over the repository and fails with all its complaints.
+fn check(rule: impl Fn(&File) -> Vec<String>) {
+    assert_none(repository().iter().flat_map(rule).collect());
+}
+
+#[track_caller]
+fn assert_none(complaints: Vec<String>) {
+    assert!(complaints.is_empty(), "\n\n{}\n", complaints.join("\n"));
+}
