@@ -3,7 +3,7 @@
 //! Contents: [`generation`] and [`place`] are arithmetic; [`handle`] packs both; [`slot`] is one cell, [`table`] the
 //! chunks of cells, [`storage`] what is vacant and how values move; [`cursor`] and [`iter`] walk; [`entry`],
 //! [`walk`], [`disjoint`], [`slots`], [`branded`] and [`traits`] are
-//! faces. Unsafe code is in slot, table, storage, cursor and at
+//! faces. [`shared`] is the arena that threads share, with invariants of its own. Unsafe code is in slot, table, storage, cursor and at
 //! the few places in iter, entry and disjoint where a slot's address becomes a reference.
 //!
 //! ```text
@@ -17,10 +17,10 @@
 //! The invariants, cited by number:
 //!
 //! - **A1** A present chunk is one block of the storage's heap with the table's layout for it: first its slots, then its
-//!   occupancy words. It does not move, and goes back once, when the table has forgotten it. Absent chunks have no slots.
-//! - **A2** The slots of a chunk below `opened` are opened: their generation is initialised, and so is the occupancy word
+//!   vacancy words. It does not move, and goes back once, when the table has forgotten it. Absent chunks have no slots.
+//! - **A2** The slots of a chunk below `opened` are opened: their generation is initialised, and so is the vacancy word
 //!   that stands for them; its bits for unopened slots are 0.
-//! - **A3** For an opened slot: its generation is odd if and only if its occupancy bit is set if and only if its body is a
+//! - **A3** For an opened slot: its generation is odd if and only if its vacancy bit is clear if and only if its body is a
 //!   value. Otherwise its body is a link.
 //! - **A4** The vacant list starts at `vacant`, goes on through links, ends with `NONE`, and has each opened slot without
 //!   a value once, except retired slots (generation `RETIRED`) and detached ones (link `DETACHED`).
@@ -37,6 +37,7 @@ mod generation;
 mod handle;
 mod iter;
 mod place;
+mod shared;
 mod slot;
 mod slots;
 mod storage;
@@ -49,6 +50,7 @@ pub use self::entry::{OccupiedEntry, VacantEntry};
 pub use self::error::{DisjointError, GrowError, InsertAtError, InsertError};
 pub use self::handle::Handle;
 pub use self::iter::{Drain, IntoIter, Iter, IterMut};
+pub use self::shared::{Guard, SharedArena};
 
 #[cfg(not(feature = "serde"))]
 use self::storage::Storage;
@@ -257,10 +259,10 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// ```
     #[inline]
     pub fn insert(&mut self, value: T) -> Handle<T> {
-        let vacancy = self.storage.vacancy().unwrap_or_else(|error| error.fail());
-        // SAFETY: A4: the vacancy is the storage's last one, and nothing changed since.
-        unsafe { self.storage.fill(vacancy, value) };
-        vacancy.handle()
+        match self.storage.insert(value) {
+            Ok(handle) => handle,
+            Err((_, error)) => error.fail(),
+        }
     }
 
     /// Moves the value that `make` returns into a slot; `make` is told the handle it will have.
@@ -300,14 +302,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// ```
     #[inline]
     pub fn try_insert(&mut self, value: T) -> Result<Handle<T>, InsertError<T>> {
-        match self.storage.vacancy() {
-            Ok(vacancy) => {
-                // SAFETY: A4: the vacancy is the storage's last one, and nothing changed since.
-                unsafe { self.storage.fill(vacancy, value) };
-                Ok(vacancy.handle())
-            }
-            Err(error) => Err(InsertError { value, error }),
-        }
+        self.storage.insert(value).map_err(|(value, error)| InsertError { value, error })
     }
 
     /// The slot the next value goes into, with its handle.

@@ -27,8 +27,8 @@ mod stats;
 mod interop;
 
 pub use crate::arena::{
-    BrandedArena, BrandedHandle, DisjointError, Drain, GrowError, Handle, InsertAtError, InsertError, IntoIter, Iter,
-    IterMut, OccupiedEntry, SmArena, VacantEntry,
+    BrandedArena, BrandedHandle, DisjointError, Drain, GrowError, Guard, Handle, InsertAtError, InsertError, IntoIter,
+    Iter, IterMut, OccupiedEntry, SharedArena, SmArena, VacantEntry,
 };
 pub use crate::boxed::{SmBox, TryNewError};
 pub use crate::buf::SmBuf;

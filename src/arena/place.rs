@@ -51,13 +51,13 @@ impl Place {
         self.0 & (MAX_CHUNK_SLOTS - 1)
     }
 
-    /// The occupancy word in the slot's chunk.
+    /// The vacancy word in the slot's chunk.
     #[inline]
     pub(crate) const fn word(self) -> u32 {
         self.offset() / 64
     }
 
-    /// The slot's bit in its occupancy word.
+    /// The slot's bit in its vacancy word.
     #[inline]
     pub(crate) const fn bit(self) -> u64 {
         1 << (self.0 % 64)

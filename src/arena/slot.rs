@@ -6,7 +6,8 @@ use super::generation::Generation;
 use super::place::Place;
 
 /// About how many bytes the first chunk of an arena has. Small, so that many small arenas cost little.
-const FIRST_CHUNK_BYTES: usize = 1024;
+/// Models want few slots.
+const FIRST_CHUNK_BYTES: usize = if cfg!(loom) { 32 } else { 1024 };
 
 /// Generation and value lie side by side: a look-up that compares the one has fetched the other.
 #[repr(C)]

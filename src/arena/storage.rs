@@ -160,11 +160,20 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// The slot for the next value, growing if there is none.
     #[inline]
     pub(crate) fn vacancy(&mut self) -> Result<Vacancy, GrowError> {
-        if self.vacant != Place::NONE {
-            // SAFETY: A4: slots in the vacant list are opened.
-            let generation = unsafe { self.table.slot(self.vacant).generation() };
-            return Ok(Vacancy { place: self.vacant, generation: generation.next() });
-        }
+        if self.vacant != Place::NONE { Ok(self.reused()) } else { self.fresh() }
+    }
+
+    /// The head of the vacant list, which is not empty.
+    #[inline]
+    fn reused(&self) -> Vacancy {
+        // SAFETY: A4: slots in the vacant list are opened.
+        let generation = unsafe { self.table.slot(self.vacant).generation() };
+        Vacancy { place: self.vacant, generation: generation.next() }
+    }
+
+    /// The next slot to be opened, growing if there is none.
+    #[inline]
+    fn fresh(&mut self) -> Result<Vacancy, GrowError> {
         let place = match self.table.unopened(self.filling) {
             Some(place) => place,
             None => self.find_unopened()?,
@@ -178,26 +187,73 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// `vacancy` is what [`vacancy`](Self::vacancy) gave last, and nothing changed since.
     #[inline]
     pub(crate) unsafe fn fill(&mut self, vacancy: Vacancy, value: T) -> SlotPtr<T> {
-        let place = vacancy.place;
-        let slot = self.table.slot(place);
-        if self.vacant == place {
-            // SAFETY: A4: the head of the vacant list is opened and not occupied.
-            self.vacant = unsafe { slot.link() };
-            // SAFETY: A4: as above.
-            unsafe { self.table.mark(place) };
-        } else if self.table.open(self.filling) {
-            // SAFETY: A1: the chunk being filled is present, and `open` has just said that the slot is its word's first.
-            unsafe { self.table.begin_word(place, place.bit()) };
+        if self.vacant == vacancy.place {
+            // SAFETY: A4: it is the head of the vacant list.
+            unsafe { self.fill_vacant(vacancy, value) }
         } else {
-            // SAFETY: A2: the slot has just been opened, and does not begin a word.
-            unsafe { self.table.mark(place) };
+            // SAFETY: A2: the vacant list is empty, so `vacancy` is the next slot to be opened.
+            unsafe { self.fill_unopened(vacancy, value) }
         }
+    }
+
+    /// Moves a value into a slot, growing if there is none.
+    ///
+    /// # Errors
+    /// Gives the value back if there is no slot and the arena cannot grow.
+    #[inline]
+    pub(crate) fn insert(&mut self, value: T) -> Result<Handle<T>, (T, GrowError)> {
+        let vacancy = if self.vacant != Place::NONE {
+            let vacancy = self.reused();
+            // SAFETY: A4: it is the head of the vacant list.
+            unsafe { self.fill_vacant(vacancy, value) };
+            vacancy
+        } else {
+            let vacancy = match self.fresh() {
+                Ok(vacancy) => vacancy,
+                Err(error) => return Err((value, error)),
+            };
+            // SAFETY: A2: it is the next slot to be opened.
+            unsafe { self.fill_unopened(vacancy, value) };
+            vacancy
+        };
+        Ok(vacancy.handle())
+    }
+
+    /// # Safety
+    /// `vacancy` is the head of the vacant list.
+    #[inline]
+    unsafe fn fill_vacant(&mut self, vacancy: Vacancy, value: T) -> SlotPtr<T> {
+        let slot = self.table.slot(vacancy.place);
+        // SAFETY: A4: the head of the vacant list is opened and not occupied.
+        self.vacant = unsafe { slot.link() };
+        // SAFETY: A4: as above.
+        unsafe { self.table.mark_occupied(vacancy.place) };
+        // SAFETY: A3: no value is there to be overwritten.
+        unsafe { self.occupy(slot, vacancy.generation, value) };
+        slot
+    }
+
+    /// # Safety
+    /// `vacancy` is the next slot to be opened.
+    #[inline]
+    unsafe fn fill_unopened(&mut self, vacancy: Vacancy, value: T) -> SlotPtr<T> {
+        // SAFETY: A2: it is the next slot of its chunk to be opened.
+        unsafe { self.table.open(vacancy.place) };
+        let slot = self.table.slot(vacancy.place);
+        // SAFETY: A3: no value is there to be overwritten.
+        unsafe { self.occupy(slot, vacancy.generation, value) };
+        slot
+    }
+
+    /// # Safety
+    /// The slot is opened, marked as occupied, in no list, and has no value.
+    #[inline]
+    unsafe fn occupy(&mut self, slot: SlotPtr<T>, generation: Generation, value: T) {
         // SAFETY: A1: the slot is opened, and `&mut self` is alone with it.
-        unsafe { slot.set_generation(vacancy.generation) };
+        unsafe { slot.set_generation(generation) };
         // SAFETY: A1: the slot's body is writable and aligned for `T`; by A3 no value is there to be overwritten.
         unsafe { slot.value().write(value) };
         self.len += 1;
-        slot
     }
 
     /// Moves the value that `handle` names out.
@@ -218,7 +274,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     #[inline]
     unsafe fn vacate(&mut self, slot: SlotPtr<T>, place: Place, generation: Generation) {
         // SAFETY: A2: an occupied slot is opened.
-        unsafe { self.table.unmark(place) };
+        unsafe { self.table.mark_vacant(place) };
         self.len -= 1;
         // SAFETY: A3: the slot is opened, and the caller gave up its value.
         unsafe { self.hand_on(slot, place, generation.next()) };

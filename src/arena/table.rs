@@ -1,4 +1,4 @@
-//! The chunks of one arena: where they are, how far they are opened, and their occupancy words.
+//! The chunks of one arena: where they are, how far they are opened, and their vacancy words.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -16,7 +16,7 @@ pub(crate) struct Table<T> {
     opened: [u32; CHUNK_NUMBERS],
     /// For each chunk, the place behind its last slot; that of its first while it is absent.
     ends: [u32; CHUNK_NUMBERS],
-    /// For each chunk, its occupancy words.
+    /// For each chunk, its vacancy words.
     words: [*const u64; CHUNK_NUMBERS],
 }
 
@@ -42,7 +42,7 @@ impl<T> Table<T> {
         self.opened[chunk] - Place::new(chunk, 0).bits()
     }
 
-    /// The occupancy words of a chunk that stand for opened slots, and hence are initialised (A2).
+    /// The vacancy words of a chunk that stand for opened slots, and hence are initialised (A2).
     #[inline]
     pub(crate) const fn opened_words(&self, chunk: usize) -> u32 {
         self.opened_slots(chunk).div_ceil(64)
@@ -78,39 +78,50 @@ impl<T> Table<T> {
         self.origins[place.chunk()].add(place.bits())
     }
 
-    /// Opens the next slot of `chunk`, which has one left, and says whether it begins an occupancy word.
+    /// Opens the slot at `place`, as one that is marked as occupied.
+    ///
+    /// # Safety
+    /// `place` is what [`unopened`](Self::unopened) says for its chunk.
     #[inline]
-    pub(crate) const fn open(&mut self, chunk: usize) -> bool {
-        let place = self.opened[chunk];
-        self.opened[chunk] = place + 1;
-        place % 64 == 0
+    pub(crate) unsafe fn open(&mut self, place: Place) {
+        if place.bits() % 64 == 0 {
+            let word = self.word(place.chunk(), place.word());
+            // SAFETY: A1: the chunk is present, and its block has room for the words of all its slots.
+            unsafe { word.write(0) };
+        }
+        self.opened[place.chunk()] = place.bits() + 1;
     }
 
     /// # Safety
-    /// The slot at `place` is opened (A2), or is about to be and does not begin a word.
+    /// The slot at `place` is opened (A2).
     #[inline]
-    pub(crate) unsafe fn mark(&mut self, place: Place) {
-        let word = self.word(place.chunk(), place.word());
-        // SAFETY: A2: the word stands for an opened slot, so it is initialised, and `&mut self` is alone with it.
-        unsafe { *word |= place.bit() };
-    }
-
-    /// # Safety
-    /// As for `mark`.
-    #[inline]
-    pub(crate) unsafe fn unmark(&mut self, place: Place) {
+    pub(crate) unsafe fn mark_occupied(&mut self, place: Place) {
         let word = self.word(place.chunk(), place.word());
         // SAFETY: A2: the word stands for an opened slot, so it is initialised, and `&mut self` is alone with it.
         unsafe { *word &= !place.bit() };
     }
 
     /// # Safety
-    /// The chunk of `place` is present (A1), and no other slot of its word is opened.
+    /// As for `mark_occupied`.
     #[inline]
-    pub(crate) unsafe fn begin_word(&mut self, place: Place, bits: u64) {
+    pub(crate) unsafe fn mark_vacant(&mut self, place: Place) {
         let word = self.word(place.chunk(), place.word());
-        // SAFETY: A1: the block has room for the words of all its slots.
-        unsafe { word.write(bits) };
+        // SAFETY: A2: the word stands for an opened slot, so it is initialised, and `&mut self` is alone with it.
+        unsafe { *word |= place.bit() };
+    }
+
+    /// The occupied slots of one of the chunk's opened words, one bit each.
+    ///
+    /// # Safety
+    /// `word < opened_words(chunk)`.
+    #[inline]
+    pub(crate) unsafe fn occupied(&self, chunk: usize, word: u32) -> u64 {
+        // SAFETY: A2: the caller says that it is one of the chunk's opened words, so it is initialised.
+        let vacant = unsafe { self.word(chunk, word).read() };
+        match self.opened_slots(chunk) - word * 64 {
+            opened @ 0..64 => !vacant & ((1 << opened) - 1),
+            _ => !vacant,
+        }
     }
 
     /// The layout of chunk `chunk`'s block and where its words begin; `None` if no block can be that large.

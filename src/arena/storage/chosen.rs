@@ -15,7 +15,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         // SAFETY: A3: `find` has seen that the slot is occupied.
         let value = unsafe { slot.value().read() };
         // SAFETY: A2: an occupied slot is opened.
-        unsafe { self.table.unmark(handle.place()) };
+        unsafe { self.table.mark_vacant(handle.place()) };
         // SAFETY: A2: the slot is opened, and `&mut self` is alone with it.
         unsafe { slot.set_generation(handle.generation_of_slot().previous()) };
         // SAFETY: A2: the same; its value has been moved out.
@@ -38,7 +38,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// `slot` is the one at `handle`'s place; it is opened, not occupied, withheld and its generation is not newer.
     pub(super) unsafe fn fill_withheld(&mut self, slot: SlotPtr<T>, handle: Handle<T>, value: T) {
         // SAFETY: A2: the slot is opened.
-        unsafe { self.table.mark(handle.place()) };
+        unsafe { self.table.mark_occupied(handle.place()) };
         // SAFETY: A2: the slot is opened, and `&mut self` is alone with it.
         unsafe { slot.set_generation(handle.generation_of_slot()) };
         // SAFETY: A1: the slot's body is writable and aligned for `T`; no value is there to be overwritten.
@@ -104,11 +104,11 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// Opens the next slot of a present chunk that has one left, as a vacant slot with `generation`.
     pub(crate) fn open_vacant(&mut self, chunk: usize, generation: Generation) {
-        let place = Place::new(chunk, self.table.opened_slots(chunk));
-        if self.table.open(chunk) {
-            // SAFETY: A1: the chunk is present, and the slot is the first of its word that is opened.
-            unsafe { self.table.begin_word(place, 0) };
-        }
+        let Some(place) = self.table.unopened(chunk) else { unreachable!("the chunk has a slot left") };
+        // SAFETY: A2: the chunk is present, and this is its next slot to be opened.
+        unsafe { self.table.open(place) };
+        // SAFETY: A2: the slot has just been opened.
+        unsafe { self.table.mark_vacant(place) };
         // SAFETY: A4: the slot has just been opened: it holds no value and is in no list.
         unsafe { self.hand_on(self.table.slot(place), place, generation) };
     }
