@@ -60,12 +60,19 @@ mod buf;
 mod bytes;
 mod chain;
 
+#[expect(unsafe_code, reason = "values in heap blocks: invariants A1.. at its top")]
+mod arena;
+pub mod compat;
 #[expect(unsafe_code, reason = "shares one counted allocation: invariants P1.. at its top")]
 mod pool;
 mod stats;
 
 mod interop;
 
+pub use crate::arena::{
+    BrandedArena, BrandedHandle, DisjointError, Drain, GrowError, Guard, Handle, InsertAtError, InsertError, IntoIter,
+    Iter, IterMut, OccupiedEntry, SharedArena, SmArena, VacantEntry,
+};
 pub use crate::boxed::{SmBox, TryNewError};
 pub use crate::buf::SmBuf;
 pub use crate::bytes::SmBytes;

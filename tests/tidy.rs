@@ -50,6 +50,7 @@ const LAYERS: &str = "
     L3  chain          -> L2 bytes buf
 
     L4  arena          -> L2 L3
+    L4  compat         -> L2 arena
     L4  pool           -> L2 L3
     L4  stats          -> L2 L3
 

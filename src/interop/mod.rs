@@ -3,12 +3,18 @@
 #[cfg(any(feature = "allocator-api2-02", feature = "allocator-api2-04"))]
 #[expect(unsafe_code, reason = "`Allocator` is an unsafe trait: cites the heap's invariant I10")]
 mod allocator_api2;
+#[cfg(feature = "serde")]
+mod arena_serde;
 #[cfg(feature = "bytes")]
 #[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]
 mod bytes;
 #[cfg(feature = "bytes")]
 #[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]
 mod bytes_lease;
+#[cfg(feature = "serde")]
+mod compat_serde;
+#[cfg(feature = "generational-arena")]
+mod generational_arena;
 #[cfg(feature = "global-alloc")]
 #[expect(unsafe_code, reason = "`GlobalAlloc` is an unsafe trait: cites the heap's invariant I10")]
 mod global_alloc;

@@ -1,0 +1,390 @@
+//! `SmArena<T>`: a table of values named by handles that never come to mean another value.
+//!
+//! Contents: [`generation`] and [`place`] are arithmetic; [`handle`] packs both; [`slot`] is one cell, [`table`] the
+//! chunks of cells, [`storage`] what is vacant and how values move; [`cursor`] and [`iter`] walk; [`entry`],
+//! [`walk`], [`disjoint`], [`slots`], [`branded`] and [`traits`] are
+//! faces. [`shared`] is the arena that threads share, with invariants of its own. Unsafe code is in slot, table, storage, cursor and at
+//! the few places in iter, entry and disjoint where a slot's address becomes a reference.
+//!
+//! ```text
+//! table   chunk 0   [slot|slot]                      bits  first block: about 1 KiB
+//!         chunk 1   [slot|slot|slot|slot]            bits  doubling: nothing is ever copied
+//!         chunk 2   [slot|slot|slot|slot|slot|slot|  ...
+//! slot    { generation, value or link }              odd: occupied, even: not
+//! handle  { place (5 bits chunk, 27 bits offset), generation (odd) }
+//! ```
+//!
+//! The invariants, cited by number:
+//!
+//! - **A1** A present chunk is one block of the storage's heap with the table's layout for it: first its slots, then its
+//!   vacancy words. It does not move, and goes back once, when the table has forgotten it. Absent chunks have no slots.
+//! - **A2** The slots of a chunk below `opened` are opened: their generation is initialised, and so is the vacancy word
+//!   that stands for them; its bits for unopened slots are 0.
+//! - **A3** For an opened slot: its generation is odd if and only if its vacancy bit is clear if and only if its body is a
+//!   value. Otherwise its body is a link.
+//! - **A4** The vacant list starts at `vacant`, goes on through links, ends with `NONE`, and has each opened slot without
+//!   a value once, except retired slots (generation `RETIRED`) and detached ones (link `DETACHED`).
+//! - **A5** `len` counts the occupied slots, `withheld` the retired and detached ones.
+//! - **A6** A generation that a slot has had with a value moved out for good never comes back at its place, not even
+//!   after its chunk was given back: `floor` is not below any generation of a chunk given back.
+
+mod branded;
+mod cursor;
+mod disjoint;
+mod entry;
+mod error;
+mod generation;
+mod handle;
+mod iter;
+mod place;
+mod shared;
+mod slot;
+mod slots;
+mod storage;
+mod table;
+mod traits;
+mod walk;
+
+pub use self::branded::{BrandedArena, BrandedHandle};
+pub use self::entry::{OccupiedEntry, VacantEntry};
+pub use self::error::{DisjointError, GrowError, InsertAtError, InsertError};
+pub use self::handle::Handle;
+pub use self::iter::{Drain, IntoIter, Iter, IterMut};
+pub use self::shared::{Guard, SharedArena};
+
+#[cfg(not(feature = "serde"))]
+use self::storage::Storage;
+#[cfg(feature = "serde")]
+pub(crate) use self::{
+    generation::Generation,
+    place::Place,
+    storage::{Content, Storage},
+};
+use crate::heap::{Global, HeapRef};
+
+/// Values in slots, named by [`Handle`]s, in blocks of a heap.
+///
+/// - A handle is 8 bytes, `Copy`, and typed. Once its value is removed it is stale for ever: a slot whose generations
+///   are used up (after 2,147,483,647 values) is retired, never wrapped around.
+/// - A value does not move while it lives. The arena grows by adding a chunk, so no insertion copies what is there.
+/// - `insert`, `get` and `remove` take constant time. Iteration skips empty regions 64 slots at a time.
+///
+/// | | `SmArena` | `slotmap::SlotMap` | `generational_arena::Arena` | `thunderdome::Arena` |
+/// |---|---|---|---|---|
+/// | handle, bytes | 8 | 8 | 16 | 8 |
+/// | `Option` of it, bytes | 8 | 8 | 24 | 8 |
+/// | stale handle | refused for ever | valid again after 2³¹ | refused, then overflow | valid again after 2³² |
+/// | values move on growth | no | yes | yes | yes |
+/// | allocator | any [`HeapRef`] | global | global | global |
+///
+/// # Handles of another arena
+///
+/// A handle says nothing of the arena it comes from. In a debug build each arena counts generations from a window of its
+/// own, so that a foreign handle is refused like a stale one (unless 65,535 arenas or 32,768 values in one slot
+/// lie between). In a release build it names whatever value has the same slot and generation: the wrong one, never an
+/// invalid one. [`branded`](Self::branded) makes it a compile error instead.
+///
+/// # Examples
+///
+/// ```
+/// use smarena::SmArena;
+///
+/// let mut arena = SmArena::new();
+/// let (ada, bob) = (arena.insert("Ada"), arena.insert("Bob"));
+/// assert_eq!(arena[ada], "Ada");
+/// assert_eq!(arena.remove(ada), Some("Ada"));
+/// assert_eq!(arena.get(ada), None);
+/// assert_eq!(arena.iter().collect::<Vec<_>>(), [(bob, &"Bob")]);
+/// ```
+///
+/// Values aligned to more than 4096 bytes do not compile:
+///
+/// ```compile_fail,E0080
+/// #[repr(align(8192))]
+/// struct TooMuch;
+/// smarena::SmArena::<TooMuch>::new();
+/// ```
+pub struct SmArena<T, H: HeapRef = Global> {
+    pub(crate) storage: Storage<T, H>,
+}
+
+impl<T> SmArena<T> {
+    /// An empty arena on the process-wide heap. Allocates nothing.
+    ///
+    /// ```
+    /// assert_eq!(smarena::SmArena::<u8>::new().capacity(), 0);
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::new_in(Global)
+    }
+
+    /// An empty arena on the process-wide heap with room for at least `capacity` values.
+    ///
+    /// # Panics
+    /// If there is no memory, or no arena has that many slots.
+    ///
+    /// ```
+    /// assert!(smarena::SmArena::<u8>::with_capacity(100).capacity() >= 100);
+    /// ```
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self::with_capacity_in(capacity, Global)
+    }
+}
+
+impl<T, H: HeapRef> SmArena<T, H> {
+    /// An empty arena on `heap`. Allocates nothing.
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new_in(smarena::Global);
+    /// arena.insert(1);
+    /// ```
+    #[must_use]
+    pub const fn new_in(heap: H) -> Self {
+        Self { storage: Storage::new(heap) }
+    }
+
+    /// An empty arena on `heap` with room for at least `capacity` values.
+    ///
+    /// # Panics
+    /// If the heap has no memory, or no arena has that many slots.
+    ///
+    /// ```
+    /// let arena = smarena::SmArena::<u8, _>::with_capacity_in(100, smarena::Global);
+    /// assert!(arena.capacity() >= 100);
+    /// ```
+    #[must_use]
+    pub fn with_capacity_in(capacity: usize, heap: H) -> Self {
+        let mut arena = Self::new_in(heap);
+        arena.reserve(capacity);
+        arena
+    }
+
+    /// The heap its chunks come from.
+    ///
+    /// ```
+    /// assert_eq!(smarena::SmArena::<u8>::new().heap(), &smarena::Global);
+    /// ```
+    #[must_use]
+    pub const fn heap(&self) -> &H {
+        self.storage.heap()
+    }
+
+    /// The number of values.
+    ///
+    /// ```
+    /// assert_eq!(smarena::SmArena::from_iter([1, 2]).len(), 2);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.storage.len() as usize
+    }
+
+    /// Whether there are no values.
+    ///
+    /// ```
+    /// assert!(smarena::SmArena::<u8>::new().is_empty());
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.storage.len() == 0
+    }
+
+    /// The number of values there is room for without growing. Detached and retired slots do not count.
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// arena.insert(1);
+    /// assert!(arena.capacity() >= 1);
+    /// ```
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.storage.capacity() as usize
+    }
+
+    /// Makes room for at least `additional` more values. Nothing moves.
+    ///
+    /// # Panics
+    /// If the heap has no memory, or no arena has that many slots.
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::<u8>::new();
+    /// arena.reserve(1000);
+    /// assert!(arena.capacity() >= 1000);
+    /// ```
+    pub fn reserve(&mut self, additional: usize) {
+        self.try_reserve(additional).unwrap_or_else(|error| error.fail());
+    }
+
+    /// Makes room for at least `additional` more values, if it can.
+    ///
+    /// # Errors
+    /// [`GrowError`]. Chunks that were added before the failing one stay.
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::<u8>::new();
+    /// assert!(arena.try_reserve(1000).is_ok());
+    /// assert!(arena.try_reserve(usize::MAX).is_err());
+    /// ```
+    pub fn try_reserve(&mut self, additional: usize) -> Result<(), GrowError> {
+        self.storage.reserve(additional)
+    }
+
+    /// Gives the chunks at the end back to the heap in which nothing is. Nothing moves, and stale handles stay stale.
+    ///
+    /// Takes time proportional to the slots of those chunks and to the vacant slots.
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::from_iter(0..1000);
+    /// arena.clear();
+    /// arena.shrink_to_fit();
+    /// assert_eq!(arena.capacity(), 0);
+    /// ```
+    pub fn shrink_to_fit(&mut self) {
+        self.storage.shrink();
+    }
+
+    /// Moves `value` into a slot. O(1); allocates a chunk if there is no vacant slot.
+    ///
+    /// # Panics
+    /// If the arena has to grow and cannot: the heap has no memory, or no slots are left.
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// let handle = arena.insert("value");
+    /// assert_eq!(arena[handle], "value");
+    /// ```
+    #[inline]
+    pub fn insert(&mut self, value: T) -> Handle<T> {
+        match self.storage.insert(value) {
+            Ok(handle) => handle,
+            Err((_, error)) => error.fail(),
+        }
+    }
+
+    /// Moves the value that `make` returns into a slot; `make` is told the handle it will have.
+    ///
+    /// If `make` panics, the arena is as it was, or has grown.
+    ///
+    /// # Panics
+    /// As [`insert`](Self::insert), and when `make` does.
+    ///
+    /// ```
+    /// use smarena::{Handle, SmArena};
+    ///
+    /// struct Node { me: Handle<Node> }
+    ///
+    /// let mut arena = SmArena::new();
+    /// let handle = arena.insert_with(|me| Node { me });
+    /// assert_eq!(arena[handle].me, handle);
+    /// ```
+    #[inline]
+    pub fn insert_with(&mut self, make: impl FnOnce(Handle<T>) -> T) -> Handle<T> {
+        let entry = self.vacant_entry();
+        let handle = entry.handle();
+        entry.insert(make(handle));
+        handle
+    }
+
+    /// Moves `value` into a slot, if there is one or the arena can grow.
+    ///
+    /// # Errors
+    /// [`InsertError`], with the value.
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// let handle = arena.try_insert("value")?;
+    /// assert_eq!(arena[handle], "value");
+    /// # Ok::<(), smarena::InsertError<&str>>(())
+    /// ```
+    #[inline]
+    pub fn try_insert(&mut self, value: T) -> Result<Handle<T>, InsertError<T>> {
+        self.storage.insert(value).map_err(|(value, error)| InsertError { value, error })
+    }
+
+    /// The slot the next value goes into, with its handle.
+    ///
+    /// # Panics
+    /// As [`insert`](Self::insert).
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// let entry = arena.vacant_entry();
+    /// let handle = entry.handle();
+    /// entry.insert("value");
+    /// assert_eq!(arena[handle], "value");
+    /// ```
+    #[inline]
+    pub fn vacant_entry(&mut self) -> VacantEntry<'_, T, H> {
+        let vacancy = self.storage.vacancy().unwrap_or_else(|error| error.fail());
+        VacantEntry::new(&mut self.storage, vacancy)
+    }
+
+    /// The value's slot, looked up once for several uses. `None` if the handle is stale.
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// let handle = arena.insert(1);
+    /// assert_eq!(arena.entry(handle).unwrap().replace(2), 1);
+    /// ```
+    #[inline]
+    pub fn entry(&mut self, handle: Handle<T>) -> Option<OccupiedEntry<'_, T, H>> {
+        OccupiedEntry::new(&mut self.storage, handle)
+    }
+
+    /// Moves the value out. `None` if the handle is stale; if not, it is from now on. O(1).
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// let handle = arena.insert("value");
+    /// assert_eq!(arena.remove(handle), Some("value"));
+    /// assert_eq!(arena.remove(handle), None);
+    /// ```
+    #[inline]
+    pub fn remove(&mut self, handle: Handle<T>) -> Option<T> {
+        self.storage.take(handle)
+    }
+
+    /// Whether the handle names a value. O(1).
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// let handle = arena.insert("value");
+    /// assert!(arena.contains(handle));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn contains(&self, handle: Handle<T>) -> bool {
+        self.storage.find(handle).is_some()
+    }
+
+    /// The value. `None` if the handle is stale. O(1).
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// let handle = arena.insert("value");
+    /// assert_eq!(arena.get(handle), Some(&"value"));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn get(&self, handle: Handle<T>) -> Option<&T> {
+        self.storage.get(handle)
+    }
+
+    /// The value, mutable. `None` if the handle is stale. O(1).
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// let handle = arena.insert(1);
+    /// *arena.get_mut(handle).unwrap() = 2;
+    /// assert_eq!(arena[handle], 2);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn get_mut(&mut self, handle: Handle<T>) -> Option<&mut T> {
+        self.storage.get_mut(handle)
+    }
+}

@@ -1,0 +1,165 @@
+//! Why an arena could not take a value in, or could not hand several out at once.
+
+use core::alloc::Layout;
+use core::fmt;
+
+use crate::error::AllocError;
+
+/// Why an arena could not grow. It is as it was before the call.
+///
+/// ```
+/// use smarena::{GrowError, SmArena};
+///
+/// let error = SmArena::<u64>::new().try_reserve(usize::MAX).unwrap_err();
+/// assert!(matches!(error, GrowError::Full { .. }));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GrowError {
+    /// The heap had no block for the next chunk.
+    #[error("no block for a chunk of {} bytes: {error}", layout.size())]
+    Alloc {
+        /// The chunk's layout.
+        layout: Layout,
+        /// What the heap said.
+        error: AllocError,
+    },
+    /// The arena has all the slots it can have for values of this size.
+    #[error("an arena of {value_size}-byte values has at most {limit} slots")]
+    Full {
+        /// The size of a value in bytes.
+        value_size: usize,
+        /// The most slots such an arena has.
+        limit: usize,
+    },
+}
+
+impl GrowError {
+    /// Ends an infallible call.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fail(self) -> ! {
+        match self {
+            Self::Alloc { layout, error } => error.fail(layout),
+            full @ Self::Full { .. } => panic!("{full}"),
+        }
+    }
+}
+
+/// A value that could not be inserted, and why.
+///
+/// ```
+/// use smarena::{InsertError, SmArena};
+///
+/// let mut arena = SmArena::new();
+/// match arena.try_insert(String::from("kept")) {
+///     Ok(handle) => assert_eq!(arena[handle], "kept"),
+///     Err(InsertError { value, error }) => eprintln!("{value} did not fit: {error}"),
+/// }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct InsertError<T> {
+    /// The value, given back.
+    pub value: T,
+    /// Why the arena could not grow.
+    pub error: GrowError,
+}
+
+/// A value that [`insert_at`](crate::SmArena::insert_at) or [`reattach`](crate::SmArena::reattach) did not take.
+///
+/// ```
+/// use smarena::{InsertAtError, SmArena};
+///
+/// let mut arena = SmArena::new();
+/// let handle = arena.insert(1);
+/// arena.remove(handle);
+/// assert_eq!(arena.insert_at(handle, 2), Err(InsertAtError::Stale(2)));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InsertAtError<T> {
+    /// The handle names a generation that the slot has left behind (or never had detached). The value is given back.
+    Stale(T),
+    /// The arena could not grow up to the handle's slot.
+    Grow(InsertError<T>),
+}
+
+impl<T> InsertAtError<T> {
+    /// The value, given back.
+    ///
+    /// ```
+    /// # use smarena::{Handle, SmArena};
+    /// let mut arena = SmArena::new();
+    /// assert_eq!(arena.insert_at(Handle::DANGLING, 2).unwrap_err().into_value(), 2);
+    /// ```
+    #[must_use]
+    pub fn into_value(self) -> T {
+        match self {
+            Self::Stale(value) | Self::Grow(InsertError { value, .. }) => value,
+        }
+    }
+}
+
+/// Why several values could not be borrowed at once.
+///
+/// ```
+/// use smarena::{DisjointError, SmArena};
+///
+/// let mut arena = SmArena::new();
+/// let a = arena.insert(1);
+/// assert_eq!(arena.get_disjoint_mut([a, a]), Err(DisjointError::Repeated { first: 0, again: 1 }));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DisjointError {
+    /// A handle names no value.
+    #[error("handle {position} of the list names no value")]
+    Stale {
+        /// Its position in the list.
+        position: usize,
+    },
+    /// A handle occurs twice.
+    #[error("handle {again} of the list is handle {first} again")]
+    Repeated {
+        /// The position of its first occurrence.
+        first: usize,
+        /// The position of its second occurrence.
+        again: usize,
+    },
+}
+
+// By hand, so that nothing is asked of `T`.
+
+impl<T> fmt::Debug for InsertError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InsertError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for InsertError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<T> core::error::Error for InsertError<T> {}
+
+impl<T> fmt::Debug for InsertAtError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stale(_) => f.write_str("Stale(..)"),
+            Self::Grow(error) => f.debug_tuple("Grow").field(error).finish(),
+        }
+    }
+}
+
+impl<T> fmt::Display for InsertAtError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stale(_) => f.write_str("the slot has left the handle's generation behind"),
+            Self::Grow(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<T> core::error::Error for InsertAtError<T> {}

@@ -1,0 +1,221 @@
+//! `Handle<T>`: a slot number and a generation in 8 bytes, typed.
+
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::marker::PhantomData;
+use core::num::NonZeroU64;
+
+use super::generation::Generation;
+use super::place::Place;
+use super::slot::Slot;
+
+/// Names one value in an [`SmArena<T>`](crate::SmArena), for as long as that value lives and never again after.
+///
+/// Eight bytes, and so is `Option<Handle<T>>`. It is `Copy`, `Eq`, `Ord` (by slot, then generation), `Hash`, `Send`
+/// and `Sync` whatever `T` is: it is a name, it holds no `T`.
+///
+/// ```
+/// use smarena::{Handle, SmArena};
+///
+/// let mut arena = SmArena::new();
+/// let handle: Handle<&str> = arena.insert("a");
+/// assert_eq!(arena.get(handle), Some(&"a"));
+/// arena.remove(handle);
+/// arena.insert("b"); // takes the same slot
+/// assert_eq!(arena.get(handle), None);
+/// assert_eq!(size_of::<Option<Handle<[u64; 100]>>>(), 8);
+/// ```
+///
+/// A handle of one type is not one of another:
+///
+/// ```compile_fail,E0308
+/// let mut names = smarena::SmArena::<String>::new();
+/// let mut numbers = smarena::SmArena::<u32>::new();
+/// let handle = numbers.insert(1);
+/// names.get(handle);
+/// ```
+pub struct Handle<T> {
+    /// The slot's place in the upper half, its generation (odd, so never zero) in the lower half.
+    bits: NonZeroU64,
+    /// `fn() -> T`: covariant, and Send and Sync for every `T`.
+    value: PhantomData<fn() -> T>,
+}
+
+const _: () = assert!(size_of::<Handle<[u64; 4]>>() == 8);
+const _: () = assert!(size_of::<Option<Handle<[u64; 4]>>>() == 8);
+
+impl<T> Handle<T> {
+    /// A handle that no arena ever gives out: every look-up refuses it.
+    ///
+    /// ```
+    /// use smarena::{Handle, SmArena};
+    ///
+    /// let mut arena = SmArena::new();
+    /// arena.insert(1);
+    /// assert_eq!(arena.get(Handle::DANGLING), None);
+    /// ```
+    pub const DANGLING: Self = Self::new(Place::NONE, Generation::NEVER);
+
+    /// `generation` is odd.
+    #[inline]
+    pub(crate) const fn new(place: Place, generation: Generation) -> Self {
+        debug_assert!(generation.is_occupied());
+        // The `| 1` changes nothing (the generation is odd); it shows the compiler that the bits are not zero.
+        let bits = (place.bits() as u64) << 32 | generation.get() as u64 | 1;
+        let Some(bits) = NonZeroU64::new(bits) else { unreachable!() };
+        Self { bits, value: PhantomData }
+    }
+
+    /// The number of the slot: dense, counted from 0, reused after a removal.
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// assert_eq!(arena.insert("a").slot(), 0);
+    /// assert_eq!(arena.insert("b").slot(), 1);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        self.place().number(Slot::<T>::FIRST_BITS)
+    }
+
+    #[inline]
+    pub(crate) const fn place(self) -> Place {
+        // The upper half of a u64: nothing is cut off.
+        Place::from_bits((self.bits.get() >> 32) as u32)
+    }
+
+    /// The generation: an odd number that grows with each value the slot holds. Where it begins is the arena's business.
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// let first = arena.insert("a");
+    /// arena.remove(first);
+    /// let second = arena.insert("b");
+    /// assert_eq!(second.slot(), first.slot());
+    /// assert!(second.generation() > first.generation());
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn generation(self) -> u32 {
+        self.generation_of_slot().get()
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+    pub(crate) const fn generation_of_slot(self) -> Generation {
+        Generation::new(self.bits.get() as u32)
+    }
+
+    /// The handle as a number, never 0: to pass it through a C interface, a user-data word or a file.
+    ///
+    /// ```
+    /// use smarena::{Handle, SmArena};
+    ///
+    /// let mut arena = SmArena::new();
+    /// let handle = arena.insert("a");
+    /// assert_eq!(Handle::from_bits(handle.to_bits()), Some(handle));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.bits.get()
+    }
+
+    /// The handle that [`to_bits`](Self::to_bits) gave this number for. `None` if no handle has it.
+    ///
+    /// A number that was made up is memory safe: it names a value or it does not.
+    ///
+    /// ```
+    /// use smarena::Handle;
+    ///
+    /// assert_eq!(Handle::<u8>::from_bits(0), None);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Option<Self> {
+        match NonZeroU64::new(bits) {
+            Some(bits) if bits.get() % 2 == 1 => Some(Self { bits, value: PhantomData }),
+            _ => None,
+        }
+    }
+}
+
+// By hand, because a derive would ask the same of `T`.
+
+impl<T> Clone for Handle<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Handle<T> {}
+
+impl<T> PartialEq for Handle<T> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.bits == other.bits
+    }
+}
+
+impl<T> Eq for Handle<T> {}
+
+impl<T> PartialOrd for Handle<T> {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Handle<T> {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.bits.cmp(&other.bits)
+    }
+}
+
+impl<T> Hash for Handle<T> {
+    #[inline]
+    fn hash<S: Hasher>(&self, state: &mut S) {
+        self.bits.hash(state);
+    }
+}
+
+impl<T> fmt::Debug for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({}:{})", self.slot(), self.generation())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Generation, Handle, Place};
+
+    fn handle(place: u32, generation: u32) -> Handle<()> {
+        Handle::new(Place::from_bits(place), Generation::new(generation))
+    }
+
+    #[test]
+    fn bits_keep_both_halves() {
+        for (place, generation) in [(0, 1), (1, 3), (u32::MAX, 1), (7, u32::MAX), (0x8000_0000, 0x8000_0001)] {
+            let handle = handle(place, generation);
+            assert_eq!((handle.place().bits(), handle.generation()), (place, generation));
+            assert_eq!(Handle::from_bits(handle.to_bits()), Some(handle));
+        }
+    }
+
+    #[test]
+    fn a_vacant_generation_is_no_handle() {
+        for bits in [0, 2, 1 << 32, (5 << 32) | 8] {
+            assert_eq!(Handle::<()>::from_bits(bits), None);
+        }
+    }
+
+    #[test]
+    fn order_is_by_slot_first() {
+        assert!(handle(1, 9) < handle(2, 1));
+        assert!(handle(2, 1) < handle(2, 3));
+    }
+}

@@ -1,0 +1,283 @@
+//! `SharedArena<T>`: an arena that any number of threads insert into, read and remove from at once.
+//!
+//! [`state`] is the protocol of one slot, [`chunks`] where slots lie, [`slots`] which are vacant, [`guard`] what a reader holds.
+//!
+//! The invariants, cited by number:
+//!
+//! - **G1** A present chunk is one block of the heap with the layout of its slots, which are all initialised. It is
+//!   present, and where it is, until the arena is dropped.
+//! - **G2** A slot's value is there exactly while its generation is odd, except while the slot is one thread's alone:
+//!   the one that popped or opened it, until it publishes; the one whose removal found no guards; the one whose
+//!   guard was a removed value's last.
+//! - **G3** While guards are counted, the value is there and nobody changes the slot but for its state. A guard counts
+//!   itself only while the generation is the handle's and the value is not removed.
+//! - **G4** A slot is pushed with a higher generation each time, so no head of the vacant stack comes twice.
+
+mod chunks;
+mod guard;
+mod slots;
+mod state;
+
+use core::fmt;
+
+pub use self::guard::Guard;
+use self::slots::Slots;
+use self::state::Removal;
+use super::error::InsertError;
+use super::handle::Handle;
+use crate::heap::{Global, HeapRef};
+
+/// Values in slots, named by [`Handle`]s, shared by threads.
+///
+/// As in an [`SmArena`](crate::SmArena) a handle is 8 bytes and stale for ever once its value was removed, and nothing moves.
+///
+/// - `get` takes no lock: it counts a [`Guard`] with one atomic exchange. Any number of threads may hold guards.
+/// - `remove` takes effect at once: nobody finds the value any more. It is dropped by `remove`, or, while others
+///   hold guards, by the thread that gives up the last one.
+/// - `insert` takes no lock either; where no slot is vacant it adds a chunk twice as large as the one before.
+/// - Slots and memory stay until the arena is dropped.
+///
+/// Values are shared, so what changes in them must be atomic or locked. A guard that is leaked keeps its value, and
+/// the slot, until the arena is dropped.
+///
+/// ```
+/// use smarena::SharedArena;
+///
+/// static NAMES: SharedArena<String> = SharedArena::new();
+///
+/// let handles: Vec<_> = std::thread::scope(|scope| {
+///     let threads: Vec<_> = (0..4).map(|i| scope.spawn(move || NAMES.insert(format!("thread {i}")))).collect();
+///     threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+/// });
+/// assert_eq!(*NAMES.get(handles[2]).unwrap(), "thread 2");
+/// assert!(NAMES.remove(handles[2]));
+/// assert!(NAMES.get(handles[2]).is_none());
+/// ```
+///
+/// What cannot be sent between threads cannot be shared either:
+///
+/// ```compile_fail,E0277
+/// static CELLS: smarena::SharedArena<std::cell::Cell<u8>> = smarena::SharedArena::new();
+/// ```
+pub struct SharedArena<T, H: HeapRef = Global> {
+    slots: Slots<T, H>,
+}
+
+#[cfg(not(loom))]
+impl<T> SharedArena<T> {
+    /// An empty arena on the process-wide heap. Allocates nothing.
+    ///
+    /// ```
+    /// static ARENA: smarena::SharedArena<u8> = smarena::SharedArena::new();
+    /// assert!(ARENA.is_empty());
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::new_in(Global)
+    }
+}
+
+impl<T, H: HeapRef> SharedArena<T, H> {
+    /// An empty arena on `heap`. Allocates nothing.
+    ///
+    /// ```
+    /// let arena = smarena::SharedArena::new_in(smarena::Global);
+    /// arena.insert(1);
+    /// ```
+    #[must_use]
+    #[cfg(not(loom))]
+    pub const fn new_in(heap: H) -> Self {
+        Self { slots: Slots::new(heap) }
+    }
+
+    /// For models, whose atomics cannot be made at compile time.
+    #[cfg(loom)]
+    pub fn new_in(heap: H) -> Self {
+        Self { slots: Slots::new(heap) }
+    }
+
+    /// The heap its chunks come from.
+    ///
+    /// ```
+    /// assert_eq!(smarena::SharedArena::<u8>::new().heap(), &smarena::Global);
+    /// ```
+    #[must_use]
+    pub const fn heap(&self) -> &H {
+        self.slots.heap()
+    }
+
+    /// The number of values that were not removed. Others may change it meanwhile.
+    ///
+    /// ```
+    /// let arena = smarena::SharedArena::new();
+    /// arena.insert(1);
+    /// assert_eq!(arena.len(), 1);
+    /// ```
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are no values. Others may change it meanwhile.
+    ///
+    /// ```
+    /// assert!(smarena::SharedArena::<u8>::new().is_empty());
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Moves `value` into a slot. O(1), but for the thread that adds a chunk: that takes time proportional to the chunk.
+    ///
+    /// # Panics
+    /// If the arena has to grow and cannot: the heap has no memory, or no slots are left.
+    ///
+    /// ```
+    /// let arena = smarena::SharedArena::new();
+    /// let handle = arena.insert("value");
+    /// assert_eq!(*arena.get(handle).unwrap(), "value");
+    /// ```
+    pub fn insert(&self, value: T) -> Handle<T> {
+        match self.slots.insert(value) {
+            Ok(handle) => handle,
+            Err((_, error)) => error.fail(),
+        }
+    }
+
+    /// Moves `value` into a slot, if there is one or the arena can grow.
+    ///
+    /// # Errors
+    /// [`InsertError`], with the value.
+    ///
+    /// ```
+    /// let arena = smarena::SharedArena::new();
+    /// let handle = arena.try_insert("value")?;
+    /// assert!(arena.contains(handle));
+    /// # Ok::<(), smarena::InsertError<&str>>(())
+    /// ```
+    pub fn try_insert(&self, value: T) -> Result<Handle<T>, InsertError<T>> {
+        self.slots.insert(value).map_err(|(value, error)| InsertError { value, error })
+    }
+
+    /// The value, which stays as long as the guard does. `None` if the handle is stale. O(1).
+    ///
+    /// # Panics
+    /// If there are 2,147,483,647 guards of this value already.
+    ///
+    /// ```
+    /// let arena = smarena::SharedArena::new();
+    /// let handle = arena.insert("value");
+    /// assert_eq!(arena.get(handle).as_deref(), Some(&"value"));
+    /// ```
+    #[inline]
+    pub fn get(&self, handle: Handle<T>) -> Option<Guard<'_, T, H>> {
+        Guard::new(self, handle)
+    }
+
+    /// The value, mutable. `None` if the handle is stale. O(1).
+    ///
+    /// ```
+    /// let mut arena = smarena::SharedArena::new();
+    /// let handle = arena.insert(1);
+    /// *arena.get_mut(handle).unwrap() = 2;
+    /// assert_eq!(*arena.get(handle).unwrap(), 2);
+    /// ```
+    #[must_use]
+    pub fn get_mut(&mut self, handle: Handle<T>) -> Option<&mut T> {
+        let slot = self.slots.slot(handle.place())?;
+        if !slot.state.is_live(handle.generation_of_slot()) {
+            return None;
+        }
+        // SAFETY: G2: there is a value; `&mut self` is alone with it, for guards borrow the arena.
+        Some(unsafe { slot.value_mut() })
+    }
+
+    /// Whether the handle names a value. Others may remove it meanwhile. O(1).
+    ///
+    /// ```
+    /// let arena = smarena::SharedArena::new();
+    /// let handle = arena.insert("value");
+    /// assert!(arena.contains(handle));
+    /// ```
+    #[must_use]
+    pub fn contains(&self, handle: Handle<T>) -> bool {
+        self.slots.slot(handle.place()).is_some_and(|slot| slot.state.is_live(handle.generation_of_slot()))
+    }
+
+    /// Removes the value: its handle is stale from now on. `false` if it was already. O(1).
+    ///
+    /// The value is dropped before this returns, or by the last guard if there are any; so it is not handed out.
+    /// [`take`](Self::take) does that.
+    ///
+    /// ```
+    /// let arena = smarena::SharedArena::new();
+    /// let handle = arena.insert("value");
+    /// assert!(arena.remove(handle));
+    /// assert!(!arena.remove(handle));
+    /// ```
+    pub fn remove(&self, handle: Handle<T>) -> bool {
+        let Some(slot) = self.slots.slot(handle.place()) else {
+            return false;
+        };
+        match slot.state.remove(handle.generation_of_slot()) {
+            Removal::Stale => return false,
+            Removal::Guarded => self.slots.forget(),
+            Removal::Ours => {
+                self.slots.forget();
+                // SAFETY: G2: the removal found no guards, so the slot and the handle's value are this thread's.
+                drop(unsafe { self.slots.vacate(slot, handle) });
+            }
+        }
+        true
+    }
+
+    /// Moves the value out, if nobody holds a guard; if somebody does, it stays. `None` too if the handle is stale. O(1).
+    ///
+    /// ```
+    /// let arena = smarena::SharedArena::new();
+    /// let handle = arena.insert("value");
+    /// let guard = arena.get(handle);
+    /// assert_eq!(arena.take(handle), None);
+    /// drop(guard);
+    /// assert_eq!(arena.take(handle), Some("value"));
+    /// ```
+    pub fn take(&self, handle: Handle<T>) -> Option<T> {
+        let slot = self.slots.slot(handle.place())?;
+        match slot.state.take(handle.generation_of_slot()) {
+            Removal::Stale | Removal::Guarded => None,
+            Removal::Ours => {
+                self.slots.forget();
+                // SAFETY: G2: the removal found no guards, so the slot and the handle's value are this thread's.
+                Some(unsafe { self.slots.vacate(slot, handle) })
+            }
+        }
+    }
+
+    /// Guards of the values, one after the other, in slot order. Values that come or go meanwhile are met or not.
+    ///
+    /// ```
+    /// let arena = smarena::SharedArena::new();
+    /// let handles = [1, 2].map(|value| arena.insert(value));
+    /// assert_eq!(arena.iter().map(|guard| *guard).sum::<i32>(), 3);
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = Guard<'_, T, H>> {
+        (0..self.slots.opened()).filter_map(|number| {
+            let place = Slots::<T, H>::place_of(number)?;
+            let generation = self.slots.slot(place)?.state.generation();
+            generation.is_occupied().then(|| self.get(Handle::new(place, generation)))?
+        })
+    }
+}
+
+impl<T, H: HeapRef + Default> Default for SharedArena<T, H> {
+    fn default() -> Self {
+        Self::new_in(H::default())
+    }
+}
+
+impl<T: fmt::Debug, H: HeapRef> fmt::Debug for SharedArena<T, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}

@@ -1,0 +1,360 @@
+//! The slots of a shared arena: how one becomes a thread's own to put a value in, and vacant again. Models at its foot.
+//!
+//! Vacant slots are a stack. Its head is the place of the slot on top, together with that slot's generation; a slot keeps
+//! the head that it covered. A thread that pops reads the covered head and exchanges it for the head it saw. Could the same
+//! head come back in between, with another one below? No: a slot that was popped has a value before it is pushed again,
+//! hence a higher generation, and generations never come back (G4).
+
+use core::cell::UnsafeCell;
+use core::marker::PhantomData;
+use std::sync::OnceLock;
+
+use super::chunks::{Chunks, Slot};
+use crate::arena::error::GrowError;
+use crate::arena::generation::Generation;
+use crate::arena::handle::Handle;
+use crate::arena::place::Place;
+use crate::heap::HeapRef;
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+/// The head of an empty stack.
+const NONE: u64 = head(Place::NONE, Generation::FRESH);
+
+const fn head(place: Place, generation: Generation) -> u64 {
+    (place.bits() as u64) << 32 | generation.get() as u64
+}
+
+const fn top_of(head: u64) -> Place {
+    Place::from_bits((head >> 32) as u32)
+}
+
+/// Shared, lock-free.
+pub(super) struct Slots<T, H: HeapRef> {
+    chunks: Chunks<T, H>,
+    /// The head of the stack of vacant slots.
+    vacant: AtomicU64,
+    /// The number of the first slot that never had an owner.
+    opened: AtomicU32,
+    /// Values that were not removed.
+    len: AtomicUsize,
+    /// The generation slots begin with.
+    floor: OnceLock<Generation>,
+    /// Not `Sync` by itself.
+    values: PhantomData<UnsafeCell<T>>,
+}
+
+impl<T, H: HeapRef> Slots<T, H> {
+    /// `const`, but for models.
+    #[cfg(not(loom))]
+    pub(super) const fn new(heap: H) -> Self {
+        Self {
+            chunks: Chunks::new(heap),
+            vacant: AtomicU64::new(NONE),
+            opened: AtomicU32::new(0),
+            len: AtomicUsize::new(0),
+            floor: OnceLock::new(),
+            values: PhantomData,
+        }
+    }
+
+    #[cfg(loom)]
+    pub(super) fn new(heap: H) -> Self {
+        Self {
+            chunks: Chunks::new(heap),
+            vacant: AtomicU64::new(NONE),
+            opened: AtomicU32::new(0),
+            len: AtomicUsize::new(0),
+            floor: OnceLock::new(),
+            values: PhantomData,
+        }
+    }
+
+    pub(super) const fn heap(&self) -> &H {
+        self.chunks.heap()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        // Relaxed: a count that others change meanwhile is stale anyway.
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// How many slots had an owner at some time.
+    pub(super) fn opened(&self) -> u32 {
+        // Relaxed: as `len`.
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn slot(&self, place: Place) -> Option<&Slot<T>> {
+        self.chunks.slot(place)
+    }
+
+    pub(super) fn place_of(number: u32) -> Option<Place> {
+        Place::of_number(number, Chunks::<T, H>::FIRST_BITS)
+    }
+
+    /// Puts a value into a vacant slot, or into a new one. Gives it back if there is none.
+    pub(super) fn insert(&self, value: T) -> Result<Handle<T>, (T, GrowError)> {
+        let (place, slot) = match self.pop() {
+            Some(vacant) => vacant,
+            None => match self.open() {
+                Ok(opened) => opened,
+                Err(error) => return Err((value, error)),
+            },
+        };
+        let generation = slot.state.generation().next();
+        // SAFETY: G2: the slot has just become this thread's own, and has no value.
+        unsafe { slot.write(value) };
+        // Relaxed: only a count. It comes first, so that it is never less than the removals.
+        self.len.fetch_add(1, Ordering::Relaxed);
+        slot.state.publish(generation);
+        Ok(Handle::new(place, generation))
+    }
+
+    /// Books a value as removed that may still be guarded.
+    pub(super) fn forget(&self) {
+        // Relaxed: only a count.
+        self.len.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Moves the value out that `handle` named, and makes its slot vacant, or retires it.
+    ///
+    /// # Safety
+    /// `slot` is the handle's, is the caller's alone, and has the handle's value (G2).
+    pub(super) unsafe fn vacate(&self, slot: &Slot<T>, handle: Handle<T>) -> T {
+        // SAFETY: G2: the slot is the caller's alone and has a value.
+        let value = unsafe { slot.read() };
+        let generation = handle.generation_of_slot().next();
+        slot.state.vacate(generation);
+        if generation != Generation::RETIRED {
+            self.push(handle.place(), generation, slot);
+        }
+        value
+    }
+
+    /// Takes the top of the stack.
+    fn pop(&self) -> Option<(Place, &Slot<T>)> {
+        // Acquire pairs with `push`: the slot's link, and all that its last owner did.
+        let mut seen = self.vacant.load(Ordering::Acquire);
+        loop {
+            let place = top_of(seen);
+            let slot = self.slot(place)?;
+            // Relaxed: if another thread has this slot by now, the exchange fails.
+            let below = slot.link.load(Ordering::Relaxed);
+            // Acquire on failure as above; on success nothing new is seen.
+            match self.vacant.compare_exchange_weak(seen, below, Ordering::Acquire, Ordering::Acquire) {
+                Ok(_) => return Some((place, slot)),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Puts a slot that is the caller's alone on top of the stack.
+    fn push(&self, place: Place, generation: Generation, slot: &Slot<T>) {
+        // Relaxed: only a first guess, the exchange below decides.
+        let mut seen = self.vacant.load(Ordering::Relaxed);
+        loop {
+            // Relaxed: released by the exchange.
+            slot.link.store(seen, Ordering::Relaxed);
+            // Release pairs with `pop`. Exchanges by others later on do not break its release sequence.
+            match self.vacant.compare_exchange_weak(seen, head(place, generation), Ordering::Release, Ordering::Relaxed)
+            {
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Takes a slot that never had an owner.
+    fn open(&self) -> Result<(Place, &Slot<T>), GrowError> {
+        // Relaxed, here and below: the number only divides the slots among threads; `Chunks` publishes them.
+        let mut seen = self.opened.load(Ordering::Relaxed);
+        loop {
+            let place = Self::place_of(seen).ok_or_else(Chunks::<T, H>::full)?;
+            let Some(slot) = self.slot(place) else {
+                self.chunks.add(place.chunk(), *self.floor.get_or_init(Generation::first_of_arena))?;
+                continue;
+            };
+            match self.opened.compare_exchange_weak(seen, seen + 1, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Ok((place, slot)),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Drops the values from slot number `next` on, which is behind each when it is dropped.
+    fn drop_values(&self, next: &mut u32) {
+        while *next < self.opened() {
+            let slot = Self::place_of(*next).and_then(|place| self.slot(place));
+            *next += 1;
+            if let Some(slot) = slot.filter(|slot| slot.state.generation().is_occupied()) {
+                // SAFETY: G2: only `drop` calls this: no other thread and no guard uses the slot any more, its
+                // odd generation says that there is a value, and `next` is already behind it.
+                drop(unsafe { slot.read() });
+            }
+        }
+    }
+}
+
+impl<T, H: HeapRef> Drop for Slots<T, H> {
+    fn drop(&mut self) {
+        /// Goes on with the rest when a value's drop panics.
+        struct Rest<'a, T, H: HeapRef>(&'a Slots<T, H>, u32);
+
+        impl<T, H: HeapRef> Drop for Rest<'_, T, H> {
+            fn drop(&mut self) {
+                self.0.drop_values(&mut self.1);
+            }
+        }
+
+        let mut rest = Rest(self, 0);
+        rest.0.drop_values(&mut rest.1);
+    }
+}
+
+// SAFETY: G2, G3: values move in and out through `&Slots` (hence `T: Send`) and are read by several threads (`T: Sync`);
+// each as the slot's state allows.
+unsafe impl<T: Send + Sync, H: HeapRef + Sync> Sync for Slots<T, H> {}
+
+/// Models: the first chunk has one slot or two, so that reuse and growth come soon.
+#[cfg(all(test, loom))]
+mod models {
+    use core::alloc::Layout;
+    use core::ptr::NonNull;
+
+    use crate::arena::SharedArena;
+    use crate::class::Geometric;
+    use crate::error::AllocError;
+    use crate::heap::HeapRef;
+    use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell, model, thread};
+
+    /// The system allocator: the kernel has models of its own.
+    #[derive(Clone)]
+    struct System;
+
+    // SAFETY: blocks of the system allocator, which no chunk of size 0 is asked of.
+    unsafe impl HeapRef for System {
+        type Classes = Geometric<40>;
+
+        fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+            // SAFETY: a chunk is never empty: its slots have a state.
+            Ok(NonNull::new(unsafe { std::alloc::alloc(layout) }).unwrap())
+        }
+
+        unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+            // SAFETY: the caller's promise.
+            unsafe { std::alloc::dealloc(block.as_ptr(), layout) };
+        }
+    }
+
+    /// A value whose content loom watches: a reader beside its drop or its making is a race.
+    struct Watched {
+        content: UnsafeCell<usize>,
+        drops: Arc<AtomicUsize>,
+    }
+
+    impl Watched {
+        fn new(content: usize, drops: &Arc<AtomicUsize>) -> Self {
+            let value = Self { content: UnsafeCell::new(0), drops: Arc::clone(drops) };
+            // SAFETY: the value is this thread's.
+            value.content.with_mut(|place| unsafe { *place = content });
+            value
+        }
+
+        fn read(&self) -> usize {
+            // SAFETY: G3: that nobody writes meanwhile is what the model checks.
+            self.content.with(|place| unsafe { *place })
+        }
+    }
+
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            // SAFETY: G2: that nobody reads meanwhile is what the model checks.
+            self.content.with_mut(|place| unsafe { *place = usize::MAX });
+            self.drops.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    // SAFETY: the cell is read through guards only, and written by the owner.
+    unsafe impl Sync for Watched {}
+
+    fn arena() -> (Arc<SharedArena<Watched, System>>, Arc<AtomicUsize>) {
+        (Arc::new(SharedArena::new_in(System)), Arc::new(AtomicUsize::new(0)))
+    }
+
+    #[test]
+    fn loom_the_last_guard_drops_a_removed_value_once() {
+        model(|| {
+            let (arena, drops) = arena();
+            let handle = arena.insert(Watched::new(7, &drops));
+            let readers: Vec<_> = (0..2)
+                .map(|_| {
+                    let arena = Arc::clone(&arena);
+                    thread::spawn(move || {
+                        if let Some(value) = arena.get(handle) {
+                            assert_eq!(value.read(), 7);
+                        }
+                    })
+                })
+                .collect();
+            assert!(arena.remove(handle));
+            assert!(arena.get(handle).is_none());
+            for reader in readers {
+                reader.join().unwrap();
+            }
+            assert_eq!(drops.load(Ordering::Relaxed), 1);
+            drop(arena);
+            assert_eq!(drops.load(Ordering::Relaxed), 1);
+        });
+    }
+
+    #[test]
+    fn loom_one_of_two_removers_gets_the_value() {
+        model(|| {
+            let (arena, drops) = arena();
+            let handle = arena.insert(Watched::new(7, &drops));
+            let other = Arc::clone(&arena);
+            let remover = thread::spawn(move || other.remove(handle));
+            let taken = arena.take(handle).map(|value| value.read());
+            assert!(remover.join().unwrap() != taken.is_some());
+            assert_eq!((drops.load(Ordering::Relaxed), arena.len()), (1, 0));
+        });
+    }
+
+    #[test]
+    fn loom_a_reused_slot_is_one_threads_and_a_stale_handle_finds_nothing() {
+        model(|| {
+            let (arena, drops) = arena();
+            let stale = arena.insert(Watched::new(1, &drops));
+            let other = Arc::clone(&arena);
+            let (count, reader) = (Arc::clone(&drops), Arc::clone(&arena));
+            let inserter = thread::spawn(move || other.insert(Watched::new(2, &count)));
+            let reader = thread::spawn(move || reader.get(stale).map(|value| assert_eq!(value.read(), 1)));
+            arena.remove(stale);
+            let mine = arena.insert(Watched::new(3, &drops));
+            let theirs = inserter.join().unwrap();
+            reader.join().unwrap();
+            assert_eq!(arena.get(mine).unwrap().read(), 3);
+            assert_eq!(arena.get(theirs).unwrap().read(), 2);
+            assert!(mine != theirs && arena.get(stale).is_none());
+            assert_eq!((drops.load(Ordering::Relaxed), arena.len()), (1, 2));
+        });
+    }
+
+    /// A slot is popped, filled, removed and pushed again while another thread pops: the head must not be taken for the old.
+    #[test]
+    fn loom_a_slot_that_comes_back_on_top_is_not_mistaken() {
+        model(|| {
+            let (arena, drops) = arena();
+            let [a, b] = [1, 2].map(|content| arena.insert(Watched::new(content, &drops)));
+            assert!(arena.remove(a) && arena.remove(b));
+            let (other, count) = (Arc::clone(&arena), Arc::clone(&drops));
+            let thread = thread::spawn(move || other.insert(Watched::new(3, &count)));
+            let [c, d] = [4, 5].map(|content| arena.insert(Watched::new(content, &drops)));
+            arena.remove(c);
+            let e = thread.join().unwrap();
+            let f = arena.insert(Watched::new(6, &drops));
+            assert_eq!([d, e, f].map(|handle| arena.get(handle).unwrap().read()), [5, 3, 6]);
+        });
+    }
+}

@@ -1,0 +1,96 @@
+//! Building an arena slot by slot, for a copy or from a file.
+
+use super::super::error::GrowError;
+use super::super::generation::Generation;
+use super::super::handle::Handle;
+use super::super::place::Place;
+use super::Storage;
+use crate::heap::HeapRef;
+
+/// What a restored slot has in it.
+pub(crate) enum Content<T> {
+    Value(T),
+    Vacant,
+    Detached,
+}
+
+impl<T, H: HeapRef> Storage<T, H> {
+    /// The chunk that has the next never-used slot, growing if there is none.
+    #[cfg(feature = "serde")]
+    pub(crate) fn unopened_chunk(&mut self) -> Result<usize, GrowError> {
+        self.find_unopened()?;
+        Ok(self.filling)
+    }
+
+    /// Opens the next slot of a present chunk that has one left. `generation` is odd exactly if there is a value.
+    pub(crate) fn restore(&mut self, chunk: usize, generation: Generation, content: Content<T>) {
+        debug_assert!(generation.is_occupied() == matches!(content, Content::Value(_)));
+        self.open_vacant(chunk, generation);
+        let place = Place::new(chunk, self.table.opened_slots(chunk) - 1);
+        let slot = self.table.slot(place);
+        if generation != Generation::RETIRED && !matches!(content, Content::Vacant) {
+            // SAFETY: A4: the slot has just been opened and pushed: it is the head of the vacant list.
+            self.vacant = unsafe { slot.link() };
+            self.withheld += 1;
+        }
+        match content {
+            Content::Vacant => {}
+            // SAFETY: A3: the slot is opened, has no value, and `&mut self` is alone with it.
+            Content::Detached => unsafe { slot.set_link(Place::DETACHED) },
+            // SAFETY: A3: the slot is opened, has no value, is in no list any more and has the handle's generation.
+            Content::Value(value) => unsafe { self.fill_withheld(slot, Handle::new(place, generation), value) },
+        }
+    }
+
+    /// Makes `copy`, which is new, one in which every handle is valid, and which gives out the same handles next.
+    pub(crate) fn copy_into(&self, copy: &mut Self, mut value_of: impl FnMut(&T) -> T) -> Result<(), GrowError> {
+        for _ in 0..self.present {
+            copy.grow()?;
+        }
+        copy.floor = self.floor;
+        for chunk in 0..self.present {
+            for offset in 0..self.table.opened_slots(chunk) {
+                let place = Place::new(chunk, offset);
+                let Some(generation) = self.generation_at(place) else { unreachable!("all offsets below are opened") };
+                let content = if let Some(value) = self.handle_at(place).and_then(|handle| self.get(handle)) {
+                    Content::Value(value_of(value))
+                } else if self.is_detached(place) {
+                    Content::Detached
+                } else {
+                    Content::Vacant
+                };
+                copy.restore(chunk, generation, content);
+            }
+        }
+        copy.filling = self.filling;
+        copy.vacant = self.vacant;
+        let mut at = self.vacant;
+        while at != Place::NONE {
+            // SAFETY: A4: slots in the vacant list are opened and not occupied.
+            let link = unsafe { self.table.slot(at).link() };
+            // SAFETY: A2: the copy has the same slots opened and occupied; `&mut` is alone with it.
+            unsafe { copy.table.slot(at).set_link(link) };
+            at = link;
+        }
+        Ok(())
+    }
+
+    /// Sorts the vacant list by slot, lowest first.
+    #[cfg(feature = "serde")]
+    pub(crate) fn sort_vacant(&mut self) {
+        self.vacant = Place::NONE;
+        for chunk in (0..self.present).rev() {
+            for offset in (0..self.table.opened_slots(chunk)).rev() {
+                let place = Place::new(chunk, offset);
+                let vacant = self.generation_at(place).is_some_and(|generation| {
+                    !generation.is_occupied() && generation != Generation::RETIRED && !self.is_detached(place)
+                });
+                if vacant {
+                    // SAFETY: A3: the slot is opened, not occupied, and `&mut self` is alone with it.
+                    unsafe { self.table.slot(place).set_link(self.vacant) };
+                    self.vacant = place;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The standard traits of an arena.
+
+use core::fmt;
+use core::ops::{Index, IndexMut};
+
+use super::SmArena;
+use super::handle::Handle;
+use super::iter::{IntoIter, Iter, IterMut};
+use crate::heap::HeapRef;
+
+impl<T, H: HeapRef> Drop for SmArena<T, H> {
+    fn drop(&mut self) {
+        // The storage drops the chunks afterwards, also when a value's drop panics here.
+        if core::mem::needs_drop::<T>() {
+            self.clear();
+        }
+    }
+}
+
+impl<T, H: HeapRef + Default> Default for SmArena<T, H> {
+    fn default() -> Self {
+        Self::new_in(H::default())
+    }
+}
+
+/// In the copy every handle of this arena is valid, and names the copied value. If this arena ever held a value, the copy
+/// gives out the same handles next.
+impl<T: Clone, H: HeapRef> Clone for SmArena<T, H> {
+    /// # Panics
+    /// If the heap has no memory.
+    fn clone(&self) -> Self {
+        let mut copy = Self::new_in(self.heap().clone());
+        // Into an arena, so that a panicking clone finds an owner for the values cloned before.
+        self.storage.copy_into(&mut copy.storage, T::clone).unwrap_or_else(|error| error.fail());
+        copy
+    }
+}
+
+/// The value.
+///
+/// # Panics
+/// If the handle is stale.
+impl<T, H: HeapRef> Index<Handle<T>> for SmArena<T, H> {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, handle: Handle<T>) -> &T {
+        self.get(handle).unwrap_or_else(|| stale(handle))
+    }
+}
+
+impl<T, H: HeapRef> IndexMut<Handle<T>> for SmArena<T, H> {
+    #[inline]
+    fn index_mut(&mut self, handle: Handle<T>) -> &mut T {
+        self.get_mut(handle).unwrap_or_else(|| stale(handle))
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn stale<T>(handle: Handle<T>) -> ! {
+    panic!("{handle:?} names no value of this arena")
+}
+
+impl<T, H: HeapRef> Extend<T> for SmArena<T, H> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
+        // The iterator's word on its length is not taken: growing copies nothing, so there is little to win.
+        for value in values {
+            self.insert(value);
+        }
+    }
+}
+
+// For the process-wide heap alone, as inference could not tell which one is meant.
+impl<T> FromIterator<T> for SmArena<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        let mut arena = Self::new();
+        arena.extend(values);
+        arena
+    }
+}
+
+impl<T, H: HeapRef> IntoIterator for SmArena<T, H> {
+    type Item = (Handle<T>, T);
+    type IntoIter = IntoIter<T, H>;
+
+    fn into_iter(self) -> IntoIter<T, H> {
+        IntoIter::new(self)
+    }
+}
+
+impl<'a, T, H: HeapRef> IntoIterator for &'a SmArena<T, H> {
+    type Item = (Handle<T>, &'a T);
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<'a, T, H: HeapRef> IntoIterator for &'a mut SmArena<T, H> {
+    type Item = (Handle<T>, &'a mut T);
+    type IntoIter = IterMut<'a, T>;
+
+    fn into_iter(self) -> IterMut<'a, T> {
+        self.iter_mut()
+    }
+}
+
+impl<T: fmt::Debug, H: HeapRef> fmt::Debug for SmArena<T, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().fmt(f)
+    }
+}

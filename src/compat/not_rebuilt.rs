@@ -1,0 +1,29 @@
+//! The error of the way back to generational-arena.
+
+use core::fmt;
+
+use super::Arena;
+
+/// An arena that could not be converted, given back.
+///
+/// generational-arena lets nobody set a generation; it can only be counted up, one for each removal. An arena whose
+/// generations are above 2³², or which were not reached by removals one by one (but by `clear` or `drain`, or with
+/// slots freed long before they were used again) cannot be rebuilt. Its serde format can carry it over all the same.
+pub struct NotRebuilt<T>(
+    /// The arena, unchanged but for the order in which vacant slots are used.
+    pub Arena<T>,
+);
+
+impl<T> fmt::Debug for NotRebuilt<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NotRebuilt(..)")
+    }
+}
+
+impl<T> fmt::Display for NotRebuilt<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no sequence of insertions and removals was found that leads to these generations")
+    }
+}
+
+impl<T> core::error::Error for NotRebuilt<T> {}

@@ -1,0 +1,55 @@
+//! The standard traits of a compat arena.
+
+use core::{fmt, ops};
+
+use super::build::Builder;
+use super::{Arena, Index};
+
+impl<T> Default for Arena<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Arena<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// # Panics
+/// If there is no such value.
+impl<T> ops::Index<Index> for Arena<T> {
+    type Output = T;
+
+    fn index(&self, index: Index) -> &T {
+        self.get(index).expect("No element at index")
+    }
+}
+
+impl<T> ops::IndexMut<Index> for Arena<T> {
+    fn index_mut(&mut self, index: Index) -> &mut T {
+        self.get_mut(index).expect("No element at index")
+    }
+}
+
+impl<T> Extend<T> for Arena<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
+        for value in values {
+            self.insert(value);
+        }
+    }
+}
+
+/// The capacity is the upper bound of the iterator's length, or the lower if there is none.
+impl<T> FromIterator<T> for Arena<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        let values = values.into_iter();
+        let (lower, upper) = values.size_hint();
+        let mut builder = Builder::new(upper.unwrap_or(lower).max(1), 1);
+        for value in values {
+            builder.push(Some((0, value)));
+        }
+        builder.finish()
+    }
+}

@@ -1,0 +1,367 @@
+//! `SmArena` at its edges: panics, leaks, failing heaps, odd types, retired slots, foreign handles.
+
+#![expect(clippy::cast_possible_truncation, reason = "small numbers")]
+#![expect(unsafe_code, reason = "implements the heap that arenas are tested on")]
+
+mod common;
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use common::CountingHeap;
+use common::tracked::{Census, Tracked};
+use smarena::{DisjointError, GrowError, Handle, InsertAtError, InsertError, SmArena};
+
+fn panics(body: impl FnOnce()) {
+    assert!(catch_unwind(AssertUnwindSafe(body)).is_err());
+}
+
+fn filled(census: &Census, heap: &CountingHeap, count: u64, panicking: u64) -> SmArena<Tracked, CountingHeap> {
+    let mut arena = SmArena::new_in(heap.clone());
+    for content in 0..count {
+        arena.insert(if content == panicking { census.panicking(content) } else { census.value(content) });
+    }
+    arena
+}
+
+#[test]
+fn addresses_stay_while_the_arena_grows() {
+    let mut arena = SmArena::new();
+    let handles: Vec<_> = (0..10_000_u64).map(|value| arena.insert(value)).collect();
+    let addresses: Vec<_> = handles.iter().map(|&handle| &raw const arena[handle]).collect();
+    arena.reserve(100_000);
+    for (i, &handle) in handles.iter().enumerate() {
+        assert_eq!(&raw const arena[handle], addresses[i]);
+        assert_eq!((arena[handle], handle.slot() as usize), (i as u64, i));
+    }
+}
+
+#[test]
+fn a_removed_slot_is_taken_first_and_its_old_handle_is_stale() {
+    let mut arena = SmArena::from_iter(0..100);
+    let handles: Vec<_> = arena.keys().collect();
+    arena.remove(handles[7]);
+    arena.remove(handles[3]);
+    let again = [arena.insert(200), arena.insert(201)];
+    assert_eq!(again.map(Handle::slot), [3, 7]);
+    assert_eq!(arena.get(handles[3]), None);
+    assert_eq!(arena.get(again[0]), Some(&200));
+}
+
+#[test]
+fn a_panicking_drop_loses_nothing_else() {
+    for kind in 0..4 {
+        let (census, heap) = (Census::new(), CountingHeap::new());
+        let mut arena = filled(&census, &heap, 100, 40);
+        match kind {
+            0 => panics(|| arena.clear()),
+            1 => panics(|| drop(arena.drain())),
+            2 => {
+                panics(move || drop(arena));
+                assert_eq!((census.alive(), heap.live()), (0, 0));
+                continue;
+            }
+            _ => {
+                panics(move || drop(arena.into_iter()));
+                assert_eq!((census.alive(), heap.live()), (0, 0));
+                continue;
+            }
+        }
+        assert_eq!((census.alive(), arena.len()), (0, 0));
+        let handle = arena.insert(census.value(1));
+        assert_eq!(arena[handle].content, 1);
+    }
+}
+
+#[test]
+fn a_panic_in_retain_keeps_the_rest() {
+    let (census, heap) = (Census::new(), CountingHeap::new());
+    let mut arena = filled(&census, &heap, 100, u64::MAX);
+    panics(|| {
+        arena.retain(|_, value| {
+            assert!(value.content < 50, "a predicate that panics");
+            value.content % 2 == 0
+        });
+    });
+    assert_eq!((census.alive(), arena.len(), arena.iter().count()), (75, 75, 75));
+    assert!(arena.values().all(|value| value.content >= 50 || value.content % 2 == 0));
+    // The same with the removed value's drop as the one that panics.
+    let mut arena = filled(&census, &heap, 10, 4);
+    panics(|| arena.retain(|_, _| false));
+    assert_eq!(arena.values().map(|value| value.content).collect::<Vec<_>>(), [5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn a_panic_in_insert_with_changes_nothing() {
+    let mut arena = SmArena::from_iter(0..64);
+    let removed = arena.keys().nth(9).unwrap();
+    arena.remove(removed);
+    for _ in 0..2 {
+        let before = (arena.len(), arena.capacity());
+        panics(|| {
+            arena.insert_with(|_| panic!("a closure that panics"));
+        });
+        assert_eq!((arena.len(), arena.capacity()), before);
+        arena.insert(1);
+        assert_eq!(arena.len(), arena.iter().count());
+        arena.reserve(1);
+    }
+}
+
+#[test]
+fn a_panicking_clone_drops_what_it_cloned() {
+    #[derive(Debug)]
+    struct Fragile(Tracked, Census);
+    impl Clone for Fragile {
+        fn clone(&self) -> Self {
+            assert!(self.0.content != 70, "a clone that panics");
+            Self(self.1.value(self.0.content), self.1.clone())
+        }
+    }
+    let (census, heap) = (Census::new(), CountingHeap::new());
+    let mut arena = SmArena::new_in(heap.clone());
+    for content in 0..100 {
+        arena.insert(Fragile(census.value(content), census.clone()));
+    }
+    let blocks = heap.live();
+    panics(|| drop(arena.clone()));
+    assert_eq!((census.alive(), heap.live()), (100, blocks));
+}
+
+#[test]
+fn a_failed_growth_gives_the_value_back() {
+    let heap = CountingHeap::new();
+    heap.refuse_after(0);
+    let mut arena = SmArena::<String, _>::new_in(heap.clone());
+    let InsertError { value, error } = arena.try_insert("kept".into()).unwrap_err();
+    assert_eq!(value, "kept");
+    assert!(matches!(error, GrowError::Alloc { .. }));
+    heap.refuse_nothing();
+    let handle = arena.try_insert(value).unwrap();
+    heap.refuse_after(0);
+    while arena.len() < arena.capacity() {
+        arena.insert("more".into());
+    }
+    assert_eq!(arena.try_insert("refused".into()).unwrap_err().value, "refused");
+    heap.refuse_after(1);
+    assert!(arena.try_reserve(1000).is_err());
+    assert_eq!((arena[handle].as_str(), arena.iter().count()), ("kept", arena.len()));
+    heap.refuse_after(1);
+    let far = Handle::from_bits(handle.to_bits() | 9 << 59).unwrap();
+    assert!(
+        matches!(arena.insert_at(far, "far".into()), Err(InsertAtError::Grow(InsertError { value, .. })) if value == "far")
+    );
+    drop(arena);
+    assert_eq!(heap.live(), 0);
+}
+
+#[test]
+fn zero_sized_values_are_counted_and_dropped() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+    #[derive(Debug)]
+    struct Nothing;
+    impl Drop for Nothing {
+        fn drop(&mut self) {
+            DROPS.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let mut arena = SmArena::new();
+    let handles: HashSet<_> = (0..1000).map(|_| arena.insert(Nothing)).collect();
+    assert_eq!((handles.len(), arena.iter().count()), (1000, 1000));
+    drop(arena.remove(*handles.iter().next().unwrap()));
+    assert_eq!(DROPS.load(Ordering::Relaxed), 1);
+    drop(arena);
+    assert_eq!(DROPS.load(Ordering::Relaxed), 1000);
+}
+
+#[test]
+fn over_aligned_and_huge_values_lie_where_they_must() {
+    #[repr(align(4096))]
+    struct Page(u8);
+    #[repr(align(64))]
+    struct Line([u8; 3]);
+    let heap = CountingHeap::new();
+    let mut pages = SmArena::new_in(heap.clone());
+    let mut lines = SmArena::new_in(heap.clone());
+    for i in 0..100 {
+        let (page, line) = (pages.insert(Page(i)), lines.insert(Line([i; 3])));
+        assert!((&raw const pages[page]).is_aligned() && (&raw const lines[line]).is_aligned());
+    }
+    assert!(
+        pages
+            .values()
+            .zip(lines.values())
+            .enumerate()
+            .all(|(i, (page, line))| (page.0, line.0) == (i as u8, [i as u8; 3]))
+    );
+    let mut huge = SmArena::new_in(heap.clone());
+    let handles: Vec<_> = (0..5_u8).map(|i| huge.insert([i; 100_000])).collect();
+    assert!(handles.iter().enumerate().all(|(i, &handle)| huge[handle] == [i as u8; 100_000]));
+    let small: Vec<_> = (0..300).map(|i| lines.insert(Line([i as u8; 3]))).collect();
+    assert_eq!(lines[small[299]].0, [43; 3]);
+    drop((pages, lines, huge));
+    assert_eq!(heap.live(), 0);
+}
+
+/// A handle whose slot is one removal short of its last generation.
+fn last_generation(handle: Handle<u32>) -> Handle<u32> {
+    Handle::from_bits((handle.to_bits() | 0xFFFF_FFFF) - 2).unwrap()
+}
+
+#[test]
+fn a_slot_whose_generations_are_used_up_is_retired() {
+    let mut arena = SmArena::from_iter([0, 1]);
+    let (first, second) = (arena.keys().next().unwrap(), arena.keys().nth(1).unwrap());
+    let capacity = arena.capacity();
+    let last = last_generation(first);
+    assert_eq!(arena.insert_at(last, 10), Ok(Some(0)));
+    assert_eq!((arena.get(first), arena.get(last)), (None, Some(&10)));
+    assert_eq!(arena.remove(last), Some(10));
+    assert_eq!(arena.capacity(), capacity - 1);
+    assert!(arena.insert_at(last, 11).is_err());
+    assert!(arena.insert_at(Handle::from_bits(last.to_bits() + 2).unwrap(), 11).is_err());
+    arena.remove(second);
+    for value in 0..1000 {
+        assert_ne!(arena.insert(value).slot(), first.slot());
+    }
+    // The chunk of a retired slot is never given back: its generations would begin again.
+    arena.clear();
+    let copy = arena.clone();
+    arena.shrink_to_fit();
+    assert_eq!(arena.get(last), None);
+    assert!(arena.capacity() > 0 && arena.capacity() < copy.capacity());
+    assert!(!arena.clone().insert_with(|handle| handle.slot()).slot().eq(&first.slot()));
+}
+
+#[test]
+fn stale_handles_stay_stale_when_chunks_were_given_back() {
+    let heap = CountingHeap::new();
+    let mut arena = SmArena::new_in(heap.clone());
+    let mut seen = HashSet::new();
+    for _ in 0..5 {
+        for value in 0..300 {
+            assert!(seen.insert(arena.insert(value)));
+        }
+        arena.clear();
+        arena.shrink_to_fit();
+        assert_eq!((arena.capacity(), heap.live()), (0, 0));
+        assert!(seen.iter().all(|&handle| arena.get(handle).is_none()));
+    }
+}
+
+#[test]
+fn shrinking_keeps_what_is_in_use_or_detached() {
+    let mut arena = SmArena::from_iter(0..1000_u64);
+    let handles: Vec<_> = arena.keys().collect();
+    arena.retain(|handle, _| handle.slot() == 70 || handle.slot() == 5);
+    assert_eq!(arena.detach(handles[70]), Some(70));
+    arena.shrink_to_fit();
+    assert!(arena.capacity() < 200);
+    assert_eq!(arena.reattach(handles[70], 71), Ok(()));
+    assert_eq!((arena[handles[70]], arena[handles[5]]), (71, 5));
+    let slots: HashSet<_> = (0..1000).map(|value| arena.insert(value).slot()).collect();
+    assert_eq!(slots.len(), 1000);
+    assert_eq!(arena.len(), 1002);
+}
+
+#[test]
+fn disjoint_borrows_are_told_apart() {
+    let mut arena = SmArena::from_iter(0..3);
+    let [a, b, c] = [0, 1, 2].map(|slot| arena.get_unknown_gen(slot).unwrap().0);
+    let [x, y, z] = arena.get_disjoint_mut([c, a, b]).unwrap();
+    (*x, *y, *z) = (*y, *z, *x);
+    assert_eq!((arena[a], arena[b], arena[c]), (1, 2, 0));
+    assert_eq!(arena.get_disjoint_mut([a, b, a]), Err(DisjointError::Repeated { first: 0, again: 2 }));
+    arena.remove(b);
+    assert_eq!(arena.get_disjoint_mut([a, b]), Err(DisjointError::Stale { position: 1 }));
+}
+
+#[test]
+fn made_up_handles_find_nothing() {
+    let mut arena = SmArena::<u64>::from_iter(0..100);
+    let first = arena.keys().next().unwrap();
+    arena.remove(first);
+    for bits in (0..4096_u64).map(|i| i << 52 | 1).chain([u64::MAX, u64::MAX >> 1, 1 << 63 | 1]) {
+        let handle = Handle::from_bits(bits).unwrap();
+        if !arena.keys().any(|key| key == handle) {
+            assert!(!arena.contains(handle) && arena.remove(handle).is_none() && arena.detach(handle).is_none());
+            assert!(!arena.release(handle) && arena.reattach(handle, 1).is_err());
+        }
+    }
+    assert!(arena.get_unknown_gen(u32::MAX).is_none() && arena.get_unknown_gen(0).is_none());
+    assert!(arena.insert_at(Handle::DANGLING, 1).is_err());
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn a_debug_build_refuses_handles_of_another_arena() {
+    let (mut a, mut b) = (SmArena::from_iter([1]), SmArena::from_iter([1]));
+    let (of_a, of_b) = (a.keys().next().unwrap(), b.keys().next().unwrap());
+    assert_eq!((a.get(of_b), b.get_mut(of_a)), (None, None));
+    assert_eq!(b.remove(of_a), None);
+    assert_eq!(a.clone().get(of_a), Some(&1));
+    assert_eq!(a.remove(of_b), None);
+}
+
+#[test]
+fn an_empty_arena_takes_over_the_handles_of_another() {
+    let original: SmArena<u64> = (0..500).collect();
+    let mut rebuilt = SmArena::<u64>::new();
+    for (handle, value) in original.iter().rev() {
+        assert_eq!(rebuilt.insert_at(handle, *value), Ok(None));
+    }
+    assert!(original.iter().eq(rebuilt.iter()));
+    rebuilt.insert(1);
+    assert_eq!(rebuilt.iter().count(), 501);
+}
+
+#[test]
+fn handles_and_arenas_cross_threads_as_their_values_allow() {
+    fn send_and_sync<T: Send + Sync>() {}
+    fn send<T: Send>() {}
+    send_and_sync::<Handle<std::rc::Rc<u8>>>();
+    send_and_sync::<SmArena<u8>>();
+    send_and_sync::<smarena::Iter<'_, u8>>();
+    send_and_sync::<smarena::IterMut<'_, u8>>();
+    send_and_sync::<smarena::Drain<'_, u8, smarena::Global>>();
+    send_and_sync::<smarena::IntoIter<u8, smarena::Global>>();
+    send::<SmArena<std::cell::Cell<u8>>>();
+    let mut arena = SmArena::from_iter(["a".to_owned()]);
+    let handle = arena.keys().next().unwrap();
+    let arena = std::thread::spawn(move || {
+        arena[handle].push('b');
+        arena
+    });
+    assert_eq!(arena.join().unwrap()[handle], "ab");
+}
+
+/// What a lying iterator says of its length is not believed.
+#[test]
+fn a_wrong_size_hint_is_harmless() {
+    struct Liar(u32);
+    impl Iterator for Liar {
+        type Item = u32;
+        fn next(&mut self) -> Option<u32> {
+            self.0 = self.0.checked_sub(1)?;
+            Some(self.0)
+        }
+        fn size_hint(&self) -> (usize, Option<usize>) {
+            (usize::MAX, None)
+        }
+    }
+    assert_eq!(SmArena::from_iter(Liar(100)).len(), 100);
+}
+
+/// The sizes in the table of `SmArena`'s page.
+#[test]
+fn the_comparison_table_is_true() {
+    fn sizes<H>() -> (usize, usize) {
+        (size_of::<H>(), size_of::<Option<H>>())
+    }
+    assert_eq!(sizes::<Handle<String>>(), (8, 8));
+    assert_eq!(sizes::<slotmap::DefaultKey>(), (8, 8));
+    assert_eq!(sizes::<generational_arena::Index>(), (16, 24));
+    assert_eq!(sizes::<thunderdome::Index>(), (8, 8));
+    assert_eq!(sizes::<usize>(), (8, 16));
+}

@@ -1,0 +1,249 @@
+//! `SmArena` against a naive model: a map from handles to values, and the list of all handles there ever were.
+
+#![expect(clippy::mem_forget, reason = "a leaked drain is one of the cases")]
+#![expect(unsafe_code, reason = "implements the heap that arenas are tested on")]
+
+mod common;
+
+use std::collections::HashMap;
+
+use common::CountingHeap;
+use proptest::prelude::*;
+use smarena::{Handle, SmArena};
+
+#[derive(Debug, Clone)]
+enum Op {
+    Insert(u64),
+    InsertWith(u64),
+    Remove(usize),
+    Set(usize, u64),
+    Detach(usize),
+    Reattach(usize),
+    Release(usize),
+    InsertAt(usize, u32, u64),
+    Retain(u64),
+    DrainSome(usize),
+    Clear,
+    Shrink,
+    Reserve(usize),
+    Copy,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        12 => any::<u64>().prop_map(Op::Insert),
+        2 => any::<u64>().prop_map(Op::InsertWith),
+        10 => any::<usize>().prop_map(Op::Remove),
+        2 => (any::<usize>(), any::<u64>()).prop_map(|(i, v)| Op::Set(i, v)),
+        3 => any::<usize>().prop_map(Op::Detach),
+        2 => any::<usize>().prop_map(Op::Reattach),
+        1 => any::<usize>().prop_map(Op::Release),
+        2 => (any::<usize>(), 0..4_u32, any::<u64>()).prop_map(|(i, later, v)| Op::InsertAt(i, later, v)),
+        1 => (2..5_u64).prop_map(Op::Retain),
+        1 => (0..40_usize).prop_map(Op::DrainSome),
+        1 => Just(Op::Clear),
+        2 => Just(Op::Shrink),
+        1 => (0..200_usize).prop_map(Op::Reserve),
+        1 => Just(Op::Copy),
+    ]
+}
+
+/// What the arena should hold: live values by handle, detached handles, and every handle there ever was.
+#[derive(Default)]
+struct Model {
+    live: HashMap<Handle<u64>, u64>,
+    detached: Vec<Handle<u64>>,
+    seen: Vec<Handle<u64>>,
+}
+
+impl Model {
+    fn pick(&self, index: usize) -> Option<Handle<u64>> {
+        (!self.seen.is_empty()).then(|| self.seen[index % self.seen.len()])
+    }
+
+    fn entered(&mut self, handle: Handle<u64>, value: u64) {
+        assert!(!self.seen.contains(&handle), "{handle:?} was given out before");
+        self.seen.push(handle);
+        self.live.insert(handle, value);
+    }
+
+    fn agrees(&self, arena: &SmArena<u64, CountingHeap>) {
+        assert_eq!(arena.len(), self.live.len());
+        assert!(arena.capacity() >= arena.len());
+        for handle in &self.seen {
+            assert_eq!(arena.get(*handle), self.live.get(handle), "{handle:?}");
+        }
+        let forward: Vec<_> = arena.iter().collect();
+        assert!(forward.is_sorted_by_key(|(handle, _)| handle.slot()));
+        assert_eq!(forward.len(), self.live.len());
+        assert!(forward.iter().all(|(handle, value)| self.live.get(handle) == Some(value)));
+        let mut backward: Vec<_> = arena.iter().rev().collect();
+        backward.reverse();
+        assert_eq!(backward, forward);
+    }
+}
+
+type Arena = SmArena<u64, CountingHeap>;
+
+fn later(handle: Handle<u64>, steps: u32) -> Handle<u64> {
+    Handle::from_bits(handle.to_bits() + 2 * u64::from(steps)).unwrap()
+}
+
+fn apply(arena: &mut Arena, model: &mut Model, op: Op) {
+    match op {
+        Op::Insert(value) => model.entered(arena.insert(value), value),
+        Op::InsertWith(value) => {
+            let mut told = None;
+            let handle = arena.insert_with(|handle| {
+                told = Some(handle);
+                value
+            });
+            assert_eq!(told, Some(handle));
+            model.entered(handle, value);
+        }
+        Op::Remove(index) => {
+            let Some(handle) = model.pick(index) else {
+                return;
+            };
+            assert_eq!(arena.remove(handle), model.live.remove(&handle));
+        }
+        Op::Set(index, value) => {
+            let Some(handle) = model.pick(index) else {
+                return;
+            };
+            let expected = model.live.get_mut(&handle).map(|there| std::mem::replace(there, value));
+            assert_eq!(arena.entry(handle).map(|mut entry| entry.replace(value)), expected);
+        }
+        Op::Detach(index) => {
+            let Some(handle) = model.pick(index) else {
+                return;
+            };
+            let expected = model.live.remove(&handle);
+            model.detached.extend(expected.map(|_| handle));
+            assert_eq!(arena.detach(handle), expected);
+        }
+        Op::Reattach(index) => {
+            let Some(handle) = model.pick(index) else {
+                return;
+            };
+            let position = model.detached.iter().position(|&detached| detached == handle);
+            assert_eq!(arena.reattach(handle, 7).is_ok(), position.is_some());
+            if let Some(position) = position {
+                model.detached.swap_remove(position);
+                model.live.insert(handle, 7);
+            }
+        }
+        Op::Release(index) => {
+            let Some(handle) = model.pick(index) else {
+                return;
+            };
+            let position = model.detached.iter().position(|&detached| detached == handle);
+            assert_eq!(arena.release(handle), position.is_some());
+            position.map(|position| model.detached.swap_remove(position));
+        }
+        Op::InsertAt(index, steps, value) => {
+            let Some(handle) = model.pick(index).map(|handle| later(handle, steps)) else {
+                return;
+            };
+            let newest = model.seen.iter().filter(|seen| seen.slot() == handle.slot()).max().copied();
+            let there = model.live.keys().find(|live| live.slot() == handle.slot()).copied();
+            let blocked = model.detached.iter().any(|detached| detached.slot() == handle.slot());
+            match arena.insert_at(handle, value) {
+                Ok(old) => {
+                    assert!(!blocked);
+                    assert_eq!(old, there.and_then(|there| model.live.remove(&there)));
+                    if there == Some(handle) {
+                        model.live.insert(handle, value);
+                    } else {
+                        assert!(Some(handle) > newest);
+                        model.entered(handle, value);
+                    }
+                }
+                // The floor of an arena that was shrunk may refuse a handle that is new in its slot.
+                Err(error) => {
+                    assert_eq!(error.into_value(), value);
+                    assert!(there != Some(handle));
+                }
+            }
+        }
+        Op::Retain(divisor) => {
+            arena.retain(|handle, value| {
+                assert_eq!(model.live.get(&handle), Some(&*value));
+                *value % divisor == 0
+            });
+            model.live.retain(|_, value| *value % divisor == 0);
+        }
+        Op::DrainSome(count) => {
+            let mut drain = arena.drain();
+            for _ in 0..count {
+                let Some((handle, value)) = drain.next_back() else {
+                    break;
+                };
+                assert_eq!(model.live.remove(&handle), Some(value));
+                assert_eq!(drain.len(), model.live.len());
+            }
+            // A leaked drain leaves the rest in the arena.
+            std::mem::forget(drain);
+        }
+        Op::Clear => {
+            arena.clear();
+            model.live.clear();
+        }
+        Op::Shrink => arena.shrink_to_fit(),
+        Op::Reserve(additional) => {
+            arena.reserve(additional);
+            assert!(arena.capacity() >= arena.len() + additional);
+        }
+        Op::Copy => {
+            if model.seen.is_empty() {
+                return;
+            }
+            let mut copy = arena.clone();
+            model.agrees(&copy);
+            // The copy goes on with the same handles, and does not disturb the original.
+            let next: Vec<_> = (0..5).map(|value| copy.insert(value)).collect();
+            assert_eq!(next, (0..5).map(|value| arena.insert(value)).collect::<Vec<_>>());
+            for (value, handle) in next.into_iter().enumerate() {
+                model.entered(handle, value as u64);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+
+    #[test]
+    fn agrees_with_the_model(ops in prop::collection::vec(op(), 1..250)) {
+        let heap = CountingHeap::new();
+        let mut arena = Arena::new_in(heap.clone());
+        let mut model = Model::default();
+        for op in ops {
+            apply(&mut arena, &mut model, op);
+            prop_assert_eq!(arena.len(), model.live.len());
+        }
+        model.agrees(&arena);
+        let left: HashMap<_, _> = arena.into_iter().collect();
+        prop_assert_eq!(left, model.live);
+        prop_assert_eq!(heap.live(), 0);
+    }
+
+    /// Both ends of an iteration meet wherever they are pulled from.
+    #[test]
+    fn ends_meet(keep in prop::collection::vec(any::<bool>(), 0..400), pulls in prop::collection::vec(any::<bool>(), 400)) {
+        let mut arena: SmArena<usize> = (0..keep.len()).collect();
+        arena.retain(|_, value| keep[*value]);
+        let expected: Vec<_> = (0..keep.len()).filter(|&i| keep[i]).collect();
+        let (mut front, mut back, mut iter) = (Vec::new(), Vec::new(), arena.iter());
+        for from_front in pulls {
+            prop_assert_eq!(iter.len(), expected.len() - front.len() - back.len());
+            let (pulled, end) = if from_front { (iter.next(), &mut front) } else { (iter.next_back(), &mut back) };
+            let Some((_, value)) = pulled else { break };
+            end.push(*value);
+        }
+        prop_assert!(iter.len() > 0 || (iter.next().is_none() && iter.next_back().is_none()));
+        front.extend(iter.map(|(_, value)| *value));
+        front.extend(back.into_iter().rev());
+        prop_assert_eq!(front, expected);
+    }
+}

@@ -1,0 +1,143 @@
+//! Arenas and handles in files: what is written comes back, what is hostile is refused.
+#![cfg(feature = "serde")]
+
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+use smarena::{Handle, SmArena};
+
+fn round_trip(arena: &SmArena<String>) -> SmArena<String> {
+    serde_json::from_str(&serde_json::to_string(arena).unwrap()).unwrap()
+}
+
+#[test]
+fn every_handle_is_valid_again_and_stale_ones_stay_stale() {
+    let mut arena: SmArena<String> = (0..300).map(|i| i.to_string()).collect();
+    let handles: Vec<_> = arena.keys().collect();
+    arena.retain(|handle, _| handle.slot() % 3 == 0);
+    let detached = handles[30];
+    arena.detach(detached);
+    let handles: Vec<Handle<String>> = serde_json::from_str(&serde_json::to_string(&handles).unwrap()).unwrap();
+    let mut read = round_trip(&arena);
+    assert!(read.iter().eq(arena.iter()));
+    for _ in 0..400 {
+        let handle = read.insert("new".into());
+        assert!(!handles.contains(&handle));
+    }
+    assert!(handles.iter().all(|&handle| read.get(handle) == arena.get(handle)));
+    assert!(read.reattach(detached, "late".into()).is_err());
+}
+
+#[test]
+fn what_was_given_back_is_remembered() {
+    let mut arena: SmArena<String> = (0..300).map(|i| i.to_string()).collect();
+    let handles: Vec<_> = arena.keys().collect();
+    arena.clear();
+    arena.shrink_to_fit();
+    let mut read = round_trip(&arena);
+    assert_eq!(read.capacity(), 0);
+    assert!((0..300).all(|_| !handles.contains(&read.insert("new".into()))));
+}
+
+#[test]
+fn slots_skipped_by_insert_at_are_vacant() {
+    let source: SmArena<String> = (0..300).map(|i| i.to_string()).collect();
+    let mut arena = SmArena::new();
+    let (handle, value) = source.iter().nth(200).unwrap();
+    arena.insert_at(handle, value.clone()).unwrap();
+    let mut read = round_trip(&arena);
+    assert_eq!(read.get(handle), Some(value));
+    assert_eq!(read.insert("first".into()).slot(), 0);
+}
+
+#[test]
+fn the_format_is_this() {
+    let text = r#"{"first_generation":4,"slots":[{"Occupied":[7,"a"]},{"Vacant":6},{"Vacant":4294967294}]}"#;
+    let arena: SmArena<String> = serde_json::from_str(text).unwrap();
+    assert_eq!(serde_json::to_string(&arena).unwrap(), text);
+    let handle: Handle<String> = serde_json::from_str("7").unwrap();
+    assert_eq!(arena[handle], "a");
+    // As a sequence of fields, which is how compact formats write it.
+    let sequence: SmArena<String> = serde_json::from_str(r#"[4,[{"Occupied":[7,"a"]}]]"#).unwrap();
+    assert_eq!(sequence[handle], "a");
+}
+
+#[test]
+fn hostile_input_is_refused() {
+    let slots = |slots: &str| format!(r#"{{"first_generation":0,"slots":[{slots}]}}"#);
+    for text in [
+        slots(r#"{"Occupied":[2,"a"]}"#),
+        slots(r#"{"Vacant":3}"#),
+        slots(r#"{"Occupied":[4294967295,"a"]}"#),
+        slots(r#"{"Occupied":[1,"a"]},{"Occupied":[1]}"#),
+        r#"{"first_generation":1,"slots":[]}"#.into(),
+        r#"{"first_generation":4294967294,"slots":[]}"#.into(),
+        r#"{"first_generation":0}"#.into(),
+        r#"{"slots":[],"slots":[]}"#.into(),
+        "[0]".into(),
+    ] {
+        assert!(serde_json::from_str::<SmArena<String>>(&text).is_err(), "{text}");
+    }
+    for bits in ["0", "2", "-1", "4294967296"] {
+        assert!(serde_json::from_str::<Handle<u8>>(bits).is_err(), "{bits}");
+    }
+}
+
+/// A length of billions in the input: nothing is allocated for it.
+#[test]
+fn a_claimed_length_is_not_believed() {
+    use serde::de::value::{Error, SeqAccessDeserializer};
+    use serde::de::{Deserialize as _, DeserializeSeed, IntoDeserializer as _, SeqAccess};
+    struct Empty;
+    impl<'de> SeqAccess<'de> for Empty {
+        type Error = Error;
+        fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, _: S) -> Result<Option<S::Value>, Error> {
+            Ok(None)
+        }
+        fn size_hint(&self) -> Option<usize> {
+            Some(usize::MAX)
+        }
+    }
+    struct Fields(u8);
+    impl<'de> SeqAccess<'de> for Fields {
+        type Error = Error;
+        fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+            self.0 += 1;
+            match self.0 {
+                1 => seed.deserialize(0_u32.into_deserializer()).map(Some),
+                _ => seed.deserialize(SeqAccessDeserializer::new(Empty)).map(Some),
+            }
+        }
+    }
+    let arena = SmArena::<u64>::deserialize(SeqAccessDeserializer::new(Fields(0))).unwrap();
+    assert_eq!(arena.capacity(), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is read is an arena in order: it can be filled, walked and emptied.
+    #[test]
+    fn any_slots_make_a_sound_arena(slots in prop::collection::vec((any::<bool>(), any::<u32>(), 0..4_u32), 0..200)) {
+        let mut text = String::new();
+        for (i, (edge, generation, step)) in slots.iter().enumerate() {
+            let generation = if *edge { u32::MAX - step } else { *generation };
+            let comma = if i > 0 { "," } else { "" };
+            if generation % 2 == 1 {
+                write!(text, r#"{comma}{{"Occupied":[{generation},{i}]}}"#).unwrap();
+            } else {
+                write!(text, r#"{comma}{{"Vacant":{generation}}}"#).unwrap();
+            }
+        }
+        let text = format!(r#"{{"first_generation":2,"slots":[{text}]}}"#);
+        if let Ok(mut arena) = serde_json::from_str::<SmArena<usize>>(&text) {
+            let handles: Vec<_> = arena.keys().collect();
+            prop_assert!(handles.iter().all(|&handle| arena[handle] == handle.slot() as usize));
+            let fresh: Vec<_> = (0..300).map(|i| arena.insert(i)).collect();
+            prop_assert!(fresh.iter().all(|handle| !handles.contains(handle)));
+            prop_assert_eq!(arena.len(), arena.iter().count());
+            arena.clear();
+            prop_assert!(handles.iter().chain(&fresh).all(|&handle| !arena.contains(handle)));
+        }
+    }
+}

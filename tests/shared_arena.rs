@@ -1,0 +1,251 @@
+//! `SharedArena` on real threads: content, drops counted one by one, panics in drops, heaps that refuse.
+
+#![expect(unsafe_code, reason = "implements the heap that arenas are tested on")]
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex};
+use std::thread;
+
+use common::{Census, CountingHeap};
+use smarena::{Guard, Handle, SharedArena};
+
+/// Both words say the same, unless a reader sees a value that is half written, dropped or another's.
+struct Twice(Box<[u64; 2]>, &'static AtomicUsize);
+
+impl Twice {
+    fn new(content: u64, alive: &'static AtomicUsize) -> Self {
+        alive.fetch_add(1, Ordering::Relaxed);
+        Self(Box::new([content, !content]), alive)
+    }
+
+    fn content(&self) -> u64 {
+        assert_eq!(self.0[0], !self.0[1], "torn");
+        self.0[0]
+    }
+}
+
+impl Drop for Twice {
+    fn drop(&mut self) {
+        self.content();
+        *self.0 = [0, 0];
+        self.1.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Handles, with the content they were given for.
+type Shelf = Vec<(Handle<Twice>, u64)>;
+
+/// A number that says which step comes next: the same sequence on every run of a thread.
+fn next(random: &mut u64) -> u64 {
+    *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *random >> 33
+}
+
+#[test]
+fn threads_insert_read_and_remove_each_others_values() {
+    const THREADS: u64 = 4;
+    const STEPS: u64 = if cfg!(miri) { 50 } else { 20_000 };
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+    let arena = SharedArena::new();
+    // What every thread may look up and remove.
+    let board: [Mutex<Shelf>; 8] = Default::default();
+    let start = Barrier::new(usize::try_from(THREADS).unwrap());
+    let removed = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (arena, board, start, removed) = (&arena, &board, &start, &removed);
+            scope.spawn(move || {
+                start.wait();
+                let mut random = thread;
+                for step in 0..STEPS {
+                    let content = thread << 32 | step;
+                    let handle = arena.insert(Twice::new(content, &ALIVE));
+                    let shelf = &board[usize::try_from(next(&mut random) % 8).unwrap()];
+                    let known = {
+                        let mut shelf = shelf.lock().unwrap();
+                        shelf.push((handle, content));
+                        let at = usize::try_from(next(&mut random)).unwrap() % shelf.len();
+                        // Half of the time it stays, so that others race for it, and stale handles are about.
+                        if step % 2 == 0 { shelf.swap_remove(at) } else { shelf[at] }
+                    };
+                    let guard = arena.get(known.0);
+                    if step % 3 == 0 {
+                        removed.fetch_add(usize::from(arena.remove(known.0)), Ordering::Relaxed);
+                        assert!(arena.get(known.0).is_none());
+                    } else if let Some(value) = arena.take(known.0) {
+                        assert!(guard.is_none());
+                        assert_eq!(value.content(), known.1);
+                        removed.fetch_add(1, Ordering::Relaxed);
+                    }
+                    if let Some(guard) = guard {
+                        assert_eq!((guard.content(), guard.handle()), (known.1, known.0));
+                    }
+                }
+            });
+        }
+    });
+    let inserted = usize::try_from(THREADS * STEPS).unwrap();
+    let left = inserted - removed.load(Ordering::Relaxed);
+    assert_eq!((ALIVE.load(Ordering::Relaxed), arena.len(), arena.iter().count()), (left, left, left));
+    let all: Vec<_> = board.iter().flat_map(|shelf| shelf.lock().unwrap().clone()).collect();
+    assert!(all.iter().all(|(handle, content)| arena.get(*handle).is_none_or(|value| value.content() == *content)));
+    drop(arena);
+    assert_eq!(ALIVE.load(Ordering::Relaxed), 0);
+}
+
+/// Few slots and many hands: the same slots change hands all the time, and readers hold on to what was removed.
+#[test]
+fn handles_are_never_given_out_twice_under_churn() {
+    const STEPS: usize = if cfg!(miri) { 50 } else { 50_000 };
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+    let arena = SharedArena::new();
+    let mut seen: Vec<Handle<Twice>> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..4_u64)
+            .map(|thread| {
+                let arena = &arena;
+                scope.spawn(move || {
+                    let (mut seen, mut held) = (Vec::new(), Vec::<Guard<'_, Twice>>::new());
+                    for _ in 0..STEPS {
+                        let handle = arena.insert(Twice::new(thread, &ALIVE));
+                        seen.push(handle);
+                        held.push(arena.get(handle).unwrap());
+                        assert!(arena.remove(handle) && !arena.remove(handle));
+                        if held.len() == 3 {
+                            assert!(held.drain(..).all(|guard| guard.content() == thread));
+                        }
+                    }
+                    seen
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!((ALIVE.load(Ordering::Relaxed), arena.len()), (0, 0));
+    let most = seen.iter().map(|handle| handle.slot()).max().unwrap();
+    assert!(most < 4 * 4, "slots are used again");
+    let count = seen.len();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), count, "a handle was given out twice");
+}
+
+#[test]
+fn the_last_guard_drops_what_was_removed() {
+    let census = Census::new();
+    let arena = SharedArena::new();
+    let handle = arena.insert(census.value(7));
+    let (first, second) = (arena.get(handle).unwrap(), arena.get(handle).unwrap());
+    assert!(arena.take(handle).is_none() && arena.contains(handle));
+    assert!(arena.remove(handle));
+    assert_eq!((arena.contains(handle), arena.len(), census.alive()), (false, 0, 1));
+    let other = arena.insert(census.value(8));
+    assert_ne!(other.slot(), handle.slot(), "a guarded slot is not used again");
+    drop(first);
+    assert_eq!((second.number(), census.alive()), (7, 2));
+    thread::scope(|scope| scope.spawn(|| drop(second)).join().unwrap());
+    assert_eq!(census.alive(), 1);
+    assert_eq!(arena.insert(census.value(9)).slot(), handle.slot());
+    drop(arena);
+    assert_eq!(census.alive(), 0);
+}
+
+#[test]
+fn a_leaked_guard_keeps_its_value_until_the_arena_goes() {
+    let census = Census::new();
+    let mut arena = SharedArena::new();
+    let handles = [1, 2].map(|number| arena.insert(census.value(number)));
+    for handle in handles {
+        let _guard = std::mem::ManuallyDrop::new(arena.get(handle).unwrap());
+    }
+    assert!(arena.remove(handles[0]));
+    assert_eq!(arena.get_mut(handles[1]).unwrap().number(), 2);
+    assert!(arena.get_mut(handles[0]).is_none());
+    assert_eq!(census.alive(), 2);
+    drop(arena);
+    assert_eq!(census.alive(), 0);
+}
+
+/// Panics when it is dropped, after it has counted that.
+struct Bomb(&'static AtomicUsize, bool);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        assert!(!self.1, "a drop that panics");
+    }
+}
+
+#[test]
+fn a_panicking_drop_loses_neither_slot_nor_rest() {
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+    let heap = CountingHeap::new();
+    let arena = SharedArena::new_in(heap.clone());
+    let slots: Vec<u32> = (0..2)
+        .map(|kind| {
+            let handle = arena.insert(Bomb(&DROPS, true));
+            let guard = (kind == 1).then(|| arena.get(handle));
+            let remove = AssertUnwindSafe(|| assert!(arena.remove(handle)));
+            assert_eq!(catch_unwind(remove).is_err(), kind == 0);
+            assert_eq!(catch_unwind(AssertUnwindSafe(|| drop(guard))).is_err(), kind == 1);
+            assert!(arena.is_empty() && !arena.remove(handle));
+            handle.slot()
+        })
+        .collect();
+    assert_eq!((slots, DROPS.load(Ordering::Relaxed)), (vec![0, 0], 2));
+    for number in 0..200 {
+        arena.insert(Bomb(&DROPS, number == 70));
+    }
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(arena))).is_err());
+    assert_eq!(DROPS.load(Ordering::Relaxed), 202);
+    heap.settle();
+}
+
+#[test]
+fn a_heap_that_refuses_gives_the_value_back() {
+    let heap = CountingHeap::new();
+    let arena = SharedArena::new_in(heap.clone());
+    heap.refuse_after(0);
+    assert_eq!(arena.try_insert(String::from("kept")).unwrap_err().value, "kept");
+    heap.refuse_after(1);
+    let mut handles = Vec::new();
+    let refused = loop {
+        match arena.try_insert(handles.len().to_string()) {
+            Ok(handle) => handles.push(handle),
+            Err(error) => break error.value,
+        }
+    };
+    assert_eq!((refused, arena.len()), (handles.len().to_string(), handles.len()));
+    assert!(handles.iter().enumerate().all(|(i, &handle)| *arena.get(handle).unwrap() == i.to_string()));
+    heap.refuse_nothing();
+    arena.insert(String::new());
+    drop(arena);
+    heap.settle();
+}
+
+#[test]
+fn made_up_handles_find_nothing() {
+    let arena = SharedArena::new();
+    let handle = arena.insert(1);
+    for bits in (0..64).map(|bit| handle.to_bits() ^ (1 << bit)).chain([Handle::<i32>::DANGLING.to_bits()]) {
+        if let Some(other) = Handle::from_bits(bits) {
+            assert!(arena.get(other).is_none() && !arena.remove(other) && arena.take(other).is_none());
+        }
+    }
+    assert!(arena.contains(handle));
+}
+
+#[test]
+fn zero_sized_and_over_aligned_values_are_served() {
+    #[repr(align(4096))]
+    struct Page(u8);
+    let (units, pages) = (SharedArena::new(), SharedArena::new());
+    for number in 0..100 {
+        units.insert(());
+        let page = pages.get(pages.insert(Page(number))).unwrap();
+        assert!((&raw const *page).is_aligned() && page.0 == number);
+    }
+    assert_eq!((units.iter().count(), units.len(), pages.len()), (100, 100, 100));
+}
