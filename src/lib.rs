@@ -29,6 +29,7 @@
 //! | put one value into a block | [`SmBox`] |
 //! | hold bytes, or share them | [`SmBuf`], [`SmBytes`] |
 //! | bound the buffers of a server | [`BufPool`], [`Lease`] |
+//! | keep values under handles | [`SmArena`], [`SharedArena`], [`compat`] |
 //! | have a heap of your own | [`Heap`], [`HeapBuilder`], [`static_heap!`] |
 //! | choose block sizes | [`Linear`], [`Piecewise`], [`Geometric`], [`size_classes!`], [`class`] |
 //! | decide what happens when memory is short | [`Exhausted`] |

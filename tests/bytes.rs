@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 use common::{CountingHeap, POISON, panic_text};
-use smarena::{Exhausted, Global, Heap, Linear, SmBuf, SmBytes};
+use smarena::{Exhausted, Heap, Linear, SmBuf, SmBytes};
 
 fn bytes_of(content: &[u8], heap: &CountingHeap) -> SmBytes<CountingHeap> {
     SmBytes::copy_from_slice_in(content, heap.clone())
@@ -522,5 +522,5 @@ fn bytes_go_to_the_bytes_crate_uncopied_and_keep_their_block_until_it_is_done() 
     assert_eq!((&clone[..], clone.as_ptr(), heap.stats().live()), (&b"load"[..], address.wrapping_add(3), 1));
     let ours = SmBytes::from(clone);
     assert_eq!((&ours[..], heap.stats().live()), (&b"load"[..], 0));
-    assert_eq!(ours.heap(), &Global);
+    assert_eq!(ours.heap(), &smarena::Global);
 }
