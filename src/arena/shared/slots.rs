@@ -225,7 +225,7 @@ mod models {
     use crate::arena::SharedArena;
     use crate::class::Geometric;
     use crate::error::AllocError;
-    use crate::heap::HeapRef;
+    use crate::heap::{HeapRef, ShareCount};
     use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell, model, thread};
 
     /// The system allocator: the kernel has models of its own.
@@ -244,6 +244,14 @@ mod models {
         unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
             // SAFETY: the caller's promise.
             unsafe { std::alloc::dealloc(block.as_ptr(), layout) };
+        }
+
+        unsafe fn reallocate(&self, _: NonNull<u8>, _: Layout, _: Layout) -> Result<NonNull<u8>, AllocError> {
+            unreachable!("chunks never move")
+        }
+
+        unsafe fn share_count(&self, _: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
+            unreachable!("chunks are not shared")
         }
     }
 
