@@ -8,7 +8,7 @@ use super::{PoolError, Shared, free_if_last};
 use crate::buf::SmBuf;
 use crate::heap::{Global, HeapRef};
 
-/// A buffer on loan from a [`BufPool`]: an [`SmBuf`] that counts against the pool's limit.
+/// A buffer on loan from a [`BufPool`](crate::BufPool): an [`SmBuf`] that counts against the pool's limit.
 ///
 /// It starts empty and may grow beyond the pool's size as any buffer does. Dropping it gives the
 /// block back to the heap, then the permit back to the pool, on any thread, whether or not a handle
