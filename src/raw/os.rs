@@ -236,10 +236,23 @@ mod portable {
         PAGE
     }
 
+    /// What the system is asked for: room to begin at a page, and in front of that for the address it began at.
+    ///
+    /// Not aligned to a page by the layout: the standard library then writes all the zeros itself, and every page is resident.
+    fn padded(len: usize) -> Option<Layout> {
+        Layout::from_size_align(len.checked_add(2 * PAGE)?, align_of::<*mut u8>()).ok()
+    }
+
     pub(super) fn reserve(len: usize) -> Result<NonNull<u8>, i32> {
-        let layout = Layout::from_size_align(len, PAGE).map_err(|_| REFUSED)?;
-        // SAFETY: I1: `reserve` in the parent made `len` at least one page.
-        NonNull::new(unsafe { System.alloc_zeroed(layout) }).ok_or(REFUSED)
+        let layout = padded(len).ok_or(REFUSED)?;
+        // SAFETY: I1: the layout is at least two pages.
+        let start = NonNull::new(unsafe { System.alloc_zeroed(layout) }).ok_or(REFUSED)?;
+        let before = (start.addr().get() + PAGE).next_multiple_of(PAGE) - start.addr().get();
+        // SAFETY: I1: `before` is at most two pages, which the layout has beyond `len`.
+        let base = unsafe { start.add(before) };
+        // SAFETY: I1: at least a page lies between `start` and `base`; `base` is aligned to one.
+        unsafe { base.cast::<NonNull<u8>>().sub(1).write(start) };
+        Ok(base)
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the same signature as the other form")]
@@ -257,8 +270,10 @@ mod portable {
         len
     }
 
-    pub(super) unsafe fn release(start: NonNull<u8>, len: usize) {
-        if let Ok(layout) = Layout::from_size_align(len, PAGE) {
+    pub(super) unsafe fn release(base: NonNull<u8>, len: usize) {
+        // SAFETY: I1: `reserve` wrote it there.
+        let start = unsafe { base.cast::<NonNull<u8>>().sub(1).read() };
+        if let Some(layout) = padded(len) {
             // SAFETY: I1: `reserve` allocated it with this very layout.
             unsafe { System.dealloc(start.as_ptr(), layout) }
         }
