@@ -124,19 +124,20 @@ impl Lane {
         let count = self.free_len();
         let start = self.free.load(Relaxed).wrapping_sub(count);
         self.free.store(start, Relaxed);
-        // SAFETY: I7: `count` parked blocks start there, and are parked no more.
-        unsafe { deposit(bucket, start, count) };
+        // SAFETY: I7: `count` parked blocks lie there, and are parked no more.
+        bucket.deposit(unsafe { parked(start.wrapping_sub(1), count) }.iter().copied());
     }
 
     /// Puts the blocks of the `count` oldest full chunks back into the bucket.
     fn deposit_oldest(&self, bucket: &Bucket, count: u16) {
         let (full, spare) = (self.full.load(Relaxed), self.spare.get());
-        for index in 0..count {
+        let chunks = (0..count).map(|index| {
             // SAFETY: I5: `count <= full`, which is at most the length of the order.
             let start = self.chunk(unsafe { self.order(index).read() });
             // SAFETY: I7: a full chunk; it is on the stack no more when this returns.
-            unsafe { deposit(bucket, start.wrapping_add(1), self.chunk_len()) };
-        }
+            unsafe { parked(start, self.chunk_len()) }
+        });
+        bucket.deposit(chunks.flatten().copied());
         self.full.store(full - count, Relaxed);
         // SAFETY: I5: the order's whole length, and nobody else's.
         unsafe { core::slice::from_raw_parts_mut(self.order(0), spare.into()) }.rotate_left(count.into());
@@ -178,11 +179,11 @@ fn fill(cursor: *mut Slot, blocks: &[MaybeUninit<Slot>]) -> *mut Slot {
     cursor.wrapping_add(blocks.len())
 }
 
-/// Puts `count` blocks back into the bucket.
+/// The `count` blocks in the chunk that starts at `start`.
 ///
 /// # Safety
-/// They lie in the slots from `start` on, and the caller owns them.
-unsafe fn deposit(bucket: &Bucket, start: *mut Slot, count: usize) {
-    // SAFETY: I10: the caller's contract.
-    bucket.deposit(unsafe { core::slice::from_raw_parts(start, count) }.iter().copied());
+/// They are parked there, and the caller owns the lane for as long as it uses the slice.
+unsafe fn parked<'c>(start: *mut Slot, count: usize) -> &'c [Slot] {
+    // SAFETY: I10: the caller's contract; the first slot holds none.
+    unsafe { core::slice::from_raw_parts(start.wrapping_add(1), count) }
 }

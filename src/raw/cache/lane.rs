@@ -16,7 +16,7 @@ use crate::sync::fixed::{AtomicPtr, AtomicU16};
 
 pub(super) const SLOT: usize = size_of::<NonNull<u8>>();
 /// A chunk holds about this many bytes' worth of blocks, so that what circulates through it stays in the first-level cache.
-const CHUNK_WORTH: usize = 4096;
+const CHUNK_WORTH: usize = 8192;
 pub(super) const LONGEST_CHUNK: usize = 63;
 const SHORTEST_CHUNK: usize = 7;
 /// Every lane's memory starts at a multiple of the largest chunk.
