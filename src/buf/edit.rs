@@ -167,14 +167,14 @@ impl<H: HeapRef> SmBuf<H> {
     /// was read, or from what others had split off and given up. Asks the heap for nothing. O(length).
     ///
     /// ```
-    /// use bytes::Buf;
+    /// use std::io::Read;
     /// use smarena::SmBuf;
     ///
-    /// let mut buf = SmBuf::with_capacity(64);
-    /// buf.resize(64, 0);
-    /// buf.advance(60);
+    /// let mut buf = SmBuf::zeroed(64);
+    /// buf.read_exact(&mut [0; 60])?;
     /// assert!(buf.try_reclaim(40));
     /// assert!(!buf.try_reclaim(64));
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn try_reclaim(&mut self, additional: usize) -> bool {
         let wanted = self.len().saturating_add(additional);
