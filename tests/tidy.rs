@@ -44,9 +44,11 @@ const LAYERS: &str = "
     L2  heap           -> raw::heap
 
     L3  compare        -> nothing
+    L3  into_bytes     -> nothing
+    L3  part           -> nothing
     L3  boxed          -> L2
-    L3  buf            -> L2 compare
-    L3  bytes          -> L2 buf compare
+    L3  buf            -> L2 compare into_bytes part
+    L3  bytes          -> L2 buf compare into_bytes part
     L3  chain          -> L2 bytes buf
 
     L4  arena          -> L2 L3

@@ -16,6 +16,8 @@
 //! | `memory` | resident bytes over the bytes asked for: 10 M blocks of 32 bytes full, freed, trimmed |
 //! | `creation` | a heap of 8 x 16 MiB: KiB resident, microseconds |
 //! | `SmBox`, `SmBuf-push` | a 64-byte value boxed and dropped; 1 KiB pushed byte by byte |
+//! | `pool/N`, `pool-across` | a buffer of 2 KiB acquired, first word written, released; by N threads, by another thread |
+//! | `freeze/N` | a filled buffer of N bytes frozen, cloned three times, all dropped |
 //!
 //! The three flavours of smarena take part in every case, so the rows of explicit handles are those of `smarena-handle`.
 //!
