@@ -229,7 +229,8 @@ impl State {
         (class + 1..self.buckets().len())
             .filter(|&next| self.config.block_sizes[next] % align == 0)
             .find_map(|next| self.take(cache, next))
-            .or_else(|| self.fallback.allocate(size, align))
+            // As large as a block of its own bucket: who knows the layout grows inside the class without asking.
+            .or_else(|| self.fallback.allocate(bucket.block_size(), align))
     }
 
     /// Takes a block back that lies in the span of `class`.
