@@ -11,6 +11,7 @@ use std::alloc::{GlobalAlloc, System};
 
 use super::canary::Canary;
 use super::lock::Lock;
+use super::refusal;
 use super::share::ShareCount;
 
 /// Bytes of a canary.
@@ -66,7 +67,7 @@ impl Fallback {
 
     /// A block of `size` bytes at a multiple of `align`, a power of two. `None` when the system has no memory.
     pub(crate) fn allocate(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
-        let layout = self.padded(size, pad_for(align))?;
+        let layout = self.padded(size, pad_for(align)).filter(|_| !refusal::due())?;
         // SAFETY: I9: the layout has room for a header: its size is not zero.
         let start = NonNull::new(unsafe { System.alloc(layout) })?;
         Some(self.adopt(start, size, layout.align()))
@@ -120,8 +121,13 @@ impl Fallback {
         // Off the list while the system may move it.
         // SAFETY: I9, I10.
         let (start, old_layout) = self.lock.with(|| unsafe { self.disown(block) });
-        // SAFETY: I9: `start` was allocated with `old_layout`; the new size is not zero and was checked by `padded`.
-        match NonNull::new(unsafe { System.realloc(start.as_ptr(), old_layout, layout.size()) }) {
+        let moved = if refusal::due() {
+            null_mut()
+        } else {
+            // SAFETY: I9: `start` was allocated with `old_layout`; the new size is not zero and was checked by `padded`.
+            unsafe { System.realloc(start.as_ptr(), old_layout, layout.size()) }
+        };
+        match NonNull::new(moved) {
             Some(start) => Some(self.adopt(start, size, pad)),
             None => {
                 self.adopt(start, old, pad);
