@@ -18,7 +18,7 @@
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
-use super::lane::{LONGEST_CHUNK, Lane, Slot};
+use super::lane::{LONGEST_CHUNK, Lane, SLOTS, Slot};
 use crate::raw::bucket::Bucket;
 use crate::sync::Ordering::Relaxed;
 
@@ -27,19 +27,19 @@ const AHEAD: u16 = 3;
 
 impl Lane {
     /// Called when `pop` found nothing: a block out of this cache, if it has one.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn refill_from_stack(&self) -> Option<NonNull<u8>> {
         debug_assert!(self.alloc_len() == 0, "only an empty chunk is exchanged");
-        let full = self.full.load(Relaxed);
+        let (full, chunk) = (self.full.load(Relaxed), self.chunk_len());
         // With only a few blocks in the free chunk a swap would bring us back here after as many pops.
-        if self.free_len() * 2 > self.chunk_len() {
+        if self.free_len() * 2 > chunk {
             self.swap();
         } else if full > 0 {
             let place = self.order(full - 1);
             // SAFETY: I5: `full` is at most the length of the order.
             let number = unsafe { place.replace(self.number(self.alloc.load(Relaxed))) };
-            self.alloc.store(self.chunk(number).wrapping_add(self.chunk_len()), Relaxed);
             self.full.store(full - 1, Relaxed);
+            self.make_alloc(self.chunk(number), chunk, chunk);
         } else {
             return None;
         }
@@ -73,17 +73,19 @@ impl Lane {
         for blocks in stacked.chunks_exact(chunk) {
             // SAFETY: I5: no more chunks than `want` has room for.
             let number = unsafe { self.order(full).read() };
-            fill(self.chunk(number), blocks);
+            fill(self.first(self.chunk(number)), blocks);
             full += 1;
         }
         self.full.store(full, Relaxed);
-        self.alloc.store(fill(self.alloc.load(Relaxed), in_alloc), Relaxed);
+        let alloc = self.alloc.load(Relaxed);
+        fill(alloc.wrapping_add(1), in_alloc);
+        self.alloc.store(alloc.wrapping_add(in_alloc.len()), Relaxed);
         // SAFETY: I3: `withdraw_many` wrote down `got` blocks, of which this is the last.
         Some(unsafe { lowest[0].assume_init() })
     }
 
     /// Called when `push` found no room: parks `block`, if that can be done without the bucket.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn spill_to_stack(&self, block: NonNull<u8>) -> bool {
         let full = self.full.load(Relaxed);
         if self.chunk_len() == 0 {
@@ -94,10 +96,10 @@ impl Lane {
             self.swap();
         } else if full < self.spare.get() {
             let place = self.order(full);
-            let filled = self.free.load(Relaxed).wrapping_sub(self.chunk_len() + 1);
+            let filled = self.free.load(Relaxed).wrapping_sub(SLOTS);
             // SAFETY: I5: `full` is less than the length of the order.
             let number = unsafe { place.replace(self.number(filled)) };
-            self.free.store(self.chunk(number).wrapping_add(1), Relaxed);
+            self.free.store(self.first(self.chunk(number)), Relaxed);
             self.full.store(full + 1, Relaxed);
         } else {
             return false;
@@ -124,19 +126,20 @@ impl Lane {
         let count = self.free_len();
         let start = self.free.load(Relaxed).wrapping_sub(count);
         self.free.store(start, Relaxed);
-        // SAFETY: I7: `count` parked blocks start there, and are parked no more.
-        unsafe { deposit(bucket, start, count) };
+        // SAFETY: I7: `count` parked blocks lie there, and are parked no more.
+        bucket.deposit(unsafe { parked(start, count) }.iter().copied());
     }
 
     /// Puts the blocks of the `count` oldest full chunks back into the bucket.
     fn deposit_oldest(&self, bucket: &Bucket, count: u16) {
         let (full, spare) = (self.full.load(Relaxed), self.spare.get());
-        for index in 0..count {
+        let chunks = (0..count).map(|index| {
             // SAFETY: I5: `count <= full`, which is at most the length of the order.
             let start = self.chunk(unsafe { self.order(index).read() });
             // SAFETY: I7: a full chunk; it is on the stack no more when this returns.
-            unsafe { deposit(bucket, start.wrapping_add(1), self.chunk_len()) };
-        }
+            unsafe { parked(self.first(start), self.chunk_len()) }
+        });
+        bucket.deposit(chunks.flatten().copied());
         self.full.store(full - count, Relaxed);
         // SAFETY: I5: the order's whole length, and nobody else's.
         unsafe { core::slice::from_raw_parts_mut(self.order(0), spare.into()) }.rotate_left(count.into());
@@ -170,19 +173,17 @@ impl Lane {
     }
 }
 
-/// Copies blocks to the slots behind `cursor`; returns the cursor at the last one.
-fn fill(cursor: *mut Slot, blocks: &[MaybeUninit<Slot>]) -> *mut Slot {
-    let first = cursor.wrapping_add(1);
+/// Copies blocks to the slots from `first` on.
+fn fill(first: *mut Slot, blocks: &[MaybeUninit<Slot>]) {
     // SAFETY: I7: the callers fill an empty chunk with no more blocks than it takes.
     unsafe { ptr::copy_nonoverlapping(blocks.as_ptr().cast(), first, blocks.len()) };
-    cursor.wrapping_add(blocks.len())
 }
 
-/// Puts `count` blocks back into the bucket.
+/// The `count` blocks in the slots from `first` on.
 ///
 /// # Safety
-/// They lie in the slots from `start` on, and the caller owns them.
-unsafe fn deposit(bucket: &Bucket, start: *mut Slot, count: usize) {
+/// They are parked there, and the caller owns the lane for as long as it uses the slice.
+unsafe fn parked<'c>(first: *mut Slot, count: usize) -> &'c [Slot] {
     // SAFETY: I10: the caller's contract.
-    bucket.deposit(unsafe { core::slice::from_raw_parts(start, count) }.iter().copied());
+    unsafe { core::slice::from_raw_parts(first, count) }
 }
