@@ -198,6 +198,7 @@ impl Bitmap {
     }
 
     /// Whether block `index` is free right now.
+    #[cfg(test)]
     pub(crate) fn is_free(&self, index: usize) -> bool {
         // Acquire: a caller that sees its block free sees what the freeing thread did before.
         self.levels[0][index / WORD].load(Ordering::Acquire) & (1 << (index % WORD)) != 0

@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 use crossbeam_utils::CachePadded;
 
 use super::bitmap::{Bitmap, Run, WORD, first_bits};
-use super::fault;
+use super::fault::{self, Misuse, Site};
 use super::os::Reservation;
 use super::region::Span;
 use super::share::ShareCount;
@@ -23,6 +23,8 @@ const MOST_RUNS: usize = 16;
 /// Shared, lock-free.
 #[derive(Debug)]
 pub(crate) struct Bucket {
+    /// The heap's name, for messages.
+    heap: &'static str,
     number: usize,
     span: Span,
     free: Bitmap,
@@ -40,6 +42,7 @@ pub(crate) struct Bucket {
 
 /// What a bucket is made of.
 pub(crate) struct Parts {
+    pub(crate) heap: &'static str,
     pub(crate) number: usize,
     pub(crate) span: Span,
     /// Blocks committed from the start.
@@ -55,6 +58,7 @@ pub(crate) struct Parts {
 impl Bucket {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
+            heap: parts.heap,
             number: parts.number,
             span: parts.span,
             free: Bitmap::new(parts.words, parts.most),
@@ -170,7 +174,11 @@ impl Bucket {
 
     /// Puts a block back that the caller holds claimed.
     pub(crate) fn deposit_one(&self, block: NonNull<u8>) {
-        let index = self.index(block);
+        self.deposit_index(self.index(block));
+    }
+
+    /// Puts block `index` back, which the caller holds claimed.
+    pub(crate) fn deposit_index(&self, index: usize) {
         self.put(Run { first: index - index % WORD, bits: 1 << (index % WORD) });
     }
 
@@ -206,7 +214,7 @@ impl Bucket {
             return;
         }
         if let Err(twice) = self.free.put(run) {
-            fault::double_free(self.number, run.first + twice.trailing_zeros() as usize);
+            fault::misuse(self.site(run.first + twice.trailing_zeros() as usize), Misuse::FreedTwice);
         }
     }
 
@@ -214,9 +222,31 @@ impl Bucket {
     pub(crate) fn index(&self, block: NonNull<u8>) -> usize {
         match self.span.index(block) {
             Ok(index) if index < self.watermark() => index,
-            Ok(index) => fault::not_a_block(self.number, index * self.block_size(), self.block_size()),
-            Err(offset) => fault::not_a_block(self.number, offset, self.block_size()),
+            _ => self.not_a_block(block),
         }
+    }
+
+    /// Ends the process over a pointer into the span that no block handed out before starts at.
+    #[cold]
+    fn not_a_block(&self, block: NonNull<u8>) -> ! {
+        let site = self.site_of(block);
+        match block.addr().get() - site.address {
+            bytes if bytes > 0 && site.block < self.watermark() => fault::misuse(site, Misuse::PointedInto(bytes)),
+            _ => fault::misuse(site, Misuse::NeverHandedOut),
+        }
+    }
+
+    /// Block `index` as messages name it.
+    #[cold]
+    pub(crate) fn site(&self, index: usize) -> Site {
+        let (block_size, start) = (self.block_size(), self.span.start());
+        Site { heap: self.heap, bucket: self.number, block: index, block_size, address: start + index * block_size }
+    }
+
+    /// The block that `address`, which lies in the span, points into.
+    #[cold]
+    pub(crate) fn site_of(&self, address: NonNull<u8>) -> Site {
+        self.site((address.addr().get() - self.span.start()) / self.block_size())
     }
 
     /// The count of a live block's owners (I11).
@@ -224,7 +254,7 @@ impl Bucket {
     pub(crate) fn share_count(&self, block: NonNull<u8>) -> &ShareCount {
         match self.span.index(block) {
             Ok(index) => &self.shares[index],
-            Err(offset) => fault::not_a_block(self.number, offset, self.block_size()),
+            Err(_) => self.not_a_block(block),
         }
     }
 
@@ -236,11 +266,6 @@ impl Bucket {
     /// All addresses that blocks can come from.
     pub(crate) fn addresses(&self) -> NonNull<[u8]> {
         NonNull::slice_from_raw_parts(self.span.base(), self.most_bytes())
-    }
-
-    /// Whether block `index` lies in the bitmap, free.
-    pub(crate) fn is_free(&self, index: usize) -> bool {
-        self.free.is_free(index)
     }
 
     /// Commits `step` more blocks, within the span's reserve. False when there is no more, or the system refuses.
