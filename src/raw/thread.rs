@@ -186,7 +186,9 @@ mod at_end {
         // SAFETY: I10: no precondition.
         let entry = unsafe { libc::getauxval(libc::AT_ENTRY) };
         // The program itself stays anyway, and to look for it by name would cost a search.
-        if !ours.dli_fname.is_null() && ours.dli_fbase != object(ptr::without_provenance(entry as usize)).dli_fbase {
+        if !ours.dli_fname.is_null()
+            && ours.dli_fbase != object(ptr::without_provenance(usize::try_from(entry).unwrap_or(0))).dli_fbase
+        {
             // SAFETY: I10: the linker's own name for a library that is loaded, since it executes this.
             unsafe { libc::dlopen(ours.dli_fname, libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
         }
