@@ -21,7 +21,7 @@ const ALL: u64 = u64::MAX >> (64 - WORD);
 const LEVELS: usize = 6;
 
 /// Some blocks of one word: bit `i` of `bits` is block `first + i`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) first: usize,
     pub(crate) bits: u64,

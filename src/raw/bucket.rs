@@ -15,8 +15,8 @@ use super::region::Span;
 use super::share::ShareCount;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 
-/// How many words' blocks a deposit gathers before it puts them.
-const GATHERED: usize = 32;
+/// How many words' blocks a deposit gathers before it puts them: one for each bit of a `u32`.
+const GATHERED: usize = u32::BITS as usize;
 /// How many runs are gathered at once from a fragmented bucket.
 const MOST_RUNS: usize = 16;
 
@@ -180,21 +180,24 @@ impl Bucket {
     /// as whole as it can. Put back in pieces, another thread's refill would take the pieces as they come, and words would crumble.
     pub(crate) fn deposit(&self, blocks: impl IntoIterator<Item = NonNull<u8>>) {
         let watermark = self.watermark();
-        let mut gathered = [Run { first: 0, bits: 0 }; GATHERED];
+        let mut gathered = Gathered::default();
         let (mut index, mut neighbour) = (0, 0);
+        // The stretch of neighbours being read, while they belong to one word.
+        let mut run = Run { first: 0, bits: 0 };
         for block in blocks {
             // Blocks come back as they were handed out more often than not: in the order of their addresses.
             index =
                 if block.addr().get() == neighbour && index + 1 < watermark { index + 1 } else { self.index(block) };
             neighbour = block.addr().get() + self.block_size();
             let (first, bit) = (index - index % WORD, 1 << (index % WORD));
-            let run = &mut gathered[first / WORD % GATHERED];
             if run.first != first || run.bits & bit != 0 {
-                self.put(core::mem::replace(run, Run { first, bits: 0 }));
+                gathered.add(run, |run| self.put(run));
+                run = Run { first, bits: 0 };
             }
             run.bits |= bit;
         }
-        gathered.into_iter().for_each(|run| self.put(run));
+        gathered.add(run, |run| self.put(run));
+        gathered.runs().for_each(|run| self.put(run));
     }
 
     /// Puts a run back as it was withdrawn, or a part of it.
@@ -291,6 +294,37 @@ impl Bucket {
             }
         }
         given_back
+    }
+}
+
+/// Runs on their way back, at most one a word; two words that want the same place are not kept together.
+#[derive(Default)]
+struct Gathered {
+    places: [Run; GATHERED],
+    /// Which places are taken.
+    taken: u32,
+}
+
+impl Gathered {
+    /// Adds `run`, and hands to `put` what had its place or, where a block is in both, must be seen to be there twice.
+    fn add(&mut self, run: Run, put: impl FnOnce(Run)) {
+        let number = run.first / WORD % GATHERED;
+        let place = &mut self.places[number];
+        if place.first == run.first && place.bits & run.bits == 0 {
+            place.bits |= run.bits;
+        } else {
+            put(core::mem::replace(place, run));
+        }
+        self.taken |= 1 << number;
+    }
+
+    fn runs(&self) -> impl Iterator<Item = Run> {
+        let mut taken = self.taken;
+        core::iter::from_fn(move || {
+            let number = taken.checked_ilog2()?;
+            taken &= !(1 << number);
+            Some(self.places[number as usize])
+        })
     }
 }
 

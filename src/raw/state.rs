@@ -27,7 +27,7 @@ use crate::error::ConfigError;
 use crate::sync::AtomicU64;
 
 /// Spans ask for huge pages from here on (`HugePages::Auto`): smaller buckets stay small.
-const HUGE_FROM: usize = 4 << 20;
+const HUGE_FROM: usize = 2 << 20;
 
 /// Shared, at a fixed address from `build` to `release`.
 pub(crate) struct State {
