@@ -62,6 +62,7 @@ const LAYERS: &str = "
 
     L5  interop        -> L2 L3 L4
     L5  ffi            -> L2 L3 L4
+    L5  seed           -> nothing
 ";
 
 /// Words that have a better one (docs/DESIGN.md, section 3), as far as they have no other meaning in a source file.
