@@ -26,7 +26,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         let first = self.find_unopened()?;
         // So they lie in one vacancy word.
         let count = Self::OPENED_AT_ONCE - first.bits() % Self::OPENED_AT_ONCE;
-        self.open_vacant(first, count.min(self.table.unopened_in_chunk()), self.floor);
+        self.open_vacant(first, count.min(self.table.unopened_in_chunk()));
         Ok(())
     }
 
@@ -36,15 +36,21 @@ impl<T, H: HeapRef> Storage<T, H> {
         self.open_more().unwrap_or_else(|error| error.fail());
     }
 
-    /// Opens `count` slots from `first` on, which is the next to be opened, and pushes them on the vacant list, the lowest
-    /// last. They are of one chunk and one vacancy word.
-    pub(super) fn open_vacant(&mut self, first: Place, count: u32, generation: Generation) {
+    /// Opens `count` slots from `first` on, which is the next to be opened, and puts them in order before the vacant list.
+    /// They are of one chunk and one vacancy word.
+    pub(super) fn open_vacant(&mut self, first: Place, count: u32) {
         // SAFETY: A2: they are the next slots to be opened, as the caller says.
         unsafe { self.table.open(first, count) };
-        for place in (first.bits()..first.bits() + count).rev().map(Place::from_bits) {
-            // SAFETY: A4: the slot has just been opened: it holds no value and is in no list.
-            unsafe { self.hand_on(self.table.slot(place), place, generation) };
+        let end = first.bits() + count;
+        for place in first.bits()..end {
+            let slot = self.table.slot(Place::from_bits(place));
+            let link = if place + 1 == end { self.vacant } else { Place::from_bits(place + 1) };
+            // SAFETY: A1: the slot's chunk is present, and `&mut self` is alone with it.
+            unsafe { slot.set_generation(self.floor) };
+            // SAFETY: A1: as above; a slot that has just been opened holds no value.
+            unsafe { slot.set_link(link) };
         }
+        self.vacant = first;
     }
 
     /// The next slot to be opened, in the next chunk if need be.

@@ -19,8 +19,11 @@ impl<T, H: HeapRef> Storage<T, H> {
     pub(crate) fn restore(&mut self, generation: Generation, content: Content<T>) -> Result<(), GrowError> {
         debug_assert!(generation.is_occupied() == matches!(content, Content::Value(_)));
         let place = self.find_unopened()?;
-        self.open_vacant(place, 1, generation);
+        // SAFETY: A2: it is the next slot to be opened.
+        unsafe { self.table.open(place, 1) };
         let slot = self.table.slot(place);
+        // SAFETY: A4: the slot has just been opened: it holds no value and is in no list.
+        unsafe { self.hand_on(slot, place, generation) };
         if generation != Generation::RETIRED && !matches!(content, Content::Vacant) {
             // SAFETY: A4: the slot has just been opened and pushed: it is the head of the vacant list.
             self.vacant = unsafe { slot.link() };
