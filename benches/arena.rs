@@ -313,16 +313,18 @@ fn longest_row<T: Value>(count: usize) {
         (Slab::<T>::NAME, longest::<T, Slab<T>>),
     ];
     let mut times = vec![Vec::new(); candidates.len()];
-    for _ in 0..3 {
+    for _ in 0..ROUNDS {
         for (times, (_, measure)) in times.iter_mut().zip(candidates) {
             times.push(measure(count));
         }
     }
     print!("longest   {count:>9}{:>4} B, us:", size_of::<T>());
-    for ((name, _), times) in candidates.iter().zip(times) {
-        print!("  {name} {:.0}", median(times).0);
+    let medians: Vec<_> = times.into_iter().map(median).collect();
+    for ((name, _), (time, spread)) in candidates.iter().zip(&medians) {
+        print!("  {name} {time:.0} (x{spread:.1})");
     }
-    println!();
+    let best = medians[1..].iter().map(|(time, _)| *time).fold(f64::INFINITY, f64::min);
+    println!("  ratio {:.4}", medians[0].0 / best);
 }
 
 fn main() {
