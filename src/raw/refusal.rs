@@ -91,10 +91,10 @@ mod tests {
             };
             let cache = heap.thread_cache(4096, CacheWarmup::Hot);
             let mut held = Vec::new();
-            for (number, size) in (0..=130).step_by(10).chain([1000; 3]).cycle().take(100).enumerate() {
+            for (number, size) in (0_u8..100).zip((0..=130).step_by(10).chain([1000; 3]).cycle()) {
                 let align = if number % 10 == 9 { 4096 } else { 16 };
                 match cache.alloc(size, align) {
-                    Ok(block) => held.push(Held::new(block, size, number as u8)),
+                    Ok(block) => held.push(Held::new(block, size, number)),
                     Err(error) => refused(error),
                 }
             }
