@@ -74,7 +74,9 @@ fn run(buckets: u32, steps: Vec<Step>) {
     let mut fill = 0_u8;
     let placed = |memory: *mut c_void, bytes, alignment: usize| {
         // SAFETY: a live allocator and block.
-        let (size, bucket) = unsafe { (sm_msize(allocator, memory), sm_mbucket(allocator, memory)) };
+        let size = unsafe { sm_msize(allocator, memory) };
+        // SAFETY: as above.
+        let bucket = unsafe { sm_mbucket(allocator, memory) };
         assert_eq!(memory.addr() % alignment.max(1), 0);
         match expected(buckets, bytes, alignment) {
             Some(expected) => assert_eq!((bucket, size), (expected as i32, 16 * (expected as usize + 1))),
@@ -180,6 +182,7 @@ fn each_number_of_buckets_serves_each_size_from_the_bucket_of_the_rules() {
 }
 
 #[test]
+#[expect(clippy::multiple_unsafe_ops_per_block, reason = "each call stands for itself")]
 fn nothing_and_nobody_are_told_so() {
     let allocator = sm_allocator_create(4, BUCKET_BYTES);
     let mut one = [null_mut()];
