@@ -1,7 +1,7 @@
 //! The world: entities in an arena that all threads share, each with components in boxes of one heap.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use smarena::{Handle, SharedArena, SmBox, StaticHeap};
 
@@ -32,7 +32,7 @@ pub(crate) struct Inventory {
 pub(crate) struct Entity {
     /// Given out once, to prove that a handle found the right entity.
     pub(crate) serial: u64,
-    pub(crate) health: AtomicU32,
+    pub(crate) health: AtomicU64,
     pub(crate) target: Option<Reference>,
     pub(crate) body: SmBox<Body, World>,
     pub(crate) inventory: Option<SmBox<Inventory, World>>,
@@ -84,10 +84,10 @@ impl Battle {
         let body = Body { position: [serial as f32, 0.0, 0.0], velocity: [1.0, 0.5, 0.25] };
         let entity = Entity {
             serial,
-            health: AtomicU32::new(1 + (random >> 8) as u32 % 4),
+            health: AtomicU64::new(1 + (random >> 8) % 4),
             target,
             body: SmBox::new_in(body, World),
-            inventory: (random >> 16).is_multiple_of(4).then(|| SmBox::new_in(Inventory { items: [1; 24] }, World)),
+            inventory: ((random >> 16) % 4 == 0).then(|| SmBox::new_in(Inventory { items: [1; 24] }, World)),
         };
         let reference = Reference { handle: self.entities.insert(entity), serial };
         *place.lock().expect("nobody panics with the board in hand") = Some(reference);
