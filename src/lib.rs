@@ -70,6 +70,10 @@ mod stats;
 
 mod interop;
 
+#[cfg(all(test, shuttle))]
+#[expect(unsafe_code, reason = "raw calls, under I10")]
+mod schedules;
+
 pub use crate::arena::{
     BrandedArena, BrandedHandle, DisjointError, Drain, GrowError, Guard, Handle, InsertAtError, InsertError, IntoIter,
     Iter, IterMut, OccupiedEntry, SharedArena, SmArena, VacantEntry,

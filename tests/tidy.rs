@@ -27,13 +27,14 @@ const LAYERS: &str = "
     L0  config         -> nothing
 
     L1  raw::fault     -> nothing
+    L1  raw::poison    -> nothing
     L1  raw::os        -> nothing
     L1  raw::lock      -> nothing
     L1  raw::region    -> raw::os
     L1  raw::bitmap    -> nothing
     L1  raw::share     -> raw::fault
-    L1  raw::bucket    -> raw::share raw::bitmap raw::region raw::os raw::fault
-    L1  raw::cache     -> raw::bucket raw::bitmap
+    L1  raw::bucket    -> raw::share raw::bitmap raw::region raw::os raw::poison raw::fault
+    L1  raw::cache     -> raw::bucket raw::bitmap raw::poison
     L1  raw::registry  -> raw::lock
     L1  raw::thread    -> raw::registry raw::cache
     L1  raw::fallback  -> raw::lock raw::share
@@ -56,6 +57,8 @@ const LAYERS: &str = "
 
     L5  interop        -> L2 L3 L4
     L5  ffi            -> L2 L3 L4
+
+    L6  schedules      -> raw::thread L2 L3 L4
 ";
 
 /// Words that have a better one (docs/DESIGN.md, section 3), as far as they have no other meaning in a source file.
@@ -125,8 +128,8 @@ fn unsafe_code_cites_an_invariant() {
 }
 
 #[test]
-fn only_sync_names_loom() {
-    check(form::only_sync_names_loom);
+fn only_sync_names_loom_and_shuttle() {
+    check(form::only_sync_names_loom_and_shuttle);
 }
 
 #[test]

@@ -21,6 +21,7 @@
 //! | `fallback` | the system allocator behind a header | shared | allocate, deallocate |
 //! | `state` | everything a heap owns; builds and releases it, routes around an exhausted bucket | shared | build, release, take, give |
 //! | `heap` | `RawHeap`: the fast paths, and where a static heap is built | shared | allocate, deallocate, reallocate |
+//! | `poison` | what a checking tool is told of free blocks | | handed_out, given_back |
 //! | `fault` | the message and the abort when memory was misused | | |
 //!
 //! # Invariants
@@ -62,6 +63,7 @@ pub(crate) mod fault;
 pub(crate) mod heap;
 pub(crate) mod lock;
 pub(crate) mod os;
+pub(crate) mod poison;
 pub(crate) mod region;
 pub(crate) mod registry;
 pub(crate) mod share;

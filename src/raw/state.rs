@@ -104,10 +104,14 @@ impl State {
         for number in 0..plan.region.spans {
             let most = config.most_blocks(number);
             let len = Bitmap::words(most).next_multiple_of(8);
+            #[cfg(shuttle)]
+            make(reservation.at(words).cast(), len, || AtomicU64::new(0));
             // SAFETY: I1: committed, zero, aligned and used by this bucket alone until the heap is released.
             let bits = unsafe { core::slice::from_raw_parts(reservation.at(words).cast::<AtomicU64>().as_ptr(), len) };
             words += len * size_of::<AtomicU64>();
             let counts = reservation.at(shares).cast::<ShareCount>();
+            #[cfg(shuttle)]
+            make(counts, most, ShareCount::new);
             // SAFETY: I1: as above; zero bytes are new counts (I11).
             let counts = unsafe { core::slice::from_raw_parts(counts.as_ptr(), most) };
             shares += size_of_val(counts);
@@ -147,6 +151,7 @@ impl State {
         let this = unsafe { state.as_ref() };
         REGISTRY.leave(this);
         this.table.release(this.buckets());
+        this.buckets().iter().for_each(Bucket::unpoison);
         // SAFETY: I10: moved out once; the place it lay in goes with the reservation inside it, last.
         drop(unsafe { state.read() });
     }
@@ -213,7 +218,7 @@ impl State {
         match self.config.exhausted {
             Exhausted::Refuse => {
                 // A refusal must be true: look once more, at every word.
-                return bucket.withdraw_exact(1).map(|run| bucket.block(run.first_block()));
+                return bucket.withdraw_one_exact();
             }
             Exhausted::Grow { .. } => {
                 let step = self.config.blocks(class);
@@ -333,5 +338,16 @@ impl Member for State {
 
     fn lock(&self) -> &Lock {
         &self.fallback.lock
+    }
+}
+
+/// Writes new atomics to memory of zero bytes, which are some already, but not those of a schedule.
+#[cfg(shuttle)]
+fn make<T>(first: NonNull<T>, count: usize, new: fn() -> T) {
+    for index in 0..count {
+        // SAFETY: I1: `Plan` left room for as many.
+        let place = unsafe { first.add(index) };
+        // SAFETY: I1: committed, aligned, nobody else's yet.
+        unsafe { place.write(new()) };
     }
 }

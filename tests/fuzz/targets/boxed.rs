@@ -1,0 +1,11 @@
+//! Everything that makes, moves and ends a box.
+#![no_main]
+
+#[path = "../../boxed_model.rs"]
+mod model;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    if let Some(program) = smarena_fuzz::program(bytes, model::steps()) {
+        model::check(&program);
+    }
+});

@@ -1,0 +1,11 @@
+//! A buffer against a vector.
+#![no_main]
+
+#[path = "../../buf_model.rs"]
+mod model;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    if let Some(program) = smarena_fuzz::program(bytes, model::steps()) {
+        model::check(&program);
+    }
+});
