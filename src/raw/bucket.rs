@@ -16,7 +16,7 @@ use super::region::Span;
 use super::share::ShareCount;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 
-/// How many words' blocks a deposit gathers before it puts them.
+/// How many words' blocks a deposit gathers before it puts them: one for each bit of a `u32`.
 const GATHERED: usize = 32;
 /// How many runs are gathered at once from a fragmented bucket.
 const MOST_RUNS: usize = 16;
@@ -197,6 +197,7 @@ impl Bucket {
     pub(crate) fn deposit(&self, blocks: impl IntoIterator<Item = NonNull<u8>>) {
         let watermark = self.watermark();
         let mut gathered = [Run { first: 0, bits: 0 }; GATHERED];
+        let mut touched = 0_u32;
         let (mut index, mut neighbour) = (0, 0);
         for block in blocks {
             // Blocks come back as they were handed out more often than not: in the order of their addresses.
@@ -204,13 +205,18 @@ impl Bucket {
                 if block.addr().get() == neighbour && index + 1 < watermark { index + 1 } else { self.index(block) };
             neighbour = block.addr().get() + self.block_size();
             let (first, bit) = (index - index % WORD, 1 << (index % WORD));
-            let run = &mut gathered[first / WORD % GATHERED];
+            let place = first / WORD % GATHERED;
+            let run = &mut gathered[place];
             if run.first != first || run.bits & bit != 0 {
                 self.put(core::mem::replace(run, Run { first, bits: 0 }));
             }
             run.bits |= bit;
+            touched |= 1 << place;
         }
-        gathered.into_iter().for_each(|run| self.put(run));
+        while touched != 0 {
+            self.put(gathered[touched.trailing_zeros() as usize]);
+            touched &= touched - 1;
+        }
     }
 
     /// Puts a run back as it was withdrawn, or a part of it.

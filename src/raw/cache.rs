@@ -1,6 +1,6 @@
 //! One thread's cache of free blocks in one heap: a lane for each bucket, and what a free needs to find the right one.
 //!
-//! A cache of zero bytes needs no check: no address lies in any of its spans, and every lane's mask is 0, which
+//! A cache of zero bytes needs no check: no address lies in any of its spans, and every lane's cursors are null, which
 //! reads as empty and as full (I6). That is what threads without a cache, and heaps without a table, look at.
 
 mod cold;
@@ -89,12 +89,8 @@ impl Cache {
     /// Parks `block`, which the caller owns, if it came from one of the buckets and that lane has room.
     #[inline(always)]
     pub(crate) fn push(&self, block: NonNull<u8>) -> bool {
-        let span = self.span_of(block);
-        if span >= self.spans.get() {
-            return false;
-        }
-        // SAFETY: I7: an open cache has at most as many spans as lanes.
-        unsafe { self.lanes.get_unchecked(span) }.push(block)
+        // Not `lane_of`: lanes beyond the last span are zero, which reads as full, so a constant bounds the span as well.
+        self.lanes.get(self.span_of(block)).is_some_and(|lane| lane.push(block))
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -41,10 +41,11 @@
 //!   `s`, or, under the registry's lock, by the one that ends that thread's hold. A slot changes hands under that lock.
 //! - **I6 zero cache.** A cache of zero bytes is empty and full: every pop and every push on it fails and writes
 //!   nothing. Table slot 0 and `raw::heap::EMPTY` stay zero for ever.
-//! - **I7 lane.** Of an open lane with chunk length `L`, every chunk has `L + 1` slots and starts at a multiple of its size. The
-//!   alloc cursor lies between slots 0 and `L` of one chunk, the free cursor between slots 1 and `L + 1` of another; the numbers of all other
-//!   chunks stand in the order, once each. Slots 1 up to the alloc cursor, slots 1 up to but not including the free cursor, and slots 1 to `L` of
-//!   the first `full` chunks in the order hold blocks parked under I3. An open cache has no more spans than lanes.
+//! - **I7 lane.** Every chunk of an open lane has 64 slots, starts at a multiple of its size and takes `L <= 63` blocks. The
+//!   alloc cursor lies between slots 0 and `L` of one chunk, the free cursor between slots `64 - L` and 64 of another; the numbers of all
+//!   other chunks stand in the order, once each. Slots 1 up to the alloc cursor, slots `64 - L` up to but not including the free cursor,
+//!   and slots `64 - L` to 63 of the first `full` chunks in the order hold blocks parked under I3. An open cache has no more
+//!   spans than lanes.
 //! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the lock, before
 //!   anything of it is released. A thread's end drains its slot in every listed heap under the same lock.
 //! - **I9 header.** A fallback block is preceded by its `Header`, written before the block is handed out and read only

@@ -18,7 +18,7 @@
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
-use super::lane::{LONGEST_CHUNK, Lane, Slot};
+use super::lane::{LONGEST_CHUNK, Lane, SLOTS, Slot};
 use crate::raw::bucket::Bucket;
 use crate::raw::poison;
 use crate::sync::Ordering::Relaxed;
@@ -39,7 +39,7 @@ impl Lane {
             let place = self.order(full - 1);
             // SAFETY: I5: `full` is at most the length of the order.
             let number = unsafe { place.replace(self.number(self.alloc.load(Relaxed))) };
-            self.alloc.store(self.chunk(number).wrapping_add(self.chunk_len()), Relaxed);
+            self.make_alloc(self.chunk(number), self.chunk_len());
             self.full.store(full - 1, Relaxed);
         } else {
             return None;
@@ -74,11 +74,13 @@ impl Lane {
         for blocks in stacked.chunks_exact(chunk) {
             // SAFETY: I5: no more chunks than `want` has room for.
             let number = unsafe { self.order(full).read() };
-            fill(self.chunk(number), blocks);
+            fill(self.first(self.chunk(number)), blocks);
             full += 1;
         }
         self.full.store(full, Relaxed);
-        self.alloc.store(fill(self.alloc.load(Relaxed), in_alloc), Relaxed);
+        let alloc = self.alloc.load(Relaxed);
+        fill(alloc.wrapping_add(1), in_alloc);
+        self.alloc.store(alloc.wrapping_add(in_alloc.len()), Relaxed);
         // SAFETY: I3: `withdraw_many` wrote down `got` blocks, of which this is the last.
         let lowest = unsafe { lowest[0].assume_init() };
         poison::handed_out(lowest, self.block_size());
@@ -97,10 +99,10 @@ impl Lane {
             self.swap();
         } else if full < self.spare.get() {
             let place = self.order(full);
-            let filled = self.free.load(Relaxed).wrapping_sub(self.chunk_len() + 1);
+            let filled = self.free.load(Relaxed).wrapping_sub(SLOTS);
             // SAFETY: I5: `full` is less than the length of the order.
             let number = unsafe { place.replace(self.number(filled)) };
-            self.free.store(self.chunk(number).wrapping_add(1), Relaxed);
+            self.free.store(self.first(self.chunk(number)), Relaxed);
             self.full.store(full + 1, Relaxed);
         } else {
             return false;
@@ -127,19 +129,20 @@ impl Lane {
         let count = self.free_len();
         let start = self.free.load(Relaxed).wrapping_sub(count);
         self.free.store(start, Relaxed);
-        // SAFETY: I7: `count` parked blocks start there, and are parked no more.
-        unsafe { deposit(bucket, start, count) };
+        // SAFETY: I7: `count` parked blocks lie there, and are parked no more.
+        bucket.deposit(unsafe { parked(start, count) }.iter().copied());
     }
 
     /// Puts the blocks of the `count` oldest full chunks back into the bucket.
     fn deposit_oldest(&self, bucket: &Bucket, count: u16) {
         let (full, spare) = (self.full.load(Relaxed), self.spare.get());
-        for index in 0..count {
+        let chunks = (0..count).map(|index| {
             // SAFETY: I5: `count <= full`, which is at most the length of the order.
             let start = self.chunk(unsafe { self.order(index).read() });
             // SAFETY: I7: a full chunk; it is on the stack no more when this returns.
-            unsafe { deposit(bucket, start.wrapping_add(1), self.chunk_len()) };
-        }
+            unsafe { parked(self.first(start), self.chunk_len()) }
+        });
+        bucket.deposit(chunks.flatten().copied());
         self.full.store(full - count, Relaxed);
         // SAFETY: I5: the order's whole length, and nobody else's.
         unsafe { core::slice::from_raw_parts_mut(self.order(0), spare.into()) }.rotate_left(count.into());
@@ -173,19 +176,17 @@ impl Lane {
     }
 }
 
-/// Copies blocks to the slots behind `cursor`; returns the cursor at the last one.
-fn fill(cursor: *mut Slot, blocks: &[MaybeUninit<Slot>]) -> *mut Slot {
-    let first = cursor.wrapping_add(1);
+/// Copies blocks to the slots from `first` on.
+fn fill(first: *mut Slot, blocks: &[MaybeUninit<Slot>]) {
     // SAFETY: I7: the callers fill an empty chunk with no more blocks than it takes.
     unsafe { ptr::copy_nonoverlapping(blocks.as_ptr().cast(), first, blocks.len()) };
-    cursor.wrapping_add(blocks.len())
 }
 
-/// Puts `count` blocks back into the bucket.
+/// The `count` blocks in the slots from `first` on.
 ///
 /// # Safety
-/// They lie in the slots from `start` on, and the caller owns them.
-unsafe fn deposit(bucket: &Bucket, start: *mut Slot, count: usize) {
+/// They are parked there, and the caller owns the lane for as long as it uses the slice.
+unsafe fn parked<'c>(first: *mut Slot, count: usize) -> &'c [Slot] {
     // SAFETY: I10: the caller's contract.
-    bucket.deposit(unsafe { core::slice::from_raw_parts(start, count) }.iter().copied());
+    unsafe { core::slice::from_raw_parts(first, count) }
 }

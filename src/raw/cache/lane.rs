@@ -3,13 +3,18 @@
 //! `pop` takes from the alloc chunk, `push` adds to the free chunk. Two chunks, because in a tight allocate/free pair the next
 //! pop would otherwise wait for the pointer that the last push has just stored. Behind both stands a stack of full chunks.
 //!
-//! A chunk has a power of two of slots and starts at a multiple of its size; its first slot is never used. The alloc cursor
-//! points at the last block, so it is at the chunk's start when the chunk is empty; the free cursor points at the next
-//! slot, so it is at the next chunk's start when full. Both checks are one test of the cursor's low bits.
+//! ```text
+//! alloc chunk   | - b b b b - - - - - - - |   the cursor points at the last block: at the chunk's start when empty
+//! free chunk    | - - - - - - b b b b . . |   the cursor points at the next slot: at the chunk's end when full
+//! ```
+//!
+//! A chunk starts at a multiple of its size, so both checks are one test of the cursor's low bits against a constant. A lane
+//! that shall keep few blocks uses the low end of its alloc chunk and the high end of all others; a chunk that becomes the alloc
+//! chunk has its blocks moved down. With all slots in use, as small blocks have it, both ends are the same place.
 
 use core::cell::Cell;
 use core::mem::size_of;
-use core::ptr::{NonNull, null_mut};
+use core::ptr::{self, NonNull, null_mut};
 
 use crate::raw::poison;
 use crate::sync::Ordering::Relaxed;
@@ -17,11 +22,15 @@ use crate::sync::fixed::{AtomicPtr, AtomicU16};
 
 pub(super) const SLOT: usize = size_of::<NonNull<u8>>();
 /// A chunk holds about this many bytes' worth of blocks, so that what circulates through it stays in the first-level cache.
-const CHUNK_WORTH: usize = 4096;
-pub(super) const LONGEST_CHUNK: usize = 63;
+const CHUNK_WORTH: usize = 8192;
+/// Slots of a chunk; the first one is never used.
+pub(super) const SLOTS: usize = 64;
+pub(super) const LONGEST_CHUNK: usize = SLOTS - 1;
 const SHORTEST_CHUNK: usize = 7;
-/// Every lane's memory starts at a multiple of the largest chunk.
-const CHUNK_ALIGN: usize = (LONGEST_CHUNK + 1) * SLOT;
+/// Bytes of a chunk: what it starts at a multiple of.
+const CHUNK_BYTES: usize = SLOTS * SLOT;
+/// The bits of a cursor that are zero at a chunk's start and at its end.
+const LOW_BITS: usize = CHUNK_BYTES - 1;
 
 /// The place of a block pointer in a chunk.
 pub(super) type Slot = NonNull<u8>;
@@ -34,8 +43,6 @@ pub(crate) struct Lane {
     pub(super) alloc: AtomicPtr<Slot>,
     /// The free chunk's next slot; the chunk's end when full (I7).
     pub(super) free: AtomicPtr<Slot>,
-    /// A chunk's size in bytes less one: which bits of a cursor are zero at a chunk's start. Zero: no chunk.
-    mask: Cell<u32>,
     /// Blocks a chunk takes: `L` of I7.
     chunk: AtomicU16,
     /// The addresses of the bucket's blocks, for a free that expects this bucket. Zero: no address is inside.
@@ -56,7 +63,7 @@ pub(crate) struct Lane {
 /// How a number of cached blocks is divided into chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LanePlan {
-    /// Blocks a chunk takes: one less than a power of two, or 0 for no cache.
+    /// Blocks a chunk takes, or 0 for no cache.
     pub(super) chunk: usize,
     /// Chunks beside the alloc chunk and the free chunk.
     pub(super) spare: usize,
@@ -72,24 +79,18 @@ impl LanePlan {
             return Self { chunk: 0, spare: 0 };
         }
         let worth = (CHUNK_WORTH / block_size).clamp(SHORTEST_CHUNK, LONGEST_CHUNK);
-        let most = worth.min(held / 2).max(1);
-        // The largest 2^n - 1 that is not larger.
-        let chunk = (1 << (most + 1).ilog2()) - 1;
+        let chunk = worth.min(held / 2).max(1);
         let spare = held.saturating_sub(2 * chunk) / chunk;
         Self { chunk, spare: spare.min(u16::MAX as usize - 2) }
     }
 
     /// Bytes of memory that the lane's chunks and their order take.
     pub(crate) fn bytes(self) -> usize {
-        (self.chunk_bytes() * self.chunks() + self.spare * size_of::<u16>()).next_multiple_of(CHUNK_ALIGN)
+        (CHUNK_BYTES * self.chunks() + self.spare * size_of::<u16>()).next_multiple_of(CHUNK_BYTES)
     }
 
     fn chunks(self) -> usize {
         if self.chunk == 0 { 0 } else { self.spare + 2 }
-    }
-
-    fn chunk_bytes(self) -> usize {
-        (self.chunk + 1) * SLOT
     }
 }
 
@@ -98,7 +99,6 @@ impl Lane {
         Self {
             alloc: AtomicPtr::new(null_mut()),
             free: AtomicPtr::new(null_mut()),
-            mask: Cell::new(0),
             chunk: AtomicU16::new(0),
             start: Cell::new(0),
             bytes: Cell::new(0),
@@ -114,7 +114,7 @@ impl Lane {
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<NonNull<u8>> {
         let cursor = self.alloc.load(Relaxed);
-        if cursor.addr() & self.mask.get() as usize == 0 {
+        if cursor.addr() & LOW_BITS == 0 {
             return None;
         }
         // SAFETY: I7: a cursor off its chunk's start points at a parked block.
@@ -128,7 +128,7 @@ impl Lane {
     #[inline(always)]
     pub(crate) fn push(&self, block: NonNull<u8>) -> bool {
         let cursor = self.free.load(Relaxed);
-        if cursor.addr() & self.mask.get() as usize == 0 {
+        if cursor.addr() & LOW_BITS == 0 {
             return false;
         }
         // SAFETY: I7: a cursor off its chunk's end points at a slot of the chunk.
@@ -164,25 +164,26 @@ impl Lane {
 
     #[inline]
     pub(super) fn alloc_len(&self) -> usize {
-        (self.alloc.load(Relaxed).addr() & self.low_bits()) / SLOT
+        (self.alloc.load(Relaxed).addr() & LOW_BITS) / SLOT
     }
 
     #[inline]
     pub(super) fn free_len(&self) -> usize {
         // One slot lower, so that a full chunk's cursor is still inside it.
-        (self.free.load(Relaxed).addr().wrapping_sub(SLOT) & self.low_bits()) / SLOT
-    }
-
-    /// As `mask`, for those who only peek.
-    #[inline]
-    fn low_bits(&self) -> usize {
-        (self.chunk_len() + 1) * SLOT - 1
+        let last = (self.free.load(Relaxed).addr().wrapping_sub(SLOT) & LOW_BITS) / SLOT;
+        (last + self.chunk_len()).wrapping_sub(LONGEST_CHUNK)
     }
 
     /// The first, unused, slot of chunk `number`.
     #[inline]
     pub(super) fn chunk(&self, number: u16) -> *mut Slot {
-        self.chunks.get().wrapping_add(usize::from(number) * (self.chunk_len() + 1))
+        self.chunks.get().wrapping_add(usize::from(number) * SLOTS)
+    }
+
+    /// The first slot that the chunk starting at `start` uses while it is not the alloc chunk.
+    #[inline]
+    pub(super) fn first(&self, start: *mut Slot) -> *mut Slot {
+        start.wrapping_add(SLOTS - self.chunk_len())
     }
 
     /// The number of the chunk that starts at `start`.
@@ -190,7 +191,7 @@ impl Lane {
     pub(super) fn number(&self, start: *mut Slot) -> u16 {
         let offset = start.addr() - self.chunks.get().addr();
         #[expect(clippy::cast_possible_truncation, reason = "a plan has no more chunks than a u16 counts")]
-        let number = (offset / (self.low_bits() + 1)) as u16;
+        let number = (offset / CHUNK_BYTES) as u16;
         number
     }
 
@@ -204,9 +205,19 @@ impl Lane {
     /// Exchanges the two chunks; the alloc chunk is empty.
     #[inline]
     pub(super) fn swap(&self) {
-        let (alloc, free) = (self.alloc.load(Relaxed), self.free.load(Relaxed));
-        self.alloc.store(free.wrapping_sub(1), Relaxed);
-        self.free.store(alloc.wrapping_add(1), Relaxed);
+        let (alloc, free, len) = (self.alloc.load(Relaxed), self.free.load(Relaxed), self.free_len());
+        self.free.store(self.first(alloc), Relaxed);
+        self.make_alloc(free.wrapping_sub(len + SLOTS - self.chunk_len()), len);
+    }
+
+    /// Makes the chunk that starts at `start` and has `len` blocks the alloc chunk.
+    #[inline]
+    pub(super) fn make_alloc(&self, start: *mut Slot, len: usize) {
+        if self.chunk_len() < LONGEST_CHUNK {
+            // SAFETY: I7: both ranges lie in the chunk, which is this lane's.
+            unsafe { ptr::copy(self.first(start), start.wrapping_add(1), len) };
+        }
+        self.alloc.store(start.wrapping_add(len), Relaxed);
     }
 
     /// Makes a zero lane empty, with room. `inside` is where the bucket's blocks start and how many bytes they span.
@@ -218,19 +229,16 @@ impl Lane {
             return;
         }
         let chunks = memory.cast::<Slot>();
-        debug_assert!(chunks.addr() % CHUNK_ALIGN == 0);
+        debug_assert!(chunks.addr() % CHUNK_BYTES == 0);
         #[expect(clippy::cast_possible_truncation, reason = "a chunk has at most 63 blocks")]
-        {
-            self.mask.set(plan.chunk_bytes() as u32 - 1);
-            self.chunk.store(plan.chunk as u16, Relaxed);
-        }
+        self.chunk.store(plan.chunk as u16, Relaxed);
         self.chunks.set(chunks);
-        self.order.set(memory.wrapping_add(plan.chunk_bytes() * plan.chunks()).cast());
+        self.order.set(memory.wrapping_add(CHUNK_BYTES * plan.chunks()).cast());
         #[expect(clippy::cast_possible_truncation, reason = "a plan has no more chunks than a u16 counts")]
         let spare = plan.spare as u16;
         self.spare.set(spare);
         self.alloc.store(self.chunk(0), Relaxed);
-        self.free.store(self.chunk(1).wrapping_add(1), Relaxed);
+        self.free.store(self.first(self.chunk(1)), Relaxed);
         for index in 0..spare {
             // SAFETY: I5: the plan left room for the numbers of all spare chunks.
             unsafe { self.order(index).write(index + 2) };
@@ -241,7 +249,6 @@ impl Lane {
     pub(super) fn close(&self) {
         self.alloc.store(null_mut(), Relaxed);
         self.free.store(null_mut(), Relaxed);
-        self.mask.set(0);
         self.chunk.store(0, Relaxed);
         self.start.set(0);
         self.bytes.set(0);
@@ -265,7 +272,7 @@ mod tests {
                     let plan = LanePlan::new(bytes, block_size, blocks);
                     let held = (bytes / block_size).min(blocks);
                     let capacity = (plan.spare + 2) * plan.chunk;
-                    assert!((plan.chunk + 1).is_power_of_two() && plan.chunk <= LONGEST_CHUNK);
+                    assert!(plan.chunk <= LONGEST_CHUNK);
                     assert_eq!(plan.chunk == 0, held == 0);
                     assert!(capacity <= held.max(2), "{plan:?} for {held} blocks");
                     assert!(capacity + plan.chunk > held.min(1 << 16) || held == 0, "{plan:?} for {held} blocks");

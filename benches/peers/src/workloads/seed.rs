@@ -50,18 +50,15 @@ impl Work for Seed {
     }
 
     fn work<C: Calls>(&self, worker: usize, calls: C, clock: &mut Clock<'_>) {
-        let mut next = worker;
-        let mut size = || {
-            next += 1;
-            self.sizes.at(next)
-        };
-        let mut blocks: Vec<*mut u8> = (0..self.live).map(|_| calls.malloc(size())).collect();
+        let mut blocks: Vec<*mut u8> =
+            (0..self.live).map(|index| calls.malloc(self.sizes.at(worker + index))).collect();
         clock.time(|| {
-            for _ in 0..self.rounds {
-                for slot in &mut blocks {
+            for round in 1..=self.rounds {
+                let first = worker + round * self.live;
+                for (index, slot) in blocks.iter_mut().enumerate() {
                     // SAFETY: every slot holds a live block, which the next line replaces.
                     unsafe { calls.free(*slot) };
-                    *slot = black_box(calls.malloc(size()));
+                    *slot = black_box(calls.malloc(self.sizes.at(first + index)));
                 }
             }
         });
