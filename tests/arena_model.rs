@@ -29,11 +29,7 @@ pub(crate) enum Op {
     Copy,
 }
 
-pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
-    prop::collection::vec(op(), 1..250)
-}
-
-fn op() -> impl Strategy<Value = Op> {
+pub(crate) fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         12 => any::<u64>().prop_map(Op::Insert),
         2 => any::<u64>().prop_map(Op::InsertWith),
@@ -233,7 +229,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
 
     #[test]
-    fn agrees_with_the_model(ops in ops()) {
+    fn agrees_with_the_model(ops in prop::collection::vec(op(), 1..250)) {
         check(ops);
     }
 

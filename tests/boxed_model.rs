@@ -25,9 +25,9 @@ pub(crate) enum Step {
     Replace(usize, u64),
 }
 
-pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let place = any::<usize>;
-    let step = prop_oneof![
+    prop_oneof![
         4 => any::<u64>().prop_map(Step::New),
         1 => any::<u64>().prop_map(Step::NewRefused),
         1 => any::<u64>().prop_map(Step::WriteLater),
@@ -39,8 +39,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => place().prop_map(Step::ThroughRaw),
         1 => place().prop_map(Step::ThroughThread),
         1 => (place(), any::<u64>()).prop_map(|(place, number)| Step::Replace(place, number)),
-    ];
-    prop::collection::vec(step, 1..60)
+    ]
 }
 
 type Boxes = Vec<SmBox<Counted, CountingHeap>>;
@@ -129,7 +128,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_value_and_every_block_is_there_as_long_as_its_box(steps in steps()) {
+    fn every_value_and_every_block_is_there_as_long_as_its_box(steps in prop::collection::vec(step(), 1..60)) {
         check(&steps);
     }
 }

@@ -35,7 +35,7 @@ pub(crate) enum Step {
     Chunk(Vec<u8>),
 }
 
-pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let bytes = || vec(any::<u8>(), 0..100);
     let step = prop_oneof![
         any::<u8>().prop_map(Step::Push),
@@ -60,7 +60,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => bytes().prop_map(Step::Put),
         1 => bytes().prop_map(Step::Chunk),
     ];
-    vec(step, 1..80)
+    step
 }
 
 fn run(step: &Step, buf: &mut SmBuf<CountingHeap>, model: &mut Vec<u8>, heap: &CountingHeap) {
@@ -161,7 +161,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_buffer_is_a_vector_in_one_block(steps in steps()) {
+    fn a_buffer_is_a_vector_in_one_block(steps in vec(step(), 1..80)) {
         check(&steps);
     }
 }

@@ -45,8 +45,16 @@ pub(crate) struct Program {
     threads: Vec<Vec<Step>>,
 }
 
-pub(crate) fn programs() -> impl Strategy<Value = Program> {
-    (vec(setting(), 1..=3), vec(vec(step(), 1..60), 1..=4)).prop_map(|(heaps, threads)| Program { heaps, threads })
+impl Program {
+    /// `None` if there are no heaps or no threads.
+    pub(crate) fn of(heaps: Vec<Setting>, threads: Vec<Vec<Step>>) -> Option<Self> {
+        (!heaps.is_empty() && !threads.is_empty()).then_some(Program { heaps, threads })
+    }
+}
+
+fn programs() -> impl Strategy<Value = Program> {
+    (vec(setting(), 1..=3), vec(vec(step(), 1..60), 1..=4))
+        .prop_filter_map("no heaps or threads", |(heaps, threads)| Program::of(heaps, threads))
 }
 
 fn warmup() -> impl Strategy<Value = CacheWarmup> {
@@ -57,7 +65,7 @@ fn cache_bytes() -> impl Strategy<Value = usize> {
     prop_oneof![0..200_usize, Just(1 << 10), Just(64 << 10)]
 }
 
-fn setting() -> impl Strategy<Value = Setting> {
+pub(crate) fn setting() -> impl Strategy<Value = Setting> {
     let exhausted = prop_oneof![
         Just(Exhausted::NextBucketThenFallback),
         Just(Exhausted::Refuse),
@@ -83,7 +91,7 @@ fn align() -> impl Strategy<Value = usize> {
     prop_oneof![6 => Just(0), 4 => (0..=12_u32).prop_map(|bit| 1 << bit), 1 => prop_oneof![Just(3), Just(8192)]]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let place = any::<usize>;
     prop_oneof![
         10 => (place(), size(), align(), any::<bool>())

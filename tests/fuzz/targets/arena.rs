@@ -5,7 +5,6 @@
 mod model;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let Some(program) = smarena_fuzz::program(bytes, model::ops()) {
-        model::check(program);
-    }
+    let steps = smarena_fuzz::steps(bytes, model::op());
+    model::check(steps);
 });
