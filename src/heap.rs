@@ -374,7 +374,7 @@ impl<C: SizeClasses> Heap<C> {
     #[inline(always)]
     pub(crate) unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.deallocate_of(class_for::<C>(layout.size(), layout.align()), block) }
+        unsafe { self.raw.deallocate_of(class_for::<C>(layout.size(), layout.align()), block, layout.size()) }
     }
 
     /// The count of the block's owners.
@@ -398,6 +398,10 @@ impl<C: SizeClasses> Heap<C> {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<u8>, AllocError> {
+        if self.raw.is_checked() {
+            // SAFETY: I10: the caller's contract is the same.
+            return unsafe { self.reallocate_checked(block, old, new) };
+        }
         let from = Self::class(old.size(), old.align());
         let to = Self::class(new.size(), new.align());
         // SAFETY: I10: the caller's contract is the same.
@@ -405,6 +409,24 @@ impl<C: SizeClasses> Heap<C> {
             Some(block) => Ok(block),
             None => Err(self.refusal(new.size(), new.align())),
         }
+    }
+
+    /// As `reallocate`, on a hardened heap.
+    ///
+    /// # Safety
+    /// As `reallocate`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn reallocate_checked(
+        &self,
+        block: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let to = Self::class(new.size(), new.align());
+        // SAFETY: I10: the caller's contract is the same.
+        let moved = unsafe { self.raw.relocate_checked(block, old, (to, new)) };
+        moved.ok_or_else(|| self.refusal(new.size(), new.align()))
     }
 }
 

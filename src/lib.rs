@@ -52,6 +52,8 @@ mod raw;
 mod heap;
 
 mod compare;
+mod into_bytes;
+mod part;
 
 #[expect(unsafe_code, reason = "owns a block by raw pointer: invariants B1.. at its top")]
 mod boxed;
@@ -86,6 +88,7 @@ pub use crate::class::{Geometric, Linear, Piecewise, SizeClasses};
 pub use crate::config::{CacheWarmup, Exhausted, HugePages};
 pub use crate::error::{AllocError, ConfigError};
 pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, ShareCount, StaticHeap, ThreadCache};
+pub use crate::into_bytes::IntoBytes;
 #[cfg(feature = "async")]
 pub use crate::pool::Acquire;
 pub use crate::pool::{Batch, BufPool, BufPoolBuilder, Lease, PoolError, PoolHeap, PoolStats};

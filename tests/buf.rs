@@ -510,6 +510,53 @@ fn buffers_compare_by_content_with_bytes_of_every_kind() {
 }
 
 #[test]
+fn bytes_are_taken_out_from_both_ends_and_the_block_goes_back() {
+    let heap = CountingHeap::new();
+    let mut bytes = buf_of(b"abcd", &heap).into_iter();
+    assert_eq!((bytes.next(), bytes.next_back(), bytes.len()), (Some(b'a'), Some(b'd'), 2));
+    let rest = buf_of(b"abcd", &heap).freeze().into_iter().rev().collect::<Vec<_>>();
+    assert_eq!((rest, bytes.collect::<Vec<_>>()), (b"dcba".to_vec(), b"bc".to_vec()));
+    heap.settle();
+}
+
+#[test]
+fn what_lies_within_is_appended_also_into_a_new_block() {
+    let heap = CountingHeap::new();
+    let mut buf = buf_of(b"0123456789abcdef", &heap);
+    buf.extend_from_within(10..);
+    buf.extend_from_within(..=1);
+    buf.extend_from_within(3..3);
+    assert_eq!(buf, b"0123456789abcdefabcdef01");
+    for range in [(0, 25), (7, 6), (usize::MAX, usize::MAX)] {
+        let text = panic_text(|| buf.extend_from_within(range.0..range.1));
+        assert_eq!(text, format!("no slice from byte {} to {}: there are 24 bytes", range.0, range.1));
+    }
+    assert_eq!(buf.len(), 24);
+    drop(buf);
+    heap.settle();
+}
+
+#[test]
+fn room_is_reclaimed_only_where_there_is_some_and_nothing_is_asked_of_the_heap() {
+    let heap = CountingHeap::new();
+    let mut buf = buf_of(&[7; 64], &heap);
+    let asked = heap.asked();
+    assert!(buf.try_reclaim(0) && !buf.try_reclaim(1));
+    buf.read_exact(&mut [0; 60]).unwrap();
+    assert!(!buf.try_reclaim(61) && !buf.try_reclaim(usize::MAX));
+    assert_eq!((buf.capacity(), buf.try_reclaim(60), buf.capacity(), &buf[..]), (4, true, 64, &[7; 4][..]));
+    // A part gets the rest of the block when the other is gone, and not before.
+    let front = buf.split_to(2);
+    assert!(!buf.try_reclaim(62));
+    drop(front);
+    assert!(buf.try_reclaim(62));
+    assert_eq!((heap.asked(), buf.capacity(), &buf[..]), (asked, 64, &[7; 2][..]));
+    assert!(!SmBuf::new().try_reclaim(1) && SmBuf::new().try_reclaim(0));
+    drop(buf);
+    heap.settle();
+}
+
+#[test]
 fn a_map_of_buffers_is_asked_with_a_slice() {
     let map = HashMap::from([(SmBuf::from("key"), 1)]);
     assert_eq!(map.get(&b"key"[..]), Some(&1));

@@ -28,26 +28,32 @@ const LAYERS: &str = "
 
     L1  raw::fault     -> nothing
     L1  raw::poison    -> nothing
-    L1  raw::os        -> nothing
+    L1  raw::refusal   -> nothing
+    L1  raw::os        -> raw::refusal
     L1  raw::lock      -> nothing
     L1  raw::region    -> raw::os
     L1  raw::bitmap    -> nothing
+    L1  raw::canary    -> nothing
+    L1  raw::ledger    -> nothing
+    L1  raw::quarantine -> nothing
     L1  raw::share     -> raw::fault
     L1  raw::bucket    -> raw::share raw::bitmap raw::region raw::os raw::poison raw::fault
     L1  raw::cache     -> raw::bucket raw::bitmap raw::poison
-    L1  raw::registry  -> raw::lock
-    L1  raw::thread    -> raw::registry raw::cache
-    L1  raw::fallback  -> raw::lock raw::share
+    L1  raw::registry  -> raw::lock raw::fault
+    L1  raw::thread    -> raw::registry raw::cache raw::refusal
+    L1  raw::fallback  -> raw::lock raw::share raw::canary raw::refusal
     L1  raw::table     -> raw::cache raw::bucket raw::registry raw::os
-    L1  raw::state     -> raw::share raw::table raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::os raw::lock raw::fault
+    L1  raw::state     -> raw::share raw::table raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault
     L1  raw::heap      -> raw::state raw::registry raw::thread raw::cache raw::share raw::fault
 
     L2  heap           -> raw::heap
 
     L3  compare        -> nothing
+    L3  into_bytes     -> nothing
+    L3  part           -> nothing
     L3  boxed          -> L2
-    L3  buf            -> L2 compare
-    L3  bytes          -> L2 buf compare
+    L3  buf            -> L2 compare into_bytes part
+    L3  bytes          -> L2 buf compare into_bytes part
     L3  chain          -> L2 bytes buf
 
     L4  arena          -> L2 L3

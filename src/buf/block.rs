@@ -189,16 +189,24 @@ impl<H: HeapRef> SmBuf<H> {
             // U4: the heap reference still exists, being a field.
             unsafe { self.heap.deallocate(self.first_byte(), self.block.plain_layout()) };
         } else if self.block.exists() {
-            self.release_split_or_aligned();
+            // SAFETY: U4: the copy is written back two lines below; neither is dropped in between, for no heap unwinds.
+            let heap = ManuallyDrop::new(unsafe { ptr::read(&raw const self.heap) });
+            let heap = Self::release_split_or_aligned(self.first_byte(), self.block, heap);
+            // SAFETY: U4: what is overwritten was moved out above.
+            unsafe { (&raw mut self.heap).write(ManuallyDrop::into_inner(heap)) };
         }
     }
 
+    /// By value, there and back, as in [`grow`](Self::grow): every buffer's drop has this call, and almost none makes it.
     #[cold]
-    fn release_split_or_aligned(&mut self) {
-        if !self.block.is_split() || self.share_count().give_up() {
+    #[inline(never)]
+    fn release_split_or_aligned(first: NonNull<u8>, block: BlockSize, heap: ManuallyDrop<H>) -> ManuallyDrop<H> {
+        // SAFETY: U1: a live block of this heap, and the caller, one of its owners, waits.
+        if !block.is_split() || unsafe { share_count(&*heap, first, block) }.give_up() {
             // SAFETY: U1, U4: as in `release_block`; of those who shared it we are the last.
-            unsafe { self.heap.deallocate(self.first_byte(), self.block.layout()) };
+            unsafe { heap.deallocate(first, block.layout()) };
         }
+        heap
     }
 
     /// Takes the buffer apart; its share of the block goes with the parts.

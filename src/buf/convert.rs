@@ -5,6 +5,7 @@ use core::slice;
 
 use super::{SmBuf, refused};
 use crate::heap::{Global, HeapRef};
+use crate::into_bytes::IntoBytes;
 
 impl<H: HeapRef> SmBuf<H> {
     /// A copy of `bytes` in `heap`.
@@ -21,6 +22,24 @@ impl<H: HeapRef> SmBuf<H> {
     pub fn copy_from_slice_in(bytes: &[u8], heap: H) -> Self {
         let mut buf = Self::with_capacity_in(bytes.len(), heap);
         buf.extend_from_slice(bytes);
+        buf
+    }
+}
+
+impl SmBuf {
+    /// `len` bytes, all zero, in the [`Global`] heap.
+    ///
+    /// # Panics
+    /// As [`with_capacity`](SmBuf::with_capacity).
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// assert_eq!(SmBuf::zeroed(3), [0, 0, 0]);
+    /// ```
+    #[must_use]
+    pub fn zeroed(len: usize) -> Self {
+        let mut buf = SmBuf::with_capacity(len);
+        buf.resize(len, 0);
         buf
     }
 }
@@ -84,6 +103,30 @@ impl From<Vec<u8>> for SmBuf {
     }
 }
 
+/// A copy: the slice's memory belongs to another allocator.
+impl From<Box<[u8]>> for SmBuf {
+    #[inline]
+    fn from(bytes: Box<[u8]>) -> Self {
+        SmBuf::from(&bytes[..])
+    }
+}
+
+/// A copy: the text's memory belongs to another allocator.
+impl From<String> for SmBuf {
+    #[inline]
+    fn from(text: String) -> Self {
+        SmBuf::from(text.as_bytes())
+    }
+}
+
+/// A copy: a vector's memory belongs to the system's allocator.
+impl<H: HeapRef> From<SmBuf<H>> for Vec<u8> {
+    #[inline]
+    fn from(buf: SmBuf<H>) -> Self {
+        buf.to_vec()
+    }
+}
+
 impl<H: HeapRef + Default> FromIterator<u8> for SmBuf<H> {
     #[inline]
     fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Self {
@@ -114,6 +157,23 @@ impl<'a, H: HeapRef> Extend<&'a u8> for SmBuf<H> {
     #[inline]
     fn extend<I: IntoIterator<Item = &'a u8>>(&mut self, bytes: I) {
         self.extend(bytes.into_iter().copied());
+    }
+}
+
+/// Takes the bytes out one by one; the block goes back with the iterator.
+///
+/// ```
+/// # use smarena::SmBuf;
+/// let mut bytes = SmBuf::from(b"abc").into_iter();
+/// assert_eq!((bytes.next(), bytes.next_back(), bytes.len()), (Some(b'a'), Some(b'c'), 1));
+/// ```
+impl<H: HeapRef> IntoIterator for SmBuf<H> {
+    type Item = u8;
+    type IntoIter = IntoBytes<Self>;
+
+    #[inline]
+    fn into_iter(self) -> Self::IntoIter {
+        IntoBytes::new(self)
     }
 }
 

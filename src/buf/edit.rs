@@ -1,10 +1,12 @@
 //! Changing a buffer's content: append, cut, reserve, shrink, and consume from the front.
 
+use core::ops::RangeBounds;
 use core::ptr;
 
 use super::{DANGLING, SmBuf, narrow};
 use crate::error::AllocError;
 use crate::heap::HeapRef;
+use crate::part::part_of;
 
 impl<H: HeapRef> SmBuf<H> {
     /// Appends one byte. O(1) in the long run.
@@ -159,6 +161,45 @@ impl<H: HeapRef> SmBuf<H> {
     #[inline]
     pub fn try_reserve(&mut self, additional: usize) -> Result<(), AllocError> {
         if additional > self.capacity() - self.len() { self.try_grow(additional) } else { Ok(()) }
+    }
+
+    /// Whether there is room for `additional` bytes behind the content, after moving it to its block's front if that makes it: from what
+    /// was read, or from what others had split off and given up. Asks the heap for nothing. O(length).
+    ///
+    /// ```
+    /// use bytes::Buf;
+    /// use smarena::SmBuf;
+    ///
+    /// let mut buf = SmBuf::with_capacity(64);
+    /// buf.resize(64, 0);
+    /// buf.advance(60);
+    /// assert!(buf.try_reclaim(40));
+    /// assert!(!buf.try_reclaim(64));
+    /// ```
+    pub fn try_reclaim(&mut self, additional: usize) -> bool {
+        let wanted = self.len().saturating_add(additional);
+        if wanted > self.capacity() && self.reclaim() && wanted <= self.block.bytes() as usize {
+            self.slide_to(0);
+        }
+        wanted <= self.capacity()
+    }
+
+    /// Appends the bytes of `range` once more.
+    ///
+    /// # Panics
+    /// If the range ends behind the last byte, or before it starts; and as [`reserve`](SmBuf::reserve).
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"abc");
+    /// buf.extend_from_within(1..);
+    /// assert_eq!(buf, b"abcbc");
+    /// ```
+    pub fn extend_from_within(&mut self, range: impl RangeBounds<usize>) {
+        let (from, to) = part_of(&range, self.len());
+        let len = self.len();
+        self.resize(len + (to - from), 0);
+        self.copy_within(from..to, len);
     }
 
     /// Moves the content to the smallest block that holds it, if that is smaller than its own; an

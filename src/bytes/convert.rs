@@ -6,6 +6,7 @@ use core::slice;
 use super::SmBytes;
 use crate::buf::SmBuf;
 use crate::heap::HeapRef;
+use crate::into_bytes::IntoBytes;
 
 /// [`freeze`](SmBuf::freeze).
 impl<H: HeapRef> From<SmBuf<H>> for SmBytes<H> {
@@ -53,6 +54,54 @@ impl From<Vec<u8>> for SmBytes {
     #[inline]
     fn from(bytes: Vec<u8>) -> Self {
         SmBytes::copy_from_slice(&bytes)
+    }
+}
+
+/// A copy: the slice's memory belongs to another allocator.
+impl From<Box<[u8]>> for SmBytes {
+    #[inline]
+    fn from(bytes: Box<[u8]>) -> Self {
+        SmBytes::copy_from_slice(&bytes)
+    }
+}
+
+/// A copy: the text's memory belongs to another allocator.
+impl From<String> for SmBytes {
+    #[inline]
+    fn from(text: String) -> Self {
+        SmBytes::copy_from_slice(text.as_bytes())
+    }
+}
+
+/// A copy: a vector's memory belongs to the system's allocator.
+impl<H: HeapRef> From<SmBytes<H>> for Vec<u8> {
+    #[inline]
+    fn from(bytes: SmBytes<H>) -> Self {
+        bytes.to_vec()
+    }
+}
+
+impl<H: HeapRef + Default> FromIterator<u8> for SmBytes<H> {
+    #[inline]
+    fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Self {
+        bytes.into_iter().collect::<SmBuf<H>>().freeze()
+    }
+}
+
+/// Gives the bytes out one by one; the share of the block goes back with the iterator.
+///
+/// ```
+/// # use smarena::SmBytes;
+/// let mut bytes = SmBytes::copy_from_slice(b"abc").into_iter();
+/// assert_eq!((bytes.next(), bytes.next_back(), bytes.len()), (Some(b'a'), Some(b'c'), 1));
+/// ```
+impl<H: HeapRef> IntoIterator for SmBytes<H> {
+    type Item = u8;
+    type IntoIter = IntoBytes<Self>;
+
+    #[inline]
+    fn into_iter(self) -> Self::IntoIter {
+        IntoBytes::new(self)
     }
 }
 

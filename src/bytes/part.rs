@@ -1,11 +1,12 @@
 //! Parts of shared bytes: slicing, splitting, cutting, and copying a small part out of a large block.
 
 use core::mem;
-use core::ops::{Bound, RangeBounds};
+use core::ops::RangeBounds;
 
 use super::SmBytes;
 use crate::buf::{SmBuf, narrow};
 use crate::heap::HeapRef;
+use crate::part::part_of;
 
 impl<H: HeapRef> SmBytes<H> {
     /// The bytes of `range`, in the same block. O(1).
@@ -20,18 +21,7 @@ impl<H: HeapRef> SmBytes<H> {
     /// ```
     #[must_use]
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
-        let len = self.len();
-        let from = match range.start_bound() {
-            Bound::Included(&first) => first,
-            Bound::Excluded(&before) => before.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let to = match range.end_bound() {
-            Bound::Included(&last) => last.saturating_add(1),
-            Bound::Excluded(&behind) => behind,
-            Bound::Unbounded => len,
-        };
-        assert!(from <= to && to <= len, "no slice from byte {from} to {to}: there are {len} bytes");
+        let (from, to) = part_of(&range, self.len());
         if from == to {
             return self.nothing();
         }

@@ -5,12 +5,16 @@
 mod allocator_api2;
 #[cfg(feature = "serde")]
 mod arena_serde;
+#[cfg(feature = "serde")]
+mod boxed_serde;
 #[cfg(feature = "bytes")]
 #[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]
 mod bytes;
 #[cfg(feature = "bytes")]
 #[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]
 mod bytes_lease;
+#[cfg(feature = "serde")]
+mod bytes_serde;
 #[cfg(feature = "serde")]
 mod compat_serde;
 #[cfg(feature = "generational-arena")]
@@ -26,3 +30,5 @@ mod metrics;
     reason = "`FromZeros` and `ByteSlice` are unsafe traits: cites the invariants of boxes, buffers and bytes"
 )]
 mod zerocopy;
+#[cfg(feature = "zeroize")]
+mod zeroize;

@@ -98,6 +98,10 @@ impl BufPoolBuilder {
 
     /// A pool whose buffers come from `heap`.
     ///
+    /// All of them lie in [the heap's regions](crate::Heap::regions), one for each bucket: to use them as fixed buffers of `io_uring`, register
+    /// those once. That holds for a heap that [refuses](crate::Exhausted::Refuse) when it is exhausted; any other may hand out blocks of the
+    /// system's allocator then, which are in no region.
+    ///
     /// # Errors
     /// As [`build`](BufPoolBuilder::build).
     ///

@@ -34,7 +34,7 @@ impl<H: HeapRef> Lease<H> {
     #[inline]
     pub(super) fn new(permit: Permit<H>) -> Result<Self, PoolError> {
         let shared = permit.shared();
-        let mut buf = SmBuf::try_with_block_in(shared.block, shared.heap.clone())?;
+        let mut buf = SmBuf::try_with_plain_block_in(shared.block, shared.heap.clone())?;
         if shared.headroom > 0 {
             buf.set_front(shared.headroom);
         }

@@ -27,7 +27,7 @@ const ALL: u64 = u64::MAX >> (64 - WORD);
 const LEVELS: usize = 6;
 
 /// Some blocks of one word: bit `i` of `bits` is block `first + i`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) first: usize,
     pub(crate) bits: u64,
@@ -204,6 +204,7 @@ impl Bitmap {
     }
 
     /// Whether block `index` is free right now.
+    #[cfg(test)]
     pub(crate) fn is_free(&self, index: usize) -> bool {
         // Acquire: a caller that sees its block free sees what the freeing thread did before.
         self.levels[0][index / WORD].load(Ordering::Acquire) & (1 << (index % WORD)) != 0

@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 use crossbeam_utils::CachePadded;
 
 use super::bitmap::{Bitmap, Run, WORD, first_bits};
-use super::fault;
+use super::fault::{self, Misuse, Site};
 use super::os::Reservation;
 use super::poison;
 use super::region::Span;
@@ -17,13 +17,15 @@ use super::share::ShareCount;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 
 /// How many words' blocks a deposit gathers before it puts them: one for each bit of a `u32`.
-const GATHERED: usize = 32;
+const GATHERED: usize = u32::BITS as usize;
 /// How many runs are gathered at once from a fragmented bucket.
 const MOST_RUNS: usize = 16;
 
 /// Shared, lock-free.
 #[derive(Debug)]
 pub(crate) struct Bucket {
+    /// The heap's name, for messages.
+    heap: &'static str,
     number: usize,
     span: Span,
     free: Bitmap,
@@ -41,6 +43,7 @@ pub(crate) struct Bucket {
 
 /// What a bucket is made of.
 pub(crate) struct Parts {
+    pub(crate) heap: &'static str,
     pub(crate) number: usize,
     pub(crate) span: Span,
     /// Blocks committed from the start.
@@ -56,6 +59,7 @@ pub(crate) struct Parts {
 impl Bucket {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
+            heap: parts.heap,
             number: parts.number,
             span: parts.span,
             free: Bitmap::new(parts.words, parts.most),
@@ -186,7 +190,11 @@ impl Bucket {
 
     /// Puts a block back that the caller holds claimed.
     pub(crate) fn deposit_one(&self, block: NonNull<u8>) {
-        let index = self.index(block);
+        self.deposit_index(self.index(block));
+    }
+
+    /// Puts block `index` back, which the caller holds claimed.
+    pub(crate) fn deposit_index(&self, index: usize) {
         self.put(Run { first: index - index % WORD, bits: 1 << (index % WORD) });
     }
 
@@ -196,27 +204,24 @@ impl Bucket {
     /// as whole as it can. Put back in pieces, another thread's refill would take the pieces as they come, and words would crumble.
     pub(crate) fn deposit(&self, blocks: impl IntoIterator<Item = NonNull<u8>>) {
         let watermark = self.watermark();
-        let mut gathered = [Run { first: 0, bits: 0 }; GATHERED];
-        let mut touched = 0_u32;
+        let mut gathered = Gathered::default();
         let (mut index, mut neighbour) = (0, 0);
+        // The stretch of neighbours being read, while they belong to one word.
+        let mut run = Run { first: 0, bits: 0 };
         for block in blocks {
             // Blocks come back as they were handed out more often than not: in the order of their addresses.
             index =
                 if block.addr().get() == neighbour && index + 1 < watermark { index + 1 } else { self.index(block) };
             neighbour = block.addr().get() + self.block_size();
             let (first, bit) = (index - index % WORD, 1 << (index % WORD));
-            let place = first / WORD % GATHERED;
-            let run = &mut gathered[place];
             if run.first != first || run.bits & bit != 0 {
-                self.put(core::mem::replace(run, Run { first, bits: 0 }));
+                gathered.add(run, |run| self.put(run));
+                run = Run { first, bits: 0 };
             }
             run.bits |= bit;
-            touched |= 1 << place;
         }
-        while touched != 0 {
-            self.put(gathered[touched.trailing_zeros() as usize]);
-            touched &= touched - 1;
-        }
+        gathered.add(run, |run| self.put(run));
+        gathered.runs().for_each(|run| self.put(run));
     }
 
     /// Puts a run back as it was withdrawn, or a part of it.
@@ -227,7 +232,7 @@ impl Bucket {
         // Before: afterwards they may be somebody's.
         self.poison(run);
         if let Err(twice) = self.free.put(run) {
-            fault::double_free(self.number, run.first + twice.trailing_zeros() as usize);
+            fault::misuse(self.site(run.first + twice.trailing_zeros() as usize), Misuse::FreedTwice);
         }
     }
 
@@ -249,9 +254,31 @@ impl Bucket {
     pub(crate) fn index(&self, block: NonNull<u8>) -> usize {
         match self.span.index(block) {
             Ok(index) if index < self.watermark() => index,
-            Ok(index) => fault::not_a_block(self.number, index * self.block_size(), self.block_size()),
-            Err(offset) => fault::not_a_block(self.number, offset, self.block_size()),
+            _ => self.not_a_block(block),
         }
+    }
+
+    /// Ends the process over a pointer into the span that no block handed out before starts at.
+    #[cold]
+    fn not_a_block(&self, block: NonNull<u8>) -> ! {
+        let site = self.site_of(block);
+        match block.addr().get() - site.address {
+            bytes if bytes > 0 && site.block < self.watermark() => fault::misuse(site, Misuse::PointedInto(bytes)),
+            _ => fault::misuse(site, Misuse::NeverHandedOut),
+        }
+    }
+
+    /// Block `index` as messages name it.
+    #[cold]
+    pub(crate) fn site(&self, index: usize) -> Site {
+        let (block_size, start) = (self.block_size(), self.span.start());
+        Site { heap: self.heap, bucket: self.number, block: index, block_size, address: start + index * block_size }
+    }
+
+    /// The block that `address`, which lies in the span, points into.
+    #[cold]
+    pub(crate) fn site_of(&self, address: NonNull<u8>) -> Site {
+        self.site((address.addr().get() - self.span.start()) / self.block_size())
     }
 
     /// The count of a live block's owners (I11).
@@ -259,7 +286,7 @@ impl Bucket {
     pub(crate) fn share_count(&self, block: NonNull<u8>) -> &ShareCount {
         match self.span.index(block) {
             Ok(index) => &self.shares[index],
-            Err(offset) => fault::not_a_block(self.number, offset, self.block_size()),
+            Err(_) => self.not_a_block(block),
         }
     }
 
@@ -271,11 +298,6 @@ impl Bucket {
     /// All addresses that blocks can come from.
     pub(crate) fn addresses(&self) -> NonNull<[u8]> {
         NonNull::slice_from_raw_parts(self.span.base(), self.most_bytes())
-    }
-
-    /// Whether block `index` lies in the bitmap, free.
-    pub(crate) fn is_free(&self, index: usize) -> bool {
-        self.free.is_free(index)
     }
 
     /// Commits `step` more blocks, within the span's reserve. False when there is no more, or the system refuses.
@@ -336,6 +358,37 @@ impl Bucket {
             }
         }
         given_back
+    }
+}
+
+/// Runs on their way back, at most one a word; two words that want the same place are not kept together.
+#[derive(Default)]
+struct Gathered {
+    places: [Run; GATHERED],
+    /// Which places are taken.
+    taken: u32,
+}
+
+impl Gathered {
+    /// Adds `run`, and hands to `put` what had its place or, where a block is in both, must be seen to be there twice.
+    fn add(&mut self, run: Run, put: impl FnOnce(Run)) {
+        let number = run.first / WORD % GATHERED;
+        let place = &mut self.places[number];
+        if place.first == run.first && place.bits & run.bits == 0 {
+            place.bits |= run.bits;
+        } else {
+            put(core::mem::replace(place, run));
+        }
+        self.taken |= 1 << number;
+    }
+
+    fn runs(&self) -> impl Iterator<Item = Run> {
+        let mut taken = self.taken;
+        core::iter::from_fn(move || {
+            let number = taken.checked_ilog2()?;
+            taken &= !(1 << number);
+            Some(self.places[number as usize])
+        })
     }
 }
 

@@ -16,6 +16,12 @@ pub(crate) fn handed_out(block: NonNull<u8>, bytes: usize) {
     form::handed_out(block.as_ptr(), bytes);
 }
 
+/// The caller's block has content all the same: what the heap itself left there.
+#[inline(always)]
+pub(crate) fn has_content(block: NonNull<u8>, bytes: usize) {
+    form::has_content(block.as_ptr(), bytes);
+}
+
 /// Nobody may touch these blocks.
 #[inline(always)]
 pub(crate) fn given_back(blocks: NonNull<u8>, bytes: usize) {
@@ -33,6 +39,8 @@ mod form {
     #[inline(always)]
     pub(super) fn handed_out(_: *mut u8, _: usize) {}
     #[inline(always)]
+    pub(super) fn has_content(_: *mut u8, _: usize) {}
+    #[inline(always)]
     pub(super) fn given_back(_: *mut u8, _: usize) {}
     #[inline(always)]
     pub(super) fn released(_: *mut u8, _: usize) {}
@@ -42,6 +50,7 @@ mod form {
 mod form {
     pub(super) use __asan_poison_memory_region as given_back;
     pub(super) use __asan_unpoison_memory_region as handed_out;
+    pub(super) use __asan_unpoison_memory_region as has_content;
     pub(super) use __asan_unpoison_memory_region as released;
 
     // Safe: they look at the address only, and write to the tool's own memory.
@@ -56,6 +65,7 @@ mod form {
     /// As poisoned, and reports say where it was.
     pub(super) use __msan_allocated_memory as handed_out;
     pub(super) use __msan_poison as given_back;
+    pub(super) use __msan_unpoison as has_content;
     /// What the system maps there next is zero, and this tool is not told of it.
     pub(super) use __msan_unpoison as released;
 
@@ -72,9 +82,14 @@ mod form {
     /// The first of memcheck's requests: "MC" in the upper half.
     const MAKE_NO_ACCESS: usize = 0x4d43_0000;
     const MAKE_UNDEFINED: usize = MAKE_NO_ACCESS + 1;
+    const MAKE_DEFINED: usize = MAKE_NO_ACCESS + 2;
 
     pub(super) fn handed_out(start: *mut u8, bytes: usize) {
         request(MAKE_UNDEFINED, start, bytes);
+    }
+
+    pub(super) fn has_content(start: *mut u8, bytes: usize) {
+        request(MAKE_DEFINED, start, bytes);
     }
 
     pub(super) fn given_back(start: *mut u8, bytes: usize) {

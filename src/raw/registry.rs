@@ -7,6 +7,7 @@
 use core::cell::Cell;
 use core::ptr::NonNull;
 
+use super::fault::Site;
 use super::lock::Lock;
 
 /// Thread slots, slot 0 included, which no thread gets: how many threads can have caches at once, plus one.
@@ -21,6 +22,8 @@ pub(crate) trait Member {
     fn drain(&self, slot: usize);
     /// A lock of its own that a fork must hold as well.
     fn lock(&self) -> &Lock;
+    /// The block that `address` points into, if it lies in one of the spans.
+    fn site_of(&self, address: NonNull<u8>) -> Option<Site>;
 }
 
 /// A member's place in the list of live heaps.
@@ -98,6 +101,13 @@ impl Registry {
         self.building.release();
     }
 
+    /// The block of whichever live heap that `address` points into.
+    pub(crate) fn site_of(&self, address: NonNull<u8>) -> Option<Site> {
+        let found = Cell::new(None);
+        self.lock.with(|| self.each(|member| found.set(found.get().or_else(|| member.site_of(address)))));
+        found.get()
+    }
+
     /// Visits every live heap; the caller holds the lock.
     fn each(&self, visit: impl Fn(&dyn Member)) {
         let mut next = self.first.get();
@@ -168,6 +178,10 @@ mod tests {
 
         fn lock(&self) -> &Lock {
             &self.lock
+        }
+
+        fn site_of(&self, _: NonNull<u8>) -> Option<Site> {
+            None
         }
     }
 
@@ -264,6 +278,10 @@ mod models {
 
         fn lock(&self) -> &Lock {
             &self.lock
+        }
+
+        fn site_of(&self, _: NonNull<u8>) -> Option<Site> {
+            None
         }
 
         fn drain(&self, slot: usize) {

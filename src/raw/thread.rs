@@ -7,6 +7,7 @@
 use core::cell::Cell;
 
 use super::cache::Cache;
+use super::refusal;
 use super::registry::Registry;
 #[cfg(shuttle)]
 use crate::sync::LocalCell;
@@ -55,7 +56,7 @@ pub(crate) fn enter() -> Option<usize> {
         Phase::New => {
             // Should arranging the end allocate through us, that call must not come here again.
             PHASE.set(Phase::Slotless);
-            if !at_end::arrange() {
+            if refusal::due() || !at_end::arrange() {
                 return None;
             }
             let slot = REGISTRY.claim_slot()?;

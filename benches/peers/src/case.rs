@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::candidate::{Candidate, Setup, Skip};
-use crate::candidates::{self, Entry, Visitor};
+use crate::candidates::buffers::{self, BufferWork};
+use crate::candidates::{self, Entry, Sort, Visitor};
 
 /// What a number means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +149,8 @@ pub struct Case {
     pub rows: Vec<Row>,
     /// Whether every round of every candidate needs a process of its own, and then how many rounds there are.
     pub alone: Option<usize>,
+    /// Whom it is for.
+    pub sort: Sort,
     bind: Bind,
 }
 
@@ -157,7 +160,14 @@ impl Case {
         let workload = Arc::new(workload);
         let setup = workload.setup();
         let bind = Box::new(move |entry: &Entry| candidates::open(entry, &setup, Binder(workload.clone()))?);
-        Self { name: name.into(), rows, alone: None, bind }
+        Self { name: name.into(), rows, alone: None, sort: Sort::Blocks, bind }
+    }
+
+    /// A case for those that give out buffers.
+    pub fn of_buffers<W: BufferWork>(name: impl Into<String>, rows: Vec<Row>, workload: W) -> Self {
+        let workload = Arc::new(workload);
+        let bind = Box::new(move |entry: &Entry| buffers::bind(entry, &workload));
+        Self { name: name.into(), rows, alone: None, sort: Sort::Buffers, bind }
     }
 
     /// The same with a process for each of `rounds` rounds of each candidate.

@@ -84,32 +84,35 @@ impl<W: Work> Workload for W {
         Work::setup(self)
     }
 
-    /// CPU and wall time of each part, ns an operation.
     fn round<C: Candidate>(&self, candidate: &C) -> Vec<f64> {
-        let threads = self.threads();
-        let start = Barrier::new(threads);
-        let laps: Vec<Vec<Lap>> = std::thread::scope(|scope| {
-            let start = &start;
-            let spawn = |worker| {
-                scope.spawn(move || {
-                    let mut clock = Clock { start, laps: Vec::with_capacity(4) };
-                    candidate.enter(Worker { work: self, worker, clock: &mut clock });
-                    clock.laps
-                })
-            };
-            let workers: Vec<_> = (0..threads).map(spawn).collect();
-            workers.into_iter().map(|worker| worker.join().expect("a worker ends the process where it fails")).collect()
-        });
-        self.operations()
-            .iter()
-            .enumerate()
-            .flat_map(|(part, &operations)| {
-                let laps = || laps.iter().map(|laps| &laps[part]);
-                let cpu: u64 = laps().map(|lap| lap.cpu).sum();
-                let begin = laps().map(|lap| lap.begin).min().expect("there is a worker");
-                let end = laps().map(|lap| lap.end).max().expect("there is a worker");
-                [cpu as f64 / operations as f64, (end - begin).as_nanos() as f64 / operations as f64]
-            })
-            .collect()
+        race(self.threads(), &self.operations(), |worker, clock| candidate.enter(Worker { work: self, worker, clock }))
     }
+}
+
+/// Fresh threads that do `work` at once. CPU and wall time of each timed part, ns for each of its `operations`.
+pub fn race(threads: usize, operations: &[usize], work: impl Fn(usize, &mut Clock<'_>) + Sync) -> Vec<f64> {
+    let start = Barrier::new(threads);
+    let laps: Vec<Vec<Lap>> = std::thread::scope(|scope| {
+        let (start, work) = (&start, &work);
+        let spawn = |worker| {
+            scope.spawn(move || {
+                let mut clock = Clock { start, laps: Vec::with_capacity(4) };
+                work(worker, &mut clock);
+                clock.laps
+            })
+        };
+        let workers: Vec<_> = (0..threads).map(spawn).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a worker ends the process where it fails")).collect()
+    });
+    operations
+        .iter()
+        .enumerate()
+        .flat_map(|(part, &operations)| {
+            let laps = || laps.iter().map(|laps| &laps[part]);
+            let cpu: u64 = laps().map(|lap| lap.cpu).sum();
+            let begin = laps().map(|lap| lap.begin).min().expect("there is a worker");
+            let end = laps().map(|lap| lap.end).max().expect("there is a worker");
+            [cpu as f64 / operations as f64, (end - begin).as_nanos() as f64 / operations as f64]
+        })
+        .collect()
 }

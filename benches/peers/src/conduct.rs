@@ -20,12 +20,13 @@ pub fn conduct(args: &Args, cases: Vec<Case>, roster: &[Entry]) -> Result<Result
     let mut progress = Progress::new(cases.len());
     for case in cases {
         let mut measured = Measured::new(&case);
+        let roster: Vec<Entry> = roster.iter().filter(|entry| entry.sort == case.sort).cloned().collect();
         match case.alone {
-            None => together(args, &case, roster, &mut measured, &mut results, &mut progress)?,
+            None => together(args, &case, &roster, &mut measured, &mut results, &mut progress)?,
             Some(rounds) => {
                 let one_round = Args { rounds: Some(1), ..args.clone() };
                 for _ in 0..args.rounds.unwrap_or(rounds) {
-                    for entry in roster {
+                    for entry in &roster {
                         let one = std::slice::from_ref(entry);
                         together(&one_round, &case, one, &mut measured, &mut results, &mut progress)?;
                     }

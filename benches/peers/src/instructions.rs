@@ -14,12 +14,13 @@ const ITERATIONS: usize = 128;
 /// Counts for every candidate, prints the table and writes `instructions.csv`.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub fn count(args: &Args, roster: &[Entry]) -> Result<(), String> {
+    use crate::candidates::Sort;
     use crate::report;
 
     let headings = ["instructions", "malloc", "mean", "free", "mean", "pair", "mean", "box", "mean"];
     let mut lines = vec![headings.map(str::to_owned).to_vec()];
     let mut csv = "candidate,path,median,mean\n".to_owned();
-    for entry in roster {
+    for entry in roster.iter().filter(|entry| entry.sort == Sort::Blocks) {
         eprintln!("{}", entry.name);
         match tracer::trace(args, &entry.name) {
             Err(why) => eprintln!("left out: {}: {why}", entry.name),

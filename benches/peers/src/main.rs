@@ -16,12 +16,15 @@
 //! | `memory` | resident bytes over the bytes asked for: 10 M blocks of 32 bytes full, freed, trimmed |
 //! | `creation` | a heap of 8 x 16 MiB: KiB resident, microseconds |
 //! | `SmBox`, `SmBuf-push` | a 64-byte value boxed and dropped; 1 KiB pushed byte by byte |
+//! | `pool/N`, `pool-across` | a buffer of 2 KiB acquired, first word written, released; by N threads, by another thread |
+//! | `freeze/N` | a filled buffer of N bytes frozen, cloned three times, all dropped |
 //!
 //! The three flavours of smarena take part in every case, so the rows of explicit handles are those of `smarena-handle`.
 //!
 //! The sources: `candidate` is what an allocator is to a workload, `candidates` and `ours` are those there are; `case` is what a
 //! workload is to the program, `workloads` are those there are; `clock` runs threads; `conduct` starts a process for each case,
-//! in which `measure` takes the rounds; `results` and `report` make of it what is printed.
+//! in which `measure` takes the rounds; `results` and `report` make of it what is printed. `instructions` and `scaling` measure nothing:
+//! the one counts, the other simulates.
 
 mod args;
 mod candidate;
@@ -37,6 +40,7 @@ mod random;
 mod report;
 mod resident;
 mod results;
+mod scaling;
 mod workloads;
 
 use std::process::ExitCode;
@@ -66,6 +70,7 @@ fn run(args: &Args) -> Result<(), String> {
         }
         Action::Measure => report::report(&conduct::conduct(args, selected(args)?, &roster(args)?)?, &args.out)?,
         Action::Instructions => instructions::count(args, &roster(args)?)?,
+        Action::Scaling => scaling::print(),
         Action::Traced(name) => {
             let roster = roster(args)?;
             let entry =

@@ -6,7 +6,7 @@
 
 use core::ptr::{NonNull, null_mut};
 
-use smarena::{CacheWarmup, Heap, Linear, Piecewise, SmBox, SmBuf, ThreadCache, static_heap};
+use smarena::{CacheWarmup, Heap, Linear, Piecewise, SmBox, SmBuf, ThreadCache, size_classes, static_heap};
 
 use crate::candidate::{Calls, Candidate, Job, Setup, Skip};
 use crate::owners::{Owners, Standard, Value};
@@ -23,6 +23,16 @@ const CACHE_BYTES: usize = 64 << 10;
 static_heap! {
     /// The heap of the typed rows.
     pub struct Net: Classes { bucket_bytes: BUCKET_BYTES }
+}
+
+size_classes! {
+    /// What travels on a network.
+    pub PacketSizes: [64, 256, 1536, 2048, 4096, 16384]
+}
+
+static_heap! {
+    /// The heap of the rows of buffers.
+    pub struct Packets: PacketSizes { bucket_bytes: BUCKET_BYTES }
 }
 
 /// What the flavours share: one heap.

@@ -186,10 +186,11 @@ impl Table<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::candidates::Sort;
     use crate::case::Metric;
 
     fn entry(name: &str, kind: Kind) -> Entry {
-        Entry { name: name.to_owned(), kind, path: String::new() }
+        Entry { name: name.to_owned(), kind, sort: Sort::Blocks, path: String::new() }
     }
 
     #[test]

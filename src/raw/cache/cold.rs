@@ -28,19 +28,19 @@ const AHEAD: u16 = 3;
 
 impl Lane {
     /// Called when `pop` found nothing: a block out of this cache, if it has one.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn refill_from_stack(&self) -> Option<NonNull<u8>> {
         debug_assert!(self.alloc_len() == 0, "only an empty chunk is exchanged");
-        let full = self.full.load(Relaxed);
+        let (full, chunk) = (self.full.load(Relaxed), self.chunk_len());
         // With only a few blocks in the free chunk a swap would bring us back here after as many pops.
-        if self.free_len() * 2 > self.chunk_len() {
+        if self.free_len() * 2 > chunk {
             self.swap();
         } else if full > 0 {
             let place = self.order(full - 1);
             // SAFETY: I5: `full` is at most the length of the order.
             let number = unsafe { place.replace(self.number(self.alloc.load(Relaxed))) };
-            self.make_alloc(self.chunk(number), self.chunk_len());
             self.full.store(full - 1, Relaxed);
+            self.make_alloc(self.chunk(number), chunk, chunk);
         } else {
             return None;
         }
@@ -88,7 +88,7 @@ impl Lane {
     }
 
     /// Called when `push` found no room: parks `block`, if that can be done without the bucket.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn spill_to_stack(&self, block: NonNull<u8>) -> bool {
         let full = self.full.load(Relaxed);
         if self.chunk_len() == 0 {

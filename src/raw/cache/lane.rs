@@ -169,9 +169,7 @@ impl Lane {
 
     #[inline]
     pub(super) fn free_len(&self) -> usize {
-        // One slot lower, so that a full chunk's cursor is still inside it.
-        let last = (self.free.load(Relaxed).addr().wrapping_sub(SLOT) & LOW_BITS) / SLOT;
-        (last + self.chunk_len()).wrapping_sub(LONGEST_CHUNK)
+        blocks_below(self.free.load(Relaxed), self.chunk_len())
     }
 
     /// The first, unused, slot of chunk `number`.
@@ -205,19 +203,26 @@ impl Lane {
     /// Exchanges the two chunks; the alloc chunk is empty.
     #[inline]
     pub(super) fn swap(&self) {
-        let (alloc, free, len) = (self.alloc.load(Relaxed), self.free.load(Relaxed), self.free_len());
-        self.free.store(self.first(alloc), Relaxed);
-        self.make_alloc(free.wrapping_sub(len + SLOTS - self.chunk_len()), len);
+        let (alloc, free, chunk) = (self.alloc.load(Relaxed), self.free.load(Relaxed), self.chunk_len());
+        let len = blocks_below(free, chunk);
+        self.free.store(alloc.wrapping_add(SLOTS - chunk), Relaxed);
+        self.make_alloc(free.wrapping_sub(len + SLOTS - chunk), len, chunk);
     }
 
-    /// Makes the chunk that starts at `start` and has `len` blocks the alloc chunk.
+    /// Makes the chunk that starts at `start` and has `len` blocks, of the `chunk` it takes, the alloc chunk.
     #[inline]
-    pub(super) fn make_alloc(&self, start: *mut Slot, len: usize) {
-        if self.chunk_len() < LONGEST_CHUNK {
-            // SAFETY: I7: both ranges lie in the chunk, which is this lane's.
-            unsafe { ptr::copy(self.first(start), start.wrapping_add(1), len) };
+    pub(super) fn make_alloc(&self, start: *mut Slot, len: usize, chunk: usize) {
+        if chunk < LONGEST_CHUNK {
+            self.move_down(start, len);
         }
         self.alloc.store(start.wrapping_add(len), Relaxed);
+    }
+
+    /// Moves the `len` blocks of the chunk that starts at `start` to its low end.
+    #[inline(never)]
+    fn move_down(&self, start: *mut Slot, len: usize) {
+        // SAFETY: I7: both ranges lie in the chunk, which is this lane's.
+        unsafe { ptr::copy(self.first(start), start.wrapping_add(1), len) };
     }
 
     /// Makes a zero lane empty, with room. `inside` is where the bucket's blocks start and how many bytes they span.
@@ -258,6 +263,14 @@ impl Lane {
         self.full.store(0, Relaxed);
         self.spare.set(0);
     }
+}
+
+/// The blocks below the free cursor of a lane whose chunks take `chunk` blocks.
+#[inline]
+fn blocks_below(cursor: *mut Slot, chunk: usize) -> usize {
+    // One slot lower, so that a full chunk's cursor is still inside it.
+    let last = (cursor.addr().wrapping_sub(SLOT) & LOW_BITS) / SLOT;
+    (last + chunk).wrapping_sub(LONGEST_CHUNK)
 }
 
 #[cfg(all(test, not(loom)))]

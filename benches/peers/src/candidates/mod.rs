@@ -1,5 +1,6 @@
 //! Who takes part, and how a candidate is opened by name.
 
+pub mod buffers;
 mod linked;
 mod loaded;
 #[cfg(feature = "smalloc")]
@@ -19,6 +20,15 @@ pub enum Kind {
     Extra,
 }
 
+/// What a candidate gives out; each case is for candidates of one sort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// Blocks, by raw calls.
+    Blocks,
+    /// Buffers that are acquired and released.
+    Buffers,
+}
+
 /// A candidate by name.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -26,21 +36,32 @@ pub struct Entry {
     pub name: String,
     /// Whose it is.
     pub kind: Kind,
+    /// What it gives out.
+    pub sort: Sort,
     /// The shared library of an extra.
     pub path: String,
 }
 
 const OURS: [&str; 3] = ["smarena", "smarena-call", "smarena-handle"];
 const PEERS: [&str; 7] = ["system", "mimalloc", "snmalloc", "jemalloc", "rpmalloc", "smalloc", "tcmalloc"];
+const OUR_BUFFERS: [&str; 2] = ["smarena-pool", "smarena-buf"];
+const PEER_BUFFERS: [&str; 5] = ["opool", "object-pool", "zeropool", "bytes", "vec"];
 
 /// All candidates, in the order in which they take turns.
 pub fn roster(extras: &[(String, String)]) -> Vec<Entry> {
-    let named = |kind| move |name: &&str| Entry { name: (*name).to_owned(), kind, path: String::new() };
-    let extra = |(name, path): &(String, String)| Entry { name: name.clone(), kind: Kind::Extra, path: path.clone() };
+    let named = |kind, sort| move |name: &&str| Entry { name: (*name).to_owned(), kind, sort, path: String::new() };
+    let extra = |(name, path): &(String, String)| Entry {
+        name: name.clone(),
+        kind: Kind::Extra,
+        sort: Sort::Blocks,
+        path: path.clone(),
+    };
     OURS.iter()
-        .map(named(Kind::Ours))
-        .chain(PEERS.iter().map(named(Kind::Peer)))
+        .map(named(Kind::Ours, Sort::Blocks))
+        .chain(PEERS.iter().map(named(Kind::Peer, Sort::Blocks)))
         .chain(extras.iter().map(extra))
+        .chain(OUR_BUFFERS.iter().map(named(Kind::Ours, Sort::Buffers)))
+        .chain(PEER_BUFFERS.iter().map(named(Kind::Peer, Sort::Buffers)))
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! The workloads, one file a family. A new one is a file with `pub fn cases(&Plan) -> Vec<Case>` and a line in [`cases`].
 
 mod batch;
+mod buffers;
 mod creation;
 mod handoff;
 mod larson;
@@ -59,6 +60,7 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
         memory::cases,
         creation::cases,
         owners::cases,
+        buffers::cases,
     ]
     .iter()
     .flat_map(|family| family(plan))
@@ -85,7 +87,7 @@ mod tests {
     fn every_case_yields_numbers(plan: Plan, names: &[&str]) {
         for entry in candidates::roster(&[]).iter().filter(|entry| names.contains(&entry.name.as_str())) {
             // Cases that need a process of their own measure it as a whole, and this one runs other tests: tests/ runs them.
-            for case in cases(&plan).into_iter().filter(|case| case.alone.is_none()) {
+            for case in cases(&plan).into_iter().filter(|case| case.alone.is_none() && case.sort == entry.sort) {
                 let values = case.bind(entry).unwrap_or_else(|why| panic!("{}: {why}", case.name)).round();
                 assert_eq!(values.len(), case.values(), "{}", case.name);
                 assert!(
@@ -100,7 +102,10 @@ mod tests {
 
     #[test]
     fn every_case_of_the_first_set_yields_numbers() {
-        every_case_yields_numbers(Plan { quick: true, second_set: false }, &["system", "smarena", "smarena-handle"]);
+        every_case_yields_numbers(
+            Plan { quick: true, second_set: false },
+            &["system", "smarena", "smarena-handle", "smarena-pool", "bytes"],
+        );
     }
 
     #[test]
