@@ -77,6 +77,10 @@ pub mod ffi;
 mod interop;
 pub mod seed;
 
+#[cfg(all(test, shuttle))]
+#[expect(unsafe_code, reason = "raw calls, under I10")]
+mod schedules;
+
 pub use crate::arena::{
     BrandedArena, BrandedHandle, DisjointError, Drain, GrowError, Guard, Handle, InsertAtError, InsertError, IntoIter,
     Iter, IterMut, OccupiedEntry, SharedArena, SmArena, VacantEntry,

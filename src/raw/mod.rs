@@ -25,6 +25,7 @@
 //! | `state` | everything a heap owns; builds and releases it, routes around an exhausted bucket | shared | build, release, take, give |
 //! | `state/checks` | what a hardened heap does beside | | hand_out, take_back, held |
 //! | `heap` | `RawHeap`: the fast paths, and where a static heap is built | shared | allocate, deallocate, reallocate |
+//! | `poison` | what a checking tool is told of free blocks | | handed_out, given_back |
 //! | `refusal` | in tests: the system refuses | | due |
 //! | `fault` | the message and the abort when memory was misused | | |
 //!
@@ -70,6 +71,7 @@ pub(crate) mod heap;
 pub(crate) mod ledger;
 pub(crate) mod lock;
 pub(crate) mod os;
+pub(crate) mod poison;
 pub(crate) mod quarantine;
 pub(crate) mod refusal;
 pub(crate) mod region;

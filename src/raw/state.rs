@@ -126,6 +126,18 @@ impl Carver<'_> {
         // SAFETY: I1, I10: committed, zero, aligned, and nobody else's until the heap is released.
         unsafe { core::slice::from_raw_parts(first.as_ptr(), count) }
     }
+
+    /// Writes what `next` will hand out: zero bytes are an atomic, but none of a schedule.
+    #[cfg(shuttle)]
+    fn make<T>(&self, count: usize, new: fn() -> T) {
+        let first = self.reservation.at(self.at).cast::<T>();
+        for index in 0..count {
+            // SAFETY: I1: `Plan` left room for as many.
+            let place = unsafe { first.add(index) };
+            // SAFETY: I1: committed, aligned, nobody else's yet.
+            unsafe { place.write(new()) };
+        }
+    }
 }
 
 impl State {
@@ -174,6 +186,10 @@ impl State {
         let mut shares = Carver { reservation, at: plan.shares };
         for number in 0..plan.region.spans {
             let most = config.most_blocks(number);
+            #[cfg(shuttle)]
+            words.make(bitmap_words(most), || AtomicU64::new(0));
+            #[cfg(shuttle)]
+            shares.make(most, ShareCount::new);
             let span = Span::new(reservation.at(plan.region.offset(number)), config.block_sizes[number]);
             let bucket = Bucket::new(Parts {
                 heap: config.name,
@@ -199,6 +215,8 @@ impl State {
         let mut ledgers = Carver { reservation, at: plan.ledgers };
         let mut quarantines = Carver { reservation, at: plan.quarantines };
         for number in 0..plan.region.spans {
+            #[cfg(shuttle)]
+            ledgers.make(config.most_blocks(number), || AtomicU32::new(0));
             // SAFETY: I1: as `Plan` has it; zero words are an empty book.
             let ledger = Ledger::new(unsafe { ledgers.next(config.most_blocks(number)) });
             // SAFETY: I1: as `Plan` has it; zero cells are empty.
@@ -220,6 +238,7 @@ impl State {
         let this = unsafe { state.as_ref() };
         REGISTRY.leave(this);
         this.table.release(this.buckets());
+        this.buckets().iter().for_each(Bucket::unpoison);
         // SAFETY: I10: moved out once; the place it lay in goes with the reservation inside it, last.
         drop(unsafe { state.read() });
     }
@@ -291,7 +310,7 @@ impl State {
         match self.config.exhausted {
             Exhausted::Refuse => {
                 // A refusal must be true: look once more, at every word.
-                return bucket.withdraw_exact(1).map(|run| bucket.block(run.first_block()));
+                return bucket.withdraw_one_exact();
             }
             Exhausted::Grow { .. } => {
                 let step = self.config.blocks(class);

@@ -23,11 +23,13 @@ use core::cell::Cell;
 use super::cache::Cache;
 use super::refusal;
 use super::registry::Registry;
+#[cfg(shuttle)]
+use crate::sync::LocalCell;
 
 /// All live heaps and thread slots of this process.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) static REGISTRY: Registry = Registry::new();
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 crate::sync::lazy_static! {
     pub(crate) static ref REGISTRY: Registry = Registry::new();
 }
@@ -41,7 +43,7 @@ enum Phase {
     Slotless,
 }
 
-thread_local! {
+crate::sync::thread_local! {
     // Const and without a destructor: one plain load, and usable at any moment of a thread's life.
     static OFFSET: Cell<usize> = const { Cell::new(0) };
     static PHASE: Cell<Phase> = const { Cell::new(Phase::New) };
@@ -129,7 +131,7 @@ fn end() -> bool {
 
 /// Calls `end` when the thread ends, through a key of the C library: its destructors run after those of Rust's
 /// thread-locals, so these still find their caches, and setting it allocates nothing through Rust.
-#[cfg(all(unix, not(smarena_portable)))]
+#[cfg(all(unix, not(smarena_portable), not(shuttle)))]
 mod at_end {
     use core::ffi::c_void;
     use core::ptr;
@@ -223,7 +225,7 @@ mod at_end {
 }
 
 /// Calls `end` when the thread ends, through a thread-local with a destructor.
-#[cfg(any(not(unix), smarena_portable))]
+#[cfg(all(any(not(unix), smarena_portable), not(shuttle)))]
 mod at_end {
     struct AtEnd;
 
@@ -244,4 +246,19 @@ mod at_end {
 
     /// A fork is not prepared for: this form knows no such thing.
     pub(super) fn prepare() {}
+}
+
+/// Threads of a schedule are none of the system's: they say themselves that they end.
+#[cfg(shuttle)]
+pub(crate) mod at_end {
+    pub(super) fn arrange() -> bool {
+        true
+    }
+
+    pub(super) fn prepare() {}
+
+    #[cfg(test)]
+    pub(crate) fn now() {
+        super::end();
+    }
 }

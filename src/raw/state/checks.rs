@@ -9,6 +9,7 @@ use crate::raw::bucket::Bucket;
 use crate::raw::fallback::Found;
 use crate::raw::fault::{self, Misuse, Stranger};
 use crate::raw::ledger::Ledger;
+use crate::raw::poison;
 use crate::raw::quarantine::Quarantine;
 use crate::raw::thread::REGISTRY;
 
@@ -45,6 +46,7 @@ impl State {
         let bucket = &self.buckets()[class];
         let index = bucket.index(block);
         if self.config.zero_on_free {
+            poison::has_content(block, bucket.block_size());
             // SAFETY: I2, I4: a whole block that is ours; never written, or zeroed when it was given back or purged.
             let bytes = unsafe { core::slice::from_raw_parts(block.as_ptr(), bucket.block_size()) };
             if let Some(byte) = bytes.iter().position(|byte| *byte != 0) {
@@ -73,6 +75,7 @@ impl State {
             // SAFETY: I4, I10: the caller gave up the block, it is off the book, and nobody else has it yet.
             unsafe { block.write_bytes(0, bucket.block_size()) };
         }
+        poison::given_back(block, bucket.block_size());
         self.fallback.lock.with(|| {
             if let Some(waited) = watch.quarantine.exchange(index) {
                 bucket.deposit_index(waited);
@@ -139,8 +142,10 @@ impl State {
         let quarantine = &self.watch(class)?.quarantine;
         let bucket = &self.buckets()[class];
         self.fallback.lock.with(|| {
-            let run = quarantine.release().map(|waited| bucket.block(waited));
-            run.or_else(|| bucket.withdraw_exact(1).map(|run| bucket.block(run.first_block())))
+            let waited = quarantine.release().map(|waited| bucket.block(waited));
+            waited
+                .inspect(|&block| poison::handed_out(block, bucket.block_size()))
+                .or_else(|| bucket.withdraw_one_exact())
         })
     }
 
