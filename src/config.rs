@@ -76,6 +76,10 @@ pub struct Config {
     pub(crate) huge_pages: HugePages,
     pub(crate) zero_on_free: bool,
     pub(crate) hardened: bool,
+    /// Whether there is a canary behind each block's bytes. Only of a hardened heap.
+    pub(crate) canary: bool,
+    /// How many frees of its bucket a freed block waits for. Only of a hardened heap.
+    pub(crate) delay: usize,
     pub(crate) name: &'static str,
     /// Whether a heap that the system refuses is tried again with half the bytes.
     pub(crate) halve_when_refused: bool,
@@ -96,6 +100,8 @@ impl Config {
             huge_pages: HugePages::Auto,
             zero_on_free: false,
             hardened: false,
+            canary: false,
+            delay: 0,
             name: "heap",
             halve_when_refused: false,
         }
@@ -112,6 +118,11 @@ impl Config {
             Exhausted::Grow { reserve } => (reserve / self.block_sizes[bucket]).max(self.blocks(bucket)),
             _ => self.blocks(bucket),
         }
+    }
+
+    /// How many frees a freed block of bucket `bucket` waits for.
+    pub(crate) fn waiting(&self, bucket: usize) -> usize {
+        self.delay.min(self.most_blocks(bucket))
     }
 
     /// Refuses what no heap can be built from.

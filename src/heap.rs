@@ -9,6 +9,8 @@
 
 mod builder;
 mod global;
+#[cfg(feature = "capi")]
+mod linear;
 mod reference;
 mod thread_cache;
 
@@ -19,6 +21,8 @@ use core::ptr::NonNull;
 
 pub use builder::HeapBuilder;
 pub use global::{Global, StaticHeap};
+#[cfg(feature = "capi")]
+pub(crate) use linear::LinearHeap;
 pub use reference::HeapRef;
 pub use thread_cache::ThreadCache;
 
@@ -286,9 +290,7 @@ impl<C: SizeClasses> Heap<C> {
     /// ```
     #[must_use]
     pub fn bucket_of(&self, block: NonNull<u8>) -> Option<usize> {
-        let state = self.raw.state();
-        let class = state.locate(block)?;
-        state.buckets()[class].is_block(block).then_some(class)
+        self.raw.bucket_of(block)
     }
 
     /// Gives this thread a cache of its own size, and the means to use it without looking it up.
@@ -374,7 +376,7 @@ impl<C: SizeClasses> Heap<C> {
     #[inline(always)]
     pub(crate) unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.deallocate_of(class_for::<C>(layout.size(), layout.align()), block) }
+        unsafe { self.raw.deallocate_of(class_for::<C>(layout.size(), layout.align()), block, layout.size()) }
     }
 
     /// The count of the block's owners.
@@ -398,6 +400,10 @@ impl<C: SizeClasses> Heap<C> {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<u8>, AllocError> {
+        if self.raw.is_checked() {
+            // SAFETY: I10: the caller's contract is the same.
+            return unsafe { self.reallocate_checked(block, old, new) };
+        }
         let from = Self::class(old.size(), old.align());
         let to = Self::class(new.size(), new.align());
         // SAFETY: I10: the caller's contract is the same.
@@ -405,6 +411,24 @@ impl<C: SizeClasses> Heap<C> {
             Some(block) => Ok(block),
             None => Err(self.refusal(new.size(), new.align())),
         }
+    }
+
+    /// As `reallocate`, on a hardened heap.
+    ///
+    /// # Safety
+    /// As `reallocate`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn reallocate_checked(
+        &self,
+        block: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let to = Self::class(new.size(), new.align());
+        // SAFETY: I10: the caller's contract is the same.
+        let moved = unsafe { self.raw.relocate_checked(block, old, (to, new)) };
+        moved.ok_or_else(|| self.refusal(new.size(), new.align()))
     }
 }
 

@@ -55,7 +55,7 @@ pub struct BucketStats {
     pub live: usize,
     /// Blocks that were used before and are free for every thread.
     pub free: usize,
-    /// Free blocks in the caches of threads.
+    /// Free blocks in the caches of threads, or that wait because the heap delays their reuse.
     pub cached: usize,
     /// Blocks that were ever used.
     pub watermark: usize,
@@ -99,9 +99,10 @@ impl<C: SizeClasses> Heap<C> {
     #[must_use]
     pub fn stats(&self) -> HeapStats {
         let state = self.raw().state();
-        let cached = |number| state.table().open_caches().map(|cache| cache.lane(number).cached()).sum();
+        let cached = |number| state.table().open_caches().map(|cache| cache.lane(number).cached()).sum::<usize>();
         let buckets = state.buckets().iter().enumerate().map(|(number, bucket)| {
-            let (watermark, free, cached) = (bucket.watermark(), bucket.free_blocks(), cached(number));
+            let (watermark, free) = (bucket.watermark(), bucket.free_blocks());
+            let cached = cached(number) + state.waiting(number);
             BucketStats {
                 block_size: bucket.block_size(),
                 capacity: bucket.limit(),

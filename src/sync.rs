@@ -1,13 +1,18 @@
-//! The atomics every concurrent file uses: the core library's, or loom's when a model runs. The only file that names loom.
+//! The atomics every concurrent file uses: the core library's, loom's when a model runs, shuttle's when schedules are tried at random.
+//! The only file that names either.
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 #[cfg(all(feature = "async", loom))]
 pub(crate) use loom::sync::Mutex;
-#[cfg(all(feature = "async", not(loom)))]
+#[cfg(all(feature = "async", shuttle))]
+pub(crate) use shuttle::sync::Mutex;
+#[cfg(all(feature = "async", not(any(loom, shuttle))))]
 pub(crate) use std::sync::Mutex;
 
 /// Locks a mutex whose guarded value is right at every step, so that a panic meanwhile has harmed nothing.
@@ -16,9 +21,34 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> impl core::ops::DerefMut<Target = T> 
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// For statics whose type is a model's.
+/// For statics whose type is a model's, or which every schedule begins anew with.
 #[cfg(loom)]
 pub(crate) use loom::lazy_static;
+#[cfg(shuttle)]
+pub(crate) use shuttle::lazy_static;
+
+#[cfg(shuttle)]
+pub(crate) use shuttle::thread_local;
+#[cfg(not(shuttle))]
+pub(crate) use std::thread_local;
+
+/// What the standard library's thread-local cells can do, for those of a schedule.
+#[cfg(shuttle)]
+pub(crate) trait LocalCell<T> {
+    fn get(&'static self) -> T;
+    fn set(&'static self, value: T);
+}
+
+#[cfg(shuttle)]
+impl<T: Copy> LocalCell<T> for shuttle::thread::LocalKey<core::cell::Cell<T>> {
+    fn get(&'static self) -> T {
+        self.with(core::cell::Cell::get)
+    }
+
+    fn set(&'static self, value: T) {
+        self.with(|cell| cell.set(value));
+    }
+}
 
 /// Atomics that are the core library's even under loom.
 ///
@@ -30,22 +60,33 @@ pub(crate) mod fixed {
 
 /// Lets another thread run while this one waits for it.
 pub(crate) fn pause(backoff: &crossbeam_utils::Backoff) {
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     backoff.snooze();
-    #[cfg(loom)]
+    #[cfg(any(loom, shuttle))]
     {
         let _ = backoff;
-        loom::thread::yield_now();
+        thread::yield_now();
     }
 }
 
+#[cfg(loom)]
+pub(crate) use loom::thread;
+#[cfg(shuttle)]
+pub(crate) use shuttle::thread;
+
 /// What models are made of.
 #[cfg(all(test, loom))]
-pub(crate) use loom::{cell::UnsafeCell, sync::Arc, thread};
+pub(crate) use loom::{cell::UnsafeCell, sync::Arc};
+
+/// What schedules choose by.
+#[cfg(all(test, shuttle))]
+pub(crate) use shuttle::rand;
 
 /// Waits for a future in a model.
 #[cfg(all(test, loom, feature = "async"))]
 pub(crate) use loom::future::block_on;
+#[cfg(all(test, shuttle, feature = "async"))]
+pub(crate) use shuttle::future::block_on;
 
 /// Runs `model` under every schedule loom can think of, with at most three preemptions.
 #[cfg(all(loom, test))]
@@ -53,4 +94,22 @@ pub(crate) fn model(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);
     builder.check(model);
+}
+
+/// Runs `body` under many schedules, which are chosen at random: half of them switch at any moment, half seldom.
+#[cfg(all(shuttle, test))]
+pub(crate) fn schedules(body: impl Fn() + Send + Sync + Copy + 'static) {
+    use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+
+    /// A schedule takes a few milliseconds.
+    const COUNT: usize = 1000;
+
+    fn run(scheduler: impl Scheduler + 'static, body: impl Fn() + Send + Sync + 'static) {
+        let mut config = shuttle::Config::new();
+        config.stack_size = 256 << 10;
+        shuttle::Runner::new(scheduler, config).run(body);
+    }
+
+    run(RandomScheduler::new(COUNT), body);
+    run(PctScheduler::new(3, COUNT), body);
 }

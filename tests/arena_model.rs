@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use smarena::{Handle, SmArena};
 
 #[derive(Debug, Clone)]
-enum Op {
+pub(crate) enum Op {
     Insert(u64),
     InsertWith(u64),
     Remove(usize),
@@ -29,7 +29,7 @@ enum Op {
     Copy,
 }
 
-fn op() -> impl Strategy<Value = Op> {
+pub(crate) fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         12 => any::<u64>().prop_map(Op::Insert),
         2 => any::<u64>().prop_map(Op::InsertWith),
@@ -210,22 +210,27 @@ fn apply(arena: &mut Arena, model: &mut Model, op: Op) {
     }
 }
 
+/// Runs a program, and fails if the arena does anything that it must not.
+pub(crate) fn check(ops: Vec<Op>) {
+    let heap = CountingHeap::new();
+    let mut arena = Arena::new_in(heap.clone());
+    let mut model = Model::default();
+    for op in ops {
+        apply(&mut arena, &mut model, op);
+        assert_eq!(arena.len(), model.live.len());
+    }
+    model.agrees(&arena);
+    let left: HashMap<_, _> = arena.into_iter().collect();
+    assert_eq!(left, model.live);
+    assert_eq!(heap.live(), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
 
     #[test]
     fn agrees_with_the_model(ops in prop::collection::vec(op(), 1..250)) {
-        let heap = CountingHeap::new();
-        let mut arena = Arena::new_in(heap.clone());
-        let mut model = Model::default();
-        for op in ops {
-            apply(&mut arena, &mut model, op);
-            prop_assert_eq!(arena.len(), model.live.len());
-        }
-        model.agrees(&arena);
-        let left: HashMap<_, _> = arena.into_iter().collect();
-        prop_assert_eq!(left, model.live);
-        prop_assert_eq!(heap.live(), 0);
+        check(ops);
     }
 
     /// Both ends of an iteration meet wherever they are pulled from.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use smarena::SmBox;
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(crate) enum Step {
     New(u64),
     /// Tries to, on a heap that refuses.
     NewRefused(u64),
@@ -25,9 +25,9 @@ enum Step {
     Replace(usize, u64),
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let place = any::<usize>;
-    let step = prop_oneof![
+    prop_oneof![
         4 => any::<u64>().prop_map(Step::New),
         1 => any::<u64>().prop_map(Step::NewRefused),
         1 => any::<u64>().prop_map(Step::WriteLater),
@@ -39,8 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => place().prop_map(Step::ThroughRaw),
         1 => place().prop_map(Step::ThroughThread),
         1 => (place(), any::<u64>()).prop_map(|(place, number)| Step::Replace(place, number)),
-    ];
-    prop::collection::vec(step, 1..60)
+    ]
 }
 
 type Boxes = Vec<SmBox<Counted, CountingHeap>>;
@@ -110,20 +109,26 @@ fn run(step: &Step, boxes: &mut Boxes, model: &mut Vec<u64>, heap: &CountingHeap
     }
 }
 
+/// Runs a program, and fails if boxes do anything that they must not.
+pub(crate) fn check(steps: &[Step]) {
+    let (heap, census) = (CountingHeap::new(), Census::new());
+    let (mut boxes, mut model) = (Boxes::new(), Vec::new());
+    for step in steps {
+        run(step, &mut boxes, &mut model, &heap, &census);
+        assert_eq!(boxes.iter().map(|boxed| boxed.number()).collect::<Vec<_>>(), &model[..]);
+        let there = model.len();
+        assert_eq!((census.alive(), heap.live(), heap.references()), (there, there, 1 + there));
+    }
+    drop(boxes);
+    assert_eq!(census.alive(), 0);
+    heap.settle();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_value_and_every_block_is_there_as_long_as_its_box(steps in steps()) {
-        let (heap, census) = (CountingHeap::new(), Census::new());
-        let (mut boxes, mut model) = (Boxes::new(), Vec::new());
-        for step in &steps {
-            run(step, &mut boxes, &mut model, &heap, &census);
-            prop_assert_eq!(boxes.iter().map(|boxed| boxed.number()).collect::<Vec<_>>(), &model[..]);
-            prop_assert_eq!((census.alive(), heap.live(), heap.references()), (model.len(), model.len(), 1 + model.len()));
-        }
-        drop(boxes);
-        prop_assert_eq!(census.alive(), 0);
-        heap.settle();
+    fn every_value_and_every_block_is_there_as_long_as_its_box(steps in prop::collection::vec(step(), 1..60)) {
+        check(&steps);
     }
 }

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use smarena::SmBuf;
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(crate) enum Step {
     Push(u8),
     Pop,
     ExtendFromSlice(Vec<u8>),
@@ -35,7 +35,7 @@ enum Step {
     Chunk(Vec<u8>),
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let bytes = || vec(any::<u8>(), 0..100);
     let step = prop_oneof![
         any::<u8>().prop_map(Step::Push),
@@ -60,7 +60,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => bytes().prop_map(Step::Put),
         1 => bytes().prop_map(Step::Chunk),
     ];
-    vec(step, 1..80)
+    step
 }
 
 fn run(step: &Step, buf: &mut SmBuf<CountingHeap>, model: &mut Vec<u8>, heap: &CountingHeap) {
@@ -141,22 +141,27 @@ fn run(step: &Step, buf: &mut SmBuf<CountingHeap>, model: &mut Vec<u8>, heap: &C
     }
 }
 
+/// Runs a program, and fails if the buffer does anything that it must not.
+pub(crate) fn check(steps: &[Step]) {
+    let heap = CountingHeap::new();
+    let mut buf = SmBuf::new_in(heap.clone());
+    let mut model = Vec::new();
+    for step in steps {
+        run(step, &mut buf, &mut model, &heap);
+        assert_eq!(&buf, &model);
+        assert!(buf.len() <= buf.capacity());
+        assert_eq!(buf.spare_capacity_mut().len(), buf.capacity() - buf.len());
+        assert_eq!(heap.live(), usize::from(buf.capacity() > 0));
+    }
+    drop(buf);
+    heap.settle();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_buffer_is_a_vector_in_one_block(steps in steps()) {
-        let heap = CountingHeap::new();
-        let mut buf = SmBuf::new_in(heap.clone());
-        let mut model = Vec::new();
-        for step in &steps {
-            run(step, &mut buf, &mut model, &heap);
-            prop_assert_eq!(&buf, &model);
-            prop_assert!(buf.len() <= buf.capacity());
-            prop_assert_eq!(buf.spare_capacity_mut().len(), buf.capacity() - buf.len());
-            prop_assert_eq!(heap.live(), usize::from(buf.capacity() > 0));
-        }
-        drop(buf);
-        heap.settle();
+    fn a_buffer_is_a_vector_in_one_block(steps in vec(step(), 1..80)) {
+        check(&steps);
     }
 }

@@ -43,7 +43,7 @@ impl Pair {
 
 /// What is done with the owner of a number (modulo how many there are); positions are modulo the length.
 #[derive(Debug, Clone)]
-enum Step {
+pub(crate) enum Step {
     New(Vec<u8>),
     Drop,
     Extend(Vec<u8>),
@@ -272,25 +272,35 @@ fn run(step: &Step, pair: Pair, heap: &CountingHeap, others: &mut Vec<Pair>) -> 
     }
 }
 
+/// A step, and who does it.
+pub(crate) fn numbered_step() -> impl Strategy<Value = (usize, Step)> {
+    (any::<usize>(), step())
+}
+
+/// Runs a program, and fails if buffers or bytes do anything that they must not.
+pub(crate) fn check(steps: &[(usize, Step)]) {
+    let heap = CountingHeap::new();
+    let mut pairs = vec![Mut(SmBuf::new_in(heap.clone()), BytesMut::new())];
+    for (number, step) in steps {
+        if pairs.is_empty() || pairs.len() > 12 {
+            pairs.truncate(1);
+            pairs.push(Mut(SmBuf::with_capacity_in(100, heap.clone()), BytesMut::with_capacity(100)));
+        }
+        let pair = pairs.swap_remove(number % pairs.len());
+        let now = run(step, pair, &heap, &mut pairs);
+        pairs.extend(now);
+        // All of them: what one owner does must not be seen by another.
+        pairs.iter().for_each(Pair::check);
+    }
+    drop(pairs);
+    heap.settle();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn buffers_and_bytes_do_what_those_of_the_bytes_crate_do(steps in vec((any::<usize>(), step()), 1..120)) {
-        let heap = CountingHeap::new();
-        let mut pairs = vec![Mut(SmBuf::new_in(heap.clone()), BytesMut::new())];
-        for (number, step) in &steps {
-            if pairs.is_empty() || pairs.len() > 12 {
-                pairs.truncate(1);
-                pairs.push(Mut(SmBuf::with_capacity_in(100, heap.clone()), BytesMut::with_capacity(100)));
-            }
-            let pair = pairs.swap_remove(number % pairs.len());
-            let now = run(step, pair, &heap, &mut pairs);
-            pairs.extend(now);
-            // All of them: what one owner does must not be seen by another.
-            pairs.iter().for_each(Pair::check);
-        }
-        drop(pairs);
-        heap.settle();
+    fn buffers_and_bytes_do_what_those_of_the_bytes_crate_do(steps in vec(numbered_step(), 1..120)) {
+        check(&steps);
     }
 }

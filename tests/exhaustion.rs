@@ -2,9 +2,10 @@
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
 #![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
 
+use std::alloc::Layout;
 use std::ptr::NonNull;
 
-use smarena::{AllocError, Exhausted, Heap, Linear, Piecewise, SizeClasses, SmBox};
+use smarena::{AllocError, Exhausted, Heap, HeapRef, Linear, Piecewise, SizeClasses, SmBox};
 
 fn drain<C: SizeClasses>(heap: &Heap<C>, size: usize, bucket: usize) -> Vec<NonNull<u8>> {
     let mut blocks = Vec::new();
@@ -139,4 +140,19 @@ fn boxes_that_overflowed_go_home() {
         drop(boxes);
         assert_eq!(heap.stats().live(), 0);
     }
+}
+
+/// Whoever knows its layouts grows inside a class without a move, wherever the block lies.
+#[test]
+fn a_block_that_overflowed_to_the_system_is_as_large_as_its_class() {
+    let heap = &Heap::<Linear<4>>::new(4096).unwrap();
+    let held = core::iter::from_fn(|| heap.malloc(64, 0).ok()).take_while(|block| heap.bucket_of(*block).is_some());
+    assert_eq!(held.count(), 4096 / 64);
+    let layout = |size| Layout::from_size_align(size, 16).unwrap();
+    let block = HeapRef::allocate(&heap, layout(50)).unwrap();
+    assert_eq!(heap.bucket_of(block), None);
+    // SAFETY: live, with this layout; the old pointer is used no more.
+    let block = unsafe { HeapRef::reallocate(&heap, block, layout(50), layout(64)) }.unwrap();
+    // SAFETY: live, from this heap.
+    assert!(unsafe { heap.usable_size(block) } >= 64);
 }

@@ -219,3 +219,27 @@ fn trim_runs_beside_threads_that_allocate() {
     });
     assert_eq!(heap.stats().live(), 0);
 }
+
+/// Threads that live for a moment, ten thousand of them, some of which end in the middle of something.
+#[test]
+fn ten_thousand_threads_come_and_go_and_lose_nothing() {
+    let heap = &Heap::<Linear<8>>::new(1 << 20).unwrap();
+    for wave in 0..100_usize {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..100_usize)
+                .map(|number| {
+                    let life = move || {
+                        let blocks: Vec<_> = (0..number % 20).map(|size| heap.malloc(size * 7, 0).unwrap()).collect();
+                        // SAFETY: all live, from this heap.
+                        unsafe { heap.free_batch(&blocks) };
+                        assert!((number + wave) % 10 > 0, "this thread ends by a panic");
+                    };
+                    std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, life).unwrap()
+                })
+                .collect();
+            let panicked = threads.into_iter().map(|thread| thread.join()).filter(Result::is_err).count();
+            assert_eq!(panicked, 10);
+        });
+    }
+    assert_eq!((heap.stats().live(), heap.stats().caches), (0, 0));
+}

@@ -27,18 +27,23 @@ const LAYERS: &str = "
     L0  config         -> nothing
 
     L1  raw::fault     -> nothing
-    L1  raw::os        -> nothing
+    L1  raw::poison    -> nothing
+    L1  raw::refusal   -> nothing
+    L1  raw::os        -> raw::refusal
     L1  raw::lock      -> nothing
     L1  raw::region    -> raw::os
     L1  raw::bitmap    -> nothing
+    L1  raw::canary    -> nothing
+    L1  raw::ledger    -> nothing
+    L1  raw::quarantine -> nothing
     L1  raw::share     -> raw::fault
-    L1  raw::bucket    -> raw::share raw::bitmap raw::region raw::os raw::fault
-    L1  raw::cache     -> raw::bucket raw::bitmap
-    L1  raw::registry  -> raw::lock
-    L1  raw::thread    -> raw::registry raw::cache
-    L1  raw::fallback  -> raw::lock raw::share
+    L1  raw::bucket    -> raw::share raw::bitmap raw::region raw::os raw::poison raw::fault
+    L1  raw::cache     -> raw::bucket raw::bitmap raw::poison
+    L1  raw::registry  -> raw::lock raw::fault
+    L1  raw::thread    -> raw::registry raw::cache raw::refusal
+    L1  raw::fallback  -> raw::lock raw::share raw::canary raw::refusal
     L1  raw::table     -> raw::cache raw::bucket raw::registry raw::os
-    L1  raw::state     -> raw::share raw::table raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::os raw::lock raw::fault
+    L1  raw::state     -> raw::share raw::table raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault
     L1  raw::heap      -> raw::state raw::registry raw::thread raw::cache raw::share raw::fault
 
     L2  heap           -> raw::heap
@@ -58,6 +63,9 @@ const LAYERS: &str = "
 
     L5  interop        -> L2 L3 L4
     L5  ffi            -> L2 L3 L4
+    L5  seed           -> nothing
+
+    L6  schedules      -> raw::thread L2 L3 L4
 ";
 
 /// Words that have a better one (docs/DESIGN.md, section 3), as far as they have no other meaning in a source file.
@@ -127,8 +135,8 @@ fn unsafe_code_cites_an_invariant() {
 }
 
 #[test]
-fn only_sync_names_loom() {
-    check(form::only_sync_names_loom);
+fn only_sync_names_loom_and_shuttle() {
+    check(form::only_sync_names_loom_and_shuttle);
 }
 
 #[test]

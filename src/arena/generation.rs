@@ -60,12 +60,16 @@ impl Generation {
             use core::sync::atomic::{AtomicU32, Ordering};
             static ARENAS: AtomicU32 = AtomicU32::new(0);
             // Relaxed: the number only has to differ from other arenas', nothing is published with it.
-            // Window 0 is left to release builds.
-            let window = 1 + ARENAS.fetch_add(1, Ordering::Relaxed) % WINDOWS;
-            Self(window << WINDOW_BITS)
+            Self::first_of_window(ARENAS.fetch_add(1, Ordering::Relaxed))
         }
         #[cfg(not(debug_assertions))]
         Self::FRESH
+    }
+
+    /// Windows are used in turn. Window 0 is left to release builds.
+    #[cfg(debug_assertions)]
+    const fn first_of_window(number: u32) -> Self {
+        Self((1 + number % WINDOWS) << WINDOW_BITS)
     }
 
     /// Where the generations of the arena begin, most likely, that counted up to this one.
@@ -88,6 +92,24 @@ mod tests {
         assert!(!Generation::RETIRED.is_occupied());
         assert!(Generation::NEVER.is_occupied());
         assert!(Generation::NEVER > Generation::RETIRED);
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    fn windows_lie_apart_and_come_in_turn() {
+        let first = |number| Generation::first_of_window(number);
+        for number in [0, 1, 2, 40_000, 65_533] {
+            // 32,768 values a slot, each two generations.
+            assert_eq!(first(number + 1).get() - first(number).get(), 1 << 16);
+            let mut later = first(number);
+            for _ in 0..9 {
+                assert_eq!(later.first_of_family(), first(number));
+                later = later.next();
+            }
+        }
+        assert_eq!(first(0).get(), 1 << 16);
+        assert_eq!(first(65_535), first(0));
+        assert!(first(65_534) < Generation::RETIRED);
     }
 
     #[test]

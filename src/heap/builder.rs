@@ -15,7 +15,8 @@ use crate::error::ConfigError;
 /// | [`on_exhausted`](Self::on_exhausted) | the next buckets, then the system allocator |
 /// | [`thread_cache`](Self::thread_cache) | every thread gets one, 64 KiB of blocks a bucket, cold |
 /// | [`huge_pages`](Self::huge_pages) | beyond a span's first 4 MiB |
-/// | [`zero_on_free`](Self::zero_on_free), [`hardened`](Self::hardened) | off |
+/// | [`zero_on_free`](Self::zero_on_free) | off |
+/// | [`hardened`](Self::hardened), and with it [`canary`](Self::canary), [`delayed_reuse`](Self::delayed_reuse) | off |
 ///
 /// ```
 /// use smarena::{CacheWarmup, Exhausted, Heap, HugePages};
@@ -96,15 +97,92 @@ impl<C: SizeClasses> HeapBuilder<C> {
     }
 
     /// Whether a block's bytes are overwritten with zeros when it is freed. Every free then takes the slow path.
+    ///
+    /// A hardened heap also looks, before it hands a block out again, whether it is still zero: a write through a freed block
+    /// is found then.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<8>>::builder().zero_on_free(true).build()?;
+    /// let block = heap.malloc(64, 0)?;
+    /// // SAFETY: live, 64 bytes, from this heap, not used any more.
+    /// unsafe {
+    ///     block.write_bytes(b'k', 64); // a key, say
+    ///     heap.free(block);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn zero_on_free(mut self, zero: bool) -> Self {
         self.config.zero_on_free = zero;
         self
     }
 
-    /// Whether every free is checked: a block freed twice, a pointer into the middle of a block, and one that
-    /// is not this heap's abort the process with a message. Threads have no caches then; a heap that is not hardened pays nothing.
+    /// Whether every call that is given a block is checked: a block freed twice or used after its free, a pointer into the middle of
+    /// a block, one that is not this heap's, or a block given back with another size than it was asked for abort the
+    /// process with a message that names heap, bucket, block and address. `docs/SAFETY.md` has the whole list.
+    ///
+    /// Threads have no caches then, and each block costs four bytes of book-keeping; blocks of the system's are looked for in a list. A heap
+    /// that is not hardened pays nothing. `false` turns everything off that only a hardened heap does.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<8>>::builder().hardened(true).canary(true).delayed_reuse(64).zero_on_free(true).name("net").build()?;
+    /// let block = heap.malloc(50, 0)?;
+    /// // SAFETY: live, from this heap, not used any more.
+    /// unsafe { heap.free(block) };
+    /// // Freeing it again would end the process: heap "net": double free of block 0 of bucket 3 (64-byte blocks) at 0x7f…
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn hardened(mut self, hardened: bool) -> Self {
         self.config.hardened = hardened;
+        if !hardened {
+            self.config.canary = false;
+            self.config.delay = 0;
+        }
+        self
+    }
+
+    /// Whether the bytes of a block behind those that were asked for hold a canary, which is looked at when the block is freed, moved or
+    /// measured: an overrun that changed it aborts the process. `true` makes the heap a [`hardened`](Self::hardened) one.
+    ///
+    /// The owner then may use what was asked for and no more, and [`usable_size`](Heap::usable_size) says so. Where the bytes asked for
+    /// fill the block there is no canary behind them; a block of the system's always has one.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<8>>::builder().canary(true).build()?;
+    /// let block = heap.malloc(50, 0)?;
+    /// // SAFETY: live, from this heap; not used any more after its free.
+    /// unsafe {
+    ///     assert_eq!(heap.usable_size(block), 50); // of a block of 64
+    ///     heap.free(block);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn canary(mut self, canary: bool) -> Self {
+        self.config.hardened |= canary;
+        self.config.canary = canary;
+        self
+    }
+
+    /// How many blocks of its bucket must be freed after a block before that one is used again, at least; then it comes back at
+    /// random. Up to twice as many blocks of each bucket wait, unless the bucket runs out of others: then they are used early.
+    /// More than 0 makes the heap a [`hardened`](Self::hardened) one.
+    ///
+    /// The longer a freed block waits, the likelier a stale pointer to it is found out. In statistics those that wait are cached blocks.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<8>>::builder().delayed_reuse(100).build()?;
+    /// let block = heap.malloc(50, 0)?;
+    /// // SAFETY: live, from this heap, not used any more.
+    /// unsafe { heap.free(block) };
+    /// assert_ne!(heap.malloc(50, 0)?, block);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn delayed_reuse(mut self, frees: usize) -> Self {
+        self.config.hardened |= frees > 0;
+        self.config.delay = frees;
         self
     }
 

@@ -13,8 +13,14 @@
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// Blocks a word stands for. Models use tiny words, so that three levels need only a few atomics.
-pub(crate) const WORD: usize = if cfg!(loom) { 2 } else { 64 };
+/// Blocks a word stands for. Models use tiny words, so that three levels need only a few atomics; schedules small ones.
+pub(crate) const WORD: usize = if cfg!(loom) {
+    2
+} else if cfg!(shuttle) {
+    8
+} else {
+    64
+};
 /// All bits of a word.
 const ALL: u64 = u64::MAX >> (64 - WORD);
 /// Enough levels for the 2^36 blocks of the largest span.
@@ -198,6 +204,7 @@ impl Bitmap {
     }
 
     /// Whether block `index` is free right now.
+    #[cfg(test)]
     pub(crate) fn is_free(&self, index: usize) -> bool {
         // Acquire: a caller that sees its block free sees what the freeing thread did before.
         self.levels[0][index / WORD].load(Ordering::Acquire) & (1 << (index % WORD)) != 0

@@ -9,8 +9,9 @@ use core::ptr::NonNull;
 use crossbeam_utils::CachePadded;
 
 use super::bitmap::{Bitmap, Run, WORD, first_bits};
-use super::fault;
+use super::fault::{self, Misuse, Site};
 use super::os::Reservation;
+use super::poison;
 use super::region::Span;
 use super::share::ShareCount;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
@@ -23,6 +24,8 @@ const MOST_RUNS: usize = 16;
 /// Shared, lock-free.
 #[derive(Debug)]
 pub(crate) struct Bucket {
+    /// The heap's name, for messages.
+    heap: &'static str,
     number: usize,
     span: Span,
     free: Bitmap,
@@ -40,6 +43,7 @@ pub(crate) struct Bucket {
 
 /// What a bucket is made of.
 pub(crate) struct Parts {
+    pub(crate) heap: &'static str,
     pub(crate) number: usize,
     pub(crate) span: Span,
     /// Blocks committed from the start.
@@ -55,6 +59,7 @@ pub(crate) struct Parts {
 impl Bucket {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
+            heap: parts.heap,
             number: parts.number,
             span: parts.span,
             free: Bitmap::new(parts.words, parts.most),
@@ -141,7 +146,7 @@ impl Bucket {
     }
 
     /// As `withdraw`, but certain: `None` only if at some moment of the call no block was free.
-    pub(crate) fn withdraw_exact(&self, max: usize) -> Option<Run> {
+    fn withdraw_exact(&self, max: usize) -> Option<Run> {
         self.free.claim_exact(self.watermark(), max).or_else(|| self.fresh(max))
     }
 
@@ -157,7 +162,11 @@ impl Bucket {
             }
             // Relaxed: a claim of numbers; nobody else ever wrote these blocks.
             match self.watermark.compare_exchange_weak(first, first + count, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return Some(Run { first, bits: first_bits(count) }),
+                Ok(_) => {
+                    let run = Run { first, bits: first_bits(count) };
+                    self.poison(run);
+                    return Some(run);
+                }
                 Err(now) => first = now,
             }
         }
@@ -165,12 +174,27 @@ impl Bucket {
 
     /// Takes one block.
     pub(crate) fn withdraw_one(&self) -> Option<NonNull<u8>> {
-        Some(self.block(self.withdraw(1)?.first_block()))
+        self.withdraw(1).map(|run| self.only_block(run))
+    }
+
+    /// As `withdraw_one`, but certain, as `withdraw_exact`.
+    pub(crate) fn withdraw_one_exact(&self) -> Option<NonNull<u8>> {
+        self.withdraw_exact(1).map(|run| self.only_block(run))
+    }
+
+    fn only_block(&self, run: Run) -> NonNull<u8> {
+        let block = self.block(run.first_block());
+        poison::handed_out(block, self.block_size());
+        block
     }
 
     /// Puts a block back that the caller holds claimed.
     pub(crate) fn deposit_one(&self, block: NonNull<u8>) {
-        let index = self.index(block);
+        self.deposit_index(self.index(block));
+    }
+
+    /// Puts block `index` back, which the caller holds claimed.
+    pub(crate) fn deposit_index(&self, index: usize) {
         self.put(Run { first: index - index % WORD, bits: 1 << (index % WORD) });
     }
 
@@ -205,18 +229,56 @@ impl Bucket {
         if run.bits == 0 {
             return;
         }
+        // Before: afterwards they may be somebody's.
+        self.poison(run);
         if let Err(twice) = self.free.put(run) {
-            fault::double_free(self.number, run.first + twice.trailing_zeros() as usize);
+            fault::misuse(self.site(run.first + twice.trailing_zeros() as usize), Misuse::FreedTwice);
         }
+    }
+
+    /// Puts the blocks of a run, which the caller holds claimed, out of reach.
+    fn poison(&self, run: Run) {
+        if poison::ON {
+            run.stretches().for_each(|(top, len)| {
+                poison::given_back(self.block(top + 1 - len), len * self.block_size());
+            });
+        }
+    }
+
+    /// For when the heap ends.
+    pub(crate) fn unpoison(&self) {
+        poison::released(self.span.base(), self.watermark() * self.block_size());
     }
 
     /// The number of a block that was handed out before.
     pub(crate) fn index(&self, block: NonNull<u8>) -> usize {
         match self.span.index(block) {
             Ok(index) if index < self.watermark() => index,
-            Ok(index) => fault::not_a_block(self.number, index * self.block_size(), self.block_size()),
-            Err(offset) => fault::not_a_block(self.number, offset, self.block_size()),
+            _ => self.not_a_block(block),
         }
+    }
+
+    /// Ends the process over a pointer into the span that no block handed out before starts at.
+    #[cold]
+    fn not_a_block(&self, block: NonNull<u8>) -> ! {
+        let site = self.site_of(block);
+        match block.addr().get() - site.address {
+            bytes if bytes > 0 && site.block < self.watermark() => fault::misuse(site, Misuse::PointedInto(bytes)),
+            _ => fault::misuse(site, Misuse::NeverHandedOut),
+        }
+    }
+
+    /// Block `index` as messages name it.
+    #[cold]
+    pub(crate) fn site(&self, index: usize) -> Site {
+        let (block_size, start) = (self.block_size(), self.span.start());
+        Site { heap: self.heap, bucket: self.number, block: index, block_size, address: start + index * block_size }
+    }
+
+    /// The block that `address`, which lies in the span, points into.
+    #[cold]
+    pub(crate) fn site_of(&self, address: NonNull<u8>) -> Site {
+        self.site((address.addr().get() - self.span.start()) / self.block_size())
     }
 
     /// The count of a live block's owners (I11).
@@ -224,7 +286,7 @@ impl Bucket {
     pub(crate) fn share_count(&self, block: NonNull<u8>) -> &ShareCount {
         match self.span.index(block) {
             Ok(index) => &self.shares[index],
-            Err(offset) => fault::not_a_block(self.number, offset, self.block_size()),
+            Err(_) => self.not_a_block(block),
         }
     }
 
@@ -238,20 +300,17 @@ impl Bucket {
         NonNull::slice_from_raw_parts(self.span.base(), self.most_bytes())
     }
 
-    /// Whether block `index` lies in the bitmap, free.
-    pub(crate) fn is_free(&self, index: usize) -> bool {
-        self.free.is_free(index)
-    }
-
     /// Commits `step` more blocks, within the span's reserve. False when there is no more, or the system refuses.
     pub(crate) fn grow(&self, reservation: &Reservation, span_offset: usize, step: usize) -> bool {
+        let size = self.block_size();
+        self.grow_with(step, |from, to| reservation.commit(span_offset + from * size, (to - from) * size).is_ok())
+    }
+
+    /// As `grow`; `commit` makes the blocks from its first argument up to its second usable, or says that it cannot.
+    fn grow_with(&self, step: usize, commit: impl FnOnce(usize, usize) -> bool) -> bool {
         let limit = self.limit();
         let next = self.most.min(limit.saturating_add(step.max(1)));
-        if next == limit {
-            return false;
-        }
-        let from = limit * self.block_size();
-        if reservation.commit(span_offset + from, next * self.block_size() - from).is_err() {
+        if next == limit || !commit(limit, next) {
             return false;
         }
         // Release pairs with `limit`. If another thread grew the bucket meanwhile, that serves as well:
@@ -261,10 +320,17 @@ impl Bucket {
     }
 
     /// Gives the memory of free pages back to the system; returns the bytes that were resident.
+    pub(crate) fn trim(&self, reservation: &Reservation, span_offset: usize) -> usize {
+        let size = self.block_size();
+        // SAFETY: I3, I4: `trim_with` holds all these blocks claimed, from the first byte to the last.
+        self.trim_with(|first, count| unsafe { reservation.purge(span_offset + first * size, count * size) })
+    }
+
+    /// As `trim`; `purge` is given the first of some neighbouring blocks and how many they are, all claimed by this call.
     ///
     /// Claims the free blocks of 64 words at a time, so that others miss few of them and only for a moment; 4096 blocks are a
     /// whole number of pages, so no page is overlooked between two rounds.
-    pub(crate) fn trim(&self, reservation: &Reservation, span_offset: usize) -> usize {
+    fn trim_with(&self, purge: impl Fn(usize, usize) -> usize) -> usize {
         const ROUND: usize = 64;
         let words = self.watermark().div_ceil(WORD);
         let mut given_back = 0;
@@ -283,9 +349,7 @@ impl Bucket {
                     block += 1;
                 }
                 if block > from {
-                    let at = span_offset + (start * WORD + from) * self.block_size();
-                    // SAFETY: I3, I4: all these blocks are claimed by us, from the first byte to the last.
-                    given_back += unsafe { reservation.purge(at, (block - from) * self.block_size()) };
+                    given_back += purge(start * WORD + from, block - from);
                 }
                 block += 1;
             }
@@ -332,5 +396,119 @@ impl Run {
     /// The lowest block.
     pub(crate) fn first_block(self) -> usize {
         self.first + self.bits.trailing_zeros() as usize
+    }
+}
+
+/// Models: blocks whose content is a loom cell, behind a bucket whose span nobody looks into.
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::sync::{Arc, AtomicBool, UnsafeCell, model, thread};
+
+    const SIZE: usize = 16;
+
+    struct Blocks {
+        bucket: Bucket,
+        content: Vec<UnsafeCell<usize>>,
+        /// What `commit` did: only the order of the limit makes it seen.
+        committed: Vec<AtomicBool>,
+    }
+
+    impl Blocks {
+        /// A bucket of `blocks` blocks that can grow to `most`.
+        fn new(blocks: usize, most: usize) -> Arc<Self> {
+            let words = (0..Bitmap::words(most)).map(|_| AtomicU64::new(0)).collect();
+            let base = NonNull::new(core::ptr::without_provenance_mut(SIZE)).unwrap();
+            let span = Span::new(base, SIZE);
+            let parts = Parts { number: 0, span, blocks, most, words: Vec::leak(words), shares: &[] };
+            Arc::new(Self {
+                bucket: Bucket::new(parts),
+                content: (0..most).map(|_| UnsafeCell::new(0)).collect(),
+                committed: (0..most).map(|block| AtomicBool::new(block < blocks)).collect(),
+            })
+        }
+
+        /// Owns a block for a moment: loom reports a race if somebody else does too.
+        fn write(&self, block: usize) {
+            assert!(self.committed[block].load(Ordering::Relaxed), "block {block} is out of reach");
+            // SAFETY: I4: the block is claimed; that nobody else has it is what the model checks.
+            self.content[block].with_mut(|content| unsafe { *content += 1 });
+        }
+
+        /// Takes one block and uses it.
+        fn take(&self) -> Option<usize> {
+            let block = self.bucket.withdraw(1)?.first_block();
+            self.write(block);
+            Some(block)
+        }
+
+        fn give(&self, block: usize) {
+            self.write(block);
+            self.bucket.put(Run { first: block - block % WORD, bits: 1 << (block % WORD) });
+        }
+
+        fn grow(&self) -> bool {
+            self.bucket.grow_with(1, |from, to| {
+                self.committed[from..to].iter().for_each(|block| block.store(true, Ordering::Relaxed));
+                true
+            })
+        }
+
+        /// As purging does: the content of all these blocks is lost.
+        fn trim(&self) -> usize {
+            self.bucket.trim_with(|first, count| {
+                (first..first + count).for_each(|block| self.write(block));
+                count
+            })
+        }
+
+        fn left(&self) -> usize {
+            core::iter::from_fn(|| self.take()).count()
+        }
+    }
+
+    #[test]
+    fn loom_never_used_blocks_go_to_one_owner_each() {
+        model(|| {
+            let blocks = Blocks::new(3, 3);
+            let other = Arc::clone(&blocks);
+            let thread = thread::spawn(move || [other.take(), other.take()].into_iter().flatten().count());
+            let mine = [blocks.take(), blocks.take()].into_iter().flatten().count();
+            assert_eq!(mine + thread.join().unwrap(), 3, "there are three");
+            assert_eq!(blocks.left(), 0);
+        });
+    }
+
+    #[test]
+    fn loom_a_block_beyond_the_limit_is_used_after_it_is_committed() {
+        model(|| {
+            let blocks = Blocks::new(0, 2);
+            let other = Arc::clone(&blocks);
+            // Grows the bucket by one block at a time until there is a block to be had, as a heap does.
+            let take = |blocks: &Blocks| while blocks.take().is_none() && blocks.grow() {};
+            let thread = thread::spawn(move || take(&other));
+            take(&blocks);
+            thread.join().unwrap();
+            assert!(blocks.bucket.limit() <= 2 && blocks.bucket.watermark() <= blocks.bucket.limit());
+        });
+    }
+
+    #[test]
+    fn loom_trimming_touches_no_block_that_is_somebodys() {
+        model(|| {
+            let blocks = Blocks::new(4, 4);
+            let mine = [(); 4].map(|()| blocks.take().unwrap());
+            blocks.give(mine[1]);
+            blocks.give(mine[2]);
+            let other = Arc::clone(&blocks);
+            let thread = thread::spawn(move || {
+                other.give(mine[0]);
+                usize::from(other.take().is_some())
+            });
+            let trimmed = blocks.trim();
+            assert!(trimmed <= 3);
+            let taken = thread.join().unwrap();
+            assert_eq!(blocks.left(), 3 - taken, "trimming lost a block, or made one");
+        });
     }
 }

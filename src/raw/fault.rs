@@ -1,9 +1,59 @@
-//! What happens when memory was misused: a message that names the block, then an abort.
+//! What happens when memory was misused: one line that names heap, bucket, block and address, then an abort.
 //!
 //! Nothing here allocates or unwinds, so that it can be called from any state of the heap.
 
 use core::fmt;
 use std::io::Write;
+
+/// The block of a bucket that a message is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site {
+    pub(crate) heap: &'static str,
+    pub(crate) bucket: usize,
+    pub(crate) block: usize,
+    pub(crate) block_size: usize,
+    /// The block's first address.
+    pub(crate) address: usize,
+}
+
+/// What was done to a block of a bucket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Misuse {
+    /// It was given back and was free already.
+    FreedTwice,
+    /// It was to be moved or measured, and is free.
+    UsedWhileFree,
+    /// The pointer given lies so many bytes into it.
+    PointedInto(usize),
+    /// It was never handed out; perhaps there is no such block.
+    NeverHandedOut,
+    /// It was given back or moved with another size than it was asked for with.
+    WrongSize { asked: usize, told: usize },
+    /// It was written behind the bytes that were asked for.
+    Overrun { asked: usize, byte: usize },
+    /// It was written between its free and its next use.
+    WrittenWhileFree { byte: usize },
+    /// It was given back by one of several owners.
+    Shared,
+}
+
+/// What a pointer that is not a live block's leads to instead.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stranger {
+    /// Nothing of any heap's; or a block from the system that was given back.
+    Unknown,
+    /// Another heap's block.
+    OtherHeaps(Site),
+    /// The inside of a block from the system.
+    IntoSystems { bytes: usize, size: usize },
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bucket, block, block_size, address, .. } = self;
+        write!(f, "block {block} of bucket {bucket} ({block_size}-byte blocks) at {address:#x}")
+    }
+}
 
 /// Prints one line on standard error and ends the process.
 #[cold]
@@ -15,27 +65,61 @@ pub(crate) fn abort(message: fmt::Arguments<'_>) -> ! {
     std::process::abort()
 }
 
-/// A block was given back that was already free.
+/// A block of a bucket was misused.
 #[cold]
 #[inline(never)]
-pub(crate) fn double_free(bucket: usize, index: usize) -> ! {
-    abort(format_args!("double free of block {index} of bucket {bucket}"))
+pub(crate) fn misuse(site: Site, misuse: Misuse) -> ! {
+    let heap = site.heap;
+    match misuse {
+        Misuse::FreedTwice => abort(format_args!("heap {heap:?}: double free of {site}")),
+        Misuse::UsedWhileFree => abort(format_args!("heap {heap:?}: use of {site}, which is free")),
+        Misuse::PointedInto(bytes) => {
+            abort(format_args!("heap {heap:?}: a pointer was given that lies {bytes} bytes into {site}"))
+        }
+        Misuse::NeverHandedOut => abort(format_args!("heap {heap:?}: {site} was given, which was never handed out")),
+        Misuse::WrongSize { asked, told } => abort(format_args!(
+            "heap {heap:?}: {site} was given back as one of {told} bytes; it was asked for with {asked}"
+        )),
+        Misuse::Overrun { asked, byte } => {
+            abort(format_args!("heap {heap:?}: {site} was written at byte {byte}, behind the {asked} asked for"))
+        }
+        Misuse::WrittenWhileFree { byte } => {
+            abort(format_args!("heap {heap:?}: {site} was written at byte {byte} while it was free"))
+        }
+        Misuse::Shared => abort(format_args!("heap {heap:?}: {site} was given back while others own it, too")),
+    }
 }
 
-/// A block was to be moved or measured that is free.
+/// A block from the system was misused, as a bucket's can be.
 #[cold]
 #[inline(never)]
-pub(crate) fn use_after_free(bucket: usize, index: usize) -> ! {
-    abort(format_args!("use of block {index} of bucket {bucket}, which is free"))
+pub(crate) fn misuse_of_systems(heap: &str, address: usize, misuse: Misuse) -> ! {
+    match misuse {
+        Misuse::WrongSize { asked, told } => abort(format_args!(
+            "heap {heap:?}: the block from the system at {address:#x} was given back as one of {told} bytes; it was asked for with {asked}"
+        )),
+        Misuse::Overrun { asked, byte } => abort(format_args!(
+            "heap {heap:?}: the block from the system at {address:#x} was written at byte {byte}, behind the {asked} asked for"
+        )),
+        other => abort(format_args!("heap {heap:?}: the block from the system at {address:#x} was misused: {other:?}")),
+    }
 }
 
-/// A pointer was given that points into the middle of a block, or past the last block ever handed out.
+/// A pointer was given that is no live block of this heap.
 #[cold]
 #[inline(never)]
-pub(crate) fn not_a_block(bucket: usize, offset: usize, block_size: usize) -> ! {
-    abort(format_args!(
-        "a pointer that is not a block was given: offset {offset} in the span of bucket {bucket}, whose blocks have {block_size} bytes"
-    ))
+pub(crate) fn foreign(heap: &str, address: usize, stranger: Stranger) -> ! {
+    match stranger {
+        Stranger::Unknown => abort(format_args!(
+            "heap {heap:?}: {address:#x} was given, which is no live block of this heap: from elsewhere, or given back before"
+        )),
+        Stranger::OtherHeaps(site) => {
+            abort(format_args!("heap {heap:?}: {address:#x} was given, which belongs to heap {:?}: {site}", site.heap))
+        }
+        Stranger::IntoSystems { bytes, size } => abort(format_args!(
+            "heap {heap:?}: {address:#x} was given, which lies {bytes} bytes into a block of {size} bytes from the system"
+        )),
+    }
 }
 
 /// A block got more owners than are counted.
@@ -43,11 +127,4 @@ pub(crate) fn not_a_block(bucket: usize, offset: usize, block_size: usize) -> ! 
 #[inline(never)]
 pub(crate) fn too_many_owners() -> ! {
     abort(format_args!("a block has 2^31 owners, or was forgotten by as many"))
-}
-
-/// A pointer was given that this heap never handed out.
-#[cold]
-#[inline(never)]
-pub(crate) fn foreign(address: usize) -> ! {
-    abort(format_args!("{address:#x} was given, which is not a block of this heap"))
 }

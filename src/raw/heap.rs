@@ -1,10 +1,12 @@
 //! `RawHeap`: an untyped heap. The fast paths are here, each beside the slow one it falls into.
 
+mod checked;
+
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
 pub(crate) use super::cache::Cache;
-use super::fault;
+use super::fault::{self, Misuse};
 use super::registry::SLOTS;
 pub use super::share::ShareCount;
 use super::state::State;
@@ -24,6 +26,8 @@ pub(crate) struct RawHeap {
     /// Slot 0 of the cache table; `EMPTY` until the heap is built, and for ever if it has no table.
     caches: AtomicPtr<Cache>,
     state: AtomicPtr<State>,
+    /// Whether the heap is hardened. The fast paths need not know: none of them succeeds on a heap without caches.
+    checked: bool,
     /// What a static heap is built from when it is first needed.
     on_demand: Option<&'static Config>,
 }
@@ -34,6 +38,7 @@ impl RawHeap {
         Self {
             caches: AtomicPtr::new((&raw const EMPTY).cast::<Cache>().cast_mut()),
             state: AtomicPtr::new(core::ptr::null_mut()),
+            checked: config.hardened,
             on_demand: Some(config),
         }
     }
@@ -42,10 +47,17 @@ impl RawHeap {
         let heap = Self {
             caches: AtomicPtr::new((&raw const EMPTY).cast::<Cache>().cast_mut()),
             state: AtomicPtr::new(core::ptr::null_mut()),
+            checked: config.hardened,
             on_demand: None,
         };
         heap.publish(State::build(config)?);
         Ok(heap)
+    }
+
+    /// Whether the heap is hardened: then `relocate` is not called, but `relocate_checked`.
+    #[inline]
+    pub(crate) fn is_checked(&self) -> bool {
+        self.checked
     }
 
     /// Lets every thread see the state and the table.
@@ -89,10 +101,22 @@ impl RawHeap {
     /// This thread's cache, or one that is empty and full.
     #[inline(always)]
     pub(crate) fn cache(&self) -> &Cache {
+        self.cache_at(thread::offset())
+    }
+
+    /// As `cache`, for functions that a shared library exports.
+    #[cfg(feature = "capi")]
+    #[inline(always)]
+    pub(crate) fn library_cache(&self) -> &Cache {
+        self.cache_at(thread::library_offset())
+    }
+
+    #[inline(always)]
+    fn cache_at(&self, offset: usize) -> &Cache {
         // Acquire pairs with `publish`: who sees the table sees it made.
         let caches: *const Cache = self.caches.load(Ordering::Acquire);
-        // SAFETY: I1, I6: a table or `EMPTY`, both with `SLOTS` caches, and the offset of one slot.
-        let cache = unsafe { caches.byte_add(thread::offset()) };
+        // SAFETY: I1, I6: a table or `EMPTY`, both with `SLOTS` caches, and the offset of this thread's slot.
+        let cache = unsafe { caches.byte_add(offset) };
         // SAFETY: I1, I5, I6: as above; the cache is this thread's, or nobody writes it.
         unsafe { &*cache }
     }
@@ -100,23 +124,35 @@ impl RawHeap {
     /// Gives this thread's cache room for `bytes` bytes of blocks of each bucket, warms it, and keeps it this thread's until
     /// `let_cache_go`. Returns `Cache::empty` or slot 0 if this thread cannot have one.
     pub(crate) fn hold_cache(&self, bytes: usize, warmup: CacheWarmup) -> &Cache {
-        let state = self.state();
         thread::guard();
-        if let Some(slot) = thread::enter() {
-            state.close_cache(slot);
-            if let Some(cache) = state.open_cache(slot, bytes, warmup) {
-                cache.guards.fetch_add(1, Ordering::Relaxed);
-            }
+        if let Some(cache) = self.reopen_cache(&|_| bytes, warmup) {
+            cache.guards.fetch_add(1, Ordering::Relaxed);
         }
         self.cache()
+    }
+
+    /// Gives this thread a new cache, the old one's blocks going back first; `room` says for how many bytes of blocks of a given
+    /// size. `None` if it cannot have one.
+    pub(crate) fn reopen_cache(&self, room: &dyn Fn(usize) -> usize, warmup: CacheWarmup) -> Option<&Cache> {
+        let state = self.state();
+        let slot = thread::enter()?;
+        state.close_cache(slot);
+        state.open_cache(slot, room, warmup)
+    }
+
+    /// Empties and closes this thread's cache, if it has one.
+    pub(crate) fn close_cache(&self) {
+        if let Some(slot) = thread::current() {
+            self.state().close_cache(slot);
+        }
     }
 
     /// Undoes one `hold_cache` of this thread. The last one of this heap closes the cache.
     pub(crate) fn let_cache_go(&self, cache: &Cache) {
         if cache.is_open() && cache.guards.load(Ordering::Relaxed) > 0 {
             let guards = cache.guards.fetch_sub(1, Ordering::Relaxed);
-            if let (1, Some(slot)) = (guards, thread::current()) {
-                self.state().close_cache(slot);
+            if guards == 1 {
+                self.close_cache();
             }
         }
         thread::unguard();
@@ -157,22 +193,26 @@ impl RawHeap {
             return if state.refuses() { None } else { state.fallback().allocate(size, align) };
         };
         let cache = state.own_cache();
-        state.take(cache, class).or_else(|| state.elsewhere(cache, class, size, align))
+        let block = state.take(cache, class).or_else(|| state.elsewhere(cache, class, size, align))?;
+        if self.checked {
+            state.hand_out(block, size);
+        }
+        Some(block)
     }
 
-    /// Takes back a block that was probably served by the bucket of `class`.
+    /// Takes back a block of `size` bytes that was probably served by the bucket of `class`.
     ///
     /// # Safety
-    /// `block` is a live block of this heap; the caller owns it and gives it up.
+    /// `block` is a live block of this heap, asked for with `size`; the caller owns it and gives it up.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate_of(&self, class: Option<usize>, block: NonNull<u8>) {
+    pub(crate) unsafe fn deallocate_of(&self, class: Option<usize>, block: NonNull<u8>, size: usize) {
         if let Some(class) = class {
             if self.cache().lane(class).push_if_inside(block) {
                 return;
             }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.deallocate_slow(block) }
+        unsafe { self.deallocate_sized_slow(block, size) }
     }
 
     /// Takes back a block of whichever bucket, or of the fallback.
@@ -215,8 +255,8 @@ impl RawHeap {
         if let Some(class) = state.locate(block) {
             return state.give(state.own_cache(), class, block);
         }
-        if state.config.hardened && !state.fallback().contains(block) {
-            fault::foreign(block.addr().get());
+        if self.checked {
+            return state.take_back_from_elsewhere(block);
         }
         // SAFETY: I10: live and ours, and in no bucket, so the fallback's.
         unsafe { state.fallback().deallocate(block) }
@@ -269,6 +309,10 @@ impl RawHeap {
         align: usize,
     ) -> Option<NonNull<u8>> {
         let align = checked_align(align)?;
+        if self.checked {
+            // SAFETY: I10: passed on.
+            return unsafe { self.reallocate_checked(block, None, (class, size, align)) };
+        }
         // SAFETY: I10: passed on.
         let usable = unsafe { self.usable_size(block) };
         if size <= usable && block.addr().get() % align == 0 {
@@ -308,7 +352,7 @@ impl RawHeap {
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { moved.copy_from_nonoverlapping(block, old.size().min(new.size())) };
         // SAFETY: I10: the caller gives it up.
-        unsafe { self.deallocate_of(from, block) };
+        unsafe { self.deallocate_of(from, block, old.size()) };
         Some(moved)
     }
 
@@ -335,6 +379,13 @@ impl RawHeap {
         }
     }
 
+    /// The bucket that could have returned this pointer.
+    pub(crate) fn bucket_of(&self, block: NonNull<u8>) -> Option<usize> {
+        let state = self.state();
+        let class = state.locate(block)?;
+        state.buckets()[class].is_block(block).then_some(class)
+    }
+
     /// The bytes of `block` that its owner may use.
     ///
     /// # Safety
@@ -345,7 +396,9 @@ impl RawHeap {
             return lane.block_size();
         }
         let state = self.state();
-        state.check_live(block);
+        if self.checked {
+            return state.held(block, None, Misuse::UsedWhileFree).usable;
+        }
         match state.locate(block) {
             Some(class) => state.config.block_sizes[class],
             // SAFETY: I10: in no bucket, so the fallback's.

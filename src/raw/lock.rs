@@ -39,6 +39,13 @@ impl Lock {
         self.held.store(false, Ordering::Release);
     }
 
+    /// Whether somebody holds it, for tests.
+    #[cfg(all(test, not(loom), not(shuttle)))]
+    pub(crate) fn is_held(&self) -> bool {
+        // Relaxed: only the test's own thread changes it.
+        self.held.load(Ordering::Relaxed)
+    }
+
     /// Runs `body` while holding the lock. A panic in `body` releases it.
     pub(crate) fn with<R>(&self, body: impl FnOnce() -> R) -> R {
         struct Release<'l>(&'l Lock);

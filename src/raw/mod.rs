@@ -19,8 +19,14 @@
 //! | `registry` | which thread slots are taken, which heaps live | shared, under one `lock` | claim_slot, release_slot, join, leave |
 //! | `thread` | this thread's slot, and its end | one thread's | enter, end |
 //! | `fallback` | the system allocator behind a header | shared | allocate, deallocate |
+//! | `canary` | bytes behind a block that an overrun changes | shared, immutable | write, changed |
+//! | `ledger` | which blocks of a hardened heap are live, and for how many bytes | shared, lock-free | enter, strike |
+//! | `quarantine` | freed blocks of a hardened heap that wait before they are used again | shared, under the heap's `lock` | exchange, release |
 //! | `state` | everything a heap owns; builds and releases it, routes around an exhausted bucket | shared | build, release, take, give |
+//! | `state/checks` | what a hardened heap does beside | | hand_out, take_back, held |
 //! | `heap` | `RawHeap`: the fast paths, and where a static heap is built | shared | allocate, deallocate, reallocate |
+//! | `poison` | what a checking tool is told of free blocks | | handed_out, given_back |
+//! | `refusal` | in tests: the system refuses | | due |
 //! | `fault` | the message and the abort when memory was misused | | |
 //!
 //! # Invariants
@@ -33,8 +39,8 @@
 //! - **I2 block.** Block `i` of a bucket with `i < limit` lies wholly inside the committed part of its span. Only
 //!   `Span::block` makes pointers into a span, and it is given no other `i`.
 //! - **I3 one owner.** Every block below its bucket's watermark is in exactly one of these states: its free bit is set;
-//!   its pointer is parked in one slot of one thread cache; one thread holds it claimed, between two of these; it is
-//!   live, the caller's. A block at or above the watermark is in none of them.
+//!   its pointer is parked in one slot of one thread cache; it waits in one cell of the bucket's quarantine; one thread holds
+//!   it claimed, between two of these; it is live, the caller's. A block at or above the watermark is in none of them.
 //! - **I4 quiet.** Nobody reads or writes a block it does not own. The allocator owns a block it holds claimed.
 //! - **I5 cache of one thread.** The cache in table slot `s > 0` is written only by the thread that holds thread slot
 //!   `s`, or, under the registry's lock, by the one that ends that thread's hold. A slot changes hands under that lock.
@@ -44,7 +50,7 @@
 //!   alloc cursor lies between slots 0 and `L` of one chunk, the free cursor between slots `64 - L` and 64 of another; the numbers of all
 //!   other chunks stand in the order, once each. Slots 1 up to the alloc cursor, slots `64 - L` up to but not including the free cursor,
 //!   and slots `64 - L` to 63 of the first `full` chunks in the order hold blocks parked under I3. An open cache has no more
-//!   spans than lanes.
+//!   spans than lanes, and its lanes beyond the spans are zero bytes.
 //! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the lock, before
 //!   anything of it is released. A thread's end drains its slot in every listed heap under the same lock.
 //! - **I9 header.** A fallback block is preceded by its `Header`, written before the block is handed out and read only
@@ -58,11 +64,16 @@
 pub(crate) mod bitmap;
 pub(crate) mod bucket;
 pub(crate) mod cache;
+pub(crate) mod canary;
 pub(crate) mod fallback;
 pub(crate) mod fault;
 pub(crate) mod heap;
+pub(crate) mod ledger;
 pub(crate) mod lock;
 pub(crate) mod os;
+pub(crate) mod poison;
+pub(crate) mod quarantine;
+pub(crate) mod refusal;
 pub(crate) mod region;
 pub(crate) mod registry;
 pub(crate) mod share;

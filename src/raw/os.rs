@@ -7,6 +7,8 @@
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
+use super::refusal;
+
 #[cfg(any(not(unix), smarena_portable))]
 use portable as form;
 #[cfg(all(unix, not(smarena_portable)))]
@@ -16,6 +18,8 @@ use unix as form;
 pub(crate) const PAGE: usize = 4096;
 /// The size of a huge page in bytes.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
+/// The system's code for "out of memory", on all systems this is meant for.
+const NO_MEMORY: i32 = 12;
 
 /// A range of addresses that nobody else uses, from `reserve` until it is dropped.
 #[derive(Debug)]
@@ -40,7 +44,8 @@ impl Reservation {
     /// The error is the system's own code.
     pub(crate) fn reserve(len: usize) -> Result<Self, i32> {
         let len = len.max(1).checked_next_multiple_of(page()).unwrap_or(usize::MAX);
-        let base = form::reserve(len)?;
+        let base = if refusal::due() { Err(NO_MEMORY) } else { form::reserve(len) }?;
+        refusal::count_reservation(1);
         Ok(Self { base, len })
     }
 
@@ -73,6 +78,9 @@ impl Reservation {
     /// Makes `[offset, offset + len)` readable and writable. What was never written reads as zero.
     pub(crate) fn commit(&self, offset: usize, len: usize) -> Result<(), i32> {
         let (start, len) = self.pages_around(offset, len);
+        if refusal::due() {
+            return Err(NO_MEMORY);
+        }
         // SAFETY: I1: the range is inside our reservation; making it accessible invalidates nothing.
         unsafe { form::commit(start, len) }
     }
@@ -89,7 +97,7 @@ impl Reservation {
             return 0;
         }
         let resident = form::resident(self.at(start), end - start);
-        if resident == 0 {
+        if resident == 0 || refusal::due() {
             return 0;
         }
         // SAFETY: I4: the caller owns the range; I1: it is ours to purge.
@@ -121,6 +129,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
+        refusal::count_reservation(-1);
         // SAFETY: I1: `reserve` returned exactly this range, and whoever owned the reservation is done with it.
         unsafe { form::release(self.base, self.len) }
     }
@@ -226,11 +235,8 @@ mod unix {
 
 #[cfg(any(not(unix), smarena_portable))]
 mod portable {
-    use super::{NonNull, PAGE};
+    use super::{NO_MEMORY, NonNull, PAGE};
     use std::alloc::{GlobalAlloc, Layout, System};
-
-    /// The code reported when the system allocator refuses: "out of memory" on the systems this form is meant for.
-    const REFUSED: i32 = 12;
 
     pub(super) fn page() -> usize {
         PAGE
@@ -244,9 +250,9 @@ mod portable {
     }
 
     pub(super) fn reserve(len: usize) -> Result<NonNull<u8>, i32> {
-        let layout = padded(len).ok_or(REFUSED)?;
+        let layout = padded(len).ok_or(NO_MEMORY)?;
         // SAFETY: I1: the layout is at least two pages.
-        let start = NonNull::new(unsafe { System.alloc_zeroed(layout) }).ok_or(REFUSED)?;
+        let start = NonNull::new(unsafe { System.alloc_zeroed(layout) }).ok_or(NO_MEMORY)?;
         let before = (start.addr().get() + PAGE).next_multiple_of(PAGE) - start.addr().get();
         // SAFETY: I1: `before` is at most two pages, which the layout has beyond `len`.
         let base = unsafe { start.add(before) };

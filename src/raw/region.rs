@@ -62,7 +62,8 @@ impl Span {
     }
 }
 
-/// Where the spans of a heap lie: span `i` starts `i << shift` bytes after the first. Immutable.
+/// Where the spans of a heap lie: span `i` starts `i << shift` bytes after the first, and that one `LEAD` bytes into the
+/// reservation. Immutable.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Region {
     pub(crate) shift: u32,
@@ -79,17 +80,21 @@ impl Region {
         (total <= Self::ADDRESS_SPACE).then_some(Self { shift: stride.trailing_zeros(), spans })
     }
 
+    /// Bytes in front of the first span that stay out of reach, as the pages behind every span do. A huge page, so that the span
+    /// is aligned as the reservation is.
+    pub(crate) const LEAD: usize = os::HUGE_PAGE;
+
     /// The most bytes all spans of a heap may take: 64 TiB, half of what a 48-bit system gives a process.
     pub(crate) const ADDRESS_SPACE: usize = 1 << 46;
 
-    /// Where span `span` starts, relative to the first.
+    /// Where span `span` starts in the reservation.
     pub(crate) fn offset(self, span: usize) -> usize {
-        span << self.shift
+        Self::LEAD + (span << self.shift)
     }
 
-    /// The bytes of all spans together.
-    pub(crate) fn total(self) -> usize {
-        self.spans << self.shift
+    /// Where the last span's room ends in the reservation.
+    pub(crate) fn end(self) -> usize {
+        self.offset(self.spans)
     }
 
     /// The span that `block` points into, given the address of the first.
@@ -125,14 +130,15 @@ mod tests {
     fn spans_have_room_for_a_guard_page_and_are_found_by_address() {
         let region = Region::new(8, 16 << 20).unwrap();
         assert_eq!(1 << region.shift, 32 << 20);
+        assert!(region.offset(0) >= os::page(), "in front of the first span");
         let base = 1 << 40;
         let at =
             |address: usize| region.locate(base, NonNull::new(core::ptr::without_provenance_mut(address)).unwrap());
         assert_eq!(at(base), Some(0));
         assert_eq!(at(base + (1 << region.shift) - 1), Some(0));
         assert_eq!(at(base + (1 << region.shift)), Some(1));
-        assert_eq!(at(base + region.total() - 1), Some(7));
-        assert_eq!(at(base + region.total()), None);
+        assert_eq!(at(base + region.end() - Region::LEAD - 1), Some(7));
+        assert_eq!(at(base + region.end() - Region::LEAD), None);
         assert_eq!(at(base - 1), None);
     }
 

@@ -7,6 +7,7 @@
 use core::cell::Cell;
 use core::ptr::NonNull;
 
+use super::fault::Site;
 use super::lock::Lock;
 
 /// Thread slots, slot 0 included, which no thread gets: how many threads can have caches at once, plus one.
@@ -21,6 +22,8 @@ pub(crate) trait Member {
     fn drain(&self, slot: usize);
     /// A lock of its own that a fork must hold as well.
     fn lock(&self) -> &Lock;
+    /// The block that `address` points into, if it lies in one of the spans.
+    fn site_of(&self, address: NonNull<u8>) -> Option<Site>;
 }
 
 /// A member's place in the list of live heaps.
@@ -98,6 +101,13 @@ impl Registry {
         self.building.release();
     }
 
+    /// The block of whichever live heap that `address` points into.
+    pub(crate) fn site_of(&self, address: NonNull<u8>) -> Option<Site> {
+        let found = Cell::new(None);
+        self.lock.with(|| self.each(|member| found.set(found.get().or_else(|| member.site_of(address)))));
+        found.get()
+    }
+
     /// Visits every live heap; the caller holds the lock.
     fn each(&self, visit: impl Fn(&dyn Member)) {
         let mut next = self.first.get();
@@ -145,6 +155,89 @@ impl Registry {
     }
 }
 
+#[cfg(all(test, not(loom), not(shuttle)))]
+mod tests {
+    use super::*;
+    use core::cell::RefCell;
+
+    /// A heap that writes down which slots were drained.
+    struct Toy {
+        links: Links,
+        drained: RefCell<Vec<usize>>,
+        lock: Lock,
+    }
+
+    impl Member for Toy {
+        fn links(&self) -> &Links {
+            &self.links
+        }
+
+        fn drain(&self, slot: usize) {
+            self.drained.borrow_mut().push(slot);
+        }
+
+        fn lock(&self) -> &Lock {
+            &self.lock
+        }
+
+        fn site_of(&self, _: NonNull<u8>) -> Option<Site> {
+            None
+        }
+    }
+
+    fn toys<const N: usize>() -> &'static [Toy; N] {
+        let toy = || Toy { links: Links::default(), drained: RefCell::default(), lock: Lock::new() };
+        Box::leak(Box::new(core::array::from_fn(|_| toy())))
+    }
+
+    fn join(registry: &Registry, toy: &'static Toy) {
+        let member: &'static dyn Member = toy;
+        // SAFETY: I8: leaked, so it stays for ever.
+        unsafe { registry.join(NonNull::from(member)) };
+    }
+
+    #[test]
+    fn slots_are_given_out_lowest_first_and_each_to_one_thread() {
+        let registry = Registry::new();
+        let all: Vec<_> = core::iter::from_fn(|| registry.claim_slot()).collect();
+        assert_eq!(all, (1..SLOTS).collect::<Vec<_>>());
+        for slot in [700, 64, 5] {
+            registry.release_slot(slot);
+        }
+        assert_eq!([(); 4].map(|()| registry.claim_slot()), [Some(5), Some(64), Some(700), None]);
+    }
+
+    #[test]
+    fn a_slot_is_drained_in_every_listed_heap_and_in_no_other() {
+        let registry = Registry::new();
+        let toys = toys::<4>();
+        toys.iter().for_each(|toy| join(&registry, toy));
+        // From the middle, then the last to come, then the first, then the only one.
+        for (round, leaves) in [1, 3, 0, 2].into_iter().enumerate() {
+            let slot = registry.claim_slot().unwrap();
+            registry.release_slot(slot);
+            let listed: Vec<_> = toys.iter().map(|toy| toy.drained.take() == [slot]).collect();
+            let expected: Vec<_> = (0..4).map(|toy| ![1, 3, 0, 2][..round].contains(&toy)).collect();
+            assert_eq!(listed, expected);
+            registry.leave(&toys[leaves]);
+        }
+        registry.release_slot(registry.claim_slot().unwrap());
+        assert!(toys.iter().all(|toy| toy.drained.borrow().is_empty()));
+    }
+
+    #[test]
+    fn a_fork_finds_every_lock_taken() {
+        let registry = Registry::new();
+        let toys = toys::<2>();
+        toys.iter().for_each(|toy| join(&registry, toy));
+        let locks = || [&registry.building, &registry.lock, &toys[0].lock, &toys[1].lock];
+        registry.before_fork();
+        assert_eq!(locks().map(Lock::is_held), [true; 4]);
+        registry.after_fork();
+        assert_eq!(locks().map(Lock::is_held), [false; 4]);
+    }
+}
+
 /// Models: one slot to hand over, and heaps whose caches are loom cells that report a race.
 #[cfg(all(test, loom))]
 mod models {
@@ -185,6 +278,10 @@ mod models {
 
         fn lock(&self) -> &Lock {
             &self.lock
+        }
+
+        fn site_of(&self, _: NonNull<u8>) -> Option<Site> {
+            None
         }
 
         fn drain(&self, slot: usize) {

@@ -1,22 +1,30 @@
 //! Everything a heap owns, in one reservation, and the slow half of every call.
 //!
 //! ```text
-//! | span 0 .. guard | span 1 .. guard | … | State | buckets | bitmaps | share counts | cache table: slot 0, slot 1, … |
+//! | guard | span 0 .. guard | span 1 .. guard | … | State | buckets | bitmaps | share counts | cache table: slot 0, slot 1, … |
 //! ```
+//!
+//! A hardened heap has no cache table; in its place it keeps book of every block (`checks`).
 //!
 //! The state lives in the heap's own memory, so that building one allocates nothing else and a heap can stand behind the
 //! global allocator.
 
+mod checks;
+
+use core::cell::Cell;
 use core::mem::{align_of, size_of};
 use core::ptr::NonNull;
 
 use super::bitmap::Bitmap;
 use super::bucket::{Bucket, Parts};
 use super::cache::Cache;
+use super::canary::{Canary, secret};
 use super::fallback::Fallback;
-use super::fault;
+use super::fault::Site;
+use super::ledger::Ledger;
 use super::lock::Lock;
 use super::os::{Reservation, page};
+use super::quarantine::Quarantine;
 use super::region::{Region, Span};
 use super::registry::{Links, Member};
 use super::share::ShareCount;
@@ -24,7 +32,8 @@ use super::table::{TABLE_BYTES, Table};
 use super::thread::{self, REGISTRY};
 use crate::config::{CacheWarmup, Config, Exhausted, HugePages};
 use crate::error::ConfigError;
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU32, AtomicU64};
+use checks::Watch;
 
 /// Spans ask for huge pages from here on (`HugePages::Auto`): smaller buckets stay small.
 const HUGE_FROM: usize = 2 << 20;
@@ -37,6 +46,9 @@ pub(crate) struct State {
     buckets: NonNull<[Bucket]>,
     table: Table,
     fallback: Fallback,
+    /// One a bucket, if the heap is hardened.
+    watches: Option<NonNull<[Watch]>>,
+    canary: Option<Canary>,
     pub(crate) config: Config,
 }
 
@@ -52,6 +64,11 @@ struct Plan {
     buckets: usize,
     words: usize,
     shares: usize,
+    /// A hardened heap's watches, ledgers and quarantines.
+    watches: usize,
+    ledgers: usize,
+    quarantines: usize,
+    /// Other heaps' caches.
     table: usize,
     end: usize,
 }
@@ -69,16 +86,57 @@ impl Plan {
                 limit: Region::ADDRESS_SPACE,
             });
         };
-        let state = region.total();
+        let blocks = || (0..count).map(|bucket| config.most_blocks(bucket));
+        let state = region.end();
         let buckets = (state + size_of::<State>()).next_multiple_of(align_of::<Bucket>());
         let words = (buckets + count * size_of::<Bucket>()).next_multiple_of(64);
-        let bitmaps: usize =
-            (0..count).map(|bucket| Bitmap::words(config.most_blocks(bucket)).next_multiple_of(8)).sum();
-        let shares = words + bitmaps * size_of::<AtomicU64>();
-        let blocks: usize = (0..count).map(|bucket| config.most_blocks(bucket)).sum();
-        let table = (shares + blocks * size_of::<ShareCount>()).next_multiple_of(page());
-        let end = table + if config.hardened { 0 } else { TABLE_BYTES };
-        Ok(Self { region, state, buckets, words, shares, table, end })
+        let shares = words + blocks().map(bitmap_words).sum::<usize>() * size_of::<AtomicU64>();
+        let table = (shares + blocks().sum::<usize>() * size_of::<ShareCount>()).next_multiple_of(page());
+        let watches = table;
+        let quarantines = (watches + count * size_of::<Watch>()).next_multiple_of(64);
+        let cells: usize = (0..count).map(|bucket| Quarantine::cells(config.waiting(bucket))).sum();
+        let ledgers = quarantines + cells * size_of::<u64>();
+        let end = match config.hardened {
+            true => ledgers + blocks().sum::<usize>() * size_of::<AtomicU32>(),
+            false => table + TABLE_BYTES,
+        };
+        Ok(Self { region, state, buckets, words, shares, watches, ledgers, quarantines, table, end })
+    }
+}
+
+/// Words of a bucket's bitmap, in whole lines of the processor's cache.
+fn bitmap_words(blocks: usize) -> usize {
+    Bitmap::words(blocks).next_multiple_of(8)
+}
+
+/// Hands out the side table, part by part.
+struct Carver<'r> {
+    reservation: &'r Reservation,
+    at: usize,
+}
+
+impl Carver<'_> {
+    /// The next `count` values of a type that zero bytes are a value of.
+    ///
+    /// # Safety
+    /// `Plan` left room for them here, aligned, for nobody else; they are not used once the heap is released.
+    unsafe fn next<T>(&mut self, count: usize) -> &'static [T] {
+        let first = self.reservation.at(self.at).cast::<T>();
+        self.at += count * size_of::<T>();
+        // SAFETY: I1, I10: committed, zero, aligned, and nobody else's until the heap is released.
+        unsafe { core::slice::from_raw_parts(first.as_ptr(), count) }
+    }
+
+    /// Writes what `next` will hand out: zero bytes are an atomic, but none of a schedule.
+    #[cfg(shuttle)]
+    fn make<T>(&self, count: usize, new: fn() -> T) {
+        let first = self.reservation.at(self.at).cast::<T>();
+        for index in 0..count {
+            // SAFETY: I1: `Plan` left room for as many.
+            let place = unsafe { first.add(index) };
+            // SAFETY: I1: committed, aligned, nobody else's yet.
+            unsafe { place.write(new()) };
+        }
     }
 }
 
@@ -99,36 +157,20 @@ impl State {
         let side = plan.end - plan.state;
         reservation.commit(plan.state, side).map_err(refused(side))?;
 
-        let first = reservation.at(plan.buckets).cast::<Bucket>();
-        let (mut words, mut shares) = (plan.words, plan.shares);
-        for number in 0..plan.region.spans {
-            let most = config.most_blocks(number);
-            let len = Bitmap::words(most).next_multiple_of(8);
-            // SAFETY: I1: committed, zero, aligned and used by this bucket alone until the heap is released.
-            let bits = unsafe { core::slice::from_raw_parts(reservation.at(words).cast::<AtomicU64>().as_ptr(), len) };
-            words += len * size_of::<AtomicU64>();
-            let counts = reservation.at(shares).cast::<ShareCount>();
-            // SAFETY: I1: as above; zero bytes are new counts (I11).
-            let counts = unsafe { core::slice::from_raw_parts(counts.as_ptr(), most) };
-            shares += size_of_val(counts);
-            let span = Span::new(reservation.at(plan.region.offset(number)), config.block_sizes[number]);
-            let bucket =
-                Bucket::new(Parts { number, span, blocks: config.blocks(number), most, words: bits, shares: counts });
-            // SAFETY: I1: `Plan` left room for all buckets here.
-            let place = unsafe { first.add(number) };
-            // SAFETY: I1: committed, aligned, ours.
-            unsafe { place.write(bucket) };
-        }
-
+        let buckets = Self::build_buckets(&plan, &reservation, config);
+        let watches = config.hardened.then(|| Self::build_watches(&plan, &reservation, config));
         let table = (!config.hardened).then(|| reservation.at(plan.table).cast::<Cache>());
+        let canary = config.canary.then(Canary::new);
         let place = reservation.at(plan.state).cast::<Self>();
         let state = Self {
             links: Links::default(),
             reservation,
             region: plan.region,
-            buckets: NonNull::slice_from_raw_parts(first, plan.region.spans),
+            buckets,
             table: Table::new(table),
-            fallback: Fallback::new(),
+            fallback: Fallback::new(canary, config.zero_on_free),
+            watches,
+            canary,
             config: *config,
         };
         // SAFETY: I1: `Plan` left room for it here; committed and aligned to a page.
@@ -136,6 +178,55 @@ impl State {
         // SAFETY: I8: `release` leaves the registry before anything goes.
         unsafe { REGISTRY.join(place as NonNull<dyn Member>) };
         Ok(place)
+    }
+
+    fn build_buckets(plan: &Plan, reservation: &Reservation, config: &Config) -> NonNull<[Bucket]> {
+        let first = reservation.at(plan.buckets).cast::<Bucket>();
+        let mut words = Carver { reservation, at: plan.words };
+        let mut shares = Carver { reservation, at: plan.shares };
+        for number in 0..plan.region.spans {
+            let most = config.most_blocks(number);
+            #[cfg(shuttle)]
+            words.make(bitmap_words(most), || AtomicU64::new(0));
+            #[cfg(shuttle)]
+            shares.make(most, ShareCount::new);
+            let span = Span::new(reservation.at(plan.region.offset(number)), config.block_sizes[number]);
+            let bucket = Bucket::new(Parts {
+                heap: config.name,
+                number,
+                span,
+                blocks: config.blocks(number),
+                most,
+                // SAFETY: I1: as `Plan` has it.
+                words: unsafe { words.next(bitmap_words(most)) },
+                // SAFETY: I1, I11: as `Plan` has it; zero bytes are new counts.
+                shares: unsafe { shares.next(most) },
+            });
+            // SAFETY: I1: `Plan` left room for all buckets here.
+            let place = unsafe { first.add(number) };
+            // SAFETY: I1: committed, aligned, ours.
+            unsafe { place.write(bucket) };
+        }
+        NonNull::slice_from_raw_parts(first, plan.region.spans)
+    }
+
+    fn build_watches(plan: &Plan, reservation: &Reservation, config: &Config) -> NonNull<[Watch]> {
+        let first = reservation.at(plan.watches).cast::<Watch>();
+        let mut ledgers = Carver { reservation, at: plan.ledgers };
+        let mut quarantines = Carver { reservation, at: plan.quarantines };
+        for number in 0..plan.region.spans {
+            #[cfg(shuttle)]
+            ledgers.make(config.most_blocks(number), || AtomicU32::new(0));
+            // SAFETY: I1: as `Plan` has it; zero words are an empty book.
+            let ledger = Ledger::new(unsafe { ledgers.next(config.most_blocks(number)) });
+            // SAFETY: I1: as `Plan` has it; zero cells are empty.
+            let cells: &[Cell<u64>] = unsafe { quarantines.next(Quarantine::cells(config.waiting(number))) };
+            // SAFETY: I1: `Plan` left room for all watches here.
+            let place = unsafe { first.add(number) };
+            // SAFETY: I1: committed, aligned, ours.
+            unsafe { place.write(Watch { ledger, quarantine: Quarantine::new(cells, secret()) }) };
+        }
+        NonNull::slice_from_raw_parts(first, plan.region.spans)
     }
 
     /// Takes the heap off the registry's list and gives everything back.
@@ -147,6 +238,7 @@ impl State {
         let this = unsafe { state.as_ref() };
         REGISTRY.leave(this);
         this.table.release(this.buckets());
+        this.buckets().iter().for_each(Bucket::unpoison);
         // SAFETY: I10: moved out once; the place it lay in goes with the reservation inside it, last.
         drop(unsafe { state.read() });
     }
@@ -172,7 +264,12 @@ impl State {
     /// The bucket that `block` points into, block or not.
     #[inline]
     pub(crate) fn locate(&self, block: NonNull<u8>) -> Option<usize> {
-        self.region.locate(self.reservation.base().addr().get(), block)
+        self.region.locate(self.first_span(), block)
+    }
+
+    /// The address of the first span.
+    fn first_span(&self) -> usize {
+        self.reservation.base().addr().get() + self.region.offset(0)
     }
 
     /// A block of exactly this class.
@@ -185,7 +282,7 @@ impl State {
                 let own = lane.pop().or_else(|| lane.refill_from_stack());
                 own.or_else(|| lane.refill(bucket))
             }
-            None => bucket.withdraw_one(),
+            None => bucket.withdraw_one().or_else(|| self.reuse_early(class)),
         };
         self.after_growth(class, before);
         block
@@ -213,7 +310,7 @@ impl State {
         match self.config.exhausted {
             Exhausted::Refuse => {
                 // A refusal must be true: look once more, at every word.
-                return bucket.withdraw_exact(1).map(|run| bucket.block(run.first_block()));
+                return bucket.withdraw_one_exact();
             }
             Exhausted::Grow { .. } => {
                 let step = self.config.blocks(class);
@@ -229,14 +326,19 @@ impl State {
         (class + 1..self.buckets().len())
             .filter(|&next| self.config.block_sizes[next] % align == 0)
             .find_map(|next| self.take(cache, next))
-            .or_else(|| self.fallback.allocate(size, align))
+            .or_else(|| {
+                // As large as a block of its own bucket: who knows the layout grows inside the class without asking. Unless
+                // the heap is hardened, and must be asked, and keeps book of the bytes.
+                let size = if self.config.hardened { size } else { bucket.block_size() };
+                self.fallback.allocate(size, align)
+            })
     }
 
     /// Takes a block back that lies in the span of `class`.
     pub(crate) fn give(&self, cache: Option<&Cache>, class: usize, block: NonNull<u8>) {
         let bucket = &self.buckets()[class];
-        if self.config.hardened && bucket.is_free(bucket.index(block)) {
-            fault::double_free(class, bucket.index(block));
+        if let Some(watch) = self.watch(class) {
+            return self.take_back(watch, bucket, block);
         }
         if self.config.zero_on_free {
             // SAFETY: I4, I10: the caller gives up the block, and nobody else has it yet.
@@ -253,29 +355,6 @@ impl State {
         }
     }
 
-    /// On a hardened heap, ends the process unless `block` is live.
-    #[inline]
-    pub(crate) fn check_live(&self, block: NonNull<u8>) {
-        if self.config.hardened {
-            self.check_live_now(block);
-        }
-    }
-
-    #[cold]
-    fn check_live_now(&self, block: NonNull<u8>) {
-        match self.locate(block) {
-            Some(class) => {
-                let bucket = &self.buckets()[class];
-                let index = bucket.index(block);
-                if bucket.is_free(index) {
-                    fault::use_after_free(class, index);
-                }
-            }
-            None if self.fallback.contains(block) => {}
-            None => fault::foreign(block.addr().get()),
-        }
-    }
-
     /// This thread's cache in this heap, opened now if need be; `None` if it has or shall have none.
     pub(crate) fn own_cache(&self) -> Option<&Cache> {
         let slot = thread::enter()?;
@@ -284,15 +363,16 @@ impl State {
             return Some(cache);
         }
         let automatic = self.config.automatic_cache;
-        if automatic { self.open_cache(slot, self.config.cache_bytes, self.config.warmup) } else { None }
+        if automatic { self.open_cache(slot, &|_| self.config.cache_bytes, self.config.warmup) } else { None }
     }
 
     /// Opens the cache in `slot`, which this thread holds, and warms it. `None` when the system refuses memory for it.
-    pub(crate) fn open_cache(&self, slot: usize, bytes: usize, warmup: CacheWarmup) -> Option<&Cache> {
+    /// `room` says for how many bytes of blocks of a given size.
+    pub(crate) fn open_cache(&self, slot: usize, room: &dyn Fn(usize) -> usize, warmup: CacheWarmup) -> Option<&Cache> {
         // What must be done to a freed block is done on the slow path, so every free must get there.
         let fast_free = !self.config.zero_on_free;
-        let region = fast_free.then(|| (self.reservation.base().addr().get(), self.region.shift));
-        let cache = self.table.open(slot, bytes, self.buckets(), region)?;
+        let region = fast_free.then(|| (self.first_span(), self.region.shift));
+        let cache = self.table.open(slot, room, self.buckets(), region)?;
         for (class, bucket) in self.buckets().iter().enumerate() {
             cache.lane(class).warm(bucket, warmup.halves());
         }
@@ -333,5 +413,9 @@ impl Member for State {
 
     fn lock(&self) -> &Lock {
         &self.fallback.lock
+    }
+
+    fn site_of(&self, address: NonNull<u8>) -> Option<Site> {
+        Some(self.buckets()[self.locate(address)?].site_of(address))
     }
 }

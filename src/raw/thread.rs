@@ -4,15 +4,32 @@
 //! can dangle when a heap goes. The offset is 0 before the thread's first slow path, after its end has begun, and for
 //! threads beyond the last slot: they find table slot 0, which is empty and full for ever (I6), and go the slow way.
 
+#[cfg(all(feature = "capi", target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(loom)))]
+mod initial;
+#[cfg(not(all(feature = "capi", target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(loom))))]
+mod initial {
+    //! No variable but the ordinary one.
+
+    #[cfg(feature = "capi")]
+    pub(super) fn get() -> usize {
+        super::offset()
+    }
+
+    pub(super) fn set(_: usize) {}
+}
+
 use core::cell::Cell;
 
 use super::cache::Cache;
+use super::refusal;
 use super::registry::Registry;
+#[cfg(shuttle)]
+use crate::sync::LocalCell;
 
 /// All live heaps and thread slots of this process.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) static REGISTRY: Registry = Registry::new();
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 crate::sync::lazy_static! {
     pub(crate) static ref REGISTRY: Registry = Registry::new();
 }
@@ -26,7 +43,7 @@ enum Phase {
     Slotless,
 }
 
-thread_local! {
+crate::sync::thread_local! {
     // Const and without a destructor: one plain load, and usable at any moment of a thread's life.
     static OFFSET: Cell<usize> = const { Cell::new(0) };
     static PHASE: Cell<Phase> = const { Cell::new(Phase::New) };
@@ -38,6 +55,21 @@ thread_local! {
 #[inline(always)]
 pub(crate) fn offset() -> usize {
     OFFSET.get()
+}
+
+/// As `offset`, for functions that a shared library exports.
+///
+/// Such a library finds an ordinary thread-local by a call to the dynamic linker, which costs more than the rest of a fast path. Not for
+/// code that may be inlined into another library, which would not find the variable.
+#[cfg(feature = "capi")]
+#[inline(always)]
+pub(crate) fn library_offset() -> usize {
+    initial::get()
+}
+
+fn set_offset(offset: usize) {
+    OFFSET.set(offset);
+    initial::set(offset);
 }
 
 /// This thread's slot, if it has one.
@@ -53,11 +85,11 @@ pub(crate) fn enter() -> Option<usize> {
         Phase::New => {
             // Should arranging the end allocate through us, that call must not come here again.
             PHASE.set(Phase::Slotless);
-            if !at_end::arrange() {
+            if refusal::due() || !at_end::arrange() {
                 return None;
             }
             let slot = REGISTRY.claim_slot()?;
-            OFFSET.set(slot * Cache::STRIDE);
+            set_offset(slot * Cache::STRIDE);
             PHASE.set(Phase::Registered);
             Some(slot)
         }
@@ -91,7 +123,7 @@ fn end() -> bool {
         return false;
     }
     let slot = offset() / Cache::STRIDE;
-    OFFSET.set(0);
+    set_offset(0);
     PHASE.set(Phase::Slotless);
     REGISTRY.release_slot(slot);
     true
@@ -99,7 +131,7 @@ fn end() -> bool {
 
 /// Calls `end` when the thread ends, through a key of the C library: its destructors run after those of Rust's
 /// thread-locals, so these still find their caches, and setting it allocates nothing through Rust.
-#[cfg(all(unix, not(smarena_portable)))]
+#[cfg(all(unix, not(smarena_portable), not(shuttle)))]
 mod at_end {
     use core::ffi::c_void;
     use core::ptr;
@@ -124,6 +156,7 @@ mod at_end {
         if key != UNMADE {
             return key;
         }
+        pin();
         REGISTRY.lock.with(|| {
             if KEY.load(Ordering::Acquire) == UNMADE {
                 KEY.store(make(), Ordering::Release);
@@ -140,6 +173,33 @@ mod at_end {
         unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork)) };
         if made == 0 { u64::from(key) } else { REFUSED }
     }
+
+    /// Keeps the shared library that this code lies in, if it does, mapped for ever: threads will call `ended`, whoever closes the
+    /// library before. Not under a lock of ours, since the dynamic linker has its own.
+    #[cfg(all(target_os = "linux", not(target_feature = "crt-static")))]
+    fn pin() {
+        let object = |address: *const c_void| {
+            let mut object = core::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+            // SAFETY: I10: a valid place; any address may be asked about.
+            unsafe { libc::dladdr(address, object.as_mut_ptr()) };
+            // SAFETY: I10: null pointers, where `dladdr` has not written others, are valid.
+            unsafe { object.assume_init() }
+        };
+        let ours = object((ended as unsafe extern "C" fn(*mut c_void)) as *const c_void);
+        // SAFETY: I10: no precondition.
+        let entry = unsafe { libc::getauxval(libc::AT_ENTRY) };
+        // The program itself stays anyway, and to look for it by name would cost a search.
+        if !ours.dli_fname.is_null()
+            && ours.dli_fbase != object(ptr::without_provenance(usize::try_from(entry).unwrap_or(0))).dli_fbase
+        {
+            // SAFETY: I10: the linker's own name for a library that is loaded, since it executes this.
+            unsafe { libc::dlopen(ours.dli_fname, libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
+        }
+    }
+
+    /// Where it is not known how, libraries must not be closed before the threads that used them have ended.
+    #[cfg(not(all(target_os = "linux", not(target_feature = "crt-static"))))]
+    fn pin() {}
 
     fn set(key: u64) -> bool {
         let Ok(key) = libc::pthread_key_t::try_from(key) else { return false };
@@ -165,7 +225,7 @@ mod at_end {
 }
 
 /// Calls `end` when the thread ends, through a thread-local with a destructor.
-#[cfg(any(not(unix), smarena_portable))]
+#[cfg(all(any(not(unix), smarena_portable), not(shuttle)))]
 mod at_end {
     struct AtEnd;
 
@@ -186,4 +246,19 @@ mod at_end {
 
     /// A fork is not prepared for: this form knows no such thing.
     pub(super) fn prepare() {}
+}
+
+/// Threads of a schedule are none of the system's: they say themselves that they end.
+#[cfg(shuttle)]
+pub(crate) mod at_end {
+    pub(super) fn arrange() -> bool {
+        true
+    }
+
+    pub(super) fn prepare() {}
+
+    #[cfg(test)]
+    pub(crate) fn now() {
+        super::end();
+    }
 }

@@ -1,5 +1,7 @@
 //! Runs a part of a test in a child process, for what ends a process or must begin in a fresh one.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::process::{Command, Output};
 
 const VARIABLE: &str = "SMARENA_TEST_IN_CHILD";
@@ -9,12 +11,24 @@ const VARIABLE: &str = "SMARENA_TEST_IN_CHILD";
 ///
 /// `test` is the calling test's own name. A wrong one makes a child in which no test runs and `body` is never reached.
 pub(crate) fn in_child(test: &str, body: impl FnOnce()) -> Output {
+    in_child_under(&[], test, body)
+}
+
+/// As `in_child`; the child is run by the program that `tool` names, with the arguments behind it.
+pub(crate) fn in_child_under(tool: &[&str], test: &str, body: impl FnOnce()) -> Output {
     if std::env::var_os(VARIABLE).is_some_and(|name| name == test) {
         body();
         std::process::exit(0);
     }
     let program = std::env::current_exe().expect("a test knows its own program");
-    let mut command = Command::new(program);
+    let mut command = match tool {
+        [] => Command::new(program),
+        [tool, arguments @ ..] => {
+            let mut command = Command::new(tool);
+            command.args(arguments).arg(program);
+            command
+        }
+    };
     // On one thread, and with standard error left alone, so that the last words are not kept in a buffer.
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(VARIABLE, test);
     command.output().expect("a test can run its own program")

@@ -23,15 +23,17 @@ pub(crate) fn files_begin_with_a_sentence(file: &File) -> Vec<String> {
     vec![file.at(0, "the first line must be `//! ` and a sentence that says what the file is")]
 }
 
-pub(crate) fn only_sync_names_loom(file: &File) -> Vec<String> {
+pub(crate) fn only_sync_names_loom_and_shuttle(file: &File) -> Vec<String> {
     if !file.path.starts_with("src/") || file.path == "src/sync.rs" {
         return Vec::new();
     }
     let tokens = file.tokens(file.lines.len());
-    let named = tokens
-        .windows(3)
-        .filter(|t| t[1].text == "loom" && (t[2].text == "::" || matches!(t[0].text, "use" | "crate")));
-    named.map(|t| file.at(t[1].line, "only src/sync.rs names loom: import the name from `crate::sync`")).collect()
+    let named = tokens.windows(3).filter(|t| {
+        matches!(t[1].text, "loom" | "shuttle") && (t[2].text == "::" || matches!(t[0].text, "use" | "crate"))
+    });
+    named
+        .map(|t| file.at(t[1].line, "only src/sync.rs names loom and shuttle: import the name from `crate::sync`"))
+        .collect()
 }
 
 pub(crate) fn nothing_is_left_undone(file: &File) -> Vec<String> {
@@ -148,25 +150,29 @@ mod proofs {
     fn naming_loom_is_found() {
         assert_eq!(
             complained_lines(
-                only_sync_names_loom,
+                only_sync_names_loom_and_shuttle,
                 "src/a.rs",
                 "//! A.\nuse loom::thread;\nfn f() { loom::model(|| ()) }"
             ),
             [2, 3]
         );
         assert_eq!(
-            complained_lines(only_sync_names_loom, "src/a.rs", "//! A.\nuse {loom as l};\nextern crate loom;"),
+            complained_lines(
+                only_sync_names_loom_and_shuttle,
+                "src/a.rs",
+                "//! A.\nuse {loom as l};\nextern crate loom;"
+            ),
             [3]
         );
         assert_eq!(
             complained_lines(
-                only_sync_names_loom,
+                only_sync_names_loom_and_shuttle,
                 "src/a.rs",
                 "//! loom::model\n#[cfg(all(loom, test))]\nmod models {}"
             ),
             []
         );
-        assert_eq!(complained_lines(only_sync_names_loom, "src/sync.rs", "//! A.\nuse loom::thread;"), []);
+        assert_eq!(complained_lines(only_sync_names_loom_and_shuttle, "src/sync.rs", "//! A.\nuse loom::thread;"), []);
     }
 
     #[test]

@@ -21,6 +21,7 @@ cargo run --release -p peers -- [OPTIONS]
   --second-set          other sizes, thread counts and distributions than the tables'
   --extra NAME=PATH.so  one more candidate: a shared library with sm_allocator_create, sm_malloc, sm_free, …; repeatable
   --instructions        count instructions of malloc, free, a tight pair, and a box, instead of measuring time
+  --scaling             simulate one bucket under 2 to 256 threads instead of measuring
   --out DIR             where tables, CSV and SVG files go (target/peers)
   --list                names of the cases and candidates
   -h, --help            this text
@@ -34,6 +35,8 @@ pub enum Action {
     Measure,
     /// Count instructions.
     Instructions,
+    /// Simulate many threads.
+    Scaling,
     /// Print the names.
     List,
     /// Print [`HELP`].
@@ -90,6 +93,7 @@ impl Args {
                 Long("extra") => args.extras.push(extra(&parser.value()?.string()?)?),
                 Long("out") => args.out = parser.value()?.into(),
                 Long("instructions") => args.action = Action::Instructions,
+                Long("scaling") => args.action = Action::Scaling,
                 Long("list") => args.action = Action::List,
                 Long("child") => args.action = Action::Child(parser.value()?.string()?),
                 Long("traced") => args.action = Action::Traced(parser.value()?.string()?),

@@ -23,7 +23,8 @@
 //!
 //! The sources: `candidate` is what an allocator is to a workload, `candidates` and `ours` are those there are; `case` is what a
 //! workload is to the program, `workloads` are those there are; `clock` runs threads; `conduct` starts a process for each case,
-//! in which `measure` takes the rounds; `results` and `report` make of it what is printed.
+//! in which `measure` takes the rounds; `results` and `report` make of it what is printed. `instructions` and `scaling` measure nothing:
+//! the one counts, the other simulates.
 
 mod args;
 mod candidate;
@@ -39,6 +40,7 @@ mod random;
 mod report;
 mod resident;
 mod results;
+mod scaling;
 mod workloads;
 
 use std::process::ExitCode;
@@ -68,6 +70,7 @@ fn run(args: &Args) -> Result<(), String> {
         }
         Action::Measure => report::report(&conduct::conduct(args, selected(args)?, &roster(args)?)?, &args.out)?,
         Action::Instructions => instructions::count(args, &roster(args)?)?,
+        Action::Scaling => scaling::print(),
         Action::Traced(name) => {
             let roster = roster(args)?;
             let entry =

@@ -223,6 +223,7 @@ mod models {
     use core::ptr::NonNull;
 
     use crate::arena::SharedArena;
+    use crate::arena::handle::Handle;
     use crate::class::Geometric;
     use crate::error::AllocError;
     use crate::heap::{HeapRef, ShareCount};
@@ -363,6 +364,27 @@ mod models {
             let e = thread.join().unwrap();
             let f = arena.insert(Watched::new(6, &drops));
             assert_eq!([d, e, f].map(|handle| arena.get(handle).unwrap().read()), [5, 3, 6]);
+        });
+    }
+
+    /// A handle says where its value is and nothing else: finding the value must be enough to see it.
+    #[test]
+    fn loom_a_handle_that_travels_alone_finds_its_value() {
+        model(|| {
+            let (arena, drops) = arena();
+            // The slot is there, or who finds the chunk would find its first value by that alone.
+            assert!(arena.remove(arena.insert(Watched::new(1, &drops))));
+            let wire = Arc::new(crate::sync::AtomicU64::new(0));
+            let (other, count, sender) = (Arc::clone(&arena), Arc::clone(&drops), Arc::clone(&wire));
+            let thread = thread::spawn(move || {
+                let handle = other.insert(Watched::new(7, &count));
+                sender.store(handle.to_bits(), Ordering::Relaxed);
+            });
+            let found = Handle::from_bits(wire.load(Ordering::Relaxed));
+            if let Some(value) = found.and_then(|handle| arena.get(handle)) {
+                assert_eq!(value.read(), 7);
+            }
+            thread.join().unwrap();
         });
     }
 }

@@ -20,6 +20,7 @@ use core::ptr::{self, NonNull};
 
 use super::lane::{LONGEST_CHUNK, Lane, SLOTS, Slot};
 use crate::raw::bucket::Bucket;
+use crate::raw::poison;
 use crate::sync::Ordering::Relaxed;
 
 /// How many chunks a refill puts on the stack beside the one it fills.
@@ -81,7 +82,9 @@ impl Lane {
         fill(alloc.wrapping_add(1), in_alloc);
         self.alloc.store(alloc.wrapping_add(in_alloc.len()), Relaxed);
         // SAFETY: I3: `withdraw_many` wrote down `got` blocks, of which this is the last.
-        Some(unsafe { lowest[0].assume_init() })
+        let lowest = unsafe { lowest[0].assume_init() };
+        poison::handed_out(lowest, self.block_size());
+        Some(lowest)
     }
 
     /// Called when `push` found no room: parks `block`, if that can be done without the bucket.

@@ -16,6 +16,7 @@ use core::cell::Cell;
 use core::mem::size_of;
 use core::ptr::{self, NonNull, null_mut};
 
+use crate::raw::poison;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::{AtomicPtr, AtomicU16};
 
@@ -119,6 +120,7 @@ impl Lane {
         // SAFETY: I7: a cursor off its chunk's start points at a parked block.
         let block = unsafe { cursor.read() };
         self.alloc.store(cursor.wrapping_sub(1), Relaxed);
+        poison::handed_out(block, self.block_size());
         Some(block)
     }
 
@@ -132,6 +134,7 @@ impl Lane {
         // SAFETY: I7: a cursor off its chunk's end points at a slot of the chunk.
         unsafe { cursor.write(block) };
         self.free.store(cursor.wrapping_add(1), Relaxed);
+        poison::given_back(block, self.block_size());
         true
     }
 

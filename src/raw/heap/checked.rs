@@ -1,0 +1,65 @@
+//! The slow calls of a hardened heap that must know the block's size: sized frees, and reallocation.
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use super::RawHeap;
+use crate::raw::fault::Misuse;
+
+impl RawHeap {
+    /// The fast free of a block whose size is known did not take it: on a hardened heap, the size must be that on the book.
+    ///
+    /// # Safety
+    /// As `deallocate_of`.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn deallocate_sized_slow(&self, block: NonNull<u8>, size: usize) {
+        if self.checked {
+            self.state().held(block, Some(size), Misuse::FreedTwice);
+        }
+        // SAFETY: I10: passed on.
+        unsafe { self.deallocate_slow(block) }
+    }
+
+    /// As `reallocate`, on a hardened heap. `told` is the size the caller says the block was asked for with, if it says so.
+    ///
+    /// # Safety
+    /// As `reallocate`.
+    pub(super) unsafe fn reallocate_checked(
+        &self,
+        block: NonNull<u8>,
+        told: Option<usize>,
+        (class, size, align): (Option<usize>, usize, usize),
+    ) -> Option<NonNull<u8>> {
+        let state = self.state();
+        let held = state.held(block, told, Misuse::UsedWhileFree);
+        // Told the sizes, a block moves to another class, a smaller one, too; not told, it stays where it fits. As on other heaps.
+        let stays = held.class.filter(|&own| if told.is_some() { class == Some(own) } else { size <= held.capacity });
+        if let (Some(own), true) = (stays, block.addr().get() % align == 0) {
+            state.resize(own, block, held.asked, size);
+            return Some(block);
+        }
+        let new = self.allocate_shared(class, size, align)?;
+        let content = if told.is_some() { held.asked } else { held.usable };
+        // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
+        unsafe { new.copy_from_nonoverlapping(block, content.min(size)) };
+        // SAFETY: I10: the caller gives it up.
+        unsafe { self.deallocate_slow(block) };
+        Some(new)
+    }
+
+    /// As `relocate`, on a hardened heap.
+    ///
+    /// # Safety
+    /// As `relocate`.
+    pub(crate) unsafe fn relocate_checked(
+        &self,
+        block: NonNull<u8>,
+        old: Layout,
+        (class, new): (Option<usize>, Layout),
+    ) -> Option<NonNull<u8>> {
+        let align = super::checked_align(new.align())?;
+        // SAFETY: I10: passed on.
+        unsafe { self.reallocate_checked(block, Some(old.size()), (class, new.size(), align)) }
+    }
+}

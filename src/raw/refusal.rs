@@ -1,0 +1,168 @@
+//! Refusals of the system, for tests: the n-th call that asks it for something fails.
+//!
+//! Outside of this crate's own unit tests `due` is the constant `false`, and nothing of this is compiled in.
+
+/// Whether the system is to refuse the call that is about to be made.
+#[cfg(not(test))]
+#[inline(always)]
+pub(crate) fn due() -> bool {
+    false
+}
+
+/// Notes that there is one reservation more, or one less.
+#[cfg(not(test))]
+#[inline(always)]
+pub(crate) fn count_reservation(_: isize) {}
+
+#[cfg(test)]
+pub(crate) use tests::{count_reservation, due};
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+
+    thread_local! {
+        /// Calls that this thread's system still grants; `None` if it grants all.
+        static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
+        /// Calls that it refuses after those.
+        static REFUSALS: Cell<usize> = const { Cell::new(0) };
+        static RESERVATIONS: Cell<isize> = const { Cell::new(0) };
+    }
+
+    pub(crate) fn due() -> bool {
+        match LEFT.get() {
+            None => false,
+            Some(0) if REFUSALS.get() == 0 => false,
+            Some(0) => {
+                REFUSALS.set(REFUSALS.get() - 1);
+                true
+            }
+            Some(left) => {
+                LEFT.set(Some(left - 1));
+                false
+            }
+        }
+    }
+
+    pub(crate) fn count_reservation(change: isize) {
+        RESERVATIONS.set(RESERVATIONS.get() + change);
+    }
+
+    #[cfg(not(loom))]
+    mod scenarios {
+        use core::ptr::NonNull;
+
+        use super::{LEFT, REFUSALS, RESERVATIONS};
+        use crate::class::Linear;
+        use crate::config::{CacheWarmup, Exhausted, HugePages};
+        use crate::error::{AllocError, ConfigError};
+        use crate::heap::{Heap, HeapBuilder};
+
+        type Builder = HeapBuilder<Linear<8>>;
+
+        struct Held {
+            block: NonNull<u8>,
+            size: usize,
+            fill: u8,
+        }
+
+        impl Held {
+            fn new(block: NonNull<u8>, size: usize, fill: u8) -> Self {
+                // SAFETY: I10: live, `size` bytes.
+                unsafe { block.write_bytes(fill, size) };
+                Self { block, size, fill }
+            }
+
+            fn check(&self, bytes: usize) {
+                // SAFETY: I10: live, `size` bytes, written.
+                let content = unsafe { core::slice::from_raw_parts(self.block.as_ptr(), bytes) };
+                assert!(content.iter().all(|byte| *byte == self.fill), "content was lost");
+            }
+        }
+
+        /// A heap's life. Whatever is refused is an error that says so, leaves what there is as it was, and loses nothing.
+        fn live(builder: Builder) {
+            let heap = match builder.build() {
+                Ok(heap) => heap,
+                Err(error) => return assert!(matches!(error, ConfigError::Refused { code: 12, .. }), "{error}"),
+            };
+            let refused = |error: AllocError| {
+                assert!(matches!(error, AllocError::OutOfMemory { .. } | AllocError::Exhausted { .. }), "{error}");
+            };
+            let cache = heap.thread_cache(4096, CacheWarmup::Hot);
+            let mut held = Vec::new();
+            // Most of one size, so that its bucket grows by more than a page.
+            let sizes = (0..=130).step_by(10).chain([120; 20]).chain([1000; 3]);
+            for (fill, size) in (0..150_u8).zip(sizes.cycle()) {
+                let align = if fill % 10 == 9 { 4096 } else { 16 };
+                match cache.alloc(size, align) {
+                    Ok(block) => held.push(Held::new(block, size, fill)),
+                    Err(error) => refused(error),
+                }
+            }
+            drop(cache);
+            for held in &mut held {
+                let size = (held.size + 70) % 400;
+                // SAFETY: I10: live, from this heap; the old pointer is used no more.
+                match unsafe { heap.realloc(held.block, size, 0) } {
+                    Ok(block) => {
+                        let moved = Held { block, ..*held };
+                        moved.check(size.min(held.size));
+                        *held = Held::new(block, size, held.fill);
+                    }
+                    Err(error) => refused(error),
+                }
+            }
+            let live = held.len();
+            assert_eq!(heap.stats().live(), live);
+            heap.trim();
+            for held in held {
+                held.check(held.size);
+                // SAFETY: I10: live, from this heap.
+                unsafe { heap.free(held.block) };
+            }
+            heap.trim();
+            assert_eq!(heap.stats().live(), 0);
+        }
+
+        /// Runs the scenario again and again, on new threads, refusing the `n`th call and `refusals - 1` after it, until there is no `n`th.
+        fn refuse_each(builder: Builder, refusals: usize) {
+            for n in 0.. {
+                let scenario = std::thread::spawn(move || {
+                    LEFT.set(Some(n));
+                    REFUSALS.set(refusals);
+                    live(builder);
+                    assert_eq!(RESERVATIONS.get(), 0, "address space was lost");
+                    REFUSALS.get() < refusals
+                });
+                let some_were_refused = scenario.join().unwrap_or_else(|_| panic!("with call {n} refused"));
+                if !some_were_refused {
+                    assert!(n > 10, "the scenario asks the system for less than it should: {n} calls");
+                    return;
+                }
+            }
+        }
+
+        fn settings() -> [Builder; 6] {
+            let small = || Heap::<Linear<8>>::builder().bucket_bytes(512).huge_pages(HugePages::Always);
+            [
+                small(),
+                small().on_exhausted(Exhausted::Grow { reserve: 64 << 10 }),
+                small().on_exhausted(Exhausted::Grow { reserve: 1024 }).no_thread_cache(),
+                small().zero_on_free(true),
+                small().hardened(true),
+                small().canary(true).delayed_reuse(3).zero_on_free(true),
+            ]
+        }
+
+        #[test]
+        fn any_one_refusal_is_an_error_and_loses_nothing() {
+            settings().into_iter().for_each(|builder| refuse_each(builder, 1));
+        }
+
+        #[test]
+        fn refusals_from_any_moment_on_are_errors_and_lose_nothing() {
+            settings().into_iter().for_each(|builder| refuse_each(builder, usize::MAX));
+        }
+    }
+}

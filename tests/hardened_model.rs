@@ -1,0 +1,222 @@
+//! Hardening changes no answer of a correct program, whatever else the heap is told, and serves every block.
+#![expect(unsafe_code, reason = "the raw calls are what is tested")]
+#![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
+
+use std::collections::HashSet;
+use std::ptr::NonNull;
+
+use proptest::prelude::*;
+use smarena::{AllocError, CacheWarmup, Exhausted, Heap, HeapBuilder, Linear, SizeClasses};
+
+type Eight = Heap<Linear<8>>;
+
+/// Every mixture of what a hardened heap can be told.
+fn told(settings: u8, builder: HeapBuilder<Linear<8>>) -> HeapBuilder<Linear<8>> {
+    let on = |bit: u8| settings & (1 << bit) != 0;
+    builder.hardened(true).zero_on_free(on(0)).canary(on(1)).delayed_reuse(if on(2) { 5 } else { 0 })
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Malloc { size: usize, align: usize },
+    Free(usize),
+    FreeBatch(usize),
+    Realloc { which: usize, size: usize, align: usize },
+    Trim,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let size = prop_oneof![4 => 0..140_usize, 1 => 0..5000_usize];
+    let align = (0..13_u32).prop_map(|power| 1_usize << power);
+    let step = prop_oneof![
+        6 => (size.clone(), align.clone()).prop_map(|(size, align)| Step::Malloc { size, align }),
+        3 => any::<usize>().prop_map(Step::Free),
+        1 => (0..8_usize).prop_map(Step::FreeBatch),
+        3 => (any::<usize>(), size, align).prop_map(|(which, size, align)| Step::Realloc { which, size, align }),
+        1 => Just(Step::Trim),
+    ];
+    prop::collection::vec(step, 0..200)
+}
+
+/// A live block and what it was filled with.
+struct Held {
+    block: NonNull<u8>,
+    size: usize,
+    fill: u8,
+}
+
+impl Held {
+    fn new(block: NonNull<u8>, size: usize, fill: u8) -> Self {
+        // SAFETY: live, at least `size` bytes.
+        unsafe { block.write_bytes(fill, size) };
+        Self { block, size, fill }
+    }
+
+    fn check(&self, bytes: usize) {
+        // SAFETY: live, at least `size` bytes, written.
+        let content = unsafe { std::slice::from_raw_parts(self.block.as_ptr(), bytes) };
+        assert!(content.iter().all(|byte| *byte == self.fill), "a block was written by another");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_correct_program_does_not_notice(steps in steps(), settings in 0..8_u8) {
+        // Few blocks, so that buckets overflow.
+        let heap = told(settings, Eight::builder().bucket_bytes(2048)).build().unwrap();
+        let mut held = Vec::<Held>::new();
+        for (number, step) in steps.into_iter().enumerate() {
+            let fill = number as u8;
+            match step {
+                Step::Malloc { size, align } => {
+                    let block = heap.malloc(size, align).unwrap();
+                    assert_eq!(block.addr().get() % align, 0);
+                    // SAFETY: live, from this heap.
+                    let usable = unsafe { heap.usable_size(block) };
+                    assert!(usable >= size);
+                    // All of it may be used.
+                    // SAFETY: live, this large.
+                    unsafe { block.write_bytes(fill, usable) };
+                    held.push(Held::new(block, size, fill));
+                }
+                Step::Free(which) if !held.is_empty() => {
+                    let gone = held.swap_remove(which % held.len());
+                    gone.check(gone.size);
+                    // SAFETY: live, from this heap.
+                    unsafe { heap.free(gone.block) };
+                }
+                Step::FreeBatch(count) => {
+                    let gone: Vec<_> = held.drain(..count.min(held.len())).map(|held| held.block).collect();
+                    // SAFETY: all live, from this heap.
+                    unsafe { heap.free_batch(&gone) };
+                }
+                Step::Realloc { which, size, align } if !held.is_empty() => {
+                    let old = held.swap_remove(which % held.len());
+                    // SAFETY: live, from this heap; the old pointer is used no more.
+                    let block = unsafe { heap.realloc(old.block, size, align) }.unwrap();
+                    assert_eq!(block.addr().get() % align, 0);
+                    Held { block, ..old }.check(size.min(old.size));
+                    held.push(Held::new(block, size, fill));
+                }
+                Step::Trim => _ = heap.trim(),
+                Step::Free(_) | Step::Realloc { .. } => {}
+            }
+            assert_eq!(heap.stats().live(), held.len());
+        }
+        for gone in held {
+            gone.check(gone.size);
+            // SAFETY: live, from this heap.
+            unsafe { heap.free(gone.block) };
+        }
+        assert_eq!(heap.stats().live(), 0);
+    }
+}
+
+#[test]
+fn every_block_is_served_and_no_thread_has_a_cache() {
+    for settings in 0..8 {
+        every_block_is_served(
+            &told(settings, Eight::builder().bucket_bytes(4096).on_exhausted(Exhausted::Refuse)).build().unwrap(),
+        );
+    }
+}
+
+fn every_block_is_served(heap: &Eight) {
+    let _cache = heap.thread_cache(4096, CacheWarmup::Hot);
+    for (bucket, &size) in Linear::<8>::BLOCK_SIZES.iter().enumerate() {
+        for block in (0..10).map(|_| heap.malloc(size, 0).unwrap()).collect::<Vec<_>>() {
+            // SAFETY: live, from this heap.
+            unsafe { heap.free(block) };
+        }
+        // Those too that were freed a moment ago and wait.
+        let blocks: HashSet<_> = core::iter::from_fn(|| heap.malloc(size, 0).ok()).collect();
+        assert_eq!(blocks.len(), 4096 / size);
+        assert_eq!(heap.malloc(size, 0), Err(AllocError::Exhausted { bucket, block_size: size, blocks: 4096 / size }));
+        for block in blocks {
+            // SAFETY: live, from this heap.
+            unsafe { heap.free(block) };
+        }
+    }
+    assert_eq!((heap.stats().live(), heap.stats().caches), (0, 0));
+}
+
+#[test]
+fn threads_share_a_hardened_heap() {
+    let heap = &told(7, Eight::builder().bucket_bytes(1 << 20)).build().unwrap();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4_u8)
+            .map(|thread| {
+                scope.spawn(move || {
+                    let mut held = Vec::new();
+                    for round in 0..20_000_usize {
+                        if round % 3 == 2 {
+                            let gone: Held = held.swap_remove(round % held.len());
+                            gone.check(gone.size);
+                            // SAFETY: live, from this heap.
+                            unsafe { heap.free(gone.block) };
+                        } else if held.len() < 1000 {
+                            let size = round % 129;
+                            held.push(Held::new(heap.malloc(size, 0).unwrap(), size, thread));
+                        }
+                    }
+                    for gone in held {
+                        gone.check(gone.size);
+                        // SAFETY: live, from this heap.
+                        unsafe { heap.free(gone.block) };
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    assert_eq!(heap.stats().live(), 0);
+}
+
+/// A refusal is true: with as many blocks as threads that hold one at most, nobody is ever refused.
+#[test]
+fn a_bound_holds_while_threads_free_and_blocks_wait() {
+    let heap = Eight::builder().bucket_bytes(4 * 128).delayed_reuse(4).on_exhausted(Exhausted::Refuse).build().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20_000 {
+                    let block = heap.malloc(128, 0).expect("a block is free, or waits");
+                    // SAFETY: live, from this heap.
+                    unsafe { heap.free(block) };
+                }
+            });
+        }
+    });
+    assert_eq!(heap.stats().live(), 0);
+}
+
+#[test]
+fn a_freed_block_waits_as_long_as_it_was_told_and_comes_back() {
+    let heap = Eight::builder().bucket_bytes(1 << 20).delayed_reuse(50).build().unwrap();
+    let mut freed_at = std::collections::HashMap::new();
+    let mut came_back = 0;
+    for now in 0..2000 {
+        let block = heap.malloc(64, 0).unwrap();
+        if let Some(before) = freed_at.insert(block, now) {
+            assert!(now - before > 50, "{} frees", now - before);
+            came_back += 1;
+        }
+        // SAFETY: live, from this heap.
+        unsafe { heap.free(block) };
+    }
+    assert!(came_back > 1000 && heap.stats().buckets()[3].watermark <= 101, "{}", heap.stats());
+}
+
+#[test]
+fn zeroing_reaches_the_old_block_of_a_move() {
+    let heap = Eight::builder().bucket_bytes(1 << 20).zero_on_free(true).build().unwrap();
+    let old = Held::new(heap.malloc(64, 0).unwrap(), 64, 7);
+    // SAFETY: live, from this heap.
+    let new = unsafe { heap.realloc(old.block, 100, 0) }.unwrap();
+    Held { block: new, ..old }.check(64);
+    // SAFETY: inside the heap's memory; nobody else uses it.
+    let gone = unsafe { std::slice::from_raw_parts(old.block.as_ptr(), 64) };
+    assert!(gone.iter().all(|byte| *byte == 0));
+}
