@@ -11,6 +11,7 @@
 //! |---|---|
 //! | this one | arguments, and the two sources of buffers |
 //! | `receiver` | filling a batch with what is there, without clearing buffers first; passing it on; the consumer |
+//! | `way` | handing lists to the next thread, and back |
 //! | `sender` | what is sent, and why nothing is lost |
 
 #[path = "../shared/arguments.rs"]
@@ -30,6 +31,7 @@ mod receiver;
 mod sender;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::process::ExitCode;

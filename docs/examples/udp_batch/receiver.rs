@@ -3,11 +3,11 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use crate::compare::Failure;
 use crate::sender::WINDOW;
+use crate::way::{End, Way};
 use crate::{Source, payload};
 
 /// Datagrams of a batch, and batches there are.
@@ -28,18 +28,15 @@ pub(crate) fn run<S: Source>(
     over: &AtomicBool,
 ) -> Result<(), Failure> {
     let confirming = socket.try_clone()?;
-    let (full_sender, full) = sync_channel(BATCHES);
-    let (empty_sender, empty) = sync_channel(BATCHES);
+    let (full, empty) = (Way::new(BATCHES), Way::new(BATCHES));
     for _ in 0..BATCHES {
-        empty_sender
-            .send(Batch { buffers: Vec::with_capacity(BATCH), senders: Vec::with_capacity(BATCH) })
-            .map_err(|_| "nobody takes batches")?;
+        empty.put(Batch { buffers: Vec::with_capacity(BATCH), senders: Vec::with_capacity(BATCH) });
     }
     thread::scope(|scope| {
-        let consumer = scope.spawn(move || consume(&full, &empty_sender, &confirming, senders));
-        let received = receive(socket, source, &empty, &full_sender, over);
-        // Without it the consumer would wait for more.
-        drop(full_sender);
+        let (full, empty) = (&full, &empty);
+        let consumer = scope.spawn(move || consume(full, End(empty), &confirming, senders));
+        // At its end the consumer is told that no more comes.
+        let received = receive(socket, source, empty, End(full), over);
         consumer.join().map_err(|_| "the consumer panicked")??;
         received
     })
@@ -48,8 +45,8 @@ pub(crate) fn run<S: Source>(
 fn receive<S: Source>(
     socket: UdpSocket,
     source: &S,
-    empty: &Receiver<Batch<S::Buffer>>,
-    full: &SyncSender<Batch<S::Buffer>>,
+    empty: &Way<Batch<S::Buffer>>,
+    full: End<'_, Batch<S::Buffer>>,
     over: &AtomicBool,
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
@@ -61,7 +58,7 @@ fn receive<S: Source>(
         while !over.load(Ordering::Relaxed) {
             socket.readable().await?;
             // This thread has nothing else to do than to wait for the consumer, if that is behind.
-            let mut batch = empty.recv()?;
+            let mut batch = empty.take().ok_or("the consumer has gone")?;
             let wanted = BATCH - spare.len();
             source.fill(&mut spare, wanted)?;
             while let Some(mut buffer) = spare.pop() {
@@ -77,7 +74,7 @@ fn receive<S: Source>(
                     Err(error) => return Err(error.into()),
                 }
             }
-            full.send(batch).map_err(|_| "the consumer has gone")?;
+            full.0.put(batch);
         }
         Ok(())
     })
@@ -85,15 +82,15 @@ fn receive<S: Source>(
 
 /// Checks every datagram, tells the senders, and gives the buffers back.
 fn consume<B: AsRef<[u8]>>(
-    full: &Receiver<Batch<B>>,
-    empty: &SyncSender<Batch<B>>,
+    full: &Way<Batch<B>>,
+    empty: End<'_, Batch<B>>,
     socket: &UdpSocket,
     senders: &[SocketAddr],
 ) -> Result<(), Failure> {
     // Of each sender: the number of the next datagram.
     let mut expected: Vec<u64> = (0..senders.len()).map(|sender| (sender as u64) << 48).collect();
     let mut correct = Vec::new();
-    while let Ok(mut batch) = full.recv() {
+    while let Some(mut batch) = full.take() {
         // Here the buffers go back to the pool.
         for (buffer, address) in batch.buffers.drain(..).zip(batch.senders.drain(..)) {
             // The last one, from nobody we know.
@@ -113,10 +110,7 @@ fn consume<B: AsRef<[u8]>>(
                 confirm(socket, address)?;
             }
         }
-        if empty.send(batch).is_err() {
-            // The receiver has ended; what it has sent us comes all the same.
-            continue;
-        }
+        empty.0.put(batch);
     }
     Ok(())
 }
