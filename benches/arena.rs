@@ -8,7 +8,9 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
+/// About so many operations make a sample.
+const OPERATIONS: usize = 1_000_000;
 
 /// The CPU time of this thread.
 fn cpu() -> Duration {
@@ -182,26 +184,56 @@ const WORKS: [(Work, &str); 6] = [
     (Work::IterTenth, "iter-10%"),
 ];
 
+// What is measured. Functions of their own, so that no candidate's loop is compiled in the surroundings of another's, and
+// so that a profiler names them.
+
+#[inline(never)]
+fn insert<T: Value, A: Arena<T>>(count: usize) {
+    let mut arena = A::new();
+    for i in 0..count {
+        black_box(arena.insert(T::of(i as u64)));
+    }
+    black_box(&arena);
+}
+
+#[inline(never)]
+fn get_hit<T: Value, A: Arena<T>>(arena: &A, keys: &[A::Key]) -> u64 {
+    keys.iter().map(|&key| arena.get(key).map_or(0, Value::number)).fold(0, u64::wrapping_add)
+}
+
+#[inline(never)]
+fn get_stale<T: Value, A: Arena<T>>(arena: &A, keys: &[A::Key]) -> usize {
+    keys.iter().filter(|&&key| arena.get(key).is_some()).count()
+}
+
+#[inline(never)]
+fn churn<T: Value, A: Arena<T>>(arena: &mut A, keys: &mut [A::Key], random: &mut Random) {
+    for i in 0..keys.len() {
+        let at = random.below(keys.len());
+        black_box(arena.remove(keys[at]).map(|value| value.number()));
+        keys[at] = arena.insert(T::of(i as u64));
+    }
+}
+
+#[inline(never)]
+fn iterate<T: Value, A: Arena<T>>(arena: &A) -> u64 {
+    let mut sum = 0_u64;
+    arena.each(|key, value| {
+        black_box(key);
+        sum = sum.wrapping_add(value.number());
+    });
+    sum
+}
+
 /// A round's state is built outside the measured part.
 fn measure<T: Value, A: Arena<T>>(work: Work, count: usize) -> f64 {
-    let repeats = (100_000 / count).max(1);
+    let repeats = (OPERATIONS / count).max(1);
+    if work == Work::Insert {
+        return per_op(repeats, count, || insert::<T, A>(count));
+    }
     let (mut arena, keys) = filled::<T, A>(count);
-    let keys = shuffled(keys);
+    let mut keys = shuffled(keys);
     match work {
-        Work::Insert => per_op(repeats, count, || {
-            let mut arena = A::new();
-            for i in 0..count {
-                black_box(arena.insert(T::of(i as u64)));
-            }
-            black_box(&arena);
-        }),
-        Work::GetHit => per_op(repeats, count, || {
-            let mut sum = 0;
-            for &key in &keys {
-                sum += arena.get(key).map_or(0, Value::number);
-            }
-            black_box(sum);
-        }),
         Work::GetStale => {
             for &key in &keys {
                 arena.remove(key);
@@ -209,40 +241,22 @@ fn measure<T: Value, A: Arena<T>>(work: Work, count: usize) -> f64 {
             for i in 0..count {
                 arena.insert(T::of(i as u64));
             }
-            per_op(repeats, count, || {
-                let mut found = 0;
-                for &key in &keys {
-                    found += usize::from(arena.get(key).is_some());
-                }
-                black_box(found);
-            })
         }
-        Work::Churn => {
-            let (mut keys, mut random) = (keys, Random(7));
-            per_op(repeats, count, || {
-                for i in 0..count {
-                    let at = random.below(count);
-                    black_box(arena.remove(keys[at]).map(|value| value.number()));
-                    keys[at] = arena.insert(T::of(i as u64));
-                }
-            })
-        }
-        Work::IterFull | Work::IterTenth => {
-            if work == Work::IterTenth {
-                for &key in &keys[count / 10..] {
-                    arena.remove(key);
-                }
+        Work::IterTenth => {
+            for &key in &keys[count / 10..] {
+                arena.remove(key);
             }
-            per_op(repeats, count, || {
-                let mut sum = 0;
-                arena.each(|key, value| {
-                    black_box(key);
-                    sum += value.number();
-                });
-                black_box(sum);
-            })
         }
+        _ => {}
     }
+    let mut random = Random(7);
+    per_op(repeats, count, || match work {
+        Work::Insert => unreachable!("measured above"),
+        Work::GetHit => _ = black_box(get_hit(&arena, &keys)),
+        Work::GetStale => _ = black_box(get_stale(&arena, &keys)),
+        Work::Churn => churn(&mut arena, &mut keys, &mut random),
+        Work::IterFull | Work::IterTenth => _ = black_box(iterate(&arena)),
+    })
 }
 
 fn median(mut times: Vec<f64>) -> (f64, f64) {
@@ -299,16 +313,18 @@ fn longest_row<T: Value>(count: usize) {
         (Slab::<T>::NAME, longest::<T, Slab<T>>),
     ];
     let mut times = vec![Vec::new(); candidates.len()];
-    for _ in 0..3 {
+    for _ in 0..ROUNDS {
         for (times, (_, measure)) in times.iter_mut().zip(candidates) {
             times.push(measure(count));
         }
     }
     print!("longest   {count:>9}{:>4} B, us:", size_of::<T>());
-    for ((name, _), times) in candidates.iter().zip(times) {
-        print!("  {name} {:.0}", median(times).0);
+    let medians: Vec<_> = times.into_iter().map(median).collect();
+    for ((name, _), (time, spread)) in candidates.iter().zip(&medians) {
+        print!("  {name} {time:.0} (x{spread:.1})");
     }
-    println!();
+    let best = medians[1..].iter().map(|(time, _)| *time).fold(f64::INFINITY, f64::min);
+    println!("  ratio {:.4}", medians[0].0 / best);
 }
 
 fn main() {

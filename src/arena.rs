@@ -18,8 +18,8 @@
 //!
 //! - **A1** A present chunk is one block of the storage's heap with the table's layout for it: first its slots, then its
 //!   vacancy words. It does not move, and goes back once, when the table has forgotten it. Absent chunks have no slots.
-//! - **A2** The slots of a chunk below `opened` are opened: their generation is initialised, and so is the vacancy word
-//!   that stands for them; its bits for unopened slots are 0.
+//! - **A2** The slots below `opened_end` are opened: their chunk is present, their generation is initialised, and so is
+//!   the vacancy word that stands for them; its bits for unopened slots are 0.
 //! - **A3** For an opened slot: its generation is odd if and only if its vacancy bit is clear if and only if its body is a
 //!   value. Otherwise its body is a link.
 //! - **A4** The vacant list starts at `vacant`, goes on through links, ends with `NONE`, and has each opened slot without
@@ -27,6 +27,8 @@
 //! - **A5** `len` counts the occupied slots, `withheld` the retired and detached ones.
 //! - **A6** A generation that a slot has had with a value moved out for good never comes back at its place, not even
 //!   after its chunk was given back: `floor` is not below any generation of a chunk given back.
+//! - **A7** A place, and so a handle's, has an offset that its chunk has, which depends on `T` alone; or it is `NONE` or
+//!   `DETACHED`, which lie behind all chunks. So a place below `opened_end` is that of an opened slot.
 
 mod branded;
 mod cursor;
@@ -57,7 +59,6 @@ use self::storage::Storage;
 #[cfg(feature = "serde")]
 pub(crate) use self::{
     generation::Generation,
-    place::Place,
     storage::{Content, Storage},
 };
 use crate::heap::{Global, HeapRef};
@@ -259,10 +260,10 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// ```
     #[inline]
     pub fn insert(&mut self, value: T) -> Handle<T> {
-        match self.storage.insert(value) {
-            Ok(handle) => handle,
-            Err((_, error)) => error.fail(),
-        }
+        let vacancy = self.storage.vacancy_or_fail();
+        // SAFETY: A4: it is the storage's last vacancy, and nothing changed since.
+        unsafe { self.storage.fill(vacancy, value) };
+        vacancy.handle()
     }
 
     /// Moves the value that `make` returns into a slot; `make` is told the handle it will have.
@@ -302,7 +303,13 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// ```
     #[inline]
     pub fn try_insert(&mut self, value: T) -> Result<Handle<T>, InsertError<T>> {
-        self.storage.insert(value).map_err(|(value, error)| InsertError { value, error })
+        let vacancy = match self.storage.vacancy() {
+            Ok(vacancy) => vacancy,
+            Err(error) => return Err(InsertError { value, error }),
+        };
+        // SAFETY: A4: it is the storage's last vacancy, and nothing changed since.
+        unsafe { self.storage.fill(vacancy, value) };
+        Ok(vacancy.handle())
     }
 
     /// The slot the next value goes into, with its handle.
@@ -319,7 +326,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// ```
     #[inline]
     pub fn vacant_entry(&mut self) -> VacantEntry<'_, T, H> {
-        let vacancy = self.storage.vacancy().unwrap_or_else(|error| error.fail());
+        let vacancy = self.storage.vacancy_or_fail();
         VacantEntry::new(&mut self.storage, vacancy)
     }
 

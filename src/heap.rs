@@ -9,6 +9,8 @@
 
 mod builder;
 mod global;
+#[cfg(feature = "capi")]
+mod linear;
 mod reference;
 mod thread_cache;
 
@@ -19,6 +21,8 @@ use core::ptr::NonNull;
 
 pub use builder::HeapBuilder;
 pub use global::{Global, StaticHeap};
+#[cfg(feature = "capi")]
+pub(crate) use linear::LinearHeap;
 pub use reference::HeapRef;
 pub use thread_cache::ThreadCache;
 
@@ -286,9 +290,7 @@ impl<C: SizeClasses> Heap<C> {
     /// ```
     #[must_use]
     pub fn bucket_of(&self, block: NonNull<u8>) -> Option<usize> {
-        let state = self.raw.state();
-        let class = state.locate(block)?;
-        state.buckets()[class].is_block(block).then_some(class)
+        self.raw.bucket_of(block)
     }
 
     /// Gives this thread a cache of its own size, and the means to use it without looking it up.

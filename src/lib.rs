@@ -35,6 +35,7 @@
 //! | decide what happens when memory is short | [`Exhausted`] |
 //! | see what a heap is doing | [`HeapStats`] |
 //! | find misuse of raw calls | [`HeapBuilder::hardened`] |
+//! | come from smmalloc for .NET, or from C | [`seed`], `ffi` (feature `capi`) |
 //!
 //! In the repository: the README with a tour, `docs/DESIGN.md` on how it works and why so, `docs/SAFETY.md` on what is promised and how it
 //! is tested, and the example `packet_pool`.
@@ -70,7 +71,11 @@ pub mod compat;
 mod pool;
 mod stats;
 
+#[cfg(feature = "capi")]
+#[expect(unsafe_code, reason = "speaks C: invariants F1, F2 at its top")]
+pub mod ffi;
 mod interop;
+pub mod seed;
 
 #[cfg(all(test, shuttle))]
 #[expect(unsafe_code, reason = "raw calls, under I10")]

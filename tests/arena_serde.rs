@@ -51,6 +51,21 @@ fn slots_skipped_by_insert_at_are_vacant() {
 }
 
 #[test]
+fn a_detached_slot_at_the_end_is_not_forgotten() {
+    let mut arena = SmArena::new();
+    let handle = arena.insert(String::from("a"));
+    arena.detach(handle);
+    assert_ne!(round_trip(&arena).insert("b".into()), handle);
+}
+
+#[test]
+fn slots_that_were_never_used_are_not_written() {
+    let arena = SmArena::from_iter([String::from("a")]);
+    let value: serde_json::Value = serde_json::to_value(&arena).unwrap();
+    assert_eq!(value["slots"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn the_format_is_this() {
     let text = r#"{"first_generation":4,"slots":[{"Occupied":[7,"a"]},{"Vacant":6},{"Vacant":4294967294}]}"#;
     let arena: SmArena<String> = serde_json::from_str(text).unwrap();

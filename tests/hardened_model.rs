@@ -74,7 +74,11 @@ proptest! {
                     let block = heap.malloc(size, align).unwrap();
                     assert_eq!(block.addr().get() % align, 0);
                     // SAFETY: live, from this heap.
-                    assert!(unsafe { heap.usable_size(block) } >= size);
+                    let usable = unsafe { heap.usable_size(block) };
+                    assert!(usable >= size);
+                    // All of it may be used.
+                    // SAFETY: live, this large.
+                    unsafe { block.write_bytes(fill, usable) };
                     held.push(Held::new(block, size, fill));
                 }
                 Step::Free(which) if !held.is_empty() => {

@@ -63,6 +63,7 @@ const LAYERS: &str = "
 
     L5  interop        -> L2 L3 L4
     L5  ffi            -> L2 L3 L4
+    L5  seed           -> nothing
 
     L6  schedules      -> raw::thread L2 L3 L4
 ";

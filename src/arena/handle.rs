@@ -57,10 +57,11 @@ impl<T> Handle<T> {
     /// ```
     pub const DANGLING: Self = Self::new(Place::NONE, Generation::NEVER);
 
-    /// `generation` is odd.
+    /// `generation` is odd, and `place` one of a slot (A7).
     #[inline]
     pub(crate) const fn new(place: Place, generation: Generation) -> Self {
         debug_assert!(generation.is_occupied());
+        debug_assert!(place.bits() == Place::NONE.bits() || place.is_of_slot(Slot::<T>::FIRST_BITS));
         // The `| 1` changes nothing (the generation is odd); it shows the compiler that the bits are not zero.
         let bits = (place.bits() as u64) << 32 | generation.get() as u64 | 1;
         let Some(bits) = NonZeroU64::new(bits) else { unreachable!() };
@@ -123,7 +124,7 @@ impl<T> Handle<T> {
         self.bits.get()
     }
 
-    /// The handle that [`to_bits`](Self::to_bits) gave this number for. `None` if no handle has it.
+    /// The handle that [`to_bits`](Self::to_bits) gave this number for. `None` if no handle of a `T` has it.
     ///
     /// A number that was made up is memory safe: it names a value or it does not.
     ///
@@ -136,7 +137,12 @@ impl<T> Handle<T> {
     #[must_use]
     pub const fn from_bits(bits: u64) -> Option<Self> {
         match NonZeroU64::new(bits) {
-            Some(bits) if bits.get() % 2 == 1 => Some(Self { bits, value: PhantomData }),
+            Some(bits) if bits.get() % 2 == 1 => {
+                let handle = Self { bits, value: PhantomData };
+                // A7
+                let named = handle.place().is_of_slot(Slot::<T>::FIRST_BITS) || bits.get() == Self::DANGLING.bits.get();
+                if named { Some(handle) } else { None }
+            }
             _ => None,
         }
     }
@@ -191,7 +197,7 @@ impl<T> fmt::Debug for Handle<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Generation, Handle, Place};
+    use super::{Generation, Handle, Place, Slot};
 
     fn handle(place: u32, generation: u32) -> Handle<()> {
         Handle::new(Place::from_bits(place), Generation::new(generation))
@@ -199,7 +205,7 @@ mod tests {
 
     #[test]
     fn bits_keep_both_halves() {
-        for (place, generation) in [(0, 1), (1, 3), (u32::MAX, 1), (7, u32::MAX), (0x8000_0000, 0x8000_0001)] {
+        for (place, generation) in [(0, 1), (1, 3), (63, 1), (7, u32::MAX), (0x8000_0000, 0x8000_0001)] {
             let handle = handle(place, generation);
             assert_eq!((handle.place().bits(), handle.generation()), (place, generation));
             assert_eq!(Handle::from_bits(handle.to_bits()), Some(handle));
@@ -211,6 +217,16 @@ mod tests {
         for bits in [0, 2, 1 << 32, (5 << 32) | 8] {
             assert_eq!(Handle::<()>::from_bits(bits), None);
         }
+    }
+
+    #[test]
+    fn a_place_that_no_slot_has_is_no_handle() {
+        let (chunk_0_has, chunk_31) = (1_u64 << Slot::<()>::FIRST_BITS, 31_u64 << 27);
+        assert!(Handle::<()>::from_bits((chunk_0_has - 1) << 32 | 1).is_some());
+        for place in [chunk_0_has, (1 << 27) - 1, chunk_31, u64::from(u32::MAX)] {
+            assert_eq!(Handle::<()>::from_bits(place << 32 | 1), None);
+        }
+        assert_eq!(Handle::<()>::from_bits(Handle::<()>::DANGLING.to_bits()), Some(Handle::DANGLING));
     }
 
     #[test]

@@ -51,10 +51,16 @@ impl Place {
         self.0 & (MAX_CHUNK_SLOTS - 1)
     }
 
-    /// The vacancy word in the slot's chunk.
+    /// The slot's vacancy word, counted as places are: 64 to a word, those of a chunk in a row.
     #[inline]
     pub(crate) const fn word(self) -> u32 {
-        self.offset() / 64
+        self.0 / 64
+    }
+
+    /// Whether there can be a slot here: the chunk is one an arena can have, and has the offset (A7).
+    #[inline]
+    pub(crate) const fn is_of_slot(self, first_bits: u32) -> bool {
+        self.chunk() < MAX_CHUNKS && self.offset() < slots_of(self.chunk(), first_bits)
     }
 
     /// The slot's bit in its vacancy word.
@@ -145,6 +151,6 @@ mod tests {
     #[test]
     fn words_hold_64_slots() {
         let place = Place::new(3, 200);
-        assert_eq!((place.word(), place.bit()), (3, 1 << 8));
+        assert_eq!((place.word() - Place::new(3, 0).word(), place.bit()), (3, 1 << 8));
     }
 }

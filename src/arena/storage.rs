@@ -25,10 +25,6 @@ pub(crate) struct Storage<T, H: HeapRef> {
     table: Table<T>,
     /// The head of the vacant list (A4).
     vacant: Place,
-    /// The chunk that the next never-used slot comes from. All slots of the chunks before it are opened.
-    filling: usize,
-    /// The number of present chunks.
-    present: usize,
     /// Values in slots (A5).
     len: u32,
     /// Opened slots that neither hold a value nor are in the vacant list: retired or detached (A5).
@@ -63,8 +59,6 @@ impl<T, H: HeapRef> Storage<T, H> {
         Self {
             table: Table::new(),
             vacant: Place::NONE,
-            filling: 0,
-            present: 0,
             len: 0,
             withheld: 0,
             floor: Generation::FRESH,
@@ -86,10 +80,6 @@ impl<T, H: HeapRef> Storage<T, H> {
         self.len
     }
 
-    pub(crate) const fn present(&self) -> usize {
-        self.present
-    }
-
     #[cfg(feature = "serde")]
     pub(crate) const fn floor(&self) -> Generation {
         self.floor
@@ -104,7 +94,7 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// The values there is room for.
     pub(crate) const fn capacity(&self) -> u32 {
-        slots_before(self.present, Self::FIRST_BITS) - self.withheld
+        slots_before(self.table.present(), Self::FIRST_BITS) - self.withheld
     }
 
     /// The slot that holds the value `handle` names.
@@ -157,89 +147,46 @@ impl<T, H: HeapRef> Storage<T, H> {
         Some(unsafe { slot.value_mut() })
     }
 
-    /// The slot for the next value, growing if there is none.
+    /// The slot for the next value, growing if there is none: the head of the vacant list.
     #[inline]
     pub(crate) fn vacancy(&mut self) -> Result<Vacancy, GrowError> {
-        if self.vacant != Place::NONE { Ok(self.reused()) } else { self.fresh() }
+        if self.vacant == Place::NONE {
+            self.open_more()?;
+        }
+        Ok(self.vacancy_at_head())
     }
 
-    /// The head of the vacant list, which is not empty.
+    /// The same for those who cannot go on without.
+    ///
+    /// # Panics
+    /// If there is no slot and the arena cannot grow.
     #[inline]
-    fn reused(&self) -> Vacancy {
+    pub(crate) fn vacancy_or_fail(&mut self) -> Vacancy {
+        if self.vacant == Place::NONE {
+            self.open_more_or_fail();
+        }
+        self.vacancy_at_head()
+    }
+
+    /// The vacant list is not empty.
+    #[inline]
+    fn vacancy_at_head(&self) -> Vacancy {
         // SAFETY: A4: slots in the vacant list are opened.
         let generation = unsafe { self.table.slot(self.vacant).generation() };
         Vacancy { place: self.vacant, generation: generation.next() }
     }
 
-    /// The next slot to be opened, growing if there is none.
-    #[inline]
-    fn fresh(&mut self) -> Result<Vacancy, GrowError> {
-        let place = match self.table.unopened(self.filling) {
-            Some(place) => place,
-            None => self.find_unopened()?,
-        };
-        Ok(Vacancy { place, generation: self.floor.next() })
-    }
-
     /// Moves a value into `vacancy`.
     ///
     /// # Safety
-    /// `vacancy` is what [`vacancy`](Self::vacancy) gave last, and nothing changed since.
+    /// `vacancy` is the one given last, and nothing changed since: it is the head of the vacant list.
     #[inline]
     pub(crate) unsafe fn fill(&mut self, vacancy: Vacancy, value: T) -> SlotPtr<T> {
-        if self.vacant == vacancy.place {
-            // SAFETY: A4: it is the head of the vacant list.
-            unsafe { self.fill_vacant(vacancy, value) }
-        } else {
-            // SAFETY: A2: the vacant list is empty, so `vacancy` is the next slot to be opened.
-            unsafe { self.fill_unopened(vacancy, value) }
-        }
-    }
-
-    /// Moves a value into a slot, growing if there is none.
-    ///
-    /// # Errors
-    /// Gives the value back if there is no slot and the arena cannot grow.
-    #[inline]
-    pub(crate) fn insert(&mut self, value: T) -> Result<Handle<T>, (T, GrowError)> {
-        let vacancy = if self.vacant != Place::NONE {
-            let vacancy = self.reused();
-            // SAFETY: A4: it is the head of the vacant list.
-            unsafe { self.fill_vacant(vacancy, value) };
-            vacancy
-        } else {
-            let vacancy = match self.fresh() {
-                Ok(vacancy) => vacancy,
-                Err(error) => return Err((value, error)),
-            };
-            // SAFETY: A2: it is the next slot to be opened.
-            unsafe { self.fill_unopened(vacancy, value) };
-            vacancy
-        };
-        Ok(vacancy.handle())
-    }
-
-    /// # Safety
-    /// `vacancy` is the head of the vacant list.
-    #[inline]
-    unsafe fn fill_vacant(&mut self, vacancy: Vacancy, value: T) -> SlotPtr<T> {
         let slot = self.table.slot(vacancy.place);
         // SAFETY: A4: the head of the vacant list is opened and not occupied.
         self.vacant = unsafe { slot.link() };
-        // SAFETY: A4: as above.
+        // SAFETY: A2: as above.
         unsafe { self.table.mark_occupied(vacancy.place) };
-        // SAFETY: A3: no value is there to be overwritten.
-        unsafe { self.occupy(slot, vacancy.generation, value) };
-        slot
-    }
-
-    /// # Safety
-    /// `vacancy` is the next slot to be opened.
-    #[inline]
-    unsafe fn fill_unopened(&mut self, vacancy: Vacancy, value: T) -> SlotPtr<T> {
-        // SAFETY: A2: it is the next slot of its chunk to be opened.
-        unsafe { self.table.open(vacancy.place) };
-        let slot = self.table.slot(vacancy.place);
         // SAFETY: A3: no value is there to be overwritten.
         unsafe { self.occupy(slot, vacancy.generation, value) };
         slot

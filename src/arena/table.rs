@@ -6,40 +6,51 @@ use core::ptr::NonNull;
 use super::place::{CHUNK_NUMBERS, Place, slots_of};
 use super::slot::{Slot, SlotPtr};
 
-/// All chunks, by number; the present ones come first. A look-up reads one end and one address, both by a place's upper
-/// bits alone, so each kind has an array of its own.
+/// All chunks, by number; the present ones come first. Slots are opened in order, so one place says how far. A look-up
+/// reads that place and one address, which depends on the upper bits of the slot's place alone.
 pub(crate) struct Table<T> {
     /// For each chunk, the address that offset 0 of *chunk 0* would have, were the chunk's slots numbered by place: so a
     /// place need not be taken apart. Never used as an address itself.
     origins: [SlotPtr<T>; CHUNK_NUMBERS],
-    /// For each chunk, the place of its first slot that is not opened.
-    opened: [u32; CHUNK_NUMBERS],
-    /// For each chunk, the place behind its last slot; that of its first while it is absent.
-    ends: [u32; CHUNK_NUMBERS],
-    /// For each chunk, its vacancy words.
+    /// The same for the vacancy words, 64 places each.
     words: [*const u64; CHUNK_NUMBERS],
+    /// Behind the last opened slot (A2). In chunk `filling`, or at its end.
+    opened_end: u32,
+    /// Behind the last slot of chunk `filling`; at its first while that chunk is absent.
+    filling_end: u32,
+    /// The chunk in which the last opened slot lies.
+    filling: usize,
+    /// The number of present chunks.
+    present: usize,
 }
 
 impl<T> Table<T> {
     pub(crate) const fn new() -> Self {
-        let mut firsts = [0; CHUNK_NUMBERS];
-        let mut chunk = 0;
-        while chunk < CHUNK_NUMBERS {
-            firsts[chunk] = Place::new(chunk, 0).bits();
-            chunk += 1;
-        }
         Self {
             origins: [SlotPtr::NULL; CHUNK_NUMBERS],
-            opened: firsts,
-            ends: firsts,
             words: [core::ptr::null(); CHUNK_NUMBERS],
+            opened_end: 0,
+            filling_end: 0,
+            filling: 0,
+            present: 0,
         }
+    }
+
+    #[inline]
+    pub(crate) const fn present(&self) -> usize {
+        self.present
     }
 
     /// The slots of a chunk that have been in use at some time.
     #[inline]
     pub(crate) const fn opened_slots(&self, chunk: usize) -> u32 {
-        self.opened[chunk] - Place::new(chunk, 0).bits()
+        if chunk < self.filling {
+            slots_of(chunk, Slot::<T>::FIRST_BITS)
+        } else if chunk == self.filling {
+            self.opened_end - Place::new(chunk, 0).bits()
+        } else {
+            0
+        }
     }
 
     /// The vacancy words of a chunk that stand for opened slots, and hence are initialised (A2).
@@ -48,28 +59,50 @@ impl<T> Table<T> {
         self.opened_slots(chunk).div_ceil(64)
     }
 
-    /// The slots a chunk has; 0 if it is absent.
-    #[cfg(feature = "serde")]
-    pub(crate) const fn slots(&self, chunk: usize) -> u32 {
-        self.ends[chunk] - Place::new(chunk, 0).bits()
+    /// The opened places, in order.
+    pub(crate) fn opened_places(&self) -> impl Iterator<Item = Place> + use<T> {
+        let (filling, in_filling) = (self.filling, self.opened_slots(self.filling));
+        (0..=filling).flat_map(move |chunk| {
+            let end = if chunk == filling { in_filling } else { slots_of(chunk, Slot::<T>::FIRST_BITS) };
+            (0..end).map(move |offset| Place::new(chunk, offset))
+        })
     }
 
-    /// The place of the next slot of a chunk to be opened, if there is one left.
+    /// The place of the next slot to be opened, if chunk `filling` has it.
     #[inline]
-    pub(crate) const fn unopened(&self, chunk: usize) -> Option<Place> {
-        let place = self.opened[chunk];
-        if place < self.ends[chunk] { Some(Place::from_bits(place)) } else { None }
+    pub(crate) const fn unopened(&self) -> Option<Place> {
+        if self.opened_end < self.filling_end { Some(Place::from_bits(self.opened_end)) } else { None }
     }
 
+    /// Goes on to the next chunk, when all slots of this one are opened. `false` if that one is absent.
+    pub(crate) const fn fill_next_chunk(&mut self) -> bool {
+        debug_assert!(self.opened_end == self.filling_end);
+        if self.filling + 1 >= self.present {
+            return false;
+        }
+        self.fill_from(self.filling + 1, 0);
+        true
+    }
+
+    /// The next slot to be opened is the one with `offset` in `chunk`, which is present.
+    const fn fill_from(&mut self, chunk: usize, offset: u32) {
+        let first = Place::new(chunk, 0).bits();
+        self.filling = chunk;
+        self.opened_end = first + offset;
+        self.filling_end = first + slots_of(chunk, Slot::<T>::FIRST_BITS);
+    }
+
+    /// Where the vacancy word of the slot at `place` is, if its chunk is present.
     #[inline]
-    pub(crate) const fn word(&self, chunk: usize, word: u32) -> *mut u64 {
-        self.words[chunk].wrapping_add(word as usize).cast_mut()
+    const fn word(&self, place: Place) -> *mut u64 {
+        self.words[place.chunk()].wrapping_add(place.word() as usize).cast_mut()
     }
 
-    /// The slot at `place`, if it is opened.
+    /// The slot at `place`, if it is opened. By A7 the comparison says so: its offset is one of its chunk.
     #[inline]
     pub(crate) const fn opened(&self, place: Place) -> Option<SlotPtr<T>> {
-        if place.bits() < self.opened[place.chunk()] { Some(self.slot(place)) } else { None }
+        debug_assert!(place.bits() >= self.opened_end || place.is_of_slot(Slot::<T>::FIRST_BITS));
+        if place.bits() < self.opened_end { Some(self.slot(place)) } else { None }
     }
 
     /// The address of the slot at `place`, which means something if its chunk is present.
@@ -78,36 +111,42 @@ impl<T> Table<T> {
         self.origins[place.chunk()].add(place.bits())
     }
 
-    /// Opens the slot at `place`, as one that is marked as occupied.
+    /// The slots that chunk `filling` has left to be opened.
+    pub(crate) const fn unopened_in_chunk(&self) -> u32 {
+        self.filling_end - self.opened_end
+    }
+
+    /// Opens `count` slots from `first` on, as ones that are marked as vacant. Their generations are the caller's task.
     ///
     /// # Safety
-    /// `place` is what [`unopened`](Self::unopened) says for its chunk.
-    #[inline]
-    pub(crate) unsafe fn open(&mut self, place: Place) {
-        if place.bits() % 64 == 0 {
-            let word = self.word(place.chunk(), place.word());
-            // SAFETY: A1: the chunk is present, and its block has room for the words of all its slots.
-            unsafe { word.write(0) };
-        }
-        self.opened[place.chunk()] = place.bits() + 1;
+    /// `first` is what [`unopened`](Self::unopened) says; the chunk has so many left; and they lie in one vacancy word.
+    pub(crate) unsafe fn open(&mut self, first: Place, count: u32) {
+        let marks = (u64::MAX >> (64 - count)) << (first.bits() % 64);
+        let marked = if first.bits() % 64 == 0 {
+            0
+        } else {
+            // SAFETY: A2: the word stands for the opened slot before `first`.
+            unsafe { self.word(first).read() }
+        };
+        // SAFETY: A1: the chunk is present, and its block has room for the words of all its slots.
+        unsafe { self.word(first).write(marked | marks) };
+        self.opened_end = first.bits() + count;
     }
 
     /// # Safety
     /// The slot at `place` is opened (A2).
     #[inline]
     pub(crate) unsafe fn mark_occupied(&mut self, place: Place) {
-        let word = self.word(place.chunk(), place.word());
         // SAFETY: A2: the word stands for an opened slot, so it is initialised, and `&mut self` is alone with it.
-        unsafe { *word &= !place.bit() };
+        unsafe { *self.word(place) &= !place.bit() };
     }
 
     /// # Safety
     /// As for `mark_occupied`.
     #[inline]
     pub(crate) unsafe fn mark_vacant(&mut self, place: Place) {
-        let word = self.word(place.chunk(), place.word());
         // SAFETY: A2: the word stands for an opened slot, so it is initialised, and `&mut self` is alone with it.
-        unsafe { *word |= place.bit() };
+        unsafe { *self.word(place) |= place.bit() };
     }
 
     /// The occupied slots of one of the chunk's opened words, one bit each.
@@ -117,7 +156,7 @@ impl<T> Table<T> {
     #[inline]
     pub(crate) unsafe fn occupied(&self, chunk: usize, word: u32) -> u64 {
         // SAFETY: A2: the caller says that it is one of the chunk's opened words, so it is initialised.
-        let vacant = unsafe { self.word(chunk, word).read() };
+        let vacant = unsafe { self.word(Place::new(chunk, word * 64)).read() };
         match self.opened_slots(chunk) - word * 64 {
             opened @ 0..64 => !vacant & ((1 << opened) - 1),
             _ => !vacant,
@@ -143,23 +182,31 @@ impl<T> Table<T> {
         }
     }
 
-    /// Makes chunk `chunk` present. `block` has its layout, `words_at` came with that.
-    pub(crate) fn add(&mut self, chunk: usize, block: NonNull<u8>, words_at: usize) {
-        let first = Place::new(chunk, 0).bits();
-        self.origins[chunk] = SlotPtr::new(block.as_ptr().cast::<Slot<T>>()).sub(first);
-        self.words[chunk] = block.as_ptr().wrapping_add(words_at).cast::<u64>();
-        self.ends[chunk] = first + slots_of(chunk, Slot::<T>::FIRST_BITS);
+    /// Makes the next chunk present. `block` has its layout, `words_at` came with that.
+    pub(crate) const fn add(&mut self, block: NonNull<u8>, words_at: usize) {
+        let chunk = self.present;
+        let first = Place::new(chunk, 0);
+        self.origins[chunk] = SlotPtr::new(block.as_ptr().cast::<Slot<T>>()).sub(first.bits());
+        self.words[chunk] = block.as_ptr().wrapping_add(words_at).cast::<u64>().wrapping_sub(first.word() as usize);
+        self.present += 1;
+        if chunk == 0 {
+            self.fill_from(0, 0);
+        }
     }
 
-    /// Makes chunk `chunk` absent and hands out its block, if it was present.
-    pub(crate) fn remove(&mut self, chunk: usize) -> Option<(NonNull<u8>, Layout)> {
+    /// Makes the last present chunk absent and hands out its block. Its slots are not opened any more.
+    pub(crate) fn remove(&mut self) -> Option<(NonNull<u8>, Layout)> {
+        let chunk = self.present.checked_sub(1)?;
         let (layout, _) = Self::layout(chunk)?;
-        let first = Place::new(chunk, 0);
-        let block = NonNull::new(self.slot(first).block())?;
+        let block = NonNull::new(self.slot(Place::new(chunk, 0)).block())?;
         self.origins[chunk] = SlotPtr::NULL;
         self.words[chunk] = core::ptr::null();
-        self.opened[chunk] = first.bits();
-        self.ends[chunk] = first.bits();
+        self.present = chunk;
+        if chunk == 0 {
+            (self.opened_end, self.filling_end) = (0, 0);
+        } else if self.filling == chunk {
+            self.fill_from(chunk - 1, slots_of(chunk - 1, Slot::<T>::FIRST_BITS));
+        }
         Some((block, layout))
     }
 }

@@ -11,7 +11,7 @@ use serde::de::{self, DeserializeSeed, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::arena::{Content, Generation, Handle, Place, SmArena, Storage};
+use crate::arena::{Content, Generation, Handle, SmArena, Storage};
 use crate::heap::HeapRef;
 
 const NAME: &str = "SmArena";
@@ -48,22 +48,14 @@ impl<T: Serialize, H: HeapRef> Serialize for SmArena<T, H> {
     }
 }
 
-impl<T, H: HeapRef> Slots<'_, T, H> {
-    /// All slots up to the last one that was used. Those between that were not are vacant with the first generation.
-    fn places(&self) -> impl Iterator<Item = Place> {
-        let table = self.0.table();
-        let used = (0..self.0.present()).rev().find(|&chunk| table.opened_slots(chunk) > 0);
-        (0..used.map_or(0, |chunk| chunk + 1)).flat_map(move |chunk| {
-            let end = if Some(chunk) == used { table.opened_slots(chunk) } else { table.slots(chunk) };
-            (0..end).map(move |offset| Place::new(chunk, offset))
-        })
-    }
-}
-
 impl<T: Serialize, H: HeapRef> Serialize for Slots<'_, T, H> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut slots = serializer.serialize_seq(Some(self.places().count()))?;
-        for place in self.places() {
+        // What was opened in advance at the end is as good as not opened.
+        let fresh = |place| self.0.generation_at(place) == Some(self.0.floor()) && !self.0.is_detached(place);
+        let places = || self.0.table().opened_places();
+        let used = places().zip(1..).filter(|&(place, _)| !fresh(place)).last().map_or(0, |(_, count)| count);
+        let mut slots = serializer.serialize_seq(Some(used))?;
+        for place in places().take(used) {
             let generation = self.0.generation_at(place).unwrap_or(self.0.floor());
             slots.serialize_element(&match self.0.handle_at(place).and_then(|handle| self.0.get(handle)) {
                 Some(value) => Slot::Occupied(generation.get(), value),
@@ -166,8 +158,7 @@ impl<'de, T: Deserialize<'de>, H: HeapRef + Default> Visitor<'de> for SlotsSeed<
             if generation > Generation::RETIRED {
                 return Err(de::Error::custom("no slot has this generation"));
             }
-            let chunk = arena.storage.unopened_chunk().map_err(de::Error::custom)?;
-            arena.storage.restore(chunk, generation, content);
+            arena.storage.restore(generation, content).map_err(de::Error::custom)?;
         }
         Ok(arena)
     }

@@ -101,10 +101,22 @@ impl RawHeap {
     /// This thread's cache, or one that is empty and full.
     #[inline(always)]
     pub(crate) fn cache(&self) -> &Cache {
+        self.cache_at(thread::offset())
+    }
+
+    /// As `cache`, for functions that a shared library exports.
+    #[cfg(feature = "capi")]
+    #[inline(always)]
+    pub(crate) fn library_cache(&self) -> &Cache {
+        self.cache_at(thread::library_offset())
+    }
+
+    #[inline(always)]
+    fn cache_at(&self, offset: usize) -> &Cache {
         // Acquire pairs with `publish`: who sees the table sees it made.
         let caches: *const Cache = self.caches.load(Ordering::Acquire);
-        // SAFETY: I1, I6: a table or `EMPTY`, both with `SLOTS` caches, and the offset of one slot.
-        let cache = unsafe { caches.byte_add(thread::offset()) };
+        // SAFETY: I1, I6: a table or `EMPTY`, both with `SLOTS` caches, and the offset of this thread's slot.
+        let cache = unsafe { caches.byte_add(offset) };
         // SAFETY: I1, I5, I6: as above; the cache is this thread's, or nobody writes it.
         unsafe { &*cache }
     }
@@ -112,23 +124,35 @@ impl RawHeap {
     /// Gives this thread's cache room for `bytes` bytes of blocks of each bucket, warms it, and keeps it this thread's until
     /// `let_cache_go`. Returns `Cache::empty` or slot 0 if this thread cannot have one.
     pub(crate) fn hold_cache(&self, bytes: usize, warmup: CacheWarmup) -> &Cache {
-        let state = self.state();
         thread::guard();
-        if let Some(slot) = thread::enter() {
-            state.close_cache(slot);
-            if let Some(cache) = state.open_cache(slot, bytes, warmup) {
-                cache.guards.fetch_add(1, Ordering::Relaxed);
-            }
+        if let Some(cache) = self.reopen_cache(&|_| bytes, warmup) {
+            cache.guards.fetch_add(1, Ordering::Relaxed);
         }
         self.cache()
+    }
+
+    /// Gives this thread a new cache, the old one's blocks going back first; `room` says for how many bytes of blocks of a given
+    /// size. `None` if it cannot have one.
+    pub(crate) fn reopen_cache(&self, room: &dyn Fn(usize) -> usize, warmup: CacheWarmup) -> Option<&Cache> {
+        let state = self.state();
+        let slot = thread::enter()?;
+        state.close_cache(slot);
+        state.open_cache(slot, room, warmup)
+    }
+
+    /// Empties and closes this thread's cache, if it has one.
+    pub(crate) fn close_cache(&self) {
+        if let Some(slot) = thread::current() {
+            self.state().close_cache(slot);
+        }
     }
 
     /// Undoes one `hold_cache` of this thread. The last one of this heap closes the cache.
     pub(crate) fn let_cache_go(&self, cache: &Cache) {
         if cache.is_open() && cache.guards.load(Ordering::Relaxed) > 0 {
             let guards = cache.guards.fetch_sub(1, Ordering::Relaxed);
-            if let (1, Some(slot)) = (guards, thread::current()) {
-                self.state().close_cache(slot);
+            if guards == 1 {
+                self.close_cache();
             }
         }
         thread::unguard();
@@ -353,6 +377,13 @@ impl RawHeap {
             // SAFETY: I10: in no bucket, so the fallback's.
             None => unsafe { state.fallback().share_count(block) },
         }
+    }
+
+    /// The bucket that could have returned this pointer.
+    pub(crate) fn bucket_of(&self, block: NonNull<u8>) -> Option<usize> {
+        let state = self.state();
+        let class = state.locate(block)?;
+        state.buckets()[class].is_block(block).then_some(class)
     }
 
     /// The bytes of `block` that its owner may use.

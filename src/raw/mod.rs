@@ -50,7 +50,7 @@
 //!   alloc cursor lies between slots 0 and `L` of one chunk, the free cursor between slots `64 - L` and 64 of another; the numbers of all
 //!   other chunks stand in the order, once each. Slots 1 up to the alloc cursor, slots `64 - L` up to but not including the free cursor,
 //!   and slots `64 - L` to 63 of the first `full` chunks in the order hold blocks parked under I3. An open cache has no more
-//!   spans than lanes.
+//!   spans than lanes, and its lanes beyond the spans are zero bytes.
 //! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the lock, before
 //!   anything of it is released. A thread's end drains its slot in every listed heap under the same lock.
 //! - **I9 header.** A fallback block is preceded by its `Header`, written before the block is handed out and read only

@@ -91,10 +91,12 @@ mod tests {
             };
             let cache = heap.thread_cache(4096, CacheWarmup::Hot);
             let mut held = Vec::new();
-            for (number, size) in (0..=130).step_by(10).chain([1000; 3]).cycle().take(100).enumerate() {
-                let align = if number % 10 == 9 { 4096 } else { 16 };
+            // Most of one size, so that its bucket grows by more than a page.
+            let sizes = (0..=130).step_by(10).chain([120; 20]).chain([1000; 3]);
+            for (fill, size) in (0..150_u8).zip(sizes.cycle()) {
+                let align = if fill % 10 == 9 { 4096 } else { 16 };
                 match cache.alloc(size, align) {
-                    Ok(block) => held.push(Held::new(block, size, number as u8)),
+                    Ok(block) => held.push(Held::new(block, size, fill)),
                     Err(error) => refused(error),
                 }
             }

@@ -130,6 +130,7 @@ mod tests {
     fn spans_have_room_for_a_guard_page_and_are_found_by_address() {
         let region = Region::new(8, 16 << 20).unwrap();
         assert_eq!(1 << region.shift, 32 << 20);
+        assert!(region.offset(0) >= os::page(), "in front of the first span");
         let base = 1 << 40;
         let at =
             |address: usize| region.locate(base, NonNull::new(core::ptr::without_provenance_mut(address)).unwrap());

@@ -363,15 +363,16 @@ impl State {
             return Some(cache);
         }
         let automatic = self.config.automatic_cache;
-        if automatic { self.open_cache(slot, self.config.cache_bytes, self.config.warmup) } else { None }
+        if automatic { self.open_cache(slot, &|_| self.config.cache_bytes, self.config.warmup) } else { None }
     }
 
     /// Opens the cache in `slot`, which this thread holds, and warms it. `None` when the system refuses memory for it.
-    pub(crate) fn open_cache(&self, slot: usize, bytes: usize, warmup: CacheWarmup) -> Option<&Cache> {
+    /// `room` says for how many bytes of blocks of a given size.
+    pub(crate) fn open_cache(&self, slot: usize, room: &dyn Fn(usize) -> usize, warmup: CacheWarmup) -> Option<&Cache> {
         // What must be done to a freed block is done on the slow path, so every free must get there.
         let fast_free = !self.config.zero_on_free;
         let region = fast_free.then(|| (self.first_span(), self.region.shift));
-        let cache = self.table.open(slot, bytes, self.buckets(), region)?;
+        let cache = self.table.open(slot, room, self.buckets(), region)?;
         for (class, bucket) in self.buckets().iter().enumerate() {
             cache.lane(class).warm(bucket, warmup.halves());
         }

@@ -39,19 +39,20 @@ impl Table {
         Some(unsafe { cache.as_ref() })
     }
 
-    /// Gives the closed cache in `slot`, which the caller's thread holds, room for `bytes` bytes of blocks of each bucket.
+    /// Gives the closed cache in `slot`, which the caller's thread holds, room for blocks of each bucket: `room` says for how many
+    /// bytes of blocks of a given size.
     ///
     /// `region` is the first span's address and the shift that leads to the others; without it no free takes the fast path.
     /// `None` when the system refuses memory.
     pub(crate) fn open(
         &self,
         slot: usize,
-        bytes: usize,
+        room: &dyn Fn(usize) -> usize,
         buckets: &[Bucket],
         region: Option<(usize, u32)>,
     ) -> Option<&Cache> {
         let cache = self.cache(slot)?;
-        let plan = |bucket: &Bucket| LanePlan::new(bytes, bucket.block_size(), bucket.limit());
+        let plan = |bucket: &Bucket| LanePlan::new(room(bucket.block_size()), bucket.block_size(), bucket.limit());
         let memory = Self::memory(cache, buckets.iter().map(|bucket| plan(bucket).bytes()).sum())?;
         let lanes = buckets.iter().map(|bucket| LaneSetup {
             start: bucket.span().start(),

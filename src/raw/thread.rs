@@ -4,6 +4,20 @@
 //! can dangle when a heap goes. The offset is 0 before the thread's first slow path, after its end has begun, and for
 //! threads beyond the last slot: they find table slot 0, which is empty and full for ever (I6), and go the slow way.
 
+#[cfg(all(feature = "capi", target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(loom)))]
+mod initial;
+#[cfg(not(all(feature = "capi", target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(loom))))]
+mod initial {
+    //! No variable but the ordinary one.
+
+    #[cfg(feature = "capi")]
+    pub(super) fn get() -> usize {
+        super::offset()
+    }
+
+    pub(super) fn set(_: usize) {}
+}
+
 use core::cell::Cell;
 
 use super::cache::Cache;
@@ -43,6 +57,21 @@ pub(crate) fn offset() -> usize {
     OFFSET.get()
 }
 
+/// As `offset`, for functions that a shared library exports.
+///
+/// Such a library finds an ordinary thread-local by a call to the dynamic linker, which costs more than the rest of a fast path. Not for
+/// code that may be inlined into another library, which would not find the variable.
+#[cfg(feature = "capi")]
+#[inline(always)]
+pub(crate) fn library_offset() -> usize {
+    initial::get()
+}
+
+fn set_offset(offset: usize) {
+    OFFSET.set(offset);
+    initial::set(offset);
+}
+
 /// This thread's slot, if it has one.
 pub(crate) fn current() -> Option<usize> {
     (PHASE.get() == Phase::Registered).then(|| offset() / Cache::STRIDE)
@@ -60,7 +89,7 @@ pub(crate) fn enter() -> Option<usize> {
                 return None;
             }
             let slot = REGISTRY.claim_slot()?;
-            OFFSET.set(slot * Cache::STRIDE);
+            set_offset(slot * Cache::STRIDE);
             PHASE.set(Phase::Registered);
             Some(slot)
         }
@@ -94,7 +123,7 @@ fn end() -> bool {
         return false;
     }
     let slot = offset() / Cache::STRIDE;
-    OFFSET.set(0);
+    set_offset(0);
     PHASE.set(Phase::Slotless);
     REGISTRY.release_slot(slot);
     true
@@ -127,6 +156,7 @@ mod at_end {
         if key != UNMADE {
             return key;
         }
+        pin();
         REGISTRY.lock.with(|| {
             if KEY.load(Ordering::Acquire) == UNMADE {
                 KEY.store(make(), Ordering::Release);
@@ -143,6 +173,33 @@ mod at_end {
         unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork)) };
         if made == 0 { u64::from(key) } else { REFUSED }
     }
+
+    /// Keeps the shared library that this code lies in, if it does, mapped for ever: threads will call `ended`, whoever closes the
+    /// library before. Not under a lock of ours, since the dynamic linker has its own.
+    #[cfg(all(target_os = "linux", not(target_feature = "crt-static")))]
+    fn pin() {
+        let object = |address: *const c_void| {
+            let mut object = core::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+            // SAFETY: I10: a valid place; any address may be asked about.
+            unsafe { libc::dladdr(address, object.as_mut_ptr()) };
+            // SAFETY: I10: null pointers, where `dladdr` has not written others, are valid.
+            unsafe { object.assume_init() }
+        };
+        let ours = object((ended as unsafe extern "C" fn(*mut c_void)) as *const c_void);
+        // SAFETY: I10: no precondition.
+        let entry = unsafe { libc::getauxval(libc::AT_ENTRY) };
+        // The program itself stays anyway, and to look for it by name would cost a search.
+        if !ours.dli_fname.is_null()
+            && ours.dli_fbase != object(ptr::without_provenance(usize::try_from(entry).unwrap_or(0))).dli_fbase
+        {
+            // SAFETY: I10: the linker's own name for a library that is loaded, since it executes this.
+            unsafe { libc::dlopen(ours.dli_fname, libc::RTLD_NOW | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
+        }
+    }
+
+    /// Where it is not known how, libraries must not be closed before the threads that used them have ended.
+    #[cfg(not(all(target_os = "linux", not(target_feature = "crt-static"))))]
+    fn pin() {}
 
     fn set(key: u64) -> bool {
         let Ok(key) = libc::pthread_key_t::try_from(key) else { return false };

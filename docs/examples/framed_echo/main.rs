@@ -10,7 +10,7 @@
 //! | file | what it shows |
 //! |---|---|
 //! | this one | arguments, and the two sources of buffers |
-//! | `server` | reading frames into whatever buffer there is, and echoing them |
+//! | `server` | reading frames into whatever buffer there is, and echoing them; a table of connections |
 //! | `client` | what is sent, and the check of what comes back |
 
 #[path = "../shared/arguments.rs"]

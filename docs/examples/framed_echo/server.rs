@@ -1,34 +1,67 @@
-//! The server: one thread, a task for each connection, a buffer only while there is something in it.
+//! The server: one thread, a task for each connection, a buffer only while there is something in it, and a table of who is
+//! connected.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
 
 use bytes::{Buf, BufMut};
+use smarena::{Handle, SmArena};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::compare::{Failure, Options};
-use crate::{PREFIX, Source};
+use crate::{Net, PREFIX, Source};
+
+/// What the server knows of a client.
+struct Connection {
+    peer: SocketAddr,
+    /// Bytes that were sent back.
+    echoed: u64,
+}
+
+/// Everybody who is connected. A task knows its connection by a handle, so that the table is free for others in between.
+type Table = Arc<Mutex<SmArena<Connection, Net>>>;
 
 /// Serves as many connections as there are clients, until these have closed them.
 pub(crate) fn serve<S: Source>(listener: TcpListener, options: Options, source: &S) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
+        let table = Table::new(Mutex::new(SmArena::new_in(Net)));
         let mut tasks = Vec::new();
         for _ in 0..options.peers {
-            let (stream, _) = listener.accept()?;
+            let (stream, peer) = listener.accept()?;
             stream.set_nonblocking(true)?;
-            tasks.push(tokio::spawn(echo(TcpStream::from_std(stream)?, options.size, source.clone())));
+            let handle = lock(&table).insert(Connection { peer, echoed: 0 });
+            let (stream, source, table) = (TcpStream::from_std(stream)?, source.clone(), Arc::clone(&table));
+            tasks.push(tokio::spawn(async move {
+                let end = echo(stream, options.size, source, &table, handle).await;
+                let connection = lock(&table).remove(handle).ok_or("a connection was not in the table")?;
+                end.map_err(|error| {
+                    let Connection { peer, echoed } = connection;
+                    Failure::from(format!("{peer}, after {echoed} bytes: {error}"))
+                })
+            }));
         }
         for task in tasks {
             task.await??;
         }
-        Ok(())
+        if lock(&table).is_empty() { Ok(()) } else { Err("a connection was left in the table".into()) }
     })
 }
 
+fn lock(table: &Table) -> std::sync::MutexGuard<'_, SmArena<Connection, Net>> {
+    table.lock().expect("nobody panics with the table in hand")
+}
+
 /// Sends every frame back, until the client closes the connection.
-async fn echo<S: Source>(mut stream: TcpStream, largest: usize, source: S) -> Result<(), Failure> {
+async fn echo<S: Source>(
+    mut stream: TcpStream,
+    largest: usize,
+    source: S,
+    table: &Table,
+    handle: Handle<Connection>,
+) -> Result<(), Failure> {
     stream.set_nodelay(true)?;
     loop {
         // A connection that is silent holds no buffer.
@@ -44,6 +77,7 @@ async fn echo<S: Source>(mut stream: TcpStream, largest: usize, source: S) -> Re
             }
             let frames = whole_frames(buffer.as_ref(), largest)?;
             stream.write_all(&buffer.as_ref()[..frames]).await?;
+            lock(table)[handle].echoed += frames as u64;
             buffer.advance(frames);
             if !buffer.has_remaining() {
                 // Here the buffer goes back to the pool.

@@ -74,7 +74,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         generation > now && generation < Generation::RETIRED && !self.is_detached(place)
     }
 
-    /// Opens all slots of a chunk up to `place` and takes that one out of the vacant list; then a value moves in.
+    /// Opens all slots up to the handle's and takes that one out of the vacant list; then a value moves in.
     ///
     /// # Errors
     /// Gives the value back if the arena cannot grow so far.
@@ -83,8 +83,8 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// `is_ahead` holds for the handle, and the slot is not occupied.
     pub(crate) unsafe fn fill_at(&mut self, handle: Handle<T>, value: T) -> Result<(), (T, GrowError)> {
         let place = handle.place();
-        let unused = self.present == 0 && self.floor == Generation::FRESH;
-        while self.present <= place.chunk() {
+        let unused = self.table.present() == 0 && self.floor == Generation::FRESH;
+        while self.table.present() <= place.chunk() {
             if let Err(error) = self.grow() {
                 return Err((value, error));
             }
@@ -93,24 +93,16 @@ impl<T, H: HeapRef> Storage<T, H> {
             self.floor = Generation::first_of_family(handle.generation_of_slot());
         }
         while self.table.opened(place).is_none() {
-            self.open_vacant(place.chunk(), self.floor);
+            match self.find_unopened() {
+                Ok(next) => self.open_vacant(next, 1),
+                Err(error) => return Err((value, error)),
+            }
         }
         self.unlink(place);
         self.withheld += 1;
         // SAFETY: A4: the slot is opened by now; it is not occupied, has just become withheld, and is behind the handle.
         unsafe { self.fill_withheld(self.table.slot(place), handle, value) };
         Ok(())
-    }
-
-    /// Opens the next slot of a present chunk that has one left, as a vacant slot with `generation`.
-    pub(crate) fn open_vacant(&mut self, chunk: usize, generation: Generation) {
-        let Some(place) = self.table.unopened(chunk) else { unreachable!("the chunk has a slot left") };
-        // SAFETY: A2: the chunk is present, and this is its next slot to be opened.
-        unsafe { self.table.open(place) };
-        // SAFETY: A2: the slot has just been opened.
-        unsafe { self.table.mark_vacant(place) };
-        // SAFETY: A4: the slot has just been opened: it holds no value and is in no list.
-        unsafe { self.hand_on(self.table.slot(place), place, generation) };
     }
 
     /// Takes the slot at `place` out of the vacant list, which has it.

@@ -3,23 +3,63 @@
 use super::super::error::GrowError;
 use super::super::generation::Generation;
 use super::super::place::{MAX_CHUNKS, Place, slots_of};
-use super::super::slot::SlotPtr;
+use super::super::slot::{Slot, SlotPtr};
 use super::super::table::Table;
 use super::Storage;
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> Storage<T, H> {
-    /// Sets `filling` to a chunk that has a never-used slot left, and says which slot that is.
+    /// So many slots are opened at once: about a page, so that large values are not touched long before they are there.
+    const OPENED_AT_ONCE: u32 = {
+        let slots = 4096 / size_of::<Slot<T>>();
+        match slots.checked_ilog2() {
+            None => 1,
+            Some(bits) if bits < 6 => 1 << bits,
+            Some(_) => 64,
+        }
+    };
+
+    /// Opens some slots and makes them the vacant list, which is empty, lowest first.
     #[cold]
     #[inline(never)]
+    pub(super) fn open_more(&mut self) -> Result<(), GrowError> {
+        let first = self.find_unopened()?;
+        // So they lie in one vacancy word.
+        let count = Self::OPENED_AT_ONCE - first.bits() % Self::OPENED_AT_ONCE;
+        self.open_vacant(first, count.min(self.table.unopened_in_chunk()));
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn open_more_or_fail(&mut self) {
+        self.open_more().unwrap_or_else(|error| error.fail());
+    }
+
+    /// Opens `count` slots from `first` on, which is the next to be opened, and puts them in order before the vacant list.
+    /// They are of one chunk and one vacancy word.
+    pub(super) fn open_vacant(&mut self, first: Place, count: u32) {
+        // SAFETY: A2: they are the next slots to be opened, as the caller says.
+        unsafe { self.table.open(first, count) };
+        let end = first.bits() + count;
+        for place in first.bits()..end {
+            let slot = self.table.slot(Place::from_bits(place));
+            let link = if place + 1 == end { self.vacant } else { Place::from_bits(place + 1) };
+            // SAFETY: A1: the slot's chunk is present, and `&mut self` is alone with it.
+            unsafe { slot.set_generation(self.floor) };
+            // SAFETY: A1: as above; a slot that has just been opened holds no value.
+            unsafe { slot.set_link(link) };
+        }
+        self.vacant = first;
+    }
+
+    /// The next slot to be opened, in the next chunk if need be.
     pub(super) fn find_unopened(&mut self) -> Result<Place, GrowError> {
         loop {
-            if let Some(place) = self.table.unopened(self.filling) {
+            if let Some(place) = self.table.unopened() {
                 return Ok(place);
             }
-            if self.filling + 1 < self.present {
-                self.filling += 1;
-            } else {
+            if !self.table.fill_next_chunk() {
                 self.grow()?;
             }
         }
@@ -28,18 +68,18 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// Adds a chunk.
     pub(crate) fn grow(&mut self) -> Result<(), GrowError> {
         let full = GrowError::Full { value_size: size_of::<T>(), limit: Self::limit() };
-        if self.present == MAX_CHUNKS {
+        let chunk = self.table.present();
+        if chunk == MAX_CHUNKS {
             return Err(full);
         }
-        let Some((layout, words_at)) = Table::<T>::layout(self.present) else {
+        let Some((layout, words_at)) = Table::<T>::layout(chunk) else {
             return Err(full);
         };
         let block = self.heap.allocate(layout).map_err(|error| GrowError::Alloc { layout, error })?;
-        if self.present == 0 && self.floor == Generation::FRESH {
+        if chunk == 0 && self.floor == Generation::FRESH {
             self.floor = Generation::first_of_arena();
         }
-        self.table.add(self.present, block, words_at);
-        self.present += 1;
+        self.table.add(block, words_at);
         Ok(())
     }
 
@@ -65,17 +105,18 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// Gives back the chunks at the end in which nothing is, nothing is detached and no slot is retired.
     pub(crate) fn shrink(&mut self) {
-        let before = self.present;
-        while self.present > 0 && self.newest_if_idle(self.present - 1).is_some_and(|newest| self.raise_floor(newest)) {
-            self.present -= 1;
+        let present = self.table.present();
+        let mut kept = present;
+        while let Some(newest) = kept.checked_sub(1).and_then(|last| self.newest_if_idle(last)) {
+            // A6: slots that are opened later must not begin below what a slot given back had got to.
+            self.floor = self.floor.max(newest);
+            kept -= 1;
         }
-        if self.present == before {
-            return;
+        if kept < present {
+            self.forget_vacant_from(Place::new(kept, 0));
         }
-        self.forget_vacant_from(Place::new(self.present, 0));
-        self.filling = self.filling.min(self.present.saturating_sub(1));
-        for chunk in self.present..before {
-            self.free(chunk);
+        for _ in kept..present {
+            self.free_last();
         }
     }
 
@@ -91,12 +132,6 @@ impl<T, H: HeapRef> Storage<T, H> {
             newest = newest.max(generation);
         }
         Some(newest)
-    }
-
-    /// A6: slots that are opened later must not begin below what a slot given back had got to.
-    fn raise_floor(&mut self, newest: Generation) -> bool {
-        self.floor = self.floor.max(newest);
-        true
     }
 
     /// Drops the vacant slots from `end` on from the vacant list.
@@ -121,8 +156,8 @@ impl<T, H: HeapRef> Storage<T, H> {
         }
     }
 
-    fn free(&mut self, chunk: usize) {
-        if let Some((block, layout)) = self.table.remove(chunk) {
+    fn free_last(&mut self) {
+        if let Some((block, layout)) = self.table.remove() {
             // SAFETY: A1: the block came from this heap with this layout, and the table has just forgotten it.
             unsafe { self.heap.deallocate(block, layout) };
         }
@@ -131,8 +166,8 @@ impl<T, H: HeapRef> Storage<T, H> {
 
 impl<T, H: HeapRef> Drop for Storage<T, H> {
     fn drop(&mut self) {
-        for chunk in 0..self.present {
-            self.free(chunk);
+        for _ in 0..self.table.present() {
+            self.free_last();
         }
     }
 }

@@ -15,19 +15,15 @@ pub(crate) enum Content<T> {
 }
 
 impl<T, H: HeapRef> Storage<T, H> {
-    /// The chunk that has the next never-used slot, growing if there is none.
-    #[cfg(feature = "serde")]
-    pub(crate) fn unopened_chunk(&mut self) -> Result<usize, GrowError> {
-        self.find_unopened()?;
-        Ok(self.filling)
-    }
-
-    /// Opens the next slot of a present chunk that has one left. `generation` is odd exactly if there is a value.
-    pub(crate) fn restore(&mut self, chunk: usize, generation: Generation, content: Content<T>) {
+    /// Opens the next slot, growing if there is none. `generation` is odd exactly if there is a value.
+    pub(crate) fn restore(&mut self, generation: Generation, content: Content<T>) -> Result<(), GrowError> {
         debug_assert!(generation.is_occupied() == matches!(content, Content::Value(_)));
-        self.open_vacant(chunk, generation);
-        let place = Place::new(chunk, self.table.opened_slots(chunk) - 1);
+        let place = self.find_unopened()?;
+        // SAFETY: A2: it is the next slot to be opened.
+        unsafe { self.table.open(place, 1) };
         let slot = self.table.slot(place);
+        // SAFETY: A4: the slot has just been opened: it holds no value and is in no list.
+        unsafe { self.hand_on(slot, place, generation) };
         if generation != Generation::RETIRED && !matches!(content, Content::Vacant) {
             // SAFETY: A4: the slot has just been opened and pushed: it is the head of the vacant list.
             self.vacant = unsafe { slot.link() };
@@ -40,29 +36,26 @@ impl<T, H: HeapRef> Storage<T, H> {
             // SAFETY: A3: the slot is opened, has no value, is in no list any more and has the handle's generation.
             Content::Value(value) => unsafe { self.fill_withheld(slot, Handle::new(place, generation), value) },
         }
+        Ok(())
     }
 
     /// Makes `copy`, which is new, one in which every handle is valid, and which gives out the same handles next.
     pub(crate) fn copy_into(&self, copy: &mut Self, mut value_of: impl FnMut(&T) -> T) -> Result<(), GrowError> {
-        for _ in 0..self.present {
+        for _ in 0..self.table.present() {
             copy.grow()?;
         }
         copy.floor = self.floor;
-        for chunk in 0..self.present {
-            for offset in 0..self.table.opened_slots(chunk) {
-                let place = Place::new(chunk, offset);
-                let Some(generation) = self.generation_at(place) else { unreachable!("all offsets below are opened") };
-                let content = if let Some(value) = self.handle_at(place).and_then(|handle| self.get(handle)) {
-                    Content::Value(value_of(value))
-                } else if self.is_detached(place) {
-                    Content::Detached
-                } else {
-                    Content::Vacant
-                };
-                copy.restore(chunk, generation, content);
-            }
+        for place in self.table.opened_places() {
+            let Some(generation) = self.generation_at(place) else { unreachable!("the place is opened") };
+            let content = if let Some(value) = self.handle_at(place).and_then(|handle| self.get(handle)) {
+                Content::Value(value_of(value))
+            } else if self.is_detached(place) {
+                Content::Detached
+            } else {
+                Content::Vacant
+            };
+            copy.restore(generation, content)?;
         }
-        copy.filling = self.filling;
         copy.vacant = self.vacant;
         let mut at = self.vacant;
         while at != Place::NONE {
@@ -79,7 +72,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     #[cfg(feature = "serde")]
     pub(crate) fn sort_vacant(&mut self) {
         self.vacant = Place::NONE;
-        for chunk in (0..self.present).rev() {
+        for chunk in (0..self.table.present()).rev() {
             for offset in (0..self.table.opened_slots(chunk)).rev() {
                 let place = Place::new(chunk, offset);
                 let vacant = self.generation_at(place).is_some_and(|generation| {

@@ -1,0 +1,179 @@
+// The class that .NET code uses smmalloc by, over libsmmalloc.so.
+
+using System;
+using System.Runtime.InteropServices;
+
+namespace Smmalloc
+{
+    /// <summary>How full a thread cache is made when it is created.</summary>
+    public enum CacheWarmupOptions
+    {
+        /// <summary>Empty.</summary>
+        Cold = 0,
+        /// <summary>Half full.</summary>
+        Warm = 1,
+        /// <summary>Full.</summary>
+        Hot = 2,
+    }
+
+    /// <summary>
+    /// An allocator of native memory. Any thread may use it, and free what another thread allocated.
+    /// There is no finalizer: the collector cannot see who still uses a block, so only <see cref="Dispose"/> gives the memory back.
+    /// </summary>
+    public sealed class SmmallocInstance : IDisposable
+    {
+        private const uint MostBuckets = 64;
+        private const int LargestAlignment = 4096;
+
+        private IntPtr allocator;
+
+        /// <summary>Buckets of 16, 32, 48, … bytes a block, each with <paramref name="bucketSize"/> bytes of them.</summary>
+        /// <exception cref="ArgumentOutOfRangeException">Not 1 to 64 buckets, or too small for a block of the last one.</exception>
+        /// <exception cref="OutOfMemoryException">The system refused the memory.</exception>
+        public SmmallocInstance(uint bucketsCount, int bucketSize)
+        {
+            if (bucketsCount == 0 || bucketsCount > MostBuckets)
+                throw new ArgumentOutOfRangeException("bucketsCount", bucketsCount, "there are 1 to 64 buckets");
+            if (bucketSize < 16 * (int)bucketsCount)
+                throw new ArgumentOutOfRangeException("bucketSize", bucketSize, "each bucket needs room for one block");
+            allocator = Native.sm_allocator_create(bucketsCount, (UIntPtr)bucketSize);
+            if (allocator == IntPtr.Zero)
+                throw new OutOfMemoryException();
+        }
+
+        /// <summary>Gives all memory back, blocks in use included. No other thread may be using the instance.</summary>
+        public void Dispose()
+        {
+            IntPtr last = allocator;
+            allocator = IntPtr.Zero;
+            Native.sm_allocator_destroy(last);
+        }
+
+        /// <summary>Gives this thread a cache of up to <paramref name="cacheSize"/> blocks of each bucket.</summary>
+        public void CreateThreadCache(int cacheSize, CacheWarmupOptions warmupOption)
+        {
+            if (cacheSize < 0)
+                throw new ArgumentOutOfRangeException("cacheSize", cacheSize, "it is a number of blocks");
+            Native.sm_allocator_thread_cache_create(Allocator, (int)warmupOption, (UIntPtr)cacheSize);
+        }
+
+        /// <summary>Gives what this thread has cached back. A thread that ends does so by itself.</summary>
+        public void DestroyThreadCache()
+        {
+            Native.sm_allocator_thread_cache_destroy(Allocator);
+        }
+
+        /// <summary>A block of at least so many bytes. The alignment is a power of two up to 4096; 0 stands for 16.</summary>
+        /// <exception cref="OutOfMemoryException">There is no memory.</exception>
+        public IntPtr Malloc(int bytesCount, int alignment = 0)
+        {
+            Check(bytesCount, alignment);
+            IntPtr block = Native.sm_malloc(Allocator, (UIntPtr)bytesCount, (UIntPtr)alignment);
+            if (block == IntPtr.Zero)
+                throw new OutOfMemoryException();
+            return block;
+        }
+
+        /// <summary>Gives a block back.</summary>
+        public void Free(IntPtr memory)
+        {
+            Check(memory);
+            Native.sm_free(Allocator, memory);
+        }
+
+        /// <summary>Gives several blocks back at once; zeros among them are skipped.</summary>
+        public void Free(IntPtr[] batch)
+        {
+            if (batch == null)
+                throw new ArgumentNullException("batch");
+            Native.sm_free_batch(Allocator, batch, (UIntPtr)batch.Length);
+        }
+
+        /// <summary>
+        /// The block, or a larger one with its content if it is too small or not so aligned. With 0 bytes it is freed, and the answer is zero.
+        /// </summary>
+        /// <exception cref="OutOfMemoryException">There is no memory; the block is as it was.</exception>
+        public IntPtr Realloc(IntPtr memory, int bytesCount, int alignment = 0)
+        {
+            Check(memory);
+            Check(bytesCount, alignment);
+            IntPtr block = Native.sm_realloc(Allocator, memory, (UIntPtr)bytesCount, (UIntPtr)alignment);
+            if (block == IntPtr.Zero && bytesCount > 0)
+                throw new OutOfMemoryException();
+            return block;
+        }
+
+        /// <summary>The bytes of a block that may be used.</summary>
+        public int Size(IntPtr memory)
+        {
+            Check(memory);
+            return checked((int)Native.sm_msize(Allocator, memory));
+        }
+
+        /// <summary>The number of the bucket that a block came from, from 0; -1 if the system allocator served it.</summary>
+        public int Bucket(IntPtr memory)
+        {
+            Check(memory);
+            return Native.sm_mbucket(Allocator, memory);
+        }
+
+        private IntPtr Allocator
+        {
+            get
+            {
+                if (allocator == IntPtr.Zero)
+                    throw new ObjectDisposedException("SmmallocInstance");
+                return allocator;
+            }
+        }
+
+        private static void Check(IntPtr memory)
+        {
+            if (memory == IntPtr.Zero)
+                throw new ArgumentNullException("memory");
+        }
+
+        private static void Check(int bytesCount, int alignment)
+        {
+            if (bytesCount < 0)
+                throw new ArgumentOutOfRangeException("bytesCount", bytesCount, "it is a number of bytes");
+            if (alignment < 0 || alignment > LargestAlignment || (alignment & (alignment - 1)) != 0)
+                throw new ArgumentOutOfRangeException("alignment", alignment, "it is 0 or a power of two up to 4096");
+        }
+
+        private static class Native
+        {
+            private const string Library = "smmalloc";
+
+            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+            internal static extern IntPtr sm_allocator_create(uint bucketsCount, UIntPtr bucketSize);
+
+            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+            internal static extern void sm_allocator_destroy(IntPtr allocator);
+
+            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+            internal static extern void sm_allocator_thread_cache_create(IntPtr allocator, int warmup, UIntPtr cacheSize);
+
+            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+            internal static extern void sm_allocator_thread_cache_destroy(IntPtr allocator);
+
+            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+            internal static extern IntPtr sm_malloc(IntPtr allocator, UIntPtr bytes, UIntPtr alignment);
+
+            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+            internal static extern void sm_free(IntPtr allocator, IntPtr memory);
+
+            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+            internal static extern void sm_free_batch(IntPtr allocator, IntPtr[] batch, UIntPtr length);
+
+            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+            internal static extern IntPtr sm_realloc(IntPtr allocator, IntPtr memory, UIntPtr bytes, UIntPtr alignment);
+
+            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+            internal static extern UIntPtr sm_msize(IntPtr allocator, IntPtr memory);
+
+            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+            internal static extern int sm_mbucket(IntPtr allocator, IntPtr memory);
+        }
+    }
+}

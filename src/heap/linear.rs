@@ -1,0 +1,111 @@
+//! `LinearHeap`: 16, 32, 48, … bytes, as many buckets as a number says at run time. What the C interface hands out.
+
+use core::ptr::NonNull;
+
+use super::Heap;
+use crate::class::{Linear, MAX_CLASSES, SizeClasses};
+use crate::config::{CacheWarmup, Config};
+use crate::error::ConfigError;
+use crate::raw::heap::RawHeap;
+
+/// The longest table; a heap has the buckets of its beginning. Which class serves a layout does not depend on how many there are.
+type Longest = Linear<MAX_CLASSES>;
+
+/// A thread that was given no cache of its own size has one of at most a bucket's bytes over this. It is what other threads may miss
+/// of a bucket, so small buckets are not cached at all.
+const CACHED_PART: usize = 256;
+
+/// Shared. As `Heap<Linear<N>>` with an `N` that is not known to the compiler.
+pub(crate) struct LinearHeap {
+    raw: RawHeap,
+}
+
+impl LinearHeap {
+    pub(crate) fn new(buckets: usize, bucket_bytes: usize, hardened: bool) -> Result<Self, ConfigError> {
+        if buckets == 0 || buckets > MAX_CLASSES {
+            return Err(ConfigError::BucketCount { count: buckets, limit: MAX_CLASSES });
+        }
+        let mut config = Config::new(&Longest::BLOCK_SIZES[..buckets], bucket_bytes);
+        config.cache_bytes = config.cache_bytes.min(bucket_bytes / CACHED_PART);
+        config.hardened = hardened;
+        Ok(Self { raw: RawHeap::new(&config)? })
+    }
+
+    /// As `Heap::malloc`.
+    #[inline(always)]
+    pub(crate) fn malloc(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
+        if let Some(class) = Heap::<Longest>::class(size, align) {
+            // A class without a bucket has a lane of zero bytes: nothing to pop (I7).
+            if let Some(block) = self.raw.library_cache().lane(class).pop() {
+                return Some(block);
+            }
+        }
+        self.malloc_slow(size, align)
+    }
+
+    /// Does not unwind, as its type says, so that the fast path needs no stack frame.
+    #[cold]
+    #[inline(never)]
+    extern "C" fn malloc_slow(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
+        self.raw.allocate_slow(self.class(size, align), size, align)
+    }
+
+    /// The class that serves a layout, if it has a bucket here.
+    fn class(&self, size: usize, align: usize) -> Option<usize> {
+        Heap::<Longest>::class(size, align).filter(|&class| class < self.raw.state().buckets().len())
+    }
+
+    /// As `Heap::free`.
+    ///
+    /// # Safety
+    /// `block` was returned by this heap, is live, and is not used any more.
+    #[inline(always)]
+    pub(crate) unsafe fn free(&self, block: NonNull<u8>) {
+        if !self.raw.library_cache().push(block) {
+            // SAFETY: I10: the caller's contract is the same.
+            unsafe { self.free_slow(block) }
+        }
+    }
+
+    /// # Safety
+    /// As `free`.
+    #[cold]
+    #[inline(never)]
+    unsafe extern "C" fn free_slow(&self, block: NonNull<u8>) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.raw.deallocate_slow(block) }
+    }
+
+    /// As `Heap::realloc`.
+    ///
+    /// # Safety
+    /// As `free` if a block is returned, unless it is the same one.
+    pub(crate) unsafe fn realloc(&self, block: NonNull<u8>, size: usize, align: usize) -> Option<NonNull<u8>> {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.raw.reallocate(block, self.class(size, align), size, align) }
+    }
+
+    /// As `Heap::usable_size`.
+    ///
+    /// # Safety
+    /// `block` was returned by this heap and is live.
+    pub(crate) unsafe fn usable_size(&self, block: NonNull<u8>) -> usize {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.raw.usable_size(block) }
+    }
+
+    /// As `Heap::bucket_of`.
+    pub(crate) fn bucket_of(&self, block: NonNull<u8>) -> Option<usize> {
+        self.raw.bucket_of(block)
+    }
+
+    /// Gives this thread a cache of up to `blocks` blocks of each bucket, until it closes it or ends.
+    pub(crate) fn open_cache(&self, blocks: usize, warmup: CacheWarmup) {
+        self.raw.reopen_cache(&|block_size| block_size.saturating_mul(blocks), warmup);
+    }
+
+    /// Gives back what this thread has cached.
+    pub(crate) fn close_cache(&self) {
+        self.raw.close_cache();
+    }
+}
