@@ -3,16 +3,15 @@
 #[path = "../docs/examples/shared/counting.rs"]
 mod counting;
 
-use counting::allocations;
+use counting::allocations_here;
 use smarena::{SmBuf, SmBytes, SmChain};
 
-/// Alone in its process: another test's allocations would be counted too.
 #[test]
 fn freezing_cloning_slicing_chaining_and_unfreezing_allocate_nothing() {
     let mut last = 0;
     // The first rounds build the heap and this thread's cache in it.
     for _ in 0..100 {
-        let before = allocations();
+        let before = allocations_here();
         let mut buf = SmBuf::with_headroom(1400, 100);
         buf.extend_from_slice(&[7; 1000]);
         let front = buf.split_to(10);
@@ -26,7 +25,7 @@ fn freezing_cloning_slicing_chaining_and_unfreezing_allocate_nothing() {
         let mut buf = SmBytes::try_into_mut(bytes).unwrap();
         buf.prepend(b"again");
         drop(buf);
-        last = allocations() - before;
+        last = allocations_here() - before;
     }
     assert_eq!(last, 0);
 }
