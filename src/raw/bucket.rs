@@ -420,7 +420,7 @@ mod models {
             let words = (0..Bitmap::words(most)).map(|_| AtomicU64::new(0)).collect();
             let base = NonNull::new(core::ptr::without_provenance_mut(SIZE)).unwrap();
             let span = Span::new(base, SIZE);
-            let parts = Parts { number: 0, span, blocks, most, words: Vec::leak(words), shares: &[] };
+            let parts = Parts { heap: "model", number: 0, span, blocks, most, words: Vec::leak(words), shares: &[] };
             Arc::new(Self {
                 bucket: Bucket::new(parts),
                 content: (0..most).map(|_| UnsafeCell::new(0)).collect(),
