@@ -65,12 +65,12 @@ static const struct {
 } cases[] = {
     {"freed twice", "double free of block 0 of bucket 3", freed_twice},
     {"freed twice in a batch", "double free of block 0 of bucket 0", freed_twice_in_a_batch},
-    {"freed inside", "offset 16 in the span of bucket 3", freed_inside},
-    {"freed foreign", "not a block of this heap", freed_foreign},
-    {"freed in another", "not a block of this heap", freed_in_another},
-    {"moved after free", "use of block 0 of bucket 0, which is free", moved_after_free},
-    {"measured after free", "use of block 0 of bucket 1, which is free", measured_after_free},
-    {"large freed twice", "not a block of this heap", large_freed_twice},
+    {"freed inside", "lies 16 bytes into block 0 of bucket 3", freed_inside},
+    {"freed foreign", "no live block of this heap", freed_foreign},
+    {"freed in another", "belongs to heap", freed_in_another},
+    {"moved after free", "use of block 0 of bucket 0 (16-byte blocks)", moved_after_free},
+    {"measured after free", "use of block 0 of bucket 1 (32-byte blocks)", measured_after_free},
+    {"large freed twice", "no live block of this heap", large_freed_twice},
     {"nothing", NULL, nothing},
 };
 
