@@ -126,7 +126,7 @@ impl Bucket {
     /// first, and low addresses shall be. Returns how many.
     pub(crate) fn withdraw_many(&self, places: &mut [MaybeUninit<NonNull<u8>>]) -> usize {
         let most = places.len();
-        let mut runs = [Run { first: 0, bits: 0 }; MOST_RUNS];
+        let mut runs = [Run::default(); MOST_RUNS];
         let (mut count, mut got) = (0, 0);
         while count < MOST_RUNS && got * 2 < most {
             let Some(run) = self.withdraw(most - got) else { break };
@@ -207,7 +207,7 @@ impl Bucket {
         let mut gathered = Gathered::default();
         let (mut index, mut neighbour) = (0, 0);
         // The stretch of neighbours being read, while they belong to one word.
-        let mut run = Run { first: 0, bits: 0 };
+        let mut run = Run::default();
         for block in blocks {
             // Blocks come back as they were handed out more often than not: in the order of their addresses.
             index =
