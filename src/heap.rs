@@ -11,6 +11,7 @@ mod builder;
 mod global;
 #[cfg(feature = "capi")]
 mod linear;
+mod local;
 mod reference;
 mod thread_cache;
 
@@ -23,6 +24,8 @@ pub use builder::HeapBuilder;
 pub use global::{Global, StaticHeap};
 #[cfg(feature = "capi")]
 pub(crate) use linear::LinearHeap;
+#[doc(hidden)]
+pub use local::LocalCache;
 pub use reference::HeapRef;
 pub use thread_cache::ThreadCache;
 
@@ -30,7 +33,7 @@ use crate::class::{MAX_ALIGN, SizeClasses, class_for};
 use crate::config::{CacheWarmup, Config, Exhausted};
 use crate::error::{AllocError, ConfigError};
 pub use crate::raw::heap::ShareCount;
-use crate::raw::heap::{RawHeap, checked_align};
+use crate::raw::heap::{Cache, RawHeap, checked_align};
 
 /// A heap: one bucket of equal blocks for each size class of `C`, side by side in one reservation of address space, and
 /// the system allocator behind them.
@@ -120,19 +123,35 @@ impl<C: SizeClasses> Heap<C> {
     /// ```
     #[inline(always)]
     pub fn malloc(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        self.malloc_from(None, size, align)
+    }
+
+    /// As `malloc`, from the thread's cache `local` if the call brought it along.
+    #[inline(always)]
+    pub(crate) fn malloc_from(
+        &self,
+        local: Option<&Cache>,
+        size: usize,
+        align: usize,
+    ) -> Result<NonNull<u8>, AllocError> {
         if let Some(class) = Self::class(size, align) {
-            if let Some(block) = self.raw.cache().lane(class).pop() {
+            if let Some(block) = self.raw.cache_or(local).lane(class).pop() {
                 return Ok(block);
             }
         }
-        self.malloc_slow(size, align)
+        self.malloc_slow(local, size, align)
     }
 
     /// One call for everything else, so that the fast path needs no stack frame.
     #[cold]
     #[inline(never)]
-    pub(crate) fn malloc_slow(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
-        let block = self.raw.allocate_slow(Self::class(size, align), size, align);
+    pub(crate) fn malloc_slow(
+        &self,
+        local: Option<&Cache>,
+        size: usize,
+        align: usize,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let block = self.raw.allocate_slow(local, Self::class(size, align), size, align);
         block.ok_or_else(|| self.refusal(size, align))
     }
 
@@ -202,7 +221,7 @@ impl<C: SizeClasses> Heap<C> {
     #[inline(always)]
     pub unsafe fn free(&self, block: NonNull<u8>) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.deallocate(block) }
+        unsafe { self.raw.deallocate(None, block) }
     }
 
     /// Gives all blocks of a slice back.
@@ -221,7 +240,7 @@ impl<C: SizeClasses> Heap<C> {
     pub unsafe fn free_batch(&self, blocks: &[NonNull<u8>]) {
         for &block in blocks {
             // SAFETY: I10: the caller's contract is the same.
-            unsafe { self.raw.deallocate(block) }
+            unsafe { self.raw.deallocate(None, block) }
         }
     }
 
@@ -252,7 +271,23 @@ impl<C: SizeClasses> Heap<C> {
     #[inline]
     pub unsafe fn realloc(&self, block: NonNull<u8>, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        match unsafe { self.raw.reallocate(block, Self::class(size, align), size, align) } {
+        unsafe { self.realloc_by(None, block, size, align) }
+    }
+
+    /// As `realloc`, by the thread's cache `local` if the call brought it along.
+    ///
+    /// # Safety
+    /// As `realloc`.
+    #[inline]
+    pub(crate) unsafe fn realloc_by(
+        &self,
+        local: Option<&Cache>,
+        block: NonNull<u8>,
+        size: usize,
+        align: usize,
+    ) -> Result<NonNull<u8>, AllocError> {
+        // SAFETY: I10: the caller's contract is the same.
+        match unsafe { self.raw.reallocate(local, block, Self::class(size, align), size, align) } {
             Some(block) => Ok(block),
             None => Err(self.refusal(size, align)),
         }
@@ -363,10 +398,11 @@ impl<C: SizeClasses> Heap<C> {
         self.raw.state().config.name
     }
 
-    /// As `malloc` for a layout that is known to the compiler, or nearly.
+    /// As `malloc` for a layout that is known to the compiler, or nearly. `local` is the thread's cache that the call brought along,
+    /// here and below.
     #[inline(always)]
-    pub(crate) fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.malloc(layout.size(), layout.align())
+    pub(crate) fn allocate(&self, local: Option<&Cache>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        self.malloc_from(local, layout.size(), layout.align())
     }
 
     /// As `free`, told the layout: the address only has to confirm where the block came from.
@@ -374,9 +410,9 @@ impl<C: SizeClasses> Heap<C> {
     /// # Safety
     /// As `free`; `layout` is what the block was allocated with.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+    pub(crate) unsafe fn deallocate(&self, local: Option<&Cache>, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.deallocate_of(class_for::<C>(layout.size(), layout.align()), block, layout.size()) }
+        unsafe { self.raw.deallocate_of(local, class_for::<C>(layout.size(), layout.align()), block, layout.size()) }
     }
 
     /// The count of the block's owners.
@@ -396,6 +432,7 @@ impl<C: SizeClasses> Heap<C> {
     #[inline]
     pub(crate) unsafe fn reallocate(
         &self,
+        local: Option<&Cache>,
         block: NonNull<u8>,
         old: Layout,
         new: Layout,
@@ -407,7 +444,7 @@ impl<C: SizeClasses> Heap<C> {
         let from = Self::class(old.size(), old.align());
         let to = Self::class(new.size(), new.align());
         // SAFETY: I10: the caller's contract is the same.
-        match unsafe { self.raw.relocate(block, (from, old), (to, new)) } {
+        match unsafe { self.raw.relocate(local, block, (from, old), (to, new)) } {
             Some(block) => Ok(block),
             None => Err(self.refusal(new.size(), new.align())),
         }
