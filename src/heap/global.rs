@@ -90,7 +90,7 @@ pub trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// let block = Global.malloc(100, 0)?;
     /// // SAFETY: live, from this heap; used no more once it has moved.
     /// let larger = unsafe { Global.realloc(block, 1000, 0)? };
-    /// assert_eq!(Global::HEAP.bucket_of(larger), Some(18));
+    /// assert_eq!(Global::HEAP.bucket_of(larger), Some(19));
     /// # unsafe { Global.free(larger) };
     /// # Ok::<(), smarena::AllocError>(())
     /// ```

@@ -15,7 +15,8 @@
 //! | `share` | how many own a block, beyond the first | shared, lock-free | add, give_up |
 //! | `bucket` | span + bitmap + watermark of one size class | shared, lock-free | withdraw, deposit, trim |
 //! | `cache` | one thread's lanes of chunks | one thread's | pop, push, refill, spill, drain |
-//! | `table` | the seats of all threads in one heap: what each has for a cache | shared | open, close |
+//! | `seat` | what one thread has in one heap: its caches and their memory | one thread's | close |
+//! | `table` | the seats of all threads in one heap | shared | open, close |
 //! | `registry` | which thread slots are taken, which heaps live | shared, under one `lock` | claim_slot, release_slot, join, leave |
 //! | `thread` | this thread's slot, and its end | one thread's | enter, end |
 //! | `fallback` | the system allocator behind a header | shared | allocate, deallocate |
@@ -23,7 +24,9 @@
 //! | `ledger` | which blocks of a hardened heap are live, and for how many bytes | shared, lock-free | enter, strike |
 //! | `quarantine` | freed blocks of a hardened heap that wait before they are used again | shared, under the heap's `lock` | exchange, release |
 //! | `state` | everything a heap owns; builds and releases it, routes around an exhausted bucket | shared | build, release, take, give |
+//! | `state/caches` | how a thread gets its caches in a heap | | own_cache, open_cache, close_cache |
 //! | `state/checks` | what a hardened heap does beside | | hand_out, take_back, held |
+//! | `heap/held` | explicit caches | | hold_cache, let_cache_go |
 //! | `heap` | `RawHeap`: the fast paths, and where a static heap is built | shared | allocate, deallocate, reallocate |
 //! | `poison` | what a checking tool is told of free blocks | | handed_out, given_back |
 //! | `refusal` | in tests: the system refuses | | due |
@@ -80,6 +83,7 @@ pub(crate) mod quarantine;
 pub(crate) mod refusal;
 pub(crate) mod region;
 pub(crate) mod registry;
+pub(crate) mod seat;
 pub(crate) mod share;
 pub(crate) mod state;
 pub(crate) mod table;

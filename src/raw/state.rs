@@ -9,6 +9,7 @@
 //! The state lives in the heap's own memory, so that building one allocates nothing else and a heap can stand behind the
 //! global allocator.
 
+mod caches;
 mod checks;
 
 use core::cell::Cell;
@@ -27,10 +28,11 @@ use super::os::{Reservation, page};
 use super::quarantine::Quarantine;
 use super::region::{Region, Span};
 use super::registry::{Links, Member};
+use super::seat::Seat;
 use super::share::ShareCount;
-use super::table::{Opening, Seat, TABLE_BYTES, Table};
+use super::table::{TABLE_BYTES, Table};
 use super::thread::{self, REGISTRY};
-use crate::config::{CacheWarmup, Config, Exhausted, HugePages};
+use crate::config::{Config, Exhausted, HugePages};
 use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
 use checks::Watch;
@@ -355,70 +357,9 @@ impl State {
         }
     }
 
-    /// This thread's cache for a call that brought `local` along, or none: opened now if need be, `None` if it has or shall have none.
-    pub(crate) fn own_cache<'c>(&'c self, local: Option<&'c Cache>) -> Option<&'c Cache> {
-        if let Some(open) = local.filter(|local| local.is_open()) {
-            return Some(open);
-        }
-        let slot = thread::enter()?;
-        let cache = match local.filter(|local| self.admits(slot, local)) {
-            Some(local) => local,
-            None => self.table.seat(slot)?.cache(),
-        };
-        if !cache.is_open() {
-            if !self.config.automatic_cache {
-                return None;
-            }
-            self.open_cache(slot, cache, &|_| self.config.cache_bytes, self.config.warmup)?;
-        }
-        Some(cache)
-    }
-
-    /// Whether `local` is, from now on or before, the cache in its own memory of the thread with `slot`.
-    fn admits(&self, slot: usize, local: &Cache) -> bool {
-        let Some(seat) = self.table.seat(slot).filter(|_| !thread::is_ending()) else { return false };
-        if !seat.has_local(local) {
-            // I12.
-            REGISTRY.lock.with(|| seat.set_local(local));
-        }
-        seat.has_local(local)
-    }
-
-    /// Opens `cache`, of this thread, which has `slot`, and warms it. `None` when the system refuses memory for it.
-    /// `room` says for how many bytes of blocks of a given size.
-    pub(crate) fn open_cache(
-        &self,
-        slot: usize,
-        cache: &Cache,
-        room: &dyn Fn(usize) -> usize,
-        warmup: CacheWarmup,
-    ) -> Option<()> {
-        // What must be done to a freed block is done on the slow path, so every free must get there.
-        let fast_free = !self.config.zero_on_free;
-        let region = fast_free.then(|| (self.first_span(), self.region.shift));
-        self.table.open(slot, cache, &Opening { room, buckets: self.buckets(), region })?;
-        for (class, bucket) in self.buckets().iter().enumerate() {
-            cache.lane(class).warm(bucket, warmup.halves());
-        }
-        Some(())
-    }
-
-    /// Empties and closes the cache that lies in the table at `slot`, which this thread holds.
-    pub(crate) fn close_cache(&self, slot: usize) {
-        self.table.close(slot, self.buckets());
-    }
-
-    /// Shows every open cache to `visit`.
-    pub(crate) fn each_cache(&self, visit: impl FnMut(&Cache)) {
-        // I12.
-        REGISTRY.lock.with(|| self.table.each_open(visit));
-    }
-
     /// Gives the memory of free pages back to the system; returns how many bytes.
     pub(crate) fn trim(&self) -> usize {
-        if let Some(seat) = thread::current().and_then(|slot| self.table.seat(slot)) {
-            seat.drain(self.buckets());
-        }
+        self.drain_own_caches();
         let buckets = self.buckets().iter().enumerate();
         buckets.map(|(number, bucket)| bucket.trim(&self.reservation, self.region.offset(number))).sum()
     }

@@ -22,7 +22,7 @@ use core::cell::Cell;
 
 use super::refusal;
 use super::registry::Registry;
-use super::table::STRIDE;
+use super::seat::STRIDE;
 #[cfg(shuttle)]
 use crate::sync::LocalCell;
 
