@@ -54,10 +54,14 @@ fn calls_by_type_and_by_reference_serve_each_others_blocks() {
         blocks.dedup();
         assert_eq!(blocks.len(), 500);
         for (number, block) in blocks.into_iter().enumerate() {
-            // SAFETY: live, from this heap, once.
-            unsafe {
-                block.write_bytes(7, 40);
-                if number % 3 == 0 { Net.free(block) } else { Net::HEAP.free(block) }
+            // SAFETY: live, 40 bytes.
+            unsafe { block.write_bytes(7, 40) };
+            if number % 3 == 0 {
+                // SAFETY: live, from this heap, once.
+                unsafe { Net.free(block) };
+            } else {
+                // SAFETY: live, from this heap, once.
+                unsafe { Net::HEAP.free(block) };
             }
         }
         // Statistics see both caches, and trimming empties both.
@@ -65,7 +69,7 @@ fn calls_by_type_and_by_reference_serve_each_others_blocks() {
         assert!(blocks > 0 && caches == 2, "{blocks} blocks in {caches} caches");
         Net::HEAP.trim();
         assert_eq!(cached::<Net>(), (0, 2));
-        let bucket = Net::HEAP.stats().buckets()[2].clone();
+        let bucket = Net::HEAP.stats().buckets()[2];
         assert_eq!((bucket.live, bucket.free), (0, bucket.watermark));
     })
     .join()
@@ -78,13 +82,14 @@ fn blocks_move_between_sizes_by_type() {
     smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
     let mut block = Net.malloc(1, 0).unwrap();
     for size in (1..400).chain((1..400).rev()) {
-        // SAFETY: live, of this heap; used no more once it has moved, and as large as was asked for last.
-        unsafe {
-            block.write(size as u8);
-            block = Net.realloc(block, size, 0).unwrap();
-            assert_eq!(block.read(), size as u8);
-            block.write_bytes(0xA5, size);
-        }
+        // SAFETY: live, and of one byte at least.
+        unsafe { block.write(size as u8) };
+        // SAFETY: live, of this heap; used no more once it has moved.
+        block = unsafe { Net.realloc(block, size, 0) }.unwrap();
+        // SAFETY: live, and its first byte was written.
+        assert_eq!(unsafe { block.read() }, size as u8);
+        // SAFETY: live, and as large as was asked for.
+        unsafe { block.write_bytes(0xA5, size) };
     }
     // SAFETY: live, of this heap, once.
     unsafe { Net.free(block) };
@@ -191,7 +196,7 @@ fn a_guard_that_outlives_the_threads_end_does_not_keep_its_memory_known() {
     }
     // Leaked, the guard keeps the slot and the cache in the table for ever, but not what lay in the thread's memory.
     thread::spawn(|| {
-        std::mem::forget(Net::HEAP.thread_cache(4096, CacheWarmup::Cold));
+        Box::leak(Box::new(Net::HEAP.thread_cache(4096, CacheWarmup::Cold)));
         use_by_type(Net, 20);
         assert_eq!(cached::<Net>().1, 2);
     })
@@ -220,7 +225,7 @@ fn the_last_destructors_of_a_thread_leave_nothing_in_its_memory() {
     thread::spawn(|| {
         // So that the heap has made its own key before.
         use_by_type(Net, 20);
-        std::mem::forget(Net::HEAP.thread_cache(4096, CacheWarmup::Cold));
+        Box::leak(Box::new(Net::HEAP.thread_cache(4096, CacheWarmup::Cold)));
         let mut key = 0;
         // SAFETY: a valid place, and a function of the type asked for.
         assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, Some(use_again)) }, 0);

@@ -157,10 +157,10 @@ impl<H: HeapRef> SmBuf<H> {
         additional: usize,
     ) -> Grown<H> {
         if let (0, Some(plain)) = (head, block.as_plain()) {
+            let wanted = (len as usize).saturating_add(additional);
             // SAFETY: U1: `start` is the first byte of the block, if there is one.
-            if let Some((start, block)) =
-                unsafe { Self::larger_plain(start, plain, &heap, (len as usize).saturating_add(additional)) }
-            {
+            let larger = unsafe { Self::larger_plain(start, plain, &heap, wanted) };
+            if let Some((start, block)) = larger {
                 return Grown { start, cap: block.bytes(), block, heap };
             }
         }

@@ -40,6 +40,7 @@ mod random;
 mod report;
 mod resident;
 mod results;
+mod route;
 mod scaling;
 mod workloads;
 

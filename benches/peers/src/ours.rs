@@ -90,6 +90,22 @@ impl Owners for OurOwners {
     fn push(buf: &mut Self::Buf, byte: u8) {
         buf.push(byte);
     }
+
+    type Global = SmBuf<Net>;
+
+    #[inline(always)]
+    fn global(self) -> Self::Global {
+        SmBuf::new_in(Net)
+    }
+
+    #[inline(always)]
+    fn push_global(buf: &mut Self::Global, byte: u8) {
+        buf.push(byte);
+    }
+
+    fn as_global<R>(self, work: impl FnOnce() -> R) -> R {
+        work()
+    }
 }
 
 /// The heap of the creation row.
