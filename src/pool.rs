@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! BufPool ---.
-//! BufPool ----+--> Shared { permits: tally + line, size, heap }
+//! BufPool ----+--> Shared { permits: shelves + tally + line, size, heap }
 //! Lease   ----|
 //! SmBytes ---'     freed by whoever is the last to go
 //! ```
@@ -15,21 +15,25 @@
 //! | this one | the pool, and acquiring without waiting |
 //! | `acquire` | waiting, as a task or as a thread |
 //! | `batch`, `lease`, `frozen` | several permits taken at once; one buffer on loan; one that is shared |
-//! | `permits` = `tally` + `line` | the protocol: one atomic word, and the line of those who wait |
+//! | `permits` = `shelves` + `tally` + `line` | the protocol: what each thread keeps ready, one atomic word, and the line of those who wait |
+//! | `number`, `barrier` | which shelf is a thread's; how one thread is seen by another at no cost to it |
 //! | `builder`, `stats`, `error` | how a pool is made, what it did, why it had no buffer |
 //!
 //! # Invariants
 //!
 //! * **P1** A `BufPool` counts as one handle, a `Permit` as one permit and a `Batch` as those it has left, in the tally,
-//!   from the moment they exist until their drop. While a handle or a permit exists, the `Shared` it points to is valid.
+//!   from the moment they exist until their drop. While a handle or a permit exists, the `Shared` it points to is valid. A permit
+//!   that is put on a shelf goes on counting there (K3), and is nobody's; it is taken from there by whoever has a handle.
 //! * **P2** The tally tells exactly one owner that it was the last, after all others have ended
-//!   their last access. That one frees the `Shared`, and nobody else does.
+//!   their last access. That one frees the `Shared`, and nobody else does. No permit is on a shelf then: the last handle
+//!   does not go before they are collected, and afterwards none is put there (K2).
 //! * **P3** Outside of P2, a `Shared` is only read through shared references.
 //! * **P4** A block that was frozen counts as one permit too, until `PoolHeap` is told to give it back; no other block is ever
 //!   given back through a `PoolHeap`.
 
 #[cfg(feature = "async")]
 mod acquire;
+mod barrier;
 mod batch;
 mod builder;
 mod error;
@@ -37,7 +41,9 @@ mod frozen;
 mod lease;
 #[cfg(feature = "async")]
 mod line;
+mod number;
 mod permits;
+mod shelves;
 mod stats;
 mod tally;
 
@@ -67,10 +73,15 @@ use lease::Permit;
 /// [`buf_size`](BufPool::buf_size) bytes. At most [`limit`](BufPool::limit) leases exist at a time;
 /// dropping one makes room for the next, on whichever thread.
 ///
-/// A clone is another handle to the same pool. Leases may outlive all handles. Acquiring and
-/// releasing cost one atomic operation each beside the heap's work, and nothing is allocated
+/// A clone is another handle to the same pool. Leases may outlive all handles. Nothing is allocated
 /// outside of the heap. With a counted heap (`Arc<Heap>`) each lease counts it too, which a
 /// reference or a static heap does not cost.
+///
+/// In a pool of 64 buffers or more, each of up to 32 threads keeps some of the permits it gives back ready for itself: acquiring
+/// and releasing in one thread then touch nothing that threads share. Otherwise they cost one atomic operation each, beside the
+/// heap's work. What threads keep is nobody's loss: it is collected, by one system call on Linux, before anybody is refused, waits,
+/// or finds the pool congested. Afterwards threads keep again when no more leases exist than the low watermark and half of the
+/// high one say.
 ///
 /// ```
 /// use smarena::{BufPool, PoolError};
@@ -140,7 +151,7 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[inline]
     pub fn try_acquire(&self) -> Result<Lease<H>, PoolError> {
-        match self.shared().permits.tally().take_permits(1) {
+        match self.shared().permits.take(1) {
             // P1: it has just been counted. From here on the permit gives itself back, whatever the heap does.
             1 => Lease::new(Permit { shared: self.shared }),
             _ => Err(self.limit_reached()),
@@ -168,7 +179,7 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     pub fn acquire_batch(&self, count: usize) -> Result<Batch<'_, H>, PoolError> {
         let wanted = u32::try_from(count).unwrap_or(u32::MAX);
-        let taken = self.shared().permits.tally().take_permits(wanted);
+        let taken = self.shared().permits.take(wanted);
         if taken == 0 && wanted > 0 {
             return Err(self.limit_reached());
         }
@@ -176,8 +187,8 @@ impl<H: HeapRef> BufPool<H> {
         Ok(Batch::new(self, taken))
     }
 
-    /// The number of leases that exist now: never more than the limit, and out of date at once when
-    /// other threads use the pool.
+    /// The number of leases that exist now: never more than the limit; when other threads use the pool it is out of date at
+    /// once, and may never have been quite right.
     ///
     /// ```
     /// # use smarena::BufPool;
@@ -190,7 +201,7 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.shared().permits.tally().permits() as usize
+        self.shared().permits.out() as usize
     }
 
     /// The most leases that can exist at a time.
@@ -267,7 +278,7 @@ impl<H: HeapRef> Clone for BufPool<H> {
 
 impl<H: HeapRef> Drop for BufPool<H> {
     fn drop(&mut self) {
-        let last = self.shared().permits.tally().drop_handle();
+        let last = self.shared().permits.drop_handle();
         // SAFETY: P2: this is what the tally said of us, and nothing here touches it again.
         unsafe { free_if_last(self.shared, last) }
     }

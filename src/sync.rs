@@ -2,21 +2,20 @@
 //! The only file that names either.
 
 #[cfg(not(any(loom, shuttle)))]
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 #[cfg(shuttle)]
-pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
-#[cfg(all(feature = "async", loom))]
+#[cfg(loom)]
 pub(crate) use loom::sync::Mutex;
-#[cfg(all(feature = "async", shuttle))]
+#[cfg(shuttle)]
 pub(crate) use shuttle::sync::Mutex;
-#[cfg(all(feature = "async", not(any(loom, shuttle))))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::Mutex;
 
 /// Locks a mutex whose guarded value is right at every step, so that a panic meanwhile has harmed nothing.
-#[cfg(feature = "async")]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> impl core::ops::DerefMut<Target = T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -118,7 +118,7 @@ impl<H: HeapRef> Future for Acquire<'_, H> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Acquire { pool, place } = self.get_mut();
         let permits = &pool.shared().permits;
-        if place.is_none() && permits.tally().take_permits(1) == 0 {
+        if place.is_none() && permits.take(1) == 0 {
             *place = permits.join(context);
         }
         if let Some(waiting) = place {

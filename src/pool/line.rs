@@ -18,7 +18,7 @@
 //! Whenever the lock is free:
 //!
 //! * **L1** The tally's mark is set if, and only if, the queue is not empty.
-//! * **L2** While the mark is set no permit is free.
+//! * **L2** While the mark is set no permit is free, nor kept on a shelf.
 //! * **L3** A [`Place`] whose ticket is not in the queue stands for one permit that is out.
 //!
 //! A place that is forgotten (`mem::forget`) stays in the queue, and keeps the permit it will be given, as a forgotten lease does.
@@ -69,14 +69,17 @@ impl Line {
         lock(&self.0).waiting.len()
     }
 
-    /// Takes the last place, or returns `None` if a permit was free and has been taken instead.
+    /// Takes the last place, or returns `None` if a permit was free and has been taken instead, as [`take_permit_or_wait`] says that
+    /// it was.
+    ///
+    /// [`take_permit_or_wait`]: Tally::take_permit_or_wait
     #[cold]
-    pub(super) fn join(&self, tally: &Tally, context: &Context<'_>) -> Option<Place> {
+    pub(super) fn join(&self, context: &Context<'_>, take_permit_or_wait: impl FnOnce() -> bool) -> Option<Place> {
         let waker = context.waker().clone();
         let mut queue = lock(&self.0);
         // First: it may allocate, and so panic.
         queue.waiting.reserve(1);
-        if tally.take_permit_or_wait() {
+        if take_permit_or_wait() {
             drop(queue);
             return None;
         }

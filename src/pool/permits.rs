@@ -1,16 +1,24 @@
-//! Permits up to a limit: free ones cost an atomic; those that somebody waits for are passed on in order.
+//! Permits up to a limit: those that a thread keeps ready cost nothing that is shared, free ones cost an atomic, and those that somebody
+//! waits for are passed on in order.
 
 #[cfg(feature = "async")]
 use core::task::{Context, Poll};
 
+use crossbeam_utils::CachePadded;
+
+use super::barrier::Barrier;
 #[cfg(feature = "async")]
 use super::line::{Line, Place};
-use super::tally::{Tally, WasLast};
+use super::number;
+use super::shelves::Shelves;
+use super::tally::{SomeAreKept, Tally, WasLast};
 
 /// The pool's permits and those who wait for them. Shared by all threads.
 #[derive(Debug)]
 pub(super) struct Permits {
-    tally: Tally,
+    /// Alone on its cache lines: whoever writes it would slow down those who read what lies beside it.
+    tally: CachePadded<Tally>,
+    shelves: Shelves,
     #[cfg(feature = "async")]
     line: Line,
 }
@@ -18,17 +26,28 @@ pub(super) struct Permits {
 impl Permits {
     /// No permit is out, nobody waits, and one handle exists. `low < high <= limit`.
     pub(super) fn new(limit: u32, low: u32, high: u32) -> Self {
+        Self::with_shelves(limit, low, high, Shelves::room(limit), Barrier::new())
+    }
+
+    /// As `new`, with room for so many permits on each shelf.
+    fn with_shelves(limit: u32, low: u32, high: u32, room: u32, barrier: Barrier) -> Self {
         Permits {
-            tally: Tally::new(limit, low, high),
+            tally: CachePadded::new(Tally::new(limit, low, high, room > 0)),
+            shelves: Shelves::new(room, barrier),
             #[cfg(feature = "async")]
             line: Line::new(),
         }
     }
 
-    /// For what concerns nobody who waits.
+    /// For what concerns no permit.
     #[inline]
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// The permits that are out: right for some moment, if only one thread takes and gives back.
+    pub(super) fn out(&self) -> u32 {
+        self.tally.permits().saturating_sub(self.shelves.kept())
     }
 
     /// How many wait.
@@ -39,10 +58,42 @@ impl Permits {
         return 0;
     }
 
+    /// Takes `wanted` permits, or as many as there are: none while somebody waits. The caller has a handle.
+    #[inline]
+    pub(super) fn take(&self, wanted: u32) -> u32 {
+        self.take_as(number::current(), wanted)
+    }
+
+    /// As `take`, by the thread with this number.
+    #[inline(always)]
+    fn take_as(&self, number: usize, wanted: u32) -> u32 {
+        let taken = self.shelves.take(number, wanted);
+        if taken == wanted { taken } else { taken + self.take_from_tally(number, wanted - taken) }
+    }
+
+    #[inline(never)]
+    fn take_from_tally(&self, number: usize, wanted: u32) -> u32 {
+        self.decide(number, || self.tally.take_permits(wanted))
+    }
+
     /// Gives `count` permits back, or to those who wait for them. The caller has them, and may have nothing else of
     /// the pool: it must not touch this afterwards.
     #[inline]
     pub(super) fn give(&self, count: u32) -> WasLast {
+        let number = number::current();
+        if self.shelves.put(number, count) { WasLast(false) } else { self.give_to_tally(number::claim, count) }
+    }
+
+    /// As `give`, to a shelf that is not ready for them, or to the tally.
+    #[inline(never)]
+    fn give_to_tally(&self, number: impl FnOnce() -> usize, mut count: u32) -> WasLast {
+        // A guess: a shelf that is opened verifies it.
+        if self.tally.is_keeping() {
+            match self.shelves.put_anew(number(), count, &self.tally) {
+                Ok(()) => return WasLast(false),
+                Err(more) => count += more,
+            }
+        }
         match self.tally.give_permits(count) {
             Ok(last) => last,
             Err(_) => self.serve(count),
@@ -56,7 +107,7 @@ impl Permits {
         // Whoever is served may be done with the permit, and be the last owner, before we have left the line.
         self.tally.add_handle();
         self.line.serve(&self.tally, count);
-        self.tally.drop_handle()
+        self.drop_handle()
     }
 
     #[cfg(not(feature = "async"))]
@@ -64,11 +115,27 @@ impl Permits {
         unreachable!("{count} permits for those who wait, and nobody can");
     }
 
+    /// Counts one handle less: the caller's, who must not touch this afterwards.
+    pub(super) fn drop_handle(&self) -> WasLast {
+        self.decide(number::current(), || self.tally.drop_handle())
+    }
+
+    /// What the tally says, when no permits are kept if it cannot say so otherwise. The caller has a handle.
+    #[inline]
+    fn decide<T>(&self, number: usize, mut ask: impl FnMut() -> Result<T, SomeAreKept>) -> T {
+        loop {
+            match ask() {
+                Ok(decided) => return decided,
+                Err(SomeAreKept) => self.shelves.collect(number, &self.tally),
+            }
+        }
+    }
+
     /// Takes the last place in the line, or returns `None` if a permit was free and has been taken instead.
     /// The caller has a handle, until it has left.
     #[cfg(feature = "async")]
     pub(super) fn join(&self, context: &Context<'_>) -> Option<Place> {
-        self.line.join(&self.tally, context)
+        self.line.join(context, || self.decide(number::current(), || self.tally.take_permit_or_wait()))
     }
 
     /// Ready when the permit is the caller's; the place is no more then.
@@ -113,7 +180,7 @@ mod models {
         }
 
         fn take(&self) -> bool {
-            self.permits.tally().take_permits(1) == 1
+            self.permits.take(1) == 1
         }
 
         /// What a future does when it is polled.
@@ -122,6 +189,12 @@ mod models {
                 if self.take() {
                     return Poll::Ready(());
                 }
+            }
+            self.poll_in_line(place, context)
+        }
+
+        fn poll_in_line(&self, place: &mut Option<Place>, context: &Context<'_>) -> Poll<()> {
+            if place.is_none() {
                 *place = self.permits.join(context);
             }
             let Some(waiting) = place else { return Poll::Ready(()) };
@@ -157,10 +230,10 @@ mod models {
             let waiting = thread::spawn(move || {
                 waiting.acquire();
                 let given = waiting.use_and_give();
-                waiting.end(given) + waiting.end(waiting.permits.tally().drop_handle())
+                waiting.end(given) + waiting.end(waiting.permits.drop_handle())
             });
             // Gone with all it has while the other may be waiting, being served, or at its end.
-            let mut last = pool.end(pool.permits.tally().drop_handle());
+            let mut last = pool.end(pool.permits.drop_handle());
             let given = pool.use_and_give();
             last += pool.end(given);
             assert_eq!(last + waiting.join().unwrap(), 1);
@@ -177,11 +250,11 @@ mod models {
                 thread::spawn(move || {
                     pool.acquire();
                     let given = pool.use_and_give();
-                    pool.end(given) + pool.end(pool.permits.tally().drop_handle())
+                    pool.end(given) + pool.end(pool.permits.drop_handle())
                 })
             });
             let given = pool.use_and_give();
-            let mut last = pool.end(given) + pool.end(pool.permits.tally().drop_handle());
+            let mut last = pool.end(given) + pool.end(pool.permits.drop_handle());
             for waiting in waiting {
                 last += waiting.join().unwrap();
             }
@@ -204,21 +277,118 @@ mod models {
                 if outcome.is_ready() {
                     assert_eq!(leaving.use_and_give(), WasLast(false));
                 }
-                assert_eq!(leaving.permits.tally().drop_handle(), WasLast(false));
+                assert_eq!(leaving.permits.drop_handle(), WasLast(false));
             });
             let staying = Pool::handle(&pool);
             let staying = thread::spawn(move || {
                 staying.acquire();
                 assert_eq!(staying.use_and_give(), WasLast(false));
-                assert_eq!(staying.permits.tally().drop_handle(), WasLast(false));
+                assert_eq!(staying.permits.drop_handle(), WasLast(false));
             });
             assert_eq!(pool.use_and_give(), WasLast(false));
             leaving.join().unwrap();
             staying.join().unwrap();
             // Nothing was lost, and nothing is left behind.
-            assert_eq!((pool.permits.tally().permits(), pool.permits.waiting()), (0, 0));
+            assert_eq!((pool.permits.out(), pool.permits.waiting()), (0, 0));
             assert!(pool.take());
-            assert_eq!(pool.permits.tally().give_permits(1), Ok(WasLast(false)));
+            assert_eq!(pool.permits.give(1), WasLast(false));
+        });
+    }
+
+    /// Pools with shelves: what threads with the numbers 0 and 1 do.
+    struct Kept;
+
+    impl Kept {
+        /// Three permits, and room for one on each shelf. One permit lies on shelf 0, where the main thread put it.
+        fn of_three() -> Arc<Pool> {
+            let permits = Permits::with_shelves(3, 1, 3, 1, Barrier::new());
+            let pool = Arc::new(Pool { permits, buffer: UnsafeCell::new(()), shared: UnsafeCell::new(()) });
+            assert_eq!((pool.permits.take_as(0, 1), Self::give(&pool, 0, 1)), (1, 0));
+            assert_eq!((pool.permits.shelves.kept(), pool.permits.out()), (1, 0));
+            pool
+        }
+
+        /// How often the pool has ended by this.
+        fn give(pool: &Pool, number: usize, count: u32) -> usize {
+            pool.shared.with(|_| ());
+            if pool.permits.shelves.put(number, count) {
+                return 0;
+            }
+            let last = pool.permits.give_to_tally(|| number, count);
+            pool.end(last)
+        }
+
+        fn drop_handle(pool: &Pool, number: usize) -> usize {
+            let last = pool.permits.decide(number, || pool.permits.tally.drop_handle());
+            pool.end(last)
+        }
+    }
+
+    #[test]
+    fn loom_what_is_kept_is_taken_once_and_nobody_is_refused_it() {
+        model(|| {
+            let pool = Kept::of_three();
+            let other = Pool::handle(&pool);
+            let other = thread::spawn(move || other.permits.take_as(1, 2));
+            let taken = pool.permits.take_as(0, 2) + other.join().unwrap();
+            assert_eq!((taken, pool.permits.out()), (3, 3));
+        });
+    }
+
+    #[test]
+    fn loom_what_is_put_on_a_shelf_is_found() {
+        model(|| {
+            let pool = Kept::of_three();
+            assert_eq!(pool.permits.take_as(0, 1), 1);
+            let other = Pool::handle(&pool);
+            let other = thread::spawn(move || {
+                let taken = other.permits.take_as(1, 3);
+                if taken == 3 {
+                    other.buffer.with_mut(|_| ());
+                }
+                taken
+            });
+            pool.buffer.with_mut(|_| ());
+            assert_eq!(Kept::give(&pool, 0, 1), 0);
+            let taken = other.join().unwrap();
+            assert!(taken >= 2);
+            assert_eq!((pool.permits.take_as(0, 3), pool.permits.out()), (3 - taken, 3));
+        });
+    }
+
+    #[test]
+    fn loom_who_waits_is_served_although_others_keep() {
+        model(|| {
+            let pool = Kept::of_three();
+            // For good.
+            assert_eq!(pool.permits.take_as(1, 1), 1);
+            let waiting = Pool::handle(&pool);
+            let waiting = thread::spawn(move || {
+                let mut place = None;
+                block_on(poll_fn(|context| {
+                    if place.is_none() && waiting.permits.take_as(1, 1) == 1 {
+                        return Poll::Ready(());
+                    }
+                    waiting.poll_in_line(&mut place, context)
+                }));
+                Kept::drop_handle(&waiting, 1)
+            });
+            let taken = pool.permits.take_as(0, 2);
+            let last = if taken > 0 { Kept::give(&pool, 0, taken) } else { 0 };
+            assert_eq!((waiting.join().unwrap(), last), (0, 0));
+            assert_eq!((pool.permits.out(), pool.permits.waiting()), (2, 0));
+        });
+    }
+
+    #[test]
+    fn loom_the_last_owner_leaves_nothing_on_a_shelf() {
+        model(|| {
+            let pool = Kept::of_three();
+            assert_eq!((pool.permits.take_as(0, 1), pool.permits.take_as(0, 1)), (1, 1));
+            let lease = Arc::clone(&pool);
+            let lease = thread::spawn(move || Kept::give(&lease, 1, 1));
+            let last = Kept::give(&pool, 0, 1) + Kept::drop_handle(&pool, 0);
+            assert_eq!(last + lease.join().unwrap(), 1);
         });
     }
 
@@ -233,7 +403,7 @@ mod models {
             let newcomer = Pool::handle(&pool);
             let newcomer = thread::spawn(move || {
                 let taken = newcomer.take();
-                assert_eq!(newcomer.permits.tally().drop_handle(), WasLast(false));
+                assert_eq!(newcomer.permits.drop_handle(), WasLast(false));
                 taken
             });
             assert_eq!(pool.use_and_give(), WasLast(false));

@@ -1,28 +1,33 @@
-//! The pool's one shared word: how many permits are out, how many owners the pool has, and two marks.
+//! The pool's one shared word: how many permits are taken, how many owners the pool has, and three marks.
 //!
 //! The counts live in one atomic because a lease changes both at once: it takes a permit, and
-//! keeps the pool alive until it gives the permit back. So acquiring and releasing cost one
+//! keeps the pool alive until it gives the permit back. So taking and giving back cost one
 //! atomic operation each, and no reference count beside it. The marks are there because they
 //! change with the number of permits and are then seen, or changed, for nothing.
 //!
 //! ```text
-//!     63        62      61      32 31            0
-//! | waiting | congested | handles |    permits    |      no handle and no permit: nobody is left
+//!     63        62          61      60      32 31            0
+//! | waiting | congested | keeping | handles |    permits    |      no handle and no permit: nobody is left
 //! ```
 //!
 //! * **waiting**: somebody stands in the [`Line`](super::line). Then no permit is free, and whoever gives
 //!   one back must pass it on there. Set and cleared under the line's lock alone.
 //! * **congested**: the permits have reached the high mark, and have not fallen to the low mark since.
+//! * **keeping**: permits may lie on [`Shelves`](super::shelves), taken as far as the tally knows and yet nobody's. So no
+//!   decision may rest on how many are taken: nobody waits, nothing is refused, the high mark is not reached, and a
+//!   handle is left. Who would decide otherwise collects first, which clears the mark. Once it is clear, it is set again when
+//!   few enough permits are taken.
 
 use crate::sync::fixed::{AtomicU32, AtomicU64 as Counter};
 use crate::sync::{AtomicU64, Ordering};
 
 const ONE_PERMIT: u64 = 1;
 const ONE_HANDLE: u64 = 1 << 32;
+const KEEPING: u64 = 1 << 61;
 const CONGESTED: u64 = 1 << 62;
 const WAITING: u64 = 1 << 63;
 /// More handles than this are refused: far more than a program can use, far fewer than overflow.
-const MOST_HANDLES: u64 = 1 << 29;
+const MOST_HANDLES: u64 = 1 << 28;
 
 /// Permits up to a limit, and the owners of the memory this lies in. Shared by all threads.
 #[derive(Debug)]
@@ -31,7 +36,9 @@ pub(super) struct Tally {
     limit: u32,
     low: u32,
     high: u32,
-    /// The most permits that were out at once. No part of the protocol.
+    /// The keeping mark is set when no more permits than this are taken; never if there is no shelf.
+    keep_from: Option<u32>,
+    /// The most permits that were taken at once. No part of the protocol.
     peak: AtomicU32,
     /// How often somebody went away without a permit. No part of the protocol.
     refusals: Counter,
@@ -42,15 +49,30 @@ pub(super) struct Tally {
 #[must_use = "the last owner frees the pool"]
 pub(super) struct WasLast(pub(super) bool);
 
+/// Nothing has changed: permits that are kept on shelves must be collected before this can be decided.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SomeAreKept;
+
 /// The permits were not given back: somebody waits for them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SomebodyWaits;
 
 impl Tally {
-    /// No permit is out, and one handle exists. `low < high <= limit`.
-    pub(super) fn new(limit: u32, low: u32, high: u32) -> Self {
+    /// No permit is taken, and one handle exists. `low < high <= limit`.
+    pub(super) fn new(limit: u32, low: u32, high: u32, has_shelves: bool) -> Self {
         debug_assert!(low < high && high <= limit);
-        Tally { word: AtomicU64::new(ONE_HANDLE), limit, low, high, peak: AtomicU32::new(0), refusals: Counter::new(0) }
+        // Far enough below the high mark that collecting, which is slow, comes once for many permits.
+        let keep_from = has_shelves.then_some(low.min(high / 2));
+        let word = if has_shelves { ONE_HANDLE | KEEPING } else { ONE_HANDLE };
+        Tally {
+            word: AtomicU64::new(word),
+            limit,
+            low,
+            high,
+            keep_from,
+            peak: AtomicU32::new(0),
+            refusals: Counter::new(0),
+        }
     }
 
     /// The most permits that can be out at once.
@@ -58,7 +80,7 @@ impl Tally {
         self.limit
     }
 
-    /// The permits that are out. Never more than the limit.
+    /// The permits that are taken, those on shelves included. Never more than the limit.
     pub(super) fn permits(&self) -> u32 {
         // Relaxed: a number to look at; nothing is read on the strength of it.
         permits_of(self.word.load(Ordering::Relaxed))
@@ -70,7 +92,13 @@ impl Tally {
         self.word.load(Ordering::Relaxed) & CONGESTED != 0
     }
 
-    /// The most permits that were ever out at once.
+    /// Whether permits may be kept on shelves.
+    pub(super) fn is_keeping(&self) -> bool {
+        // Relaxed: the mark is cleared under the shelves' lock alone, which orders it for those who rely on it.
+        self.keep_from.is_some() && self.word.load(Ordering::Relaxed) & KEEPING != 0
+    }
+
+    /// The most permits that were ever taken at once.
     pub(super) fn peak(&self) -> u32 {
         // Relaxed: as in `permits`.
         self.peak.load(Ordering::Relaxed)
@@ -90,21 +118,29 @@ impl Tally {
 
     /// Takes `wanted` permits, or as many as there are: none while somebody waits.
     #[inline]
-    pub(super) fn take_permits(&self, wanted: u32) -> u32 {
+    pub(super) fn take_permits(&self, wanted: u32) -> Result<u32, SomeAreKept> {
         // Relaxed: a guess that the exchange below verifies.
         let mut word = self.word.load(Ordering::Relaxed);
         // Not `fetch_add` with a check afterwards: that shows others a count above the limit, and
         // refuses one that comes just then although a permit has come back.
         loop {
+            self.decides(word, wanted)?;
             let taken = if word & WAITING == 0 { wanted.min(self.limit - permits_of(word)) } else { 0 };
             if taken == 0 {
-                return 0;
+                return Ok(0);
             }
             match self.try_take(word, taken) {
-                Ok(()) => return taken,
+                Ok(()) => return Ok(taken),
                 Err(now) => word = now,
             }
         }
+    }
+
+    /// Whether what becomes of a wish for `wanted` permits can be decided by `word` alone.
+    #[inline]
+    fn decides(&self, word: u64, wanted: u32) -> Result<(), SomeAreKept> {
+        let enough = permits_of(word).saturating_add(wanted) < self.high;
+        if enough || word & KEEPING == 0 { Ok(()) } else { Err(SomeAreKept) }
     }
 
     /// Takes `count` permits if the word is still `word`, in which they are free; says what it is otherwise.
@@ -130,7 +166,7 @@ impl Tally {
         // Not `fetch_sub` with a look at the mark afterwards: without its permits the caller has no
         // hold on this memory any more, and could not serve those who wait.
         while word & WAITING == 0 {
-            let given = self.marked(word - u64::from(count) * ONE_PERMIT);
+            let given = self.keeping(self.marked(word - u64::from(count) * ONE_PERMIT));
             // Release: what this owner did to the pool and its heap comes before the next taker of the
             // permits (Acquire in `try_take`) and before the last owner's freeing. Acquire: as the last
             // owner, this one sees what all others did before their own Release here or in `drop_handle`.
@@ -153,10 +189,43 @@ impl Tally {
         }
     }
 
-    /// Counts one handle less.
-    pub(super) fn drop_handle(&self) -> WasLast {
-        // AcqRel: as in `give_permits`.
-        nobody_left(self.word.fetch_sub(ONE_HANDLE, Ordering::AcqRel) - ONE_HANDLE)
+    /// Counts one handle less. The last one does not go while permits may be kept: nobody would collect them.
+    pub(super) fn drop_handle(&self) -> Result<WasLast, SomeAreKept> {
+        if self.keep_from.is_none() {
+            // AcqRel: as in `give_permits`.
+            return Ok(nobody_left(self.word.fetch_sub(ONE_HANDLE, Ordering::AcqRel) - ONE_HANDLE));
+        }
+        // Relaxed: a guess that the exchange below verifies.
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            if handles_of(word) == 1 && word & KEEPING != 0 {
+                return Err(SomeAreKept);
+            }
+            let left = word - ONE_HANDLE;
+            // AcqRel: as in `give_permits`.
+            match self.word.compare_exchange_weak(word, left, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Ok(nobody_left(left)),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Clears the keeping mark, and gives back the `count` permits that lay on shelves. For the one who has closed them
+    /// all, under their lock. The caller has a handle.
+    pub(super) fn stop_keeping(&self, count: u32) {
+        debug_assert!(self.is_keeping());
+        // Nobody else clears the mark, so the subtraction borrows nothing. Release: as in `give_permits`.
+        self.word.fetch_sub(KEEPING + u64::from(count) * ONE_PERMIT, Ordering::Release);
+    }
+
+    /// `word`, in which nobody waits, with the keeping mark if permits may be kept from now on. It is congested no more then,
+    /// since these are at most the low mark's.
+    #[inline]
+    fn keeping(&self, word: u64) -> u64 {
+        match self.keep_from {
+            Some(few) if permits_of(word) <= few && handles_of(word) > 0 => word | KEEPING,
+            _ => word,
+        }
     }
 
     /// `word` with the right mark for its number of permits.
@@ -178,10 +247,11 @@ impl Tally {
 impl Tally {
     /// Takes a permit and returns true. If none is free it sets the mark instead, in the same step, so that
     /// whoever gives one back from then on will pass it on.
-    pub(super) fn take_permit_or_wait(&self) -> bool {
+    pub(super) fn take_permit_or_wait(&self) -> Result<bool, SomeAreKept> {
         // Relaxed: a guess that the exchanges below verify.
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
+            self.decides(word, 1)?;
             let outcome = if word & WAITING == 0 && permits_of(word) < self.limit {
                 self.try_take(word, 1).map(|()| true)
             } else {
@@ -191,7 +261,7 @@ impl Tally {
                 set.map(|_| false)
             };
             match outcome {
-                Ok(taken) => return taken,
+                Ok(taken) => return Ok(taken),
                 Err(now) => word = now,
             }
         }
@@ -222,7 +292,7 @@ const fn permits_of(word: u64) -> u32 {
 }
 
 const fn handles_of(word: u64) -> u64 {
-    (word & !(WAITING | CONGESTED)) >> 32
+    (word & !(WAITING | CONGESTED | KEEPING)) >> 32
 }
 
 /// A waiting mark without an owner is that of a future that was forgotten.
@@ -237,48 +307,48 @@ mod tests {
 
     #[test]
     fn permits_end_at_the_limit_and_come_back() {
-        let tally = Tally::new(2, 1, 2);
-        assert!(tally.take_permits(1) == 1 && tally.take_permits(1) == 1);
-        assert!(tally.take_permits(1) == 0);
+        let tally = Tally::new(2, 1, 2, false);
+        assert!(tally.take_permits(1) == Ok(1) && tally.take_permits(1) == Ok(1));
+        assert!(tally.take_permits(1) == Ok(0));
         assert_eq!(tally.permits(), 2);
         assert_eq!(tally.give_permits(1), Ok(WasLast(false)));
-        assert!(tally.take_permits(1) == 1);
+        assert!(tally.take_permits(1) == Ok(1));
     }
 
     #[test]
     fn the_largest_limit_does_not_reach_the_handles() {
-        let tally = Tally::new(u32::MAX, 0, u32::MAX);
+        let tally = Tally::new(u32::MAX, 0, u32::MAX, false);
         tally.word.store(ONE_HANDLE + u64::from(u32::MAX), Ordering::Relaxed);
-        assert!(tally.take_permits(1) == 0);
-        assert_eq!(tally.drop_handle(), WasLast(false));
+        assert!(tally.take_permits(1) == Ok(0));
+        assert_eq!(tally.drop_handle(), Ok(WasLast(false)));
         assert_eq!(tally.permits(), u32::MAX);
     }
 
     #[test]
     fn the_last_of_handles_and_permits_is_told_so() {
-        let tally = Tally::new(1, 0, 1);
+        let tally = Tally::new(1, 0, 1, false);
         tally.add_handle();
-        assert!(tally.take_permits(1) == 1);
-        assert_eq!(tally.drop_handle(), WasLast(false));
-        assert_eq!(tally.drop_handle(), WasLast(false));
+        assert!(tally.take_permits(1) == Ok(1));
+        assert_eq!(tally.drop_handle(), Ok(WasLast(false)));
+        assert_eq!(tally.drop_handle(), Ok(WasLast(false)));
         assert_eq!(tally.give_permits(1), Ok(WasLast(true)));
     }
 
     #[test]
     fn many_permits_are_as_many_as_there_are() {
-        let tally = Tally::new(5, 0, 5);
-        assert_eq!([3, 3, 3].map(|wanted| tally.take_permits(wanted)), [3, 2, 0]);
+        let tally = Tally::new(5, 0, 5, false);
+        assert_eq!([3, 3, 3].map(|wanted| tally.take_permits(wanted)), [Ok(3), Ok(2), Ok(0)]);
         assert_eq!((tally.give_permits(4), tally.permits()), (Ok(WasLast(false)), 1));
-        assert_eq!((tally.take_permits(2), tally.peak()), (2, 5));
+        assert_eq!((tally.take_permits(2), tally.peak()), (Ok(2), 5));
     }
 
     #[test]
     fn congestion_begins_at_the_high_mark_and_ends_at_the_low_one() {
-        let tally = Tally::new(5, 1, 3);
+        let tally = Tally::new(5, 1, 3, false);
         let mut seen = Vec::new();
         for up in [true, true, true, true, false, false, true, false, false, true] {
             if up {
-                assert_eq!(tally.take_permits(1), 1);
+                assert_eq!(tally.take_permits(1), Ok(1));
             } else {
                 assert_eq!(tally.give_permits(1), Ok(WasLast(false)));
             }
@@ -292,28 +362,56 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_decided_while_permits_may_be_kept() {
+        // Kept again from two on.
+        let tally = Tally::new(8, 2, 5, true);
+        assert_eq!(
+            (tally.take_permits(4), tally.take_permits(1), tally.take_permits(8)),
+            (Ok(4), Err(SomeAreKept), Err(SomeAreKept))
+        );
+        assert_eq!((tally.drop_handle(), tally.permits(), tally.is_congested()), (Err(SomeAreKept), 4, false));
+        tally.stop_keeping(1);
+        assert_eq!((tally.is_keeping(), tally.take_permits(2), tally.is_congested()), (false, Ok(2), true));
+        assert_eq!((tally.give_permits(2), tally.is_keeping()), (Ok(WasLast(false)), false));
+        assert_eq!(
+            (tally.give_permits(1), tally.is_keeping(), tally.is_congested()),
+            (Ok(WasLast(false)), true, false)
+        );
+    }
+
+    #[test]
+    fn nothing_is_kept_when_no_handle_is_left() {
+        let tally = Tally::new(8, 4, 8, true);
+        assert_eq!(tally.take_permits(2), Ok(2));
+        tally.stop_keeping(0);
+        assert_eq!(tally.drop_handle(), Ok(WasLast(false)));
+        assert_eq!((tally.give_permits(1), tally.is_keeping()), (Ok(WasLast(false)), false));
+        assert_eq!(tally.give_permits(1), Ok(WasLast(true)));
+    }
+
+    #[test]
     #[cfg(feature = "async")]
     fn while_somebody_waits_permits_are_neither_taken_nor_given() {
-        let tally = Tally::new(2, 0, 1);
-        assert!(tally.take_permit_or_wait() && tally.take_permit_or_wait());
-        assert!(!tally.take_permit_or_wait());
+        let tally = Tally::new(2, 0, 1, false);
+        assert!(tally.take_permit_or_wait() == Ok(true) && tally.take_permit_or_wait() == Ok(true));
+        assert_eq!(tally.take_permit_or_wait(), Ok(false));
         assert_eq!((tally.give_permits(1), tally.permits()), (Err(SomebodyWaits), 2));
         tally.give_from_line(0, true);
-        assert_eq!((tally.give_permits(1), tally.take_permits(1)), (Err(SomebodyWaits), 0));
+        assert_eq!((tally.give_permits(1), tally.take_permits(1)), (Err(SomebodyWaits), Ok(0)));
         tally.give_from_line(1, false);
         assert_eq!((tally.permits(), tally.is_congested()), (1, true));
-        assert_eq!((tally.take_permits(1), tally.give_permits(2)), (1, Ok(WasLast(false))));
+        assert_eq!((tally.take_permits(1), tally.give_permits(2)), (Ok(1), Ok(WasLast(false))));
         assert!(!tally.is_congested());
     }
 
     #[test]
     #[cfg(feature = "async")]
     fn a_forgotten_mark_is_no_owner() {
-        let tally = Tally::new(1, 0, 1);
-        assert!(tally.take_permit_or_wait() && !tally.take_permit_or_wait());
+        let tally = Tally::new(1, 0, 1, false);
+        assert!(tally.take_permit_or_wait() == Ok(true) && tally.take_permit_or_wait() == Ok(false));
         tally.give_from_line(1, false);
         tally.word.fetch_or(WAITING, Ordering::Relaxed);
-        assert_eq!(tally.drop_handle(), WasLast(true));
+        assert_eq!(tally.drop_handle(), Ok(WasLast(true)));
     }
 }
 
@@ -334,7 +432,7 @@ mod models {
     impl Guarded {
         fn with_limit(limit: u32) -> Arc<Self> {
             Arc::new(Guarded {
-                tally: Tally::new(limit, 0, limit),
+                tally: Tally::new(limit, 0, limit, false),
                 buffer: UnsafeCell::new(()),
                 shared: UnsafeCell::new(()),
             })
@@ -358,7 +456,7 @@ mod models {
         model(|| {
             let pool = Guarded::with_limit(1);
             let turn = |pool: Arc<Guarded>| {
-                let taken = pool.tally.take_permits(1) == 1;
+                let taken = pool.tally.take_permits(1) == Ok(1);
                 if taken {
                     pool.buffer.with_mut(|_| ());
                     assert_eq!(pool.tally.give_permits(1), Ok(WasLast(false)));
@@ -378,7 +476,7 @@ mod models {
         model(|| {
             let pool = Guarded::with_limit(2);
             let leases = [(), ()].map(|()| {
-                assert!(pool.tally.take_permits(1) == 1);
+                assert!(pool.tally.take_permits(1) == Ok(1));
                 let pool = Arc::clone(&pool);
                 thread::spawn(move || {
                     pool.look();
@@ -386,7 +484,7 @@ mod models {
                 })
             });
             pool.look();
-            let mut last = usize::from(pool.leave(pool.tally.drop_handle()));
+            let mut last = usize::from(pool.leave(pool.tally.drop_handle().unwrap()));
             for lease in leases {
                 last += usize::from(lease.join().unwrap());
             }

@@ -1,0 +1,82 @@
+//! Two barriers for two threads that each store one word and then load the other's: the light one often, the heavy one seldom.
+//!
+//! Of a thread that stores, passes a light barrier and loads, and one that stores, passes a heavy one and loads, at least one sees
+//! what the other stored: as if both were `fence(SeqCst)`. Where Linux's `membarrier` is to be had, the light one keeps the compiler
+//! from changing the order, and costs nothing; the heavy one has the kernel interrupt whatever other threads of this process
+//! are running at that moment, so that each of them passes a full barrier.
+
+use crate::sync::{Ordering, fence};
+
+/// Which of the two ways it is. Shared by all threads, immutable.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Barrier {
+    /// `membarrier` was granted to this process.
+    expedited: bool,
+}
+
+impl Barrier {
+    /// Asks the system what it has. Whoever may meet each other must use copies of one.
+    pub(super) fn new() -> Self {
+        Barrier { expedited: system::register() }
+    }
+
+    /// Between the store and the load of the thread that does so often.
+    #[inline(always)]
+    pub(super) fn light(self) {
+        if self.expedited {
+            core::sync::atomic::compiler_fence(Ordering::SeqCst);
+        } else {
+            // SeqCst: the one order that keeps a store before a later load; its partner is the fence in `heavy`.
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// Between the store and the load of the other one. A system call.
+    #[cold]
+    pub(super) fn heavy(self) {
+        if self.expedited {
+            system::interrupt_all();
+        } else {
+            // SeqCst: as in `light`.
+            fence(Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", not(any(smarena_portable, loom, shuttle))))]
+mod system {
+    use rustix::thread::{MembarrierCommand, membarrier};
+
+    pub(super) fn register() -> bool {
+        membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok()
+    }
+
+    pub(super) fn interrupt_all() {
+        // Registered anew, should this be the child of a fork and have lost it.
+        if !(call() || register() && call()) {
+            refused();
+        }
+    }
+
+    fn call() -> bool {
+        membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+    }
+
+    /// A filter of system calls was set up after the pool was made. To go on would be a guess about other threads' memory.
+    #[cold]
+    fn refused() -> ! {
+        eprintln!("smarena: membarrier(2) was granted when the pool was made, and is refused now");
+        std::process::abort()
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(any(smarena_portable, loom, shuttle)))))]
+mod system {
+    pub(super) fn register() -> bool {
+        false
+    }
+
+    pub(super) fn interrupt_all() {
+        unreachable!("never granted");
+    }
+}

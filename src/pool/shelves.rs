@@ -1,0 +1,186 @@
+//! Shelves: permits that a thread has given back and keeps ready for itself, so that its next one costs no atomic operation on a shared word.
+//!
+//! Each thread that has a [number](super::number) has a shelf of that number in every pool, and changes it by plain loads and stores.
+//! Nobody else takes from an open shelf. Whoever must know how many permits are free closes all shelves and collects what lies there:
+//!
+//! ```text
+//! its thread:   busy = true;  light barrier;  closed? -- no --> kept += 1 or -= 1;  busy = false
+//!                                                `-- yes -----> busy = false;  then the tally
+//! collecting:   closed = true;  heavy barrier;  wait while busy;  kept, which is 0 from now on
+//! ```
+//!
+//! By the [barriers](super::barrier), if the thread did not see that its shelf is closed then the collecting one sees that it is busy, and
+//! waits: for a few instructions, or for as long as the system lets the thread stand just there.
+//!
+//! # Invariants
+//!
+//! * **K1** The open shelf of a number, and `busy` of a closed one, is written only by the thread that has the number. A closed shelf whose
+//!   thread is not busy is written only under the shelves' lock.
+//! * **K2** A shelf is opened only under the lock, by its own thread, and while the tally's keeping mark is set; the mark is cleared only
+//!   under the lock, when all shelves are closed and empty. So a permit lies on a shelf only while the mark is set.
+//! * **K3** Each permit on a shelf counts as taken in the tally.
+
+use crossbeam_utils::{Backoff, CachePadded};
+
+use super::barrier::Barrier;
+use super::tally::Tally;
+use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering, lock, pause};
+
+/// How many threads can have shelves at a time.
+pub(super) const SHELVES: usize = if cfg!(any(loom, shuttle)) { 2 } else { 32 };
+
+/// The most permits a shelf can hold: a burst's worth.
+const MOST_KEPT: u32 = 32;
+
+/// The permits that threads keep ready. Shared by all threads.
+#[derive(Debug)]
+pub(super) struct Shelves {
+    /// By the numbers of their threads.
+    shelves: [CachePadded<Shelf>; SHELVES],
+    /// Who opens and closes shelves.
+    turn: Mutex<()>,
+    barrier: Barrier,
+}
+
+/// A number's permits. One thread's while it is open (K1); that no other is on its cache line is what it is there for.
+#[derive(Debug)]
+struct Shelf {
+    kept: AtomicU32,
+    /// The thread is about to change what is kept, unless the shelf is closed.
+    busy: AtomicBool,
+    closed: AtomicBool,
+    /// The most permits that may lie here. Constant, as the barrier is, and here to be at hand.
+    room: u32,
+    barrier: Barrier,
+}
+
+impl Shelves {
+    /// The room of each shelf in a pool with this limit: none in small ones, and half of the limit in all of them together.
+    pub(super) fn room(limit: u32) -> u32 {
+        u32::try_from(limit as usize / (2 * SHELVES)).map_or(MOST_KEPT, |share| share.min(MOST_KEPT))
+    }
+
+    /// All closed.
+    pub(super) fn new(room: u32, barrier: Barrier) -> Self {
+        let shelf = |_| {
+            CachePadded::new(Shelf {
+                kept: AtomicU32::new(0),
+                busy: AtomicBool::new(false),
+                closed: AtomicBool::new(true),
+                room,
+                barrier,
+            })
+        };
+        Shelves { shelves: core::array::from_fn(shelf), turn: Mutex::new(()), barrier }
+    }
+
+    /// How many permits lie on shelves: right for some moment each.
+    pub(super) fn kept(&self) -> u32 {
+        // Relaxed: numbers to look at.
+        self.shelves.iter().map(|shelf| shelf.kept.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Takes up to `wanted` permits from the shelf of `number`, which is this thread's or no shelf's.
+    #[inline(always)]
+    pub(super) fn take(&self, number: usize, wanted: u32) -> u32 {
+        let Some(shelf) = self.shelves.get(number) else { return 0 };
+        let mut taken = 0;
+        shelf.change(|kept| {
+            taken = wanted.min(kept);
+            kept - taken
+        });
+        taken
+    }
+
+    /// Puts `count` permits on the shelf of `number`, if it is open and has room for all of them: then they are not the caller's any more, and
+    /// the pool may be gone. Or returns false. The number is this thread's or no shelf's.
+    #[inline(always)]
+    pub(super) fn put(&self, number: usize, count: u32) -> bool {
+        let Some(shelf) = self.shelves.get(number) else { return false };
+        let mut put = false;
+        shelf.change(|kept| {
+            put = count <= shelf.room - kept;
+            if put { kept + count } else { kept }
+        });
+        put
+    }
+
+    /// As `put`, on a shelf that had no room or was closed. The caller has a permit; if this returns false it has as many as are returned
+    /// beside it more, which is half of what a full shelf held.
+    #[cold]
+    pub(super) fn put_anew(&self, number: usize, count: u32, tally: &Tally) -> Result<(), u32> {
+        let Some(shelf) = self.shelves.get(number) else { return Err(0) };
+        if count > shelf.room {
+            return Err(0);
+        }
+        // Relaxed: nobody else opens it, and nobody relies on what this sees.
+        if shelf.closed.load(Ordering::Relaxed) {
+            let _turn = lock(&self.turn);
+            // K2: the mark stays as long as we have the lock.
+            if tally.is_keeping() {
+                // Relaxed: whoever closes it again has the lock after us.
+                shelf.closed.store(false, Ordering::Relaxed);
+            }
+        }
+        if self.put(number, count) { Ok(()) } else { Err(self.take(number, shelf.room / 2)) }
+    }
+
+    /// Closes all shelves and gives what lies there to the tally, whose keeping mark is clear then. The caller, who has a handle, has this
+    /// `number` or none.
+    #[cold]
+    pub(super) fn collect(&self, number: usize, tally: &Tally) {
+        let _turn = lock(&self.turn);
+        if !tally.is_keeping() {
+            return;
+        }
+        let mut open = [false; SHELVES];
+        let mut others = false;
+        for (at, shelf) in self.shelves.iter().enumerate() {
+            // Relaxed, twice: only ever written under the lock.
+            open[at] = !shelf.closed.load(Ordering::Relaxed);
+            if open[at] {
+                shelf.closed.store(true, Ordering::Relaxed);
+                others |= at != number;
+            }
+        }
+        // Our own shelf needs none: we are not busy with it.
+        if others {
+            self.barrier.heavy();
+        }
+        let left = self.shelves.iter().zip(open).filter(|(_, open)| *open).map(|(shelf, _)| shelf.leave_empty());
+        // K2: all are closed and empty.
+        tally.stop_keeping(left.sum());
+    }
+}
+
+impl Shelf {
+    /// Lets the shelf's thread change what is kept, unless the shelf is closed.
+    #[inline(always)]
+    fn change(&self, change: impl FnOnce(u32) -> u32) {
+        // Relaxed: the barrier keeps it before the look at `closed`, and its partner is that of `collect`.
+        self.busy.store(true, Ordering::Relaxed);
+        self.barrier.light();
+        // Relaxed: opened by this thread alone.
+        if !self.closed.load(Ordering::Relaxed) {
+            // Relaxed, twice: K1: nobody else writes it meanwhile.
+            let kept = self.kept.load(Ordering::Relaxed);
+            self.kept.store(change(kept), Ordering::Relaxed);
+        }
+        // Release: pairs with the Acquire of `leave_empty`, for what is kept, and for all that the thread did to the pool before: this
+        // may be its last access.
+        self.busy.store(false, Ordering::Release);
+    }
+
+    /// Waits until the shelf's thread is not busy with it, and takes everything. It is closed, and a heavy barrier ago.
+    fn leave_empty(&self) -> u32 {
+        let backoff = Backoff::new();
+        // Acquire: pairs with the Release of `change`.
+        while self.busy.load(Ordering::Acquire) {
+            pause(&backoff);
+        }
+        // Relaxed, twice: K1: it is closed and its thread not busy, so only we write it.
+        let kept = self.kept.load(Ordering::Relaxed);
+        self.kept.store(0, Ordering::Relaxed);
+        kept
+    }
+}
