@@ -37,6 +37,7 @@ mod block_size;
 mod convert;
 mod edit;
 mod front;
+mod inside;
 mod io;
 mod read;
 mod split;
@@ -408,6 +409,7 @@ impl<H: HeapRef> DerefMut for SmBuf<H> {
 }
 
 crate::compare::compares_by_content!(SmBuf);
+crate::hex::shows_as_hex!(SmBuf);
 
 /// As a byte string: `b"GET / HTTP/1.1\r\n"`.
 impl<H: HeapRef> fmt::Debug for SmBuf<H> {

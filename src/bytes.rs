@@ -21,6 +21,7 @@
 //!   dropped after the share of the block was given up.
 
 mod convert;
+mod io;
 mod part;
 
 use core::fmt;
@@ -338,6 +339,7 @@ impl<H: HeapRef> Deref for SmBytes<H> {
 }
 
 crate::compare::compares_by_content!(SmBytes);
+crate::hex::shows_as_hex!(SmBytes);
 crate::compare::compares_with! {
     SmBytes:
     [G: HeapRef,] SmBuf<G>;

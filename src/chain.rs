@@ -5,7 +5,7 @@
 
 use core::fmt;
 use core::mem;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, BufRead, IoSlice, Read, Write};
 
 use smallvec::SmallVec;
 
@@ -247,6 +247,52 @@ impl<H: HeapRef> SmChain<H> {
         if self.consumed * 2 >= self.parts.len() {
             self.parts.drain(..mem::take(&mut self.consumed));
         }
+    }
+}
+
+/// Takes bytes from the front, from as many parts as it takes. Never fails.
+///
+/// ```
+/// use smarena::{SmBytes, SmChain};
+/// use std::io::Read;
+///
+/// let mut chain = SmChain::from_iter([SmBytes::from_static(b"a"), SmBytes::from_static(b"bc")]);
+/// let mut two = [0; 2];
+/// chain.read_exact(&mut two)?;
+/// assert_eq!((&two, chain.len()), (b"ab", 1));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl<H: HeapRef> Read for SmChain<H> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let mut read = 0;
+        while read < target.len() && !self.is_empty() {
+            let part = self.first();
+            let count = part.len().min(target.len() - read);
+            target[read..read + count].copy_from_slice(&part[..count]);
+            self.consume_front(count);
+            read += count;
+        }
+        Ok(read)
+    }
+}
+
+/// The rest of the first part at a time. `consume` panics if told of more bytes than the chain has.
+///
+/// ```
+/// use smarena::{SmBytes, SmChain};
+/// use std::io::BufRead;
+///
+/// let chain = SmChain::from_iter([SmBytes::from_static(b"one\nt"), SmBytes::from_static(b"wo\n")]);
+/// assert_eq!(chain.lines().collect::<Result<Vec<_>, _>>()?, ["one", "two"]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl<H: HeapRef> BufRead for SmChain<H> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(self.first())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.consume_front(count);
     }
 }
 

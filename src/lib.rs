@@ -53,6 +53,7 @@ mod raw;
 mod heap;
 
 mod compare;
+mod hex;
 mod into_bytes;
 mod part;
 

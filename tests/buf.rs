@@ -16,8 +16,50 @@ use smarena::{AllocError, Global, HeapRef, SmBuf};
 
 const MAX: usize = SmBuf::MAX_CAPACITY;
 
+smarena::static_heap! {
+    struct Named: smarena::Linear<8> { bucket_bytes: 1 << 20 }
+}
+
+// As large as a `Vec`, for any heap that a type names, and an `Option` takes no more.
+const _: () = assert!(size_of::<SmBuf<Named>>() <= 24);
+const _: () = assert!(size_of::<Option<SmBuf<Named>>>() == size_of::<SmBuf<Named>>());
+
 fn buf_of(bytes: &[u8], heap: &CountingHeap) -> SmBuf<CountingHeap> {
     SmBuf::copy_from_slice_in(bytes, heap.clone())
+}
+
+// --- the content ---
+
+#[test]
+fn what_stands_behind_an_edited_part_moves_and_nothing_else_does() {
+    let heap = CountingHeap::new();
+    let mut buf = buf_of(b"0123456789", &heap);
+    buf.consume(1);
+    buf.replace_range(2..4, b"");
+    buf.replace_range(..1, b"abc");
+    buf.replace_range(9.., b"xyz");
+    assert_eq!(buf, b"abc2567 89xyz".iter().copied().filter(|byte| *byte != b' ').collect::<Vec<_>>());
+    for (edit, text) in [
+        ((|buf| buf.insert(13, 0)) as fn(&mut SmBuf<CountingHeap>), "no slice from byte 13 to 13: there are 12 bytes"),
+        (|buf| buf.replace_range(3..14, b""), "no slice from byte 3 to 14: there are 12 bytes"),
+        (|buf| _ = buf.remove(12), "index out of bounds: the len is 12 but the index is 12"),
+    ] {
+        assert_eq!(panic_text(|| edit(&mut buf)), text);
+    }
+    assert_eq!(buf.len(), 12);
+    let text = panic_text(|| buf.retain(|byte| if *byte == b'7' { panic!("in the middle") } else { false }));
+    assert_eq!((&text[..], buf.len()), ("in the middle", 12));
+    drop(buf);
+    heap.settle();
+}
+
+#[test]
+fn bytes_show_as_hexadecimal_digits() {
+    let buf = SmBuf::from(b"\x00\x9f\xA0");
+    assert_eq!((format!("{buf:x}"), format!("{buf:X}")), ("009fa0".to_owned(), "009FA0".to_owned()));
+    let bytes = buf.freeze();
+    assert_eq!((format!("{bytes:#x}"), format!("{bytes:#X}")), ("0x009fa0".to_owned(), "0x009FA0".to_owned()));
+    assert_eq!(format!("{:x}", SmBuf::new()), "");
 }
 
 // --- the block ---

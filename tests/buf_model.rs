@@ -27,6 +27,10 @@ pub(crate) enum Step {
     Clone,
     CloneFrom(Vec<u8>),
     Reverse,
+    Insert(usize, u8),
+    Remove(usize),
+    ReplaceRange(usize, usize, Vec<u8>),
+    Retain(u8),
     /// Writes through a heap that grants so many calls more.
     WriteRefused(usize, Vec<u8>),
     #[cfg(feature = "bytes")]
@@ -52,11 +56,15 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         Just(Step::Clone),
         bytes().prop_map(Step::CloneFrom),
         Just(Step::Reverse),
+        (any::<usize>(), any::<u8>()).prop_map(|(at, byte)| Step::Insert(at, byte)),
+        any::<usize>().prop_map(Step::Remove),
+        (any::<usize>(), any::<usize>(), bytes()).prop_map(|(from, to, bytes)| Step::ReplaceRange(from, to, bytes)),
+        any::<u8>().prop_map(Step::Retain),
         (0..2usize, vec(any::<u8>(), 0..1000)).prop_map(|(calls, bytes)| Step::WriteRefused(calls, bytes)),
     ];
     #[cfg(feature = "bytes")]
     let step = prop_oneof![
-        15 => step,
+        19 => step,
         1 => bytes().prop_map(Step::Put),
         1 => bytes().prop_map(Step::Chunk),
     ];
@@ -114,6 +122,26 @@ fn run(step: &Step, buf: &mut SmBuf<CountingHeap>, model: &mut Vec<u8>, heap: &C
         Step::Reverse => {
             buf.reverse();
             model.reverse();
+        }
+        Step::Insert(at, byte) => {
+            let at = at % (model.len() + 1);
+            buf.insert(at, *byte);
+            model.insert(at, *byte);
+        }
+        Step::Remove(at) => {
+            if let Some(at) = at.checked_rem(model.len()) {
+                assert_eq!(buf.remove(at), model.remove(at));
+            }
+        }
+        Step::ReplaceRange(from, to, bytes) => {
+            let from = from % (model.len() + 1);
+            let to = from + to % (model.len() - from + 1);
+            buf.replace_range(from..to, bytes);
+            model.splice(from..to, bytes.iter().copied());
+        }
+        Step::Retain(bound) => {
+            buf.retain(|byte| byte < bound);
+            model.retain(|byte| byte < bound);
         }
         Step::WriteRefused(calls, bytes) => {
             heap.refuse_after(*calls);

@@ -15,6 +15,25 @@ fn bytes_of(content: &[u8], heap: &CountingHeap) -> SmBytes<CountingHeap> {
     SmBytes::copy_from_slice_in(content, heap.clone())
 }
 
+// --- reading ---
+
+#[test]
+fn reading_takes_from_the_front_of_these_bytes_alone() {
+    use std::io::{BufRead, Read};
+
+    let heap = CountingHeap::new();
+    let bytes = bytes_of(b"one\ntwo\n", &heap);
+    let mut reader = bytes.clone();
+    let mut line = String::new();
+    assert_eq!((reader.read_line(&mut line).unwrap(), &line[..], &reader[..]), (4, "one\n", &b"two\n"[..]));
+    let mut rest = [0; 9];
+    assert_eq!((reader.read(&mut rest).unwrap(), reader.read(&mut rest).unwrap()), (4, 0));
+    assert_eq!((&rest[..4], &bytes[..]), (&b"two\n"[..], &b"one\ntwo\n"[..]));
+    assert_eq!(panic_text(|| reader.consume(1)), "cannot advance by 1 bytes: there are 0");
+    drop((reader, bytes));
+    heap.settle();
+}
+
 // --- sharing ---
 
 #[test]

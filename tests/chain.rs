@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::io::{self, IoSlice, Write};
+use std::io::{self, BufRead, IoSlice, Read, Write};
 
 use common::{CountingHeap, panic_text};
 use proptest::collection::vec;
@@ -116,6 +116,8 @@ enum Step {
     Push(Vec<u8>),
     SplitTo(usize),
     Write(usize),
+    Read(usize),
+    Consume(usize),
     Clone,
 }
 
@@ -127,6 +129,8 @@ proptest! {
         3 => vec(any::<u8>(), 0..20).prop_map(Step::Push),
         1 => any::<usize>().prop_map(Step::SplitTo),
         1 => (1..60usize).prop_map(Step::Write),
+        1 => (0..60usize).prop_map(Step::Read),
+        1 => any::<usize>().prop_map(Step::Consume),
         1 => Just(Step::Clone),
     ], 1..100)) {
         let heap = CountingHeap::new();
@@ -147,6 +151,19 @@ proptest! {
                     let count = chain.write_to(&mut writer).unwrap();
                     prop_assert_eq!(count, takes.min(model.len()));
                     prop_assert_eq!(writer.written, model.drain(..count).collect::<Vec<_>>());
+                }
+                Step::Read(wanted) => {
+                    let mut read = vec![0; wanted];
+                    let count = chain.read(&mut read).unwrap();
+                    prop_assert_eq!(count, wanted.min(model.len()));
+                    prop_assert_eq!(&read[..count], model.drain(..count).collect::<Vec<_>>());
+                }
+                Step::Consume(count) => {
+                    let first = chain.fill_buf().unwrap().to_vec();
+                    prop_assert!(model.starts_with(&first) && first.is_empty() == model.is_empty());
+                    let count = count % (model.len() + 1);
+                    chain.consume(count);
+                    model.drain(..count);
                 }
                 Step::Clone => chain = chain.clone(),
             }

@@ -162,6 +162,22 @@ impl From<Bytes> for SmBuf {
     }
 }
 
+/// Appends copies, as `BytesMut` does.
+///
+/// ```
+/// use bytes::Bytes;
+/// use smarena::SmBuf;
+///
+/// let mut buf = SmBuf::from(b"a");
+/// buf.extend([Bytes::from_static(b"b"), Bytes::from_static(b"cd")]);
+/// assert_eq!(buf, b"abcd");
+/// ```
+impl<H: HeapRef> Extend<Bytes> for SmBuf<H> {
+    fn extend<I: IntoIterator<Item = Bytes>>(&mut self, parts: I) {
+        parts.into_iter().for_each(|part| self.extend_from_slice(&part));
+    }
+}
+
 /// All parts as one. `copy_to_bytes` copies, into a `Bytes` of the system allocator; [`split_to`](SmChain::split_to) does not.
 ///
 /// ```
