@@ -221,15 +221,6 @@ impl<H: HeapRef> SmBuf<H> {
         Ok(SmBuf { start, head: 0, len: 0, cap: block.bytes(), block, heap })
     }
 
-    /// [`try_with_block_in`](Self::try_with_block_in) for a block aligned as usual: the way of most buffers, and of a pool's, whose
-    /// size the compiler does not know.
-    #[inline]
-    pub(crate) fn try_with_plain_block_in(size: BlockSize, heap: H) -> Result<Self, AllocError> {
-        let start = if size.is_plain() { heap.allocate(size.plain_layout())? } else { DANGLING };
-        // As below; a size that is not plain is that of no block.
-        Ok(SmBuf { start, head: 0, len: 0, cap: size.bytes(), block: size, heap })
-    }
-
     /// An empty buffer that holds a block of `size`, which was computed for this heap's classes.
     #[cold]
     #[inline(never)]

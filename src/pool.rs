@@ -51,6 +51,7 @@ use core::fmt;
 use core::ptr::NonNull;
 
 use crate::buf::BlockSize;
+use crate::class::Class;
 use crate::heap::{Global, HeapRef};
 
 use permits::Permits;
@@ -101,14 +102,15 @@ pub struct BufPool<H: HeapRef = Global> {
 }
 
 /// What all handles and leases of a pool have in common. Shared by all threads.
-struct Shared<H> {
+struct Shared<H: HeapRef> {
     permits: Permits,
     /// What the user asked for, in bytes.
     buf_size: usize,
     /// The bytes in front of a new lease's content.
     headroom: u32,
-    /// The block that holds it.
+    /// The block that holds it; and its class, unless it is larger than all.
     block: BlockSize,
+    class: Option<Class<H::Classes>>,
     heap: H,
 }
 
@@ -149,7 +151,7 @@ impl<H: HeapRef> BufPool<H> {
     /// assert!(lease.is_empty() && lease.capacity() >= 512);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn try_acquire(&self) -> Result<Lease<H>, PoolError> {
         match self.shared().permits.take(1) {
             // P1: it has just been counted. From here on the permit gives itself back, whatever the heap does.
@@ -299,7 +301,7 @@ impl<H: HeapRef> fmt::Debug for BufPool<H> {
 /// # Safety
 /// `last` is what `shared`'s tally told the caller, who does not touch it afterwards.
 #[inline]
-unsafe fn free_if_last<H>(shared: NonNull<Shared<H>>, last: WasLast) {
+unsafe fn free_if_last<H: HeapRef>(shared: NonNull<Shared<H>>, last: WasLast) {
     if last.0 {
         // SAFETY: made by `Box::leak` in `build_in`; by P2 the caller is its only owner.
         drop(unsafe { Box::from_raw(shared.as_ptr()) });

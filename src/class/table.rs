@@ -30,11 +30,20 @@ enum Rule {
     Listed {
         /// The class of every size up to `LOOKED_UP`, by the number of its last grain.
         by_grain: ByGrain,
-        /// For the geometric class of a larger size, the first class that can come into question.
-        first: [u8; MAX_CLASSES],
-        /// How many classes further on the answer can be.
-        furthest: u8,
+        /// Of every size up to `NEAR`, by the number of its last half KiB.
+        near: Start,
+        /// Of every size, by its geometric class.
+        far: Start,
     },
+}
+
+/// Where to look for the class of a size.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    /// For the number of the stretch that a size lies in, the first class that can come into question.
+    first: [u8; MAX_CLASSES + 1],
+    /// How many classes further on the answer can be. Mostly none.
+    furthest: u8,
 }
 
 impl Table {
@@ -66,8 +75,12 @@ impl Table {
             );
             class += 1;
         }
-        let (first, furthest) = first_classes(block_sizes);
-        Self { block_sizes, rule: Rule::Listed { by_grain: classes_by_grain(block_sizes), first, furthest } }
+        let rule = Rule::Listed {
+            by_grain: classes_by_grain(block_sizes),
+            near: Start::new(block_sizes, &HALF_KIBS, LOOKED_UP),
+            far: Start::new(block_sizes, &GEOMETRIC, NEAR),
+        };
+        Self { block_sizes, rule }
     }
 
     // The first `classes` block sizes of the built-in tables.
@@ -103,50 +116,63 @@ impl Table {
             Rule::Linear => linear_class(size),
             Rule::Piecewise => piecewise_class(size),
             Rule::Geometric => geometric_class(size),
-            Rule::Listed { by_grain, first, furthest } => {
+            Rule::Listed { by_grain, near, far } => {
                 if size <= LOOKED_UP {
-                    return by_grain[size.div_ceil(GRAIN)] as usize;
+                    by_grain[size.div_ceil(GRAIN)] as usize
+                } else if size <= NEAR {
+                    near.scan(self.block_sizes, size, size.div_ceil(512))
+                } else {
+                    far.scan(self.block_sizes, size, geometric_class(size) + 1)
                 }
-                // Masks and bounds that can never bite keep panics out of the look-up. How far to scan the compiler knows: mostly
-                // not at all.
-                let mut class = first[geometric_class(size) % MAX_CLASSES] as usize;
-                let mut step = 0;
-                while step < *furthest && class < self.block_sizes.len() - 1 && self.block_sizes[class] < size {
-                    class += 1;
-                    step += 1;
-                }
-                class
             }
         }
     }
 }
 
-/// For each geometric class, the class of the smallest size in it: where the look-up starts to scan. And how many classes it goes on at
-/// most, among sizes that are not looked up by their grain. Past the largest block size there is no class; no look-up gets there.
-const fn first_classes(block_sizes: &[usize]) -> ([u8; MAX_CLASSES], u8) {
-    let mut first = [0; MAX_CLASSES];
-    let mut furthest = 0;
-    let mut class = 0;
-    let mut step = 1;
-    while step < MAX_CLASSES {
-        while class < block_sizes.len() && block_sizes[class] <= GEOMETRIC[step - 1] {
-            class += 1;
+impl Start {
+    /// Stretch `n` is what lies above `ends[n - 2]` and not above `ends[n - 1]`. The sizes asked for are larger than `above`.
+    /// Past the largest block size there is no class; no look-up gets there.
+    const fn new(block_sizes: &[usize], ends: &[usize; MAX_CLASSES], above: usize) -> Self {
+        let mut first = [0; MAX_CLASSES + 1];
+        let mut furthest = 0;
+        let mut class = 0;
+        let mut stretch = 1;
+        while stretch <= MAX_CLASSES {
+            #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
+            {
+                first[stretch] = class as u8;
+            }
+            let end = ends[stretch - 1];
+            let mut further = 0;
+            while class + further < block_sizes.len() && block_sizes[class + further] < end {
+                further += 1;
+            }
+            if end > above && further > furthest {
+                furthest = further;
+            }
+            while class < block_sizes.len() && block_sizes[class] <= end {
+                class += 1;
+            }
+            stretch += 1;
         }
         #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
-        {
-            first[step] = class as u8;
-        }
-        let mut further = 0;
-        while class + further < block_sizes.len() && block_sizes[class + further] < GEOMETRIC[step] {
-            further += 1;
-        }
-        if GEOMETRIC[step] > LOOKED_UP && further > furthest {
-            furthest = further;
-        }
-        step += 1;
+        let furthest = furthest as u8;
+        Self { first, furthest }
     }
-    #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
-    (first, furthest as u8)
+
+    /// The class of `size`, which lies in `stretch`.
+    #[inline(always)]
+    const fn scan(&self, block_sizes: &[usize], size: usize, stretch: usize) -> usize {
+        // Bounds that can never bite keep panics out of the look-up. How far to scan the compiler knows.
+        let stretch = if stretch > MAX_CLASSES { MAX_CLASSES } else { stretch };
+        let mut class = self.first[stretch] as usize;
+        let mut step = 0;
+        while step < self.furthest && class < block_sizes.len() - 1 && block_sizes[class] < size {
+            class += 1;
+            step += 1;
+        }
+        class
+    }
 }
 
 // Constants, not statics: another crate's optimiser sees the numbers only if they are compiled into it.
@@ -185,6 +211,18 @@ const GEOMETRIC: [usize; 64] = {
         class += 1;
     }
     sizes
+};
+
+/// Larger sizes are looked up by their geometric class.
+const NEAR: usize = 32 << 10;
+const HALF_KIBS: [usize; 64] = {
+    let mut ends = [0; 64];
+    let mut stretch = 0;
+    while stretch < ends.len() {
+        ends[stretch] = 512 * (stretch + 1);
+        stretch += 1;
+    }
+    ends
 };
 
 #[inline(always)]

@@ -4,6 +4,7 @@ use core::ptr::NonNull;
 
 use super::{BufPool, Permits, Shared};
 use crate::buf::{BlockSize, SmBuf, narrow};
+use crate::class::Class;
 use crate::error::ConfigError;
 use crate::heap::{Global, HeapRef};
 
@@ -136,7 +137,9 @@ impl BufPoolBuilder {
                 _ => return Err(ConfigError::PoolWatermarks { low, high, limit: buffers }),
             },
         };
-        let shared = Box::new(Shared { permits: Permits::new(limit, low, high), buf_size, headroom, block, heap });
+        let class = Class::holding(block.bytes() as usize);
+        let permits = Permits::new(limit, low, high);
+        let shared = Box::new(Shared { permits, buf_size, headroom, block, class, heap });
         // P1: a new tally counts one handle, which this is.
         Ok(BufPool { shared: NonNull::from(Box::leak(shared)) })
     }

@@ -31,10 +31,13 @@ pub struct Lease<H: HeapRef = Global> {
 
 impl<H: HeapRef> Lease<H> {
     /// Takes the buffer that `permit` stands for from the heap.
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(permit: Permit<H>) -> Result<Self, PoolError> {
         let shared = permit.shared();
-        let mut buf = SmBuf::try_with_plain_block_in(shared.block, shared.heap.clone())?;
+        let mut buf = match shared.class {
+            Some(class) => SmBuf::try_with_class_in(class, shared.heap.clone())?,
+            None => SmBuf::try_with_block_in(shared.block, shared.heap.clone())?,
+        };
         if shared.headroom > 0 {
             buf.set_front(shared.headroom);
         }
