@@ -324,7 +324,7 @@ impl<H: HeapRef> Drop for SmBytes<H> {
     fn drop(&mut self) {
         if self.share_count().is_some_and(ShareCount::give_up) {
             // SAFETY: S1, I11: the last owner, told so once; this is the block's layout. S3: the heap reference still exists.
-            unsafe { self.heap.deallocate(self.first_byte(), self.block.layout()) };
+            unsafe { self.heap.deallocate_by_address(self.first_byte(), self.block.layout()) };
         }
     }
 }

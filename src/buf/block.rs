@@ -249,7 +249,7 @@ impl<H: HeapRef> SmBuf<H> {
         if self.block.is_plain() {
             // SAFETY: U1: the block is ours alone and this is its layout; no caller uses it afterwards.
             // U4: the heap reference still exists, being a field.
-            unsafe { self.heap.deallocate(self.first_byte(), self.block.plain_layout()) };
+            unsafe { self.heap.deallocate_by_address(self.first_byte(), self.block.plain_layout()) };
         } else if self.block.exists() {
             // SAFETY: U4: the copy is written back two lines below; neither is dropped in between, for no heap unwinds.
             let heap = ManuallyDrop::new(unsafe { ptr::read(&raw const self.heap) });
@@ -266,7 +266,7 @@ impl<H: HeapRef> SmBuf<H> {
         // SAFETY: U1: a live block of this heap, and the caller, one of its owners, waits.
         if !block.is_split() || unsafe { share_count(&*heap, first, block) }.give_up() {
             // SAFETY: U1, U4: as in `release_block`; of those who shared it we are the last.
-            unsafe { heap.deallocate(first, block.layout()) };
+            unsafe { heap.deallocate_by_address(first, block.layout()) };
         }
         heap
     }

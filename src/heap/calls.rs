@@ -75,6 +75,16 @@ impl<C: SizeClasses> Heap<C> {
         unsafe { self.raw.deallocate_of(local, class_for::<C>(layout.size(), layout.align()), block, layout.size()) }
     }
 
+    /// As `deallocate`, by the block's address; the size is for a heap that checks it.
+    ///
+    /// # Safety
+    /// As `deallocate`.
+    #[inline(always)]
+    pub(crate) unsafe fn deallocate_by_address(&self, local: Option<&Cache>, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.raw().deallocate_told(local, block, layout.size()) }
+    }
+
     /// As `allocate` for a block of `class`.
     #[inline(always)]
     pub(crate) fn allocate_class(&self, local: Option<&Cache>, class: Class<C>) -> Result<NonNull<u8>, AllocError> {

@@ -44,6 +44,17 @@ pub unsafe trait HeapRef: Clone {
     /// `block` came from this heap with this `layout`, is live, and is not used any more.
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout);
 
+    /// As [`deallocate`](Self::deallocate), for a layout that the compiler does not know: the bucket is found by the block's address,
+    /// which takes less than looking up the class.
+    ///
+    /// # Safety
+    /// As `deallocate`.
+    #[inline]
+    unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.deallocate(block, layout) }
+    }
+
     /// As [`allocate`](Self::allocate) for [`class.layout()`](Class::layout), without looking for the class.
     ///
     /// # Errors
@@ -99,6 +110,12 @@ unsafe impl<C: SizeClasses> HeapRef for &Heap<C> {
     }
 
     #[inline(always)]
+    unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { (**self).deallocate_by_address(None, block, layout) }
+    }
+
+    #[inline(always)]
     fn allocate_class(&self, class: Class<C>) -> Result<NonNull<u8>, AllocError> {
         (**self).allocate_class(None, class)
     }
@@ -138,6 +155,12 @@ unsafe impl<C: SizeClasses> HeapRef for Arc<Heap<C>> {
     }
 
     #[inline(always)]
+    unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { (**self).deallocate_by_address(None, block, layout) }
+    }
+
+    #[inline(always)]
     fn allocate_class(&self, class: Class<C>) -> Result<NonNull<u8>, AllocError> {
         (**self).allocate_class(None, class)
     }
@@ -174,6 +197,12 @@ unsafe impl<S: StaticHeap> HeapRef for S {
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
         local::with::<S, _>(|local| unsafe { S::HEAP.deallocate(local, block, layout) })
+    }
+
+    #[inline(always)]
+    unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: I10: the caller's contract is the same.
+        local::with::<S, _>(|local| unsafe { S::HEAP.deallocate_by_address(local, block, layout) });
     }
 
     #[inline(always)]

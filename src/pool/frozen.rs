@@ -106,6 +106,14 @@ unsafe impl<H: HeapRef> HeapRef for PoolHeap<H> {
     }
 
     #[inline]
+    unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { self.heap.deallocate_by_address(block, layout) };
+        // As above.
+        drop(Permit { shared: self.shared });
+    }
+
+    #[inline]
     unsafe fn share_count(&self, block: NonNull<u8>, layout: Layout) -> NonNull<ShareCount> {
         // SAFETY: as above.
         unsafe { self.heap.share_count(block, layout) }

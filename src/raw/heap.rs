@@ -225,6 +225,18 @@ impl RawHeap {
         }
     }
 
+    /// As `deallocate`, told the size that the block was asked for with.
+    ///
+    /// # Safety
+    /// As `deallocate_of`.
+    #[inline(always)]
+    pub(crate) unsafe fn deallocate_told(&self, local: Option<&Cache>, block: NonNull<u8>, size: usize) {
+        if !self.cache_or(local).push(block) {
+            // SAFETY: I10: passed on.
+            unsafe { self.deallocate_sized_slow(local, block, size) }
+        }
+    }
+
     /// The free chunk is full, or there is no cache, or the block is no bucket's: first what this thread has room for.
     ///
     /// # Safety
