@@ -211,7 +211,6 @@ impl<H: HeapRef> SmChain<H> {
 
     /// The first part's bytes.
     #[inline]
-    #[cfg(feature = "bytes")]
     pub(crate) fn first(&self) -> &[u8] {
         self.parts.get(self.consumed).map_or(&[], |part| part)
     }

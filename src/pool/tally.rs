@@ -380,6 +380,14 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "async")]
+    fn nobody_waits_while_permits_may_be_kept() {
+        let tally = Tally::new(8, 2, 5, true);
+        assert_eq!((tally.take_permits(3), tally.take_permit_or_wait()), (Ok(3), Ok(true)));
+        assert_eq!((tally.take_permit_or_wait(), tally.give_permits(1)), (Err(SomeAreKept), Ok(WasLast(false))));
+    }
+
+    #[test]
     fn nothing_is_kept_when_no_handle_is_left() {
         let tally = Tally::new(8, 4, 8, true);
         assert_eq!(tally.take_permits(2), Ok(2));
