@@ -330,6 +330,26 @@ impl<T, H: HeapRef> SmArena<T, H> {
         VacantEntry::new(&mut self.storage, vacancy)
     }
 
+    /// The slot the next value goes into, if there is one or the arena can grow: for a value whose making can fail, too.
+    ///
+    /// # Errors
+    /// [`GrowError`].
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// let entry = arena.try_vacant_entry()?;
+    /// if let Ok(number) = "12".parse::<u32>() {
+    ///     entry.insert(number);
+    /// }
+    /// assert_eq!(arena.values().sum::<u32>(), 12);
+    /// # Ok::<(), smarena::GrowError>(())
+    /// ```
+    #[inline]
+    pub fn try_vacant_entry(&mut self) -> Result<VacantEntry<'_, T, H>, GrowError> {
+        let vacancy = self.storage.vacancy()?;
+        Ok(VacantEntry::new(&mut self.storage, vacancy))
+    }
+
     /// The value's slot, looked up once for several uses. `None` if the handle is stale.
     ///
     /// ```

@@ -143,6 +143,7 @@ fn a_failed_growth_gives_the_value_back() {
         arena.insert("more".into());
     }
     assert_eq!(arena.try_insert("refused".into()).unwrap_err().value, "refused");
+    assert!(matches!(arena.try_vacant_entry(), Err(GrowError::Alloc { .. })));
     heap.refuse_after(1);
     assert!(arena.try_reserve(1000).is_err());
     assert_eq!((arena[handle].as_str(), arena.iter().count()), ("kept", arena.len()));
@@ -292,6 +293,31 @@ fn made_up_handles_find_nothing() {
     }
     assert!(arena.get_unknown_gen(u32::MAX).is_none() && arena.get_unknown_gen(0).is_none());
     assert!(arena.insert_at(Handle::DANGLING, 1).is_err());
+}
+
+#[test]
+fn a_slot_is_emptied_by_its_number() {
+    let mut arena = SmArena::from_iter(["a", "b"]);
+    let [a, b] = [0, 1].map(|slot| arena.get_unknown_gen(slot).unwrap().0);
+    assert_eq!(arena.remove_unknown_gen(1), Some((b, "b")));
+    assert!(arena.contains(a) && !arena.contains(b));
+    assert_eq!((arena.remove_unknown_gen(1), arena.remove_unknown_gen(u32::MAX)), (None, None));
+}
+
+#[test]
+fn an_entry_that_is_given_up_changes_nothing() {
+    let mut arena = SmArena::new();
+    let first = arena.try_vacant_entry().unwrap().handle();
+    assert!(arena.is_empty() && !arena.contains(first));
+    arena.try_vacant_entry().unwrap().insert(5);
+    assert_eq!(arena.get(first), Some(&5));
+}
+
+#[test]
+fn the_default_handle_is_no_ones() {
+    let arena = SmArena::from_iter(0..100);
+    assert_eq!(Handle::<i32>::default(), Handle::DANGLING);
+    assert!(!arena.contains(Handle::default()));
 }
 
 #[test]

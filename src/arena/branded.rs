@@ -27,7 +27,7 @@ type Brand<'brand> = PhantomData<fn(&'brand ()) -> &'brand ()>;
 ///
 /// Two arenas of one type, their handles mixed up, do not compile:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0521
 /// let (mut a, mut b) = (smarena::SmArena::<u32>::new(), smarena::SmArena::<u32>::new());
 /// a.branded(|mut a| {
 ///     b.branded(|mut b| {

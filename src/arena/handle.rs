@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
-use core::num::NonZeroU64;
+use core::num::NonZeroU32;
 
 use super::generation::Generation;
 use super::place::Place;
@@ -36,8 +36,10 @@ use super::slot::Slot;
 /// names.get(handle);
 /// ```
 pub struct Handle<T> {
-    /// The slot's place in the upper half, its generation (odd, so never zero) in the lower half.
-    bits: NonZeroU64,
+    // Two fields, not one number: a look-up wants them apart.
+    /// Odd, so never zero.
+    generation: NonZeroU32,
+    place: Place,
     /// `fn() -> T`: covariant, and Send and Sync for every `T`.
     value: PhantomData<fn() -> T>,
 }
@@ -62,10 +64,9 @@ impl<T> Handle<T> {
     pub(crate) const fn new(place: Place, generation: Generation) -> Self {
         debug_assert!(generation.is_occupied());
         debug_assert!(place.bits() == Place::NONE.bits() || place.is_of_slot(Slot::<T>::FIRST_BITS));
-        // The `| 1` changes nothing (the generation is odd); it shows the compiler that the bits are not zero.
-        let bits = (place.bits() as u64) << 32 | generation.get() as u64 | 1;
-        let Some(bits) = NonZeroU64::new(bits) else { unreachable!() };
-        Self { bits, value: PhantomData }
+        // The `| 1` changes nothing (the generation is odd); it shows the compiler that it is not zero.
+        let Some(generation) = NonZeroU32::new(generation.get() | 1) else { unreachable!() };
+        Self { generation, place, value: PhantomData }
     }
 
     /// The number of the slot: dense, counted from 0, reused after a removal.
@@ -83,8 +84,7 @@ impl<T> Handle<T> {
 
     #[inline]
     pub(crate) const fn place(self) -> Place {
-        // The upper half of a u64: nothing is cut off.
-        Place::from_bits((self.bits.get() >> 32) as u32)
+        self.place
     }
 
     /// The generation: an odd number that grows with each value the slot holds. Where it begins is the arena's business.
@@ -104,9 +104,8 @@ impl<T> Handle<T> {
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
     pub(crate) const fn generation_of_slot(self) -> Generation {
-        Generation::new(self.bits.get() as u32)
+        Generation::new(self.generation.get())
     }
 
     /// The handle as a number, never 0: to pass it through a C interface, a user-data word or a file.
@@ -121,7 +120,7 @@ impl<T> Handle<T> {
     #[inline]
     #[must_use]
     pub const fn to_bits(self) -> u64 {
-        self.bits.get()
+        (self.place.bits() as u64) << 32 | self.generation.get() as u64
     }
 
     /// The handle that [`to_bits`](Self::to_bits) gave this number for. `None` if no handle of a `T` has it.
@@ -135,16 +134,11 @@ impl<T> Handle<T> {
     /// ```
     #[inline]
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "one half is meant, and then the other")]
     pub const fn from_bits(bits: u64) -> Option<Self> {
-        match NonZeroU64::new(bits) {
-            Some(bits) if bits.get() % 2 == 1 => {
-                let handle = Self { bits, value: PhantomData };
-                // A7
-                let named = handle.place().is_of_slot(Slot::<T>::FIRST_BITS) || bits.get() == Self::DANGLING.bits.get();
-                if named { Some(handle) } else { None }
-            }
-            _ => None,
-        }
+        let (place, generation) = (Place::from_bits((bits >> 32) as u32), Generation::new(bits as u32));
+        let is_slot = generation.is_occupied() && place.is_of_slot(Slot::<T>::FIRST_BITS); // A7
+        if is_slot || bits == Self::DANGLING.to_bits() { Some(Self::new(place, generation)) } else { None }
     }
 }
 
@@ -159,10 +153,24 @@ impl<T> Clone for Handle<T> {
 
 impl<T> Copy for Handle<T> {}
 
+/// [`DANGLING`](Handle::DANGLING), for what is to name a value later.
+///
+/// ```
+/// #[derive(Default)]
+/// struct Enemy { target: smarena::Handle<Enemy> }
+///
+/// assert_eq!(Enemy::default().target, smarena::Handle::DANGLING);
+/// ```
+impl<T> Default for Handle<T> {
+    fn default() -> Self {
+        Self::DANGLING
+    }
+}
+
 impl<T> PartialEq for Handle<T> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.bits == other.bits
+        self.to_bits() == other.to_bits()
     }
 }
 
@@ -178,14 +186,14 @@ impl<T> PartialOrd for Handle<T> {
 impl<T> Ord for Handle<T> {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        self.bits.cmp(&other.bits)
+        self.to_bits().cmp(&other.to_bits())
     }
 }
 
 impl<T> Hash for Handle<T> {
     #[inline]
     fn hash<S: Hasher>(&self, state: &mut S) {
-        self.bits.hash(state);
+        self.to_bits().hash(state);
     }
 }
 

@@ -117,6 +117,19 @@ impl<T, H: HeapRef> SmArena<T, H> {
         Some((handle, self.get_mut(handle)?))
     }
 
+    /// Moves the value in slot `slot` out, whatever the generation, and says which handle named it. O(1).
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::new();
+    /// let handle = arena.insert("value");
+    /// assert_eq!(arena.remove_unknown_gen(0), Some((handle, "value")));
+    /// assert_eq!(arena.remove_unknown_gen(0), None);
+    /// ```
+    pub fn remove_unknown_gen(&mut self, slot: u32) -> Option<(Handle<T>, T)> {
+        let handle = self.handle_of_slot(slot)?;
+        Some((handle, self.remove(handle)?))
+    }
+
     fn handle_of_slot(&self, slot: u32) -> Option<Handle<T>> {
         self.storage.handle_at(Place::of_number(slot, Storage::<T, H>::FIRST_BITS)?)
     }
