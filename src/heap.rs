@@ -8,13 +8,14 @@
 //! | [`ThreadCache`] | this thread's cache held in the hand |
 
 mod builder;
+mod calls;
 mod global;
 #[cfg(feature = "capi")]
 mod linear;
+mod local;
 mod reference;
 mod thread_cache;
 
-use core::alloc::Layout;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -23,6 +24,8 @@ pub use builder::HeapBuilder;
 pub use global::{Global, StaticHeap};
 #[cfg(feature = "capi")]
 pub(crate) use linear::LinearHeap;
+#[doc(hidden)]
+pub use local::LocalCache;
 pub use reference::HeapRef;
 pub use thread_cache::ThreadCache;
 
@@ -120,20 +123,7 @@ impl<C: SizeClasses> Heap<C> {
     /// ```
     #[inline(always)]
     pub fn malloc(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
-        if let Some(class) = Self::class(size, align) {
-            if let Some(block) = self.raw.cache().lane(class).pop() {
-                return Ok(block);
-            }
-        }
-        self.malloc_slow(size, align)
-    }
-
-    /// One call for everything else, so that the fast path needs no stack frame.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn malloc_slow(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
-        let block = self.raw.allocate_slow(Self::class(size, align), size, align);
-        block.ok_or_else(|| self.refusal(size, align))
+        self.malloc_from(None, size, align)
     }
 
     /// The class that serves a request; `None` also for an alignment that is none.
@@ -202,7 +192,7 @@ impl<C: SizeClasses> Heap<C> {
     #[inline(always)]
     pub unsafe fn free(&self, block: NonNull<u8>) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.deallocate(block) }
+        unsafe { self.raw.deallocate(None, block) }
     }
 
     /// Gives all blocks of a slice back.
@@ -221,7 +211,7 @@ impl<C: SizeClasses> Heap<C> {
     pub unsafe fn free_batch(&self, blocks: &[NonNull<u8>]) {
         for &block in blocks {
             // SAFETY: I10: the caller's contract is the same.
-            unsafe { self.raw.deallocate(block) }
+            unsafe { self.raw.deallocate(None, block) }
         }
     }
 
@@ -252,10 +242,7 @@ impl<C: SizeClasses> Heap<C> {
     #[inline]
     pub unsafe fn realloc(&self, block: NonNull<u8>, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        match unsafe { self.raw.reallocate(block, Self::class(size, align), size, align) } {
-            Some(block) => Ok(block),
-            None => Err(self.refusal(size, align)),
-        }
+        unsafe { self.realloc_by(None, block, size, align) }
     }
 
     /// The bytes of `block` that may be used: the size of its bucket's blocks, or the size that was asked of the system.
@@ -361,74 +348,6 @@ impl<C: SizeClasses> Heap<C> {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.raw.state().config.name
-    }
-
-    /// As `malloc` for a layout that is known to the compiler, or nearly.
-    #[inline(always)]
-    pub(crate) fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.malloc(layout.size(), layout.align())
-    }
-
-    /// As `free`, told the layout: the address only has to confirm where the block came from.
-    ///
-    /// # Safety
-    /// As `free`; `layout` is what the block was allocated with.
-    #[inline(always)]
-    pub(crate) unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.deallocate_of(class_for::<C>(layout.size(), layout.align()), block, layout.size()) }
-    }
-
-    /// The count of the block's owners.
-    ///
-    /// # Safety
-    /// `block` is a live block of this heap; the caller is one of its owners.
-    #[inline]
-    pub(crate) unsafe fn share_count(&self, block: NonNull<u8>) -> NonNull<ShareCount> {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.share_count(block) }
-    }
-
-    /// As `realloc`, told the old layout: a smaller class gets a smaller block, and only what the old layout had is copied.
-    ///
-    /// # Safety
-    /// As `deallocate` with `old` on success, unless the same block is returned.
-    #[inline]
-    pub(crate) unsafe fn reallocate(
-        &self,
-        block: NonNull<u8>,
-        old: Layout,
-        new: Layout,
-    ) -> Result<NonNull<u8>, AllocError> {
-        if self.raw.is_checked() {
-            // SAFETY: I10: the caller's contract is the same.
-            return unsafe { self.reallocate_checked(block, old, new) };
-        }
-        let from = Self::class(old.size(), old.align());
-        let to = Self::class(new.size(), new.align());
-        // SAFETY: I10: the caller's contract is the same.
-        match unsafe { self.raw.relocate(block, (from, old), (to, new)) } {
-            Some(block) => Ok(block),
-            None => Err(self.refusal(new.size(), new.align())),
-        }
-    }
-
-    /// As `reallocate`, on a hardened heap.
-    ///
-    /// # Safety
-    /// As `reallocate`.
-    #[cold]
-    #[inline(never)]
-    unsafe fn reallocate_checked(
-        &self,
-        block: NonNull<u8>,
-        old: Layout,
-        new: Layout,
-    ) -> Result<NonNull<u8>, AllocError> {
-        let to = Self::class(new.size(), new.align());
-        // SAFETY: I10: the caller's contract is the same.
-        let moved = unsafe { self.raw.relocate_checked(block, old, (to, new)) };
-        moved.ok_or_else(|| self.refusal(new.size(), new.align()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::class::SizeClasses;
+use crate::class::{MAX_CLASSES, SizeClasses};
 use crate::heap::Heap;
 
 /// A heap's statistics, by [`Heap::stats`]. Its `Display` is a table.
@@ -99,10 +99,15 @@ impl<C: SizeClasses> Heap<C> {
     #[must_use]
     pub fn stats(&self) -> HeapStats {
         let state = self.raw().state();
-        let cached = |number| state.table().open_caches().map(|cache| cache.lane(number).cached()).sum::<usize>();
+        let mut caches = 0;
+        let mut parked = [0; MAX_CLASSES];
+        state.each_cache(|cache| {
+            caches += 1;
+            parked.iter_mut().enumerate().for_each(|(number, sum)| *sum += cache.lane(number).cached());
+        });
         let buckets = state.buckets().iter().enumerate().map(|(number, bucket)| {
             let (watermark, free) = (bucket.watermark(), bucket.free_blocks());
-            let cached = cached(number) + state.waiting(number);
+            let cached = parked[number] + state.waiting(number);
             BucketStats {
                 block_size: bucket.block_size(),
                 capacity: bucket.limit(),
@@ -115,7 +120,6 @@ impl<C: SizeClasses> Heap<C> {
             }
         });
         let (fallback_live, fallback_bytes) = state.fallback().live();
-        let caches = state.table().open_caches().count();
         HeapStats { name: state.config.name, fallback_live, fallback_bytes, caches, buckets: buckets.collect() }
     }
 }

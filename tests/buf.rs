@@ -186,6 +186,26 @@ fn a_refused_growth_leaves_the_content() {
     heap.settle();
 }
 
+/// Growth moves the content to the block's front before it asks for another block; refused, it must have moved it back.
+#[test]
+fn a_panicking_growth_leaves_the_content() {
+    let heap = CountingHeap::new();
+    for head in [1, 30, 60] {
+        let mut buf = SmBuf::with_capacity_in(64, heap.clone());
+        buf.extend_from_slice(&[(); 64].map(|()| 7));
+        buf.consume(head);
+        buf.iter_mut().zip(0..).for_each(|(byte, number)| *byte = number);
+        heap.refuse_after(0);
+        assert!(panic_text(|| buf.extend_from_slice(&[0; 100])).contains("exhausted"));
+        heap.refuse_after(usize::MAX);
+        assert_eq!(buf.len(), 64 - head);
+        assert!(buf.iter().zip(0..).all(|(&byte, number)| byte == number), "head {head}: {buf:?}");
+        buf.extend_from_slice(&[9; 100]);
+        assert_eq!((buf.len(), buf[0], buf[164 - head - 1]), (164 - head, 0, 9));
+    }
+    heap.settle();
+}
+
 #[test]
 fn capacity_overflow_is_refused_with_value_and_limit() {
     let heap = CountingHeap::new();

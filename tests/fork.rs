@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::ptr::{NonNull, null, null_mut};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use smarena::{Heap, Linear, SmBox, SmBuf, StaticHeap};
@@ -124,6 +125,26 @@ fn a_child_of_a_busy_process_allocates_and_frees() {
     });
     drop(before);
     assert_eq!(heap.stats().live(), 0);
+}
+
+#[test]
+fn a_child_knows_nothing_of_other_threads_memory() {
+    smarena::static_heap! { struct Net: Linear<8> { bucket_bytes: 1 << 20 } }
+    let used = Barrier::new(2);
+    let ended = Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            drop(SmBox::new_in(1, Net));
+            used.wait();
+            ended.wait();
+        });
+        used.wait();
+        let mine = SmBox::new_in(2, Net);
+        assert_eq!(Net::HEAP.stats().caches, 2);
+        let child = forked(|| Net::HEAP.stats().caches == 1 && *mine == 2 && *SmBox::new_in(3, Net) == 3);
+        ended.wait();
+        assert!(child.success(), "{child}");
+    });
 }
 
 /// In a process of its own: no thread in it ever asks for a block of a bucket.

@@ -40,11 +40,12 @@ const LAYERS: &str = "
     L1  raw::bucket    -> raw::share raw::bitmap raw::region raw::os raw::poison raw::fault
     L1  raw::cache     -> raw::bucket raw::bitmap raw::poison
     L1  raw::registry  -> raw::lock raw::fault
-    L1  raw::thread    -> raw::registry raw::cache raw::refusal
+    L1  raw::seat      -> raw::cache raw::bucket raw::os
+    L1  raw::thread    -> raw::registry raw::seat raw::refusal
     L1  raw::fallback  -> raw::lock raw::share raw::canary raw::refusal
-    L1  raw::table     -> raw::cache raw::bucket raw::registry raw::os
-    L1  raw::state     -> raw::share raw::table raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault
-    L1  raw::heap      -> raw::state raw::registry raw::thread raw::cache raw::share raw::fault
+    L1  raw::table     -> raw::seat raw::cache raw::bucket raw::registry
+    L1  raw::state     -> raw::share raw::table raw::seat raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault
+    L1  raw::heap      -> raw::state raw::seat raw::registry raw::thread raw::cache raw::share raw::fault
 
     L2  heap           -> raw::heap
 

@@ -20,6 +20,14 @@ pub(crate) struct Parts<H> {
     pub(crate) heap: H,
 }
 
+/// What growth changes of a buffer: it is whole then, and owns the block from `head` on.
+struct Grown<H> {
+    start: NonNull<u8>,
+    cap: u32,
+    block: BlockSize,
+    heap: ManuallyDrop<H>,
+}
+
 /// The count of the owners of the block whose first byte is `first`.
 ///
 /// # Safety
@@ -93,6 +101,7 @@ impl<H: HeapRef> SmBuf<H> {
 
     /// Moves the content, which starts at the block's first byte and fits, to a block of `size`.
     /// On failure nothing has changed.
+    #[inline]
     fn move_to_block(&mut self, size: BlockSize) -> Result<(), AllocError> {
         debug_assert!(self.head == 0 && self.len <= size.bytes() && size.exists() && !self.block.is_split());
         let start = if self.block.exists() {
@@ -122,28 +131,77 @@ impl<H: HeapRef> SmBuf<H> {
 
     /// The slow half of `reserve`.
     ///
-    /// By value, there and back, so that nobody takes the buffer's address: in a loop of pushes it stays in registers.
+    /// The parts go by value, there and back, so that nobody takes the buffer's address: in a loop of pushes it stays in registers.
+    /// And one by one: as a whole they would be stored in pieces and loaded at once, for which the processor waits.
     #[inline(always)]
     pub(super) fn grow(&mut self, additional: usize) {
-        // SAFETY: U1: the copy is written back two lines below; neither is dropped in between, for no heap unwinds.
-        let moved = ManuallyDrop::new(unsafe { ptr::read(self) });
-        let (grown, outcome) = Self::grown(moved, additional);
-        // SAFETY: U1: what is overwritten was moved out above.
-        unsafe { ptr::write(self, ManuallyDrop::into_inner(grown)) };
-        if let Err(error) = outcome {
-            refused(error, self.len().saturating_add(additional));
-        }
+        // SAFETY: U4: the copy is written back two lines below; neither is dropped in between, for no heap unwinds.
+        let heap = ManuallyDrop::new(unsafe { ptr::read(&raw const self.heap) });
+        let grown = Self::grown(self.start, self.head, self.len, self.cap, self.block, heap, additional);
+        // SAFETY: U4: what is overwritten was moved out above.
+        unsafe { (&raw mut self.heap).write(ManuallyDrop::into_inner(grown.heap)) };
+        (self.start, self.cap, self.block) = (grown.start, grown.cap, grown.block);
+        // U1: grown, it owns its block to the end.
+        self.head = self.block.bytes() - self.cap;
     }
 
     #[cold]
     #[inline(never)]
-    fn grown(mut buf: ManuallyDrop<Self>, additional: usize) -> (ManuallyDrop<Self>, Result<(), AllocError>) {
-        let outcome = buf.try_grow(additional);
-        (buf, outcome)
+    fn grown(
+        start: NonNull<u8>,
+        head: u32,
+        len: u32,
+        cap: u32,
+        block: BlockSize,
+        heap: ManuallyDrop<H>,
+        additional: usize,
+    ) -> Grown<H> {
+        if let (0, Some(plain)) = (head, block.as_plain()) {
+            let wanted = (len as usize).saturating_add(additional);
+            // SAFETY: U1: `start` is the first byte of the block, if there is one.
+            let larger = unsafe { Self::larger_plain(start, plain, &heap, wanted) };
+            if let Some((start, block)) = larger {
+                return Grown { start, cap: block.bytes(), block, heap };
+            }
+        }
+        let mut buf = ManuallyDrop::new(SmBuf { start, head, len, cap, block, heap: ManuallyDrop::into_inner(heap) });
+        if let Err(error) = buf.try_grow(additional) {
+            // The caller's buffer is as good as this copy: nothing has changed.
+            refused(error, (len as usize).saturating_add(additional));
+        }
+        let SmBuf { start, cap, block, .. } = *buf;
+        // SAFETY: U4: moved out once, and `buf` is not used again.
+        let heap = ManuallyDrop::new(unsafe { ptr::read(&raw const buf.heap) });
+        Grown { start, cap, block, heap }
     }
 
-    /// The slow half of `try_reserve`: the room behind the content is less than `additional`.
+    /// Where almost every growth goes: a plain block's content, from its first byte, or nothing, moves to a block twice as large, at least.
+    /// `None` if there is none to be had, or the block of `start` is as it was.
+    ///
+    /// # Safety
+    /// `plain` is none, or that of a block of this heap that begins at `start` and that the caller is the only owner of; it gives
+    /// that up for the one returned.
+    #[inline]
+    unsafe fn larger_plain(
+        start: NonNull<u8>,
+        plain: BlockSize,
+        heap: &H,
+        wanted: usize,
+    ) -> Option<(NonNull<u8>, BlockSize)> {
+        let block = plain.grown::<H::Classes>(wanted).ok()?;
+        let moved = if plain.exists() {
+            // SAFETY: U1: the caller's block, and its layout.
+            unsafe { heap.reallocate(start, plain.plain_layout(), block.plain_layout()) }
+        } else {
+            heap.allocate(block.plain_layout())
+        };
+        Some((moved.ok()?, block))
+    }
+
+    /// The slow half of `try_reserve`: the room behind the content is less than `additional`. On failure nothing has changed but that
+    /// parts of the block whose owners are gone may have been taken back.
     #[cold]
+    #[inline]
     pub(super) fn try_grow(&mut self, additional: usize) -> Result<(), AllocError> {
         let wanted = self.len().saturating_add(additional);
         if !self.reclaim() {
@@ -157,7 +215,7 @@ impl<H: HeapRef> SmBuf<H> {
         let grown = self.larger_block(wanted)?;
         // Sliding pays only if at least as many bytes were read as must be moved: then each byte
         // moves once for each byte read, however small the steps are.
-        let slide_is_cheap = self.head >= self.len;
+        let (head, slide_is_cheap) = (self.head, self.head >= self.len);
         self.slide_to(0);
         if slide_is_cheap && wanted <= self.capacity() {
             return Ok(());
@@ -167,12 +225,16 @@ impl<H: HeapRef> SmBuf<H> {
                 return Ok(());
             }
             // Twice the size may be more than a bounded heap has; what is needed may be not.
-            let exact = self.block.holding_same::<H::Classes>(wanted)?;
-            if exact == grown { Err(refusal) } else { self.move_to_block(exact) }
+            let exact = self
+                .block
+                .holding_same::<H::Classes>(wanted)
+                .and_then(|exact| if exact == grown { Err(refusal) } else { self.move_to_block(exact) });
+            exact.inspect_err(|_| self.slide_to(head))
         })
     }
 
     /// The block to move to for `wanted` bytes.
+    #[inline]
     pub(super) fn larger_block(&self, wanted: usize) -> Result<BlockSize, AllocError> {
         if self.block.is_split() {
             let kept = self.block.bytes().min(LARGEST_KEPT) as usize;

@@ -77,10 +77,17 @@ impl BlockSize {
 
     /// The block to move to when this one cannot hold `wanted` bytes: at least twice as large, so
     /// that appending costs O(1) a byte in the long run.
+    #[inline]
     pub(super) fn grown<C: SizeClasses>(self, wanted: usize) -> Result<Self, AllocError> {
         let limit = MAX_CAPACITY - MAX_CAPACITY % self.align();
         let doubled = (self.bytes() as usize).saturating_mul(2).min(limit);
         self.holding_same::<C>(wanted.max(doubled).max(SMALLEST_GROWN))
+    }
+
+    /// This block, if it is plain or none, in such a way that the compiler knows it.
+    #[inline]
+    pub(super) const fn as_plain(self) -> Option<Self> {
+        if self.0 & (ALIGNMENT | SPLIT) == 0 { Some(BlockSize(self.bytes())) } else { None }
     }
 
     /// The size in bytes.

@@ -1,10 +1,13 @@
 //! Heaps that exist as long as the process: `Global`, and those that `static_heap!` makes.
 
 use core::marker::PhantomData;
+use core::ptr::NonNull;
+use std::thread::LocalKey;
 
-use super::Heap;
+use super::{Heap, LocalCache, local};
 use crate::class::{Geometric, SizeClasses};
 use crate::config::Config;
+use crate::error::AllocError;
 use crate::raw::heap::RawHeap;
 
 /// A type that names one heap of the whole process. [`static_heap!`](crate::static_heap) makes such types.
@@ -31,6 +34,71 @@ pub trait StaticHeap: Copy + Default + Send + Sync + 'static {
     type Table: SizeClasses;
     /// The heap.
     const HEAP: &'static Heap<Self::Table>;
+
+    /// Where a thread has its cache for calls by this type; without it they use the cache in the heap's table, as calls by `HEAP` do.
+    #[doc(hidden)]
+    const LOCAL: Option<&'static LocalKey<LocalCache<Self>>> = None;
+
+    /// As [`Heap::malloc`], and faster: the compiler knows which heap it is, and where this thread has its cache.
+    ///
+    /// # Errors
+    /// As [`Heap::malloc`].
+    ///
+    /// ```
+    /// use smarena::{Global, StaticHeap};
+    ///
+    /// let block = Global.malloc(100, 0)?;
+    /// // SAFETY: live, from this heap, not used any more.
+    /// unsafe { Global.free(block) };
+    /// # Ok::<(), smarena::AllocError>(())
+    /// ```
+    #[inline(always)]
+    fn malloc(self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        local::with::<Self, _>(|local| Self::HEAP.malloc_from(local, size, align))
+    }
+
+    /// As [`Heap::free`].
+    ///
+    /// # Safety
+    /// As [`Heap::free`]. It does not matter whether the block was allocated by this type or by [`HEAP`](Self::HEAP).
+    ///
+    /// ```
+    /// use smarena::{Global, StaticHeap};
+    ///
+    /// let block = Global::HEAP.malloc(100, 0)?;
+    /// // SAFETY: live, from this heap, not used any more.
+    /// unsafe { Global.free(block) };
+    /// # Ok::<(), smarena::AllocError>(())
+    /// ```
+    #[inline(always)]
+    unsafe fn free(self, block: NonNull<u8>) {
+        // SAFETY: I10: the caller's contract is the same.
+        local::with::<Self, _>(|local| unsafe { Self::HEAP.raw().deallocate(local, block) });
+    }
+
+    /// As [`Heap::realloc`].
+    ///
+    /// # Safety
+    /// As [`Heap::realloc`].
+    ///
+    /// # Errors
+    /// As [`Heap::realloc`].
+    ///
+    /// ```
+    /// use smarena::{Global, StaticHeap};
+    ///
+    /// let block = Global.malloc(100, 0)?;
+    /// // SAFETY: live, from this heap; used no more once it has moved.
+    /// let larger = unsafe { Global.realloc(block, 1000, 0)? };
+    /// assert_eq!(Global::HEAP.bucket_of(larger), Some(19));
+    /// # unsafe { Global.free(larger) };
+    /// # Ok::<(), smarena::AllocError>(())
+    /// ```
+    #[inline]
+    unsafe fn realloc(self, block: NonNull<u8>, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        // SAFETY: I10: the caller's contract is the same.
+        local::with::<Self, _>(|local| unsafe { Self::HEAP.realloc_by(local, block, size, align) })
+    }
 }
 
 /// The process-wide heap, for those who do not want to think about which.
@@ -62,6 +130,7 @@ static GLOBAL: Heap<GlobalTable> = Heap::on_demand(
 impl StaticHeap for Global {
     type Table = GlobalTable;
     const HEAP: &'static Heap<GlobalTable> = &GLOBAL;
+    const LOCAL: Option<&'static LocalKey<LocalCache<Self>>> = crate::__local_cache!(Global);
 }
 
 impl<C: SizeClasses> Heap<C> {
@@ -73,16 +142,18 @@ impl<C: SizeClasses> Heap<C> {
     }
 }
 
-/// Defines types that each name one heap of the whole process, with any settings of [`HeapBuilder`](crate::HeapBuilder).
+/// Defines types that each name one heap of the whole process, with any settings of [`HeapBuilder`](crate::HeapBuilder): those with one
+/// argument after a colon, those with more in parentheses.
 ///
 /// ```
-/// use smarena::{Exhausted, SmBuf, StaticHeap};
+/// use smarena::{CacheWarmup, Exhausted, SmBuf, StaticHeap};
 ///
 /// smarena::static_heap! {
 ///     /// Blocks for packets; never more than this.
 ///     pub struct Net: smarena::Piecewise<17> {
 ///         bucket_bytes: 1 << 20,
 ///         on_exhausted: Exhausted::Refuse,
+///         thread_cache(16 << 10, CacheWarmup::Warm),
 ///     }
 /// }
 ///
@@ -98,18 +169,23 @@ impl<C: SizeClasses> Heap<C> {
 /// ```
 #[macro_export]
 macro_rules! static_heap {
-    ($($(#[$attribute:meta])* $vis:vis struct $name:ident : $table:ty { $($setting:ident : $value:expr),* $(,)? })+) => {$(
+    ($($(#[$attribute:meta])* $vis:vis struct $name:ident : $table:ty {
+        $($setting:ident $(($($argument:expr),*))? $(: $value:expr)?),* $(,)?
+    })+) => {$(
         $(#[$attribute])*
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
         $vis struct $name;
 
         const _: () = {
             static HEAP: $crate::Heap<$table> =
-                $crate::Heap::on_demand(&const { $crate::Heap::<$table>::builder()$(.$setting($value))*.for_static() });
+                $crate::Heap::on_demand(&const {
+                    $crate::Heap::<$table>::builder()$(.$setting($($($argument),*)? $($value)?))*.for_static()
+                });
 
             impl $crate::StaticHeap for $name {
                 type Table = $table;
                 const HEAP: &'static $crate::Heap<$table> = &HEAP;
+                const LOCAL: Option<&'static ::std::thread::LocalKey<$crate::LocalCache<Self>>> = $crate::__local_cache!($name);
             }
         };
     )+};

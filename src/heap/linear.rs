@@ -47,7 +47,7 @@ impl LinearHeap {
     #[cold]
     #[inline(never)]
     extern "C" fn malloc_slow(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
-        self.raw.allocate_slow(self.class(size, align), size, align)
+        self.raw.allocate_slow(None, self.class(size, align), size, align)
     }
 
     /// The class that serves a layout, if it has a bucket here.
@@ -73,7 +73,7 @@ impl LinearHeap {
     #[inline(never)]
     unsafe extern "C" fn free_slow(&self, block: NonNull<u8>) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.deallocate_slow(block) }
+        unsafe { self.raw.deallocate_slow(None, block) }
     }
 
     /// As `Heap::realloc`.
@@ -82,7 +82,7 @@ impl LinearHeap {
     /// As `free` if a block is returned, unless it is the same one.
     pub(crate) unsafe fn realloc(&self, block: NonNull<u8>, size: usize, align: usize) -> Option<NonNull<u8>> {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.reallocate(block, self.class(size, align), size, align) }
+        unsafe { self.raw.reallocate(None, block, self.class(size, align), size, align) }
     }
 
     /// As `Heap::usable_size`.

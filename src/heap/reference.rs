@@ -4,7 +4,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{Heap, ShareCount, StaticHeap};
+use super::{Heap, ShareCount, StaticHeap, local};
 use crate::class::SizeClasses;
 use crate::error::AllocError;
 
@@ -70,13 +70,13 @@ unsafe impl<C: SizeClasses> HeapRef for &Heap<C> {
 
     #[inline(always)]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        (**self).allocate(layout)
+        (**self).allocate(None, layout)
     }
 
     #[inline(always)]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).deallocate(block, layout) }
+        unsafe { (**self).deallocate(None, block, layout) }
     }
 
     #[inline]
@@ -88,7 +88,7 @@ unsafe impl<C: SizeClasses> HeapRef for &Heap<C> {
     #[inline]
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).reallocate(block, old, new) }
+        unsafe { (**self).reallocate(None, block, old, new) }
     }
 }
 
@@ -98,13 +98,13 @@ unsafe impl<C: SizeClasses> HeapRef for Arc<Heap<C>> {
 
     #[inline(always)]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        (**self).allocate(layout)
+        (**self).allocate(None, layout)
     }
 
     #[inline(always)]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).deallocate(block, layout) }
+        unsafe { (**self).deallocate(None, block, layout) }
     }
 
     #[inline]
@@ -116,7 +116,7 @@ unsafe impl<C: SizeClasses> HeapRef for Arc<Heap<C>> {
     #[inline]
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).reallocate(block, old, new) }
+        unsafe { (**self).reallocate(None, block, old, new) }
     }
 }
 
@@ -126,13 +126,13 @@ unsafe impl<S: StaticHeap> HeapRef for S {
 
     #[inline(always)]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        S::HEAP.allocate(layout)
+        local::with::<S, _>(|local| S::HEAP.allocate(local, layout))
     }
 
     #[inline(always)]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { S::HEAP.deallocate(block, layout) }
+        local::with::<S, _>(|local| unsafe { S::HEAP.deallocate(local, block, layout) })
     }
 
     #[inline]
@@ -144,6 +144,6 @@ unsafe impl<S: StaticHeap> HeapRef for S {
     #[inline]
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { S::HEAP.reallocate(block, old, new) }
+        local::with::<S, _>(|local| unsafe { S::HEAP.reallocate(local, block, old, new) })
     }
 }

@@ -57,7 +57,7 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
                 return Ok(block);
             }
         }
-        self.heap.malloc_slow(size, align)
+        self.heap.malloc_slow(None, size, align)
     }
 
     /// As [`Heap::free`].
@@ -78,14 +78,14 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
     pub unsafe fn free(&self, block: NonNull<u8>) {
         if !self.cache.push(block) {
             // SAFETY: I10: the caller's contract is the same.
-            unsafe { self.heap.raw().deallocate_slow(block) }
+            unsafe { self.heap.raw().deallocate_slow(None, block) }
         }
     }
 }
 
 impl<C: SizeClasses> Drop for ThreadCache<'_, C> {
     fn drop(&mut self) {
-        self.heap.raw().let_cache_go(self.cache);
+        self.heap.raw().let_cache_go();
     }
 }
 

@@ -8,17 +8,17 @@ mod lane;
 
 use core::cell::Cell;
 use core::mem::size_of;
-use core::ptr::{NonNull, null_mut};
+use core::ptr::NonNull;
 
 pub(crate) use lane::{Lane, LanePlan};
 
 use crate::class::MAX_CLASSES;
 use crate::sync::Ordering::Relaxed;
-use crate::sync::fixed::{AtomicPtr, AtomicUsize};
+use crate::sync::fixed::AtomicUsize;
 
 /// One thread's; others may peek for statistics. What they peek at is atomic, but only ever loaded and stored
 /// (relaxed): plain moves, and no peek is a race.
-#[repr(C, align(4096))]
+#[repr(C, align(64))]
 pub(crate) struct Cache {
     lanes: [Lane; MAX_CLASSES],
     /// What `free` needs of the heap: where the spans lie. Zero: no address is inside.
@@ -27,11 +27,6 @@ pub(crate) struct Cache {
     spans: Cell<usize>,
     /// Whether a thread uses this cache.
     open: AtomicUsize,
-    /// The mapping that the chunks lie in, and its bytes. `raw::table` owns it; it outlasts the cache's closing.
-    pub(crate) memory: AtomicPtr<u8>,
-    pub(crate) memory_bytes: AtomicUsize,
-    /// `ThreadCache` guards of this heap that its thread holds.
-    pub(crate) guards: AtomicUsize,
 }
 
 // SAFETY: I5, I6: the cells are their thread's own; of a cache that several threads look at, nobody writes any.
@@ -49,10 +44,6 @@ pub(crate) struct LaneSetup {
 }
 
 impl Cache {
-    /// Distance between two threads' caches in a table. Whole pages: a neighbour's lines, pulled in by a prefetcher, would cost more
-    /// than the allocator does.
-    pub(crate) const STRIDE: usize = size_of::<Self>();
-
     /// A cache of zero bytes.
     pub(crate) const fn empty() -> Self {
         Self {
@@ -61,9 +52,6 @@ impl Cache {
             shift: Cell::new(0),
             spans: Cell::new(0),
             open: AtomicUsize::new(0),
-            memory: AtomicPtr::new(null_mut()),
-            memory_bytes: AtomicUsize::new(0),
-            guards: AtomicUsize::new(0),
         }
     }
 

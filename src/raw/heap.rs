@@ -1,6 +1,7 @@
 //! `RawHeap`: an untyped heap. The fast paths are here, each beside the slow one it falls into.
 
 mod checked;
+mod held;
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -8,23 +9,24 @@ use core::ptr::NonNull;
 pub(crate) use super::cache::Cache;
 use super::fault::{self, Misuse};
 use super::registry::SLOTS;
+use super::seat::Seat;
 pub use super::share::ShareCount;
 use super::state::State;
 use super::thread;
 use crate::class::MAX_ALIGN;
-use crate::config::{CacheWarmup, Config};
+use crate::config::Config;
 use crate::error::ConfigError;
 use crate::sync::Ordering;
 use crate::sync::fixed::AtomicPtr;
 
 /// What the threads of a heap without a cache table look at. As large as a table, so that a thread's offset is right
 /// here too; never written, so that it takes no memory.
-static EMPTY: [Cache; SLOTS] = [const { Cache::empty() }; SLOTS];
+static EMPTY: [Seat; SLOTS] = [const { Seat::empty() }; SLOTS];
 
 /// Shared. What every call needs of a heap in a few words; the rest is behind `state`.
 pub(crate) struct RawHeap {
-    /// Slot 0 of the cache table; `EMPTY` until the heap is built, and for ever if it has no table.
-    caches: AtomicPtr<Cache>,
+    /// Seat 0 of the table; `EMPTY` until the heap is built, and for ever if it has no table.
+    seats: AtomicPtr<Seat>,
     state: AtomicPtr<State>,
     /// Whether the heap is hardened. The fast paths need not know: none of them succeeds on a heap without caches.
     checked: bool,
@@ -36,7 +38,7 @@ impl RawHeap {
     /// A heap that builds itself at its first slow path, and is never dropped.
     pub(crate) const fn on_demand(config: &'static Config) -> Self {
         Self {
-            caches: AtomicPtr::new((&raw const EMPTY).cast::<Cache>().cast_mut()),
+            seats: AtomicPtr::new((&raw const EMPTY).cast::<Seat>().cast_mut()),
             state: AtomicPtr::new(core::ptr::null_mut()),
             checked: config.hardened,
             on_demand: Some(config),
@@ -45,7 +47,7 @@ impl RawHeap {
 
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         let heap = Self {
-            caches: AtomicPtr::new((&raw const EMPTY).cast::<Cache>().cast_mut()),
+            seats: AtomicPtr::new((&raw const EMPTY).cast::<Seat>().cast_mut()),
             state: AtomicPtr::new(core::ptr::null_mut()),
             checked: config.hardened,
             on_demand: None,
@@ -65,7 +67,7 @@ impl RawHeap {
         // SAFETY: I8: just built.
         if let Some(table) = unsafe { state.as_ref() }.table().first() {
             // Release pairs with `cache`.
-            self.caches.store(table.as_ptr(), Ordering::Release);
+            self.seats.store(table.as_ptr(), Ordering::Release);
         }
         // Release pairs with `state`.
         self.state.store(state.as_ptr(), Ordering::Release);
@@ -114,85 +116,75 @@ impl RawHeap {
     #[inline(always)]
     fn cache_at(&self, offset: usize) -> &Cache {
         // Acquire pairs with `publish`: who sees the table sees it made.
-        let caches: *const Cache = self.caches.load(Ordering::Acquire);
-        // SAFETY: I1, I6: a table or `EMPTY`, both with `SLOTS` caches, and the offset of this thread's slot.
-        let cache = unsafe { caches.byte_add(offset) };
+        let seats: *const Seat = self.seats.load(Ordering::Acquire);
+        // SAFETY: I1, I6: a table or `EMPTY`, both with `SLOTS` seats, and the offset of this thread's; a seat begins with its cache.
+        let cache = unsafe { seats.cast::<Cache>().byte_add(offset) };
         // SAFETY: I1, I5, I6: as above; the cache is this thread's, or nobody writes it.
         unsafe { &*cache }
     }
 
-    /// Gives this thread's cache room for `bytes` bytes of blocks of each bucket, warms it, and keeps it this thread's until
-    /// `let_cache_go`. Returns `Cache::empty` or slot 0 if this thread cannot have one.
-    pub(crate) fn hold_cache(&self, bytes: usize, warmup: CacheWarmup) -> &Cache {
-        thread::guard();
-        if let Some(cache) = self.reopen_cache(&|_| bytes, warmup) {
-            cache.guards.fetch_add(1, Ordering::Relaxed);
+    /// The cache that a call uses: the one it brought along, or this thread's in the table.
+    #[inline(always)]
+    pub(crate) fn cache_or<'c>(&'c self, local: Option<&'c Cache>) -> &'c Cache {
+        match local {
+            Some(local) => local,
+            None => self.cache(),
         }
-        self.cache()
-    }
-
-    /// Gives this thread a new cache, the old one's blocks going back first; `room` says for how many bytes of blocks of a given
-    /// size. `None` if it cannot have one.
-    pub(crate) fn reopen_cache(&self, room: &dyn Fn(usize) -> usize, warmup: CacheWarmup) -> Option<&Cache> {
-        let state = self.state();
-        let slot = thread::enter()?;
-        state.close_cache(slot);
-        state.open_cache(slot, room, warmup)
-    }
-
-    /// Empties and closes this thread's cache, if it has one.
-    pub(crate) fn close_cache(&self) {
-        if let Some(slot) = thread::current() {
-            self.state().close_cache(slot);
-        }
-    }
-
-    /// Undoes one `hold_cache` of this thread. The last one of this heap closes the cache.
-    pub(crate) fn let_cache_go(&self, cache: &Cache) {
-        if cache.is_open() && cache.guards.load(Ordering::Relaxed) > 0 {
-            let guards = cache.guards.fetch_sub(1, Ordering::Relaxed);
-            if guards == 1 {
-                self.close_cache();
-            }
-        }
-        thread::unguard();
     }
 
     /// A block for `size` bytes at a multiple of `align`; `class` is the class that serves them, if any does.
     ///
     /// `None` when there is none to be had: `Heap` finds out why.
     #[inline(always)]
-    pub(crate) fn allocate(&self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
+    pub(crate) fn allocate(
+        &self,
+        local: Option<&Cache>,
+        class: Option<usize>,
+        size: usize,
+        align: usize,
+    ) -> Option<NonNull<u8>> {
         if let Some(class) = class {
-            if let Some(block) = self.cache().lane(class).pop() {
+            if let Some(block) = self.cache_or(local).lane(class).pop() {
                 return Some(block);
             }
         }
-        self.allocate_slow(class, size, align)
+        self.allocate_slow(local, class, size, align)
     }
 
     /// The alloc chunk is empty, or there is no cache: first what this thread has of its own.
     #[cold]
     #[inline(never)]
-    pub(crate) fn allocate_slow(&self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
+    pub(crate) fn allocate_slow(
+        &self,
+        local: Option<&Cache>,
+        class: Option<usize>,
+        size: usize,
+        align: usize,
+    ) -> Option<NonNull<u8>> {
         if let Some(class) = class {
-            if let Some(block) = self.cache().lane(class).refill_from_stack() {
+            if let Some(block) = self.cache_or(local).lane(class).refill_from_stack() {
                 return Some(block);
             }
         }
-        self.allocate_shared(class, size, align)
+        self.allocate_shared(local, class, size, align)
     }
 
     /// What this thread has of its own is used up: from the bucket, or from elsewhere.
     #[cold]
     #[inline(never)]
-    fn allocate_shared(&self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
+    fn allocate_shared(
+        &self,
+        local: Option<&Cache>,
+        class: Option<usize>,
+        size: usize,
+        align: usize,
+    ) -> Option<NonNull<u8>> {
         let align = checked_align(align)?;
         let state = self.state();
         let Some(class) = class else {
             return if state.refuses() { None } else { state.fallback().allocate(size, align) };
         };
-        let cache = state.own_cache();
+        let cache = state.own_cache(local);
         let block = state.take(cache, class).or_else(|| state.elsewhere(cache, class, size, align))?;
         if self.checked {
             state.hand_out(block, size);
@@ -205,14 +197,20 @@ impl RawHeap {
     /// # Safety
     /// `block` is a live block of this heap, asked for with `size`; the caller owns it and gives it up.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate_of(&self, class: Option<usize>, block: NonNull<u8>, size: usize) {
+    pub(crate) unsafe fn deallocate_of(
+        &self,
+        local: Option<&Cache>,
+        class: Option<usize>,
+        block: NonNull<u8>,
+        size: usize,
+    ) {
         if let Some(class) = class {
-            if self.cache().lane(class).push_if_inside(block) {
+            if self.cache_or(local).lane(class).push_if_inside(block) {
                 return;
             }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.deallocate_sized_slow(block, size) }
+        unsafe { self.deallocate_sized_slow(local, block, size) }
     }
 
     /// Takes back a block of whichever bucket, or of the fallback.
@@ -220,10 +218,10 @@ impl RawHeap {
     /// # Safety
     /// `block` is a live block of this heap; the caller owns it and gives it up.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate(&self, block: NonNull<u8>) {
-        if !self.cache().push(block) {
+    pub(crate) unsafe fn deallocate(&self, local: Option<&Cache>, block: NonNull<u8>) {
+        if !self.cache_or(local).push(block) {
             // SAFETY: I10: passed on.
-            unsafe { self.deallocate_slow(block) }
+            unsafe { self.deallocate_slow(local, block) }
         }
     }
 
@@ -233,15 +231,15 @@ impl RawHeap {
     /// As `deallocate`.
     #[cold]
     #[inline(never)]
-    pub(crate) unsafe fn deallocate_slow(&self, block: NonNull<u8>) {
-        if let Some(lane) = self.cache().lane_of(block) {
+    pub(crate) unsafe fn deallocate_slow(&self, local: Option<&Cache>, block: NonNull<u8>) {
+        if let Some(lane) = self.cache_or(local).lane_of(block) {
             // The free that failed may have asked another lane: a block that overflowed is not of its layout's bucket.
             if lane.push(block) || lane.spill_to_stack(block) {
                 return;
             }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.deallocate_shared(block) }
+        unsafe { self.deallocate_shared(local, block) }
     }
 
     /// What this thread has room for is full: to the bucket, or to wherever the block came from.
@@ -250,10 +248,10 @@ impl RawHeap {
     /// As `deallocate`.
     #[cold]
     #[inline(never)]
-    unsafe fn deallocate_shared(&self, block: NonNull<u8>) {
+    unsafe fn deallocate_shared(&self, local: Option<&Cache>, block: NonNull<u8>) {
         let state = self.state();
         if let Some(class) = state.locate(block) {
-            return state.give(state.own_cache(), class, block);
+            return state.give(state.own_cache(local), class, block);
         }
         if self.checked {
             return state.take_back_from_elsewhere(block);
@@ -270,12 +268,13 @@ impl RawHeap {
     #[inline]
     pub(crate) unsafe fn reallocate(
         &self,
+        local: Option<&Cache>,
         block: NonNull<u8>,
         class: Option<usize>,
         size: usize,
         align: usize,
     ) -> Option<NonNull<u8>> {
-        let cache = self.cache();
+        let cache = self.cache_or(local);
         if let (Some(class), Some(lane)) = (class, cache.lane_of(block)) {
             let usable = lane.block_size();
             if size <= usable && block.addr().get() & (align.max(1) - 1) == 0 {
@@ -286,13 +285,13 @@ impl RawHeap {
                 unsafe { new.copy_from_nonoverlapping(block, usable.min(size)) };
                 if !lane.push(block) {
                     // SAFETY: I10: the caller gives it up.
-                    unsafe { self.deallocate_slow(block) };
+                    unsafe { self.deallocate_slow(local, block) };
                 }
                 return Some(new);
             }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.reallocate_slow(block, class, size, align) }
+        unsafe { self.reallocate_slow(local, block, class, size, align) }
     }
 
     /// One of the two is not a block of this thread's cache.
@@ -303,6 +302,7 @@ impl RawHeap {
     #[inline(never)]
     unsafe fn reallocate_slow(
         &self,
+        local: Option<&Cache>,
         block: NonNull<u8>,
         class: Option<usize>,
         size: usize,
@@ -322,11 +322,11 @@ impl RawHeap {
             // SAFETY: I10: in no bucket, so the fallback's.
             return unsafe { self.state().fallback().reallocate(block, size, align) };
         }
-        let new = self.allocate(class, size, align)?;
+        let new = self.allocate(local, class, size, align)?;
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { new.copy_from_nonoverlapping(block, usable.min(size)) };
         // SAFETY: I10: the caller gives it up.
-        unsafe { self.deallocate(block) };
+        unsafe { self.deallocate(local, block) };
         Some(new)
     }
 
@@ -337,6 +337,7 @@ impl RawHeap {
     #[inline]
     pub(crate) unsafe fn relocate(
         &self,
+        local: Option<&Cache>,
         block: NonNull<u8>,
         (from, old): (Option<usize>, Layout),
         (to, new): (Option<usize>, Layout),
@@ -348,11 +349,11 @@ impl RawHeap {
             // SAFETY: I10: no class serves it, so it is the fallback's.
             return unsafe { self.reallocate_fallback(block, new) };
         }
-        let moved = self.allocate(to, new.size(), new.align())?;
+        let moved = self.allocate(local, to, new.size(), new.align())?;
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { moved.copy_from_nonoverlapping(block, old.size().min(new.size())) };
         // SAFETY: I10: the caller gives it up.
-        unsafe { self.deallocate_of(from, block, old.size()) };
+        unsafe { self.deallocate_of(local, from, block, old.size()) };
         Some(moved)
     }
 

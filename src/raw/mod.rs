@@ -15,7 +15,8 @@
 //! | `share` | how many own a block, beyond the first | shared, lock-free | add, give_up |
 //! | `bucket` | span + bitmap + watermark of one size class | shared, lock-free | withdraw, deposit, trim |
 //! | `cache` | one thread's lanes of chunks | one thread's | pop, push, refill, spill, drain |
-//! | `table` | the caches of all threads in one heap | shared | open, close |
+//! | `seat` | what one thread has in one heap: its caches and their memory | one thread's | close |
+//! | `table` | the seats of all threads in one heap | shared | open, close |
 //! | `registry` | which thread slots are taken, which heaps live | shared, under one `lock` | claim_slot, release_slot, join, leave |
 //! | `thread` | this thread's slot, and its end | one thread's | enter, end |
 //! | `fallback` | the system allocator behind a header | shared | allocate, deallocate |
@@ -23,7 +24,9 @@
 //! | `ledger` | which blocks of a hardened heap are live, and for how many bytes | shared, lock-free | enter, strike |
 //! | `quarantine` | freed blocks of a hardened heap that wait before they are used again | shared, under the heap's `lock` | exchange, release |
 //! | `state` | everything a heap owns; builds and releases it, routes around an exhausted bucket | shared | build, release, take, give |
+//! | `state/caches` | how a thread gets its caches in a heap | | own_cache, open_cache, close_cache |
 //! | `state/checks` | what a hardened heap does beside | | hand_out, take_back, held |
+//! | `heap/held` | explicit caches | | hold_cache, let_cache_go |
 //! | `heap` | `RawHeap`: the fast paths, and where a static heap is built | shared | allocate, deallocate, reallocate |
 //! | `poison` | what a checking tool is told of free blocks | | handed_out, given_back |
 //! | `refusal` | in tests: the system refuses | | due |
@@ -42,10 +45,10 @@
 //!   its pointer is parked in one slot of one thread cache; it waits in one cell of the bucket's quarantine; one thread holds
 //!   it claimed, between two of these; it is live, the caller's. A block at or above the watermark is in none of them.
 //! - **I4 quiet.** Nobody reads or writes a block it does not own. The allocator owns a block it holds claimed.
-//! - **I5 cache of one thread.** The cache in table slot `s > 0` is written only by the thread that holds thread slot
+//! - **I5 cache of one thread.** The caches of table seat `s > 0` are written only by the thread that holds thread slot
 //!   `s`, or, under the registry's lock, by the one that ends that thread's hold. A slot changes hands under that lock.
 //! - **I6 zero cache.** A cache of zero bytes is empty and full: every pop and every push on it fails and writes
-//!   nothing. Table slot 0 and `raw::heap::EMPTY` stay zero for ever.
+//!   nothing. Table seat 0 and `raw::heap::EMPTY` stay zero for ever.
 //! - **I7 lane.** Every chunk of an open lane has 64 slots, starts at a multiple of its size and takes `L <= 63` blocks. The
 //!   alloc cursor lies between slots 0 and `L` of one chunk, the free cursor between slots `64 - L` and 64 of another; the numbers of all
 //!   other chunks stand in the order, once each. Slots 1 up to the alloc cursor, slots `64 - L` up to but not including the free cursor,
@@ -60,6 +63,10 @@
 //!   zero unless the block is live, and then it is the number of the block's owners beyond the first (for a moment of
 //!   `give_up`, the last owner's, one less). Owners share out the block among themselves: what one of them may write,
 //!   no other may touch. Only an owner makes another one; the last one alone gives the block back or moves it.
+//! - **I12 local cache.** A seat's `local` is null, or the cache that the thread with that slot has for this heap in its own memory,
+//!   where it stays until the thread has ended. It is set and cleared under the registry's lock: cleared by the thread's `end`, after which
+//!   the thread sets no other, and in a fork's child for all threads that did not come along. Its own thread uses it as I5 has it;
+//!   others look at its atomics, under the lock.
 
 pub(crate) mod bitmap;
 pub(crate) mod bucket;
@@ -76,6 +83,7 @@ pub(crate) mod quarantine;
 pub(crate) mod refusal;
 pub(crate) mod region;
 pub(crate) mod registry;
+pub(crate) mod seat;
 pub(crate) mod share;
 pub(crate) mod state;
 pub(crate) mod table;

@@ -53,10 +53,12 @@ mod tests {
         use core::ptr::NonNull;
 
         use super::{LEFT, REFUSALS, RESERVATIONS};
+        use crate::boxed::SmBox;
         use crate::class::Linear;
         use crate::config::{CacheWarmup, Exhausted, HugePages};
         use crate::error::{AllocError, ConfigError};
-        use crate::heap::{Heap, HeapBuilder};
+        use crate::heap::{Heap, HeapBuilder, StaticHeap};
+        use crate::raw::thread;
 
         type Builder = HeapBuilder<Linear<8>>;
 
@@ -163,6 +165,31 @@ mod tests {
         #[test]
         fn refusals_from_any_moment_on_are_errors_and_lose_nothing() {
             settings().into_iter().for_each(|builder| refuse_each(builder, usize::MAX));
+        }
+
+        #[cfg(not(shuttle))]
+        #[test]
+        fn a_cache_in_a_threads_memory_that_could_not_be_opened_is_forgotten_with_the_thread() {
+            crate::static_heap! {
+                struct Other: Linear<8> { bucket_bytes: 1 << 20 }
+                struct Refused: Linear<8> { bucket_bytes: 1 << 20 }
+            }
+            // Builds it.
+            assert_eq!(Refused::HEAP.stats().caches, 0);
+            let had_local = std::thread::spawn(move || {
+                // The thread has its slot before the refusals begin.
+                drop(SmBox::new_in(1, Other));
+                LEFT.set(Some(0));
+                REFUSALS.set(usize::MAX);
+                drop(SmBox::new_in(1, Refused));
+                LEFT.set(None);
+                let slot = thread::current().unwrap();
+                let seat = Refused::HEAP.raw().state().table().seat(slot).unwrap();
+                (slot, seat.has_local(), Refused::HEAP.stats().caches)
+            });
+            let (slot, had_local, caches) = had_local.join().unwrap();
+            assert!(had_local && caches == 0, "{caches} caches");
+            assert!(!Refused::HEAP.raw().state().table().seat(slot).unwrap().has_local());
         }
     }
 }

@@ -20,6 +20,10 @@ pub(crate) trait Member {
     fn links(&self) -> &Links;
     /// Empties and closes the cache in `slot`. Called under the registry's lock by the thread that holds the slot.
     fn drain(&self, slot: usize);
+    /// As `drain`, but only what lies in the thread's own memory.
+    fn drain_local(&self, slot: usize);
+    /// This process is a fork's child, and only the thread with `slot`, if it has one, came along.
+    fn forked(&self, slot: Option<usize>);
     /// A lock of its own that a fork must hold as well.
     fn lock(&self) -> &Lock;
     /// The block that `address` points into, if it lies in one of the spans.
@@ -87,6 +91,11 @@ impl Registry {
         });
     }
 
+    /// Drains, in every live heap, what the ending thread that keeps `slot` has in its own memory.
+    pub(crate) fn release_locals(&self, slot: usize) {
+        self.lock.with(|| self.each(|member| member.drain_local(slot)));
+    }
+
     /// Takes every lock there is, so that none is held by a thread that a fork leaves behind.
     pub(crate) fn before_fork(&self) {
         self.building.acquire();
@@ -99,6 +108,11 @@ impl Registry {
         self.each(|member| member.lock().release());
         self.lock.release();
         self.building.release();
+    }
+
+    /// In a fork's child, before `after_fork`. `slot` is that of its only thread.
+    pub(crate) fn in_child(&self, slot: Option<usize>) {
+        self.each(|member| member.forked(slot));
     }
 
     /// The block of whichever live heap that `address` points into.
@@ -175,6 +189,10 @@ mod tests {
         fn drain(&self, slot: usize) {
             self.drained.borrow_mut().push(slot);
         }
+
+        fn drain_local(&self, _: usize) {}
+
+        fn forked(&self, _: Option<usize>) {}
 
         fn lock(&self) -> &Lock {
             &self.lock
@@ -292,6 +310,10 @@ mod models {
             let parked = self.cache.with_mut(|cache| unsafe { core::mem::take(&mut *cache) });
             self.bucket.fetch_add(parked, crate::sync::Ordering::Relaxed);
         }
+
+        fn drain_local(&self, _: usize) {}
+
+        fn forked(&self, _: Option<usize>) {}
     }
 
     fn dyn_member(toy: &Toy) -> NonNull<dyn Member> {

@@ -9,6 +9,7 @@
 //! The state lives in the heap's own memory, so that building one allocates nothing else and a heap can stand behind the
 //! global allocator.
 
+mod caches;
 mod checks;
 
 use core::cell::Cell;
@@ -27,10 +28,11 @@ use super::os::{Reservation, page};
 use super::quarantine::Quarantine;
 use super::region::{Region, Span};
 use super::registry::{Links, Member};
+use super::seat::Seat;
 use super::share::ShareCount;
 use super::table::{TABLE_BYTES, Table};
 use super::thread::{self, REGISTRY};
-use crate::config::{CacheWarmup, Config, Exhausted, HugePages};
+use crate::config::{Config, Exhausted, HugePages};
 use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
 use checks::Watch;
@@ -159,7 +161,7 @@ impl State {
 
         let buckets = Self::build_buckets(&plan, &reservation, config);
         let watches = config.hardened.then(|| Self::build_watches(&plan, &reservation, config));
-        let table = (!config.hardened).then(|| reservation.at(plan.table).cast::<Cache>());
+        let table = (!config.hardened).then(|| reservation.at(plan.table).cast::<Seat>());
         let canary = config.canary.then(Canary::new);
         let place = reservation.at(plan.state).cast::<Self>();
         let state = Self {
@@ -355,42 +357,9 @@ impl State {
         }
     }
 
-    /// This thread's cache in this heap, opened now if need be; `None` if it has or shall have none.
-    pub(crate) fn own_cache(&self) -> Option<&Cache> {
-        let slot = thread::enter()?;
-        let cache = self.table.cache(slot)?;
-        if cache.is_open() {
-            return Some(cache);
-        }
-        let automatic = self.config.automatic_cache;
-        if automatic { self.open_cache(slot, &|_| self.config.cache_bytes, self.config.warmup) } else { None }
-    }
-
-    /// Opens the cache in `slot`, which this thread holds, and warms it. `None` when the system refuses memory for it.
-    /// `room` says for how many bytes of blocks of a given size.
-    pub(crate) fn open_cache(&self, slot: usize, room: &dyn Fn(usize) -> usize, warmup: CacheWarmup) -> Option<&Cache> {
-        // What must be done to a freed block is done on the slow path, so every free must get there.
-        let fast_free = !self.config.zero_on_free;
-        let region = fast_free.then(|| (self.first_span(), self.region.shift));
-        let cache = self.table.open(slot, room, self.buckets(), region)?;
-        for (class, bucket) in self.buckets().iter().enumerate() {
-            cache.lane(class).warm(bucket, warmup.halves());
-        }
-        Some(cache)
-    }
-
-    /// Empties and closes the cache in `slot`, which this thread holds.
-    pub(crate) fn close_cache(&self, slot: usize) {
-        self.table.close(slot, self.buckets());
-    }
-
     /// Gives the memory of free pages back to the system; returns how many bytes.
     pub(crate) fn trim(&self) -> usize {
-        if let Some(cache) = thread::current().and_then(|slot| self.table.cache(slot)).filter(|cache| cache.is_open()) {
-            for (class, bucket) in self.buckets().iter().enumerate() {
-                cache.lane(class).drain(bucket);
-            }
-        }
+        self.drain_own_caches();
         let buckets = self.buckets().iter().enumerate();
         buckets.map(|(number, bucket)| bucket.trim(&self.reservation, self.region.offset(number))).sum()
     }
@@ -409,6 +378,15 @@ impl Member for State {
 
     fn drain(&self, slot: usize) {
         self.close_cache(slot);
+        self.drain_local(slot);
+    }
+
+    fn drain_local(&self, slot: usize) {
+        self.table.close_local(slot, self.buckets());
+    }
+
+    fn forked(&self, slot: Option<usize>) {
+        self.table.forget_locals_but(slot);
     }
 
     fn lock(&self) -> &Lock {

@@ -20,9 +20,9 @@ mod initial {
 
 use core::cell::Cell;
 
-use super::cache::Cache;
 use super::refusal;
 use super::registry::Registry;
+use super::seat::STRIDE;
 #[cfg(shuttle)]
 use crate::sync::LocalCell;
 
@@ -39,6 +39,8 @@ enum Phase {
     /// Has not needed a slot yet.
     New,
     Registered,
+    /// As `Registered`, but the thread is ending: no more caches in its own memory, which will soon be gone.
+    Ending,
     /// There was no slot, or the thread is ending: never tries again.
     Slotless,
 }
@@ -74,13 +76,18 @@ fn set_offset(offset: usize) {
 
 /// This thread's slot, if it has one.
 pub(crate) fn current() -> Option<usize> {
-    (PHASE.get() == Phase::Registered).then(|| offset() / Cache::STRIDE)
+    matches!(PHASE.get(), Phase::Registered | Phase::Ending).then(|| offset() / STRIDE)
+}
+
+/// Whether the end of this thread has begun.
+pub(crate) fn is_ending() -> bool {
+    PHASE.get() == Phase::Ending
 }
 
 /// This thread's slot, claimed now if it has none yet; `None` if it cannot have one.
 pub(crate) fn enter() -> Option<usize> {
     match PHASE.get() {
-        Phase::Registered => current(),
+        Phase::Registered | Phase::Ending => current(),
         Phase::Slotless => None,
         Phase::New => {
             // Should arranging the end allocate through us, that call must not come here again.
@@ -89,7 +96,7 @@ pub(crate) fn enter() -> Option<usize> {
                 return None;
             }
             let slot = REGISTRY.claim_slot()?;
-            set_offset(slot * Cache::STRIDE);
+            set_offset(slot * STRIDE);
             PHASE.set(Phase::Registered);
             Some(slot)
         }
@@ -113,16 +120,15 @@ pub(crate) fn unguard() {
 
 /// The thread is ending: drains its caches in all heaps and gives up its slot.
 ///
-/// Not while a guard lives, in a thread-local that is destroyed later: false, ask again. A guard that was leaked keeps
+/// Not the slot while a guard lives, in a thread-local that is destroyed later: false, ask again. A guard that was leaked keeps
 /// the slot for ever; nobody else can then use the cache that the guard points to.
 fn end() -> bool {
-    if PHASE.get() != Phase::Registered {
-        return true;
-    }
+    let Some(slot) = current() else { return true };
     if GUARDS.get() > 0 {
+        PHASE.set(Phase::Ending);
+        REGISTRY.release_locals(slot);
         return false;
     }
-    let slot = offset() / Cache::STRIDE;
     set_offset(0);
     PHASE.set(Phase::Slotless);
     REGISTRY.release_slot(slot);
@@ -170,7 +176,7 @@ mod at_end {
         // SAFETY: I10: `key` is a valid place, and `ended` has the signature asked for.
         let made = unsafe { libc::pthread_key_create(&raw mut key, Some(ended)) };
         // SAFETY: I8: three functions without preconditions, which take and release locks.
-        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork)) };
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
         if made == 0 { u64::from(key) } else { REFUSED }
     }
 
@@ -220,6 +226,12 @@ mod at_end {
     }
 
     unsafe extern "C" fn after_fork() {
+        REGISTRY.after_fork();
+    }
+
+    /// The other threads' memory is not theirs any more.
+    unsafe extern "C" fn in_child() {
+        REGISTRY.in_child(super::current());
         REGISTRY.after_fork();
     }
 }

@@ -19,7 +19,7 @@
 //! | `pool/N`, `pool-across` | a buffer of 2 KiB acquired, first word written, released; by N threads, by another thread |
 //! | `freeze/N` | a filled buffer of N bytes frozen, cloned three times, all dropped |
 //!
-//! The three flavours of smarena take part in every case, so the rows of explicit handles are those of `smarena-handle`.
+//! The four flavours of smarena take part in every case, so the rows of explicit handles are those of `smarena-handle`.
 //!
 //! The sources: `candidate` is what an allocator is to a workload, `candidates` and `ours` are those there are; `case` is what a
 //! workload is to the program, `workloads` are those there are; `clock` runs threads; `conduct` starts a process for each case,
@@ -40,6 +40,7 @@ mod random;
 mod report;
 mod resident;
 mod results;
+mod route;
 mod scaling;
 mod workloads;
 

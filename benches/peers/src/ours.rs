@@ -1,12 +1,13 @@
-//! smarena as a candidate, in three flavours. The only file that knows its interface.
+//! smarena as a candidate, in four flavours. The only file that knows its interface.
 //!
-//! - `smarena`: a heap by reference, its fast paths inlined into the caller;
+//! - `smarena`: a heap that a type names (`static_heap!`), one for the process as the peers are, its fast paths inlined into the caller;
 //! - `smarena-call`: the same behind functions that are never inlined, as a C library is used;
-//! - `smarena-handle`: this thread's explicit cache, no thread-local look-up.
+//! - `smarena-ref`: a heap by reference, inlined;
+//! - `smarena-handle`: this thread's explicit cache of such a heap, no thread-local look-up.
 
 use core::ptr::{NonNull, null_mut};
 
-use smarena::{CacheWarmup, Heap, Linear, Piecewise, SmBox, SmBuf, ThreadCache, size_classes, static_heap};
+use smarena::{CacheWarmup, Heap, Linear, Piecewise, SmBox, SmBuf, StaticHeap, ThreadCache, size_classes, static_heap};
 
 use crate::candidate::{Calls, Candidate, Job, Setup, Skip};
 use crate::owners::{Owners, Standard, Value};
@@ -20,9 +21,15 @@ const BUCKET_BYTES: usize = 1 << 30;
 /// Bytes of blocks an explicit cache holds per bucket where a workload does not say: what a heap gives a thread by itself.
 const CACHE_BYTES: usize = 64 << 10;
 
+/// Bytes of blocks that a thread holds per bucket where a workload wants large caches.
+const DEEP_BYTES: usize = 2 << 20;
+
 static_heap! {
-    /// The heap of the typed rows.
+    /// The heap of the process.
     pub struct Net: Classes { bucket_bytes: BUCKET_BYTES }
+
+    /// The same with large caches.
+    pub struct Deep: Classes { bucket_bytes: BUCKET_BYTES, thread_cache(DEEP_BYTES, CacheWarmup::Cold) }
 }
 
 size_classes! {
@@ -35,8 +42,8 @@ static_heap! {
     pub struct Packets: PacketSizes { bucket_bytes: BUCKET_BYTES }
 }
 
-/// What the flavours share: one heap.
-pub struct Ours {
+/// What the flavours with a heap of their own share.
+struct Ours {
     heap: Heap<Classes>,
     cache_bytes: Option<usize>,
 }
@@ -49,6 +56,15 @@ impl Ours {
         }
         let heap = builder.build().map_err(|error| error.to_string())?;
         Ok(Self { heap, cache_bytes: setup.cache_bytes })
+    }
+}
+
+/// Whether a workload wants large caches of the process's heap.
+fn is_deep(setup: &Setup) -> Result<bool, Skip> {
+    match setup.cache_bytes {
+        None => Ok(false),
+        Some(DEEP_BYTES) => Ok(true),
+        Some(bytes) => Err(format!("no heap of the process has caches of {bytes} bytes")),
     }
 }
 
@@ -73,6 +89,22 @@ impl Owners for OurOwners {
     #[inline(always)]
     fn push(buf: &mut Self::Buf, byte: u8) {
         buf.push(byte);
+    }
+
+    type Global = SmBuf<Net>;
+
+    #[inline(always)]
+    fn global(self) -> Self::Global {
+        SmBuf::new_in(Net)
+    }
+
+    #[inline(always)]
+    fn push_global(buf: &mut Self::Global, byte: u8) {
+        buf.push(byte);
+    }
+
+    fn as_global<R>(self, work: impl FnOnce() -> R) -> R {
+        work()
     }
 }
 
@@ -100,22 +132,36 @@ unsafe fn non_null(block: *mut u8) -> NonNull<u8> {
 }
 
 /// `smarena`.
-pub struct Inlined(Ours);
+pub struct Inlined {
+    deep: bool,
+}
 
 /// `smarena-call`.
-pub struct Called(Ours);
+pub struct Called {
+    deep: bool,
+}
+
+/// `smarena-ref`.
+pub struct Referred(Ours);
 
 /// `smarena-handle`.
 pub struct Handle(Ours);
 
 impl Inlined {
-    /// A heap for `setup`.
+    /// The heap for `setup`.
     pub fn new(setup: &Setup) -> Result<Self, Skip> {
-        Ours::new(setup).map(Self)
+        Ok(Self { deep: is_deep(setup)? })
     }
 }
 
 impl Called {
+    /// The heap for `setup`.
+    pub fn new(setup: &Setup) -> Result<Self, Skip> {
+        Ok(Self { deep: is_deep(setup)? })
+    }
+}
+
+impl Referred {
     /// A heap for `setup`.
     pub fn new(setup: &Setup) -> Result<Self, Skip> {
         Ours::new(setup).map(Self)
@@ -131,11 +177,130 @@ impl Handle {
 
 /// Calls of [`Inlined`].
 #[derive(Clone, Copy)]
-pub struct InlinedCalls<'h>(&'h Heap<Classes>);
+pub struct InlinedCalls<S>(S);
+
+// SAFETY: `StaticHeap::malloc` gives a block of the size and alignment asked for.
+unsafe impl<S: StaticHeap> Calls for InlinedCalls<S> {
+    type Owners = OurOwners;
+
+    #[inline(always)]
+    fn malloc(self, size: usize) -> *mut u8 {
+        or_null(self.0.malloc(size, 16))
+    }
+
+    #[inline(always)]
+    unsafe fn free(self, block: *mut u8) {
+        // SAFETY: a live block is not null.
+        let block = unsafe { non_null(block) };
+        // SAFETY: the caller's block is live and of this heap.
+        unsafe { self.0.free(block) };
+    }
+
+    #[inline(always)]
+    unsafe fn realloc(self, block: *mut u8, _: usize, new: usize) -> *mut u8 {
+        // SAFETY: a live block is not null.
+        let block = unsafe { non_null(block) };
+        // SAFETY: the caller's block is live and of this heap.
+        or_null(unsafe { self.0.realloc(block, new, 16) })
+    }
+
+    fn trim(self) {
+        S::HEAP.trim();
+    }
+
+    fn owners(self) -> Self::Owners {
+        OurOwners
+    }
+}
+
+impl Candidate for Inlined {
+    type Heap = SmallHeap;
+    const HEAPS: bool = true;
+
+    fn enter<J: Job>(&self, job: J) {
+        if self.deep { job.run(InlinedCalls(Deep)) } else { job.run(InlinedCalls(Net)) }
+    }
+
+    fn new_heap(&self) -> Option<SmallHeap> {
+        small_heap()
+    }
+}
+
+/// Calls of [`Called`].
+#[derive(Clone, Copy)]
+pub struct CalledCalls<S>(S);
+
+#[inline(never)]
+fn call_malloc<S: StaticHeap>(heap: S, size: usize) -> *mut u8 {
+    InlinedCalls(heap).malloc(size)
+}
+
+/// # Safety
+/// As [`Calls::free`].
+#[inline(never)]
+unsafe fn call_free<S: StaticHeap>(heap: S, block: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe { InlinedCalls(heap).free(block) };
+}
+
+/// # Safety
+/// As [`Calls::realloc`].
+#[inline(never)]
+unsafe fn call_realloc<S: StaticHeap>(heap: S, block: *mut u8, old: usize, new: usize) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe { InlinedCalls(heap).realloc(block, old, new) }
+}
+
+// SAFETY: as `InlinedCalls`.
+unsafe impl<S: StaticHeap> Calls for CalledCalls<S> {
+    type Owners = Standard<Self>;
+
+    #[inline(always)]
+    fn malloc(self, size: usize) -> *mut u8 {
+        call_malloc(self.0, size)
+    }
+
+    #[inline(always)]
+    unsafe fn free(self, block: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe { call_free(self.0, block) };
+    }
+
+    #[inline(always)]
+    unsafe fn realloc(self, block: *mut u8, old: usize, new: usize) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { call_realloc(self.0, block, old, new) }
+    }
+
+    fn trim(self) {
+        S::HEAP.trim();
+    }
+
+    fn owners(self) -> Self::Owners {
+        Standard(self)
+    }
+}
+
+impl Candidate for Called {
+    type Heap = SmallHeap;
+    const HEAPS: bool = true;
+
+    fn enter<J: Job>(&self, job: J) {
+        if self.deep { job.run(CalledCalls(Deep)) } else { job.run(CalledCalls(Net)) }
+    }
+
+    fn new_heap(&self) -> Option<SmallHeap> {
+        small_heap()
+    }
+}
+
+/// Calls of [`Referred`].
+#[derive(Clone, Copy)]
+pub struct ReferredCalls<'h>(&'h Heap<Classes>);
 
 // SAFETY: `Heap::malloc` gives a block of the size and alignment asked for.
-unsafe impl Calls for InlinedCalls<'_> {
-    type Owners = OurOwners;
+unsafe impl Calls for ReferredCalls<'_> {
+    type Owners = Standard<Self>;
 
     #[inline(always)]
     fn malloc(self, size: usize) -> *mut u8 {
@@ -163,84 +328,16 @@ unsafe impl Calls for InlinedCalls<'_> {
     }
 
     fn owners(self) -> Self::Owners {
-        OurOwners
-    }
-}
-
-impl Candidate for Inlined {
-    type Heap = SmallHeap;
-    const HEAPS: bool = true;
-
-    fn enter<J: Job>(&self, job: J) {
-        job.run(InlinedCalls(&self.0.heap));
-    }
-
-    fn new_heap(&self) -> Option<SmallHeap> {
-        small_heap()
-    }
-}
-
-/// Calls of [`Called`].
-#[derive(Clone, Copy)]
-pub struct CalledCalls<'h>(&'h Heap<Classes>);
-
-#[inline(never)]
-fn call_malloc(heap: &Heap<Classes>, size: usize) -> *mut u8 {
-    InlinedCalls(heap).malloc(size)
-}
-
-/// # Safety
-/// As [`Calls::free`].
-#[inline(never)]
-unsafe fn call_free(heap: &Heap<Classes>, block: *mut u8) {
-    // SAFETY: the caller's promise.
-    unsafe { InlinedCalls(heap).free(block) };
-}
-
-/// # Safety
-/// As [`Calls::realloc`].
-#[inline(never)]
-unsafe fn call_realloc(heap: &Heap<Classes>, block: *mut u8, old: usize, new: usize) -> *mut u8 {
-    // SAFETY: the caller's promise.
-    unsafe { InlinedCalls(heap).realloc(block, old, new) }
-}
-
-// SAFETY: as `InlinedCalls`.
-unsafe impl Calls for CalledCalls<'_> {
-    type Owners = Standard<Self>;
-
-    #[inline(always)]
-    fn malloc(self, size: usize) -> *mut u8 {
-        call_malloc(self.0, size)
-    }
-
-    #[inline(always)]
-    unsafe fn free(self, block: *mut u8) {
-        // SAFETY: the caller's promise.
-        unsafe { call_free(self.0, block) };
-    }
-
-    #[inline(always)]
-    unsafe fn realloc(self, block: *mut u8, old: usize, new: usize) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        unsafe { call_realloc(self.0, block, old, new) }
-    }
-
-    fn trim(self) {
-        self.0.trim();
-    }
-
-    fn owners(self) -> Self::Owners {
         Standard(self)
     }
 }
 
-impl Candidate for Called {
+impl Candidate for Referred {
     type Heap = SmallHeap;
     const HEAPS: bool = true;
 
     fn enter<J: Job>(&self, job: J) {
-        job.run(CalledCalls(&self.0.heap));
+        job.run(ReferredCalls(&self.0.heap));
     }
 
     fn new_heap(&self) -> Option<SmallHeap> {
@@ -275,7 +372,7 @@ unsafe impl Calls for HandleCalls<'_> {
     #[inline(always)]
     unsafe fn realloc(self, block: *mut u8, old: usize, new: usize) -> *mut u8 {
         // SAFETY: the caller's promise.
-        unsafe { InlinedCalls(self.heap).realloc(block, old, new) }
+        unsafe { ReferredCalls(self.heap).realloc(block, old, new) }
     }
 
     fn trim(self) {

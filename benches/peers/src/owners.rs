@@ -8,6 +8,7 @@ use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 
 use crate::candidate::Calls;
+use crate::route;
 
 /// The 64-byte value that is boxed.
 pub type Value = [u64; 8];
@@ -27,11 +28,24 @@ pub trait Owners: Copy {
 
     /// Appends one byte, growing the buffer as its own policy says.
     fn push(buf: &mut Self::Buf, byte: u8);
+
+    /// Growable bytes as a program has them that has the candidate for a global allocator.
+    type Global;
+
+    /// As `buf`; only within `as_global`.
+    fn global(self) -> Self::Global;
+
+    /// As `push`; only within `as_global`.
+    fn push_global(buf: &mut Self::Global, byte: u8);
+
+    /// Runs `work` with the candidate as this thread's global allocator, if `Global` needs that.
+    fn as_global<R>(self, work: impl FnOnce() -> R) -> R;
 }
 
 /// `Box` and `Vec<u8>` over raw calls, as under a global allocator: what the peers offer a Rust program.
 ///
-/// The calls are inlined here, where a global allocator's go through one more jump: in the peers' favour.
+/// The calls are inlined here, where a global allocator's go through one more jump: in the peers' favour. So is this `Vec`, whose
+/// parts the compiler keeps in registers in a loop of pushes, as it does not for the standard library's today.
 #[derive(Clone, Copy)]
 pub struct Standard<C>(pub C);
 
@@ -84,5 +98,21 @@ impl<C: Calls> Owners for Standard<C> {
     #[inline(always)]
     fn push(buf: &mut Self::Buf, byte: u8) {
         buf.push(byte);
+    }
+
+    type Global = std::vec::Vec<u8>;
+
+    #[inline(always)]
+    fn global(self) -> Self::Global {
+        std::vec::Vec::new()
+    }
+
+    #[inline(always)]
+    fn push_global(buf: &mut Self::Global, byte: u8) {
+        buf.push(byte);
+    }
+
+    fn as_global<R>(self, work: impl FnOnce() -> R) -> R {
+        route::through(self.0, work)
     }
 }

@@ -3,7 +3,7 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use super::RawHeap;
+use super::{Cache, RawHeap};
 use crate::raw::fault::Misuse;
 
 impl RawHeap {
@@ -13,12 +13,12 @@ impl RawHeap {
     /// As `deallocate_of`.
     #[cold]
     #[inline(never)]
-    pub(super) unsafe fn deallocate_sized_slow(&self, block: NonNull<u8>, size: usize) {
+    pub(super) unsafe fn deallocate_sized_slow(&self, local: Option<&Cache>, block: NonNull<u8>, size: usize) {
         if self.checked {
             self.state().held(block, Some(size), Misuse::FreedTwice);
         }
         // SAFETY: I10: passed on.
-        unsafe { self.deallocate_slow(block) }
+        unsafe { self.deallocate_slow(local, block) }
     }
 
     /// As `reallocate`, on a hardened heap. `told` is the size the caller says the block was asked for with, if it says so.
@@ -39,12 +39,12 @@ impl RawHeap {
             state.resize(own, block, held.asked, size);
             return Some(block);
         }
-        let new = self.allocate_shared(class, size, align)?;
+        let new = self.allocate_shared(None, class, size, align)?;
         let content = if told.is_some() { held.asked } else { held.usable };
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { new.copy_from_nonoverlapping(block, content.min(size)) };
         // SAFETY: I10: the caller gives it up.
-        unsafe { self.deallocate_slow(block) };
+        unsafe { self.deallocate_slow(None, block) };
         Some(new)
     }
 

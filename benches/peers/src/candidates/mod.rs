@@ -42,7 +42,7 @@ pub struct Entry {
     pub path: String,
 }
 
-const OURS: [&str; 3] = ["smarena", "smarena-call", "smarena-handle"];
+const OURS: [&str; 4] = ["smarena", "smarena-call", "smarena-ref", "smarena-handle"];
 const PEERS: [&str; 7] = ["system", "mimalloc", "snmalloc", "jemalloc", "rpmalloc", "smalloc", "tcmalloc"];
 const OUR_BUFFERS: [&str; 2] = ["smarena-pool", "smarena-buf"];
 const PEER_BUFFERS: [&str; 5] = ["opool", "object-pool", "zeropool", "bytes", "vec"];
@@ -79,6 +79,7 @@ pub fn open<V: Visitor>(entry: &Entry, setup: &Setup, visitor: V) -> Result<V::O
         _ if entry.kind == Kind::Extra => visitor.visit(loaded::Extra::load(&entry.path, setup)?),
         "smarena" => visitor.visit(ours::Inlined::new(setup)?),
         "smarena-call" => visitor.visit(ours::Called::new(setup)?),
+        "smarena-ref" => visitor.visit(ours::Referred::new(setup)?),
         "smarena-handle" => visitor.visit(ours::Handle::new(setup)?),
         "system" => visitor.visit(linked::System),
         #[cfg(feature = "mimalloc")]

@@ -1,5 +1,6 @@
 //! `SmBox`, `SmBuf-push`: a 64-byte value boxed and dropped; 1 KiB pushed byte by byte into an empty buffer, which is then dropped.
-//! The peers' rows are `Box` and `Vec<u8>` over their calls.
+//! The peers' rows are `Box` and `Vec<u8>`: in `SmBuf-push` the standard library's, which the peer is the global allocator of; in
+//! `SmBuf-push/inlined`, and of the boxes, those of `allocator-api2` over its calls, all inlined.
 
 use std::hint::black_box;
 
@@ -13,13 +14,11 @@ const BOXED: Targets = &[(MAIN, of_best(0.65))];
 const PUSHED: Targets = &[(MAIN, of_best(0.90))];
 
 pub fn cases(plan: &Plan) -> Vec<Case> {
+    let bufs = Bufs { bufs: plan.count(40_000, 4_000), bytes: plan.pick(1024, 300) };
     vec![
         Case::new("SmBox", vec![Row::timed("SmBox", BOXED)], Boxes { boxes: plan.count(4_000_000, 400_000) }),
-        Case::new(
-            "SmBuf-push",
-            vec![Row::timed("SmBuf-push", PUSHED)],
-            Bufs { bufs: plan.count(40_000, 4_000), bytes: plan.pick(1024, 300) },
-        ),
+        Case::new("SmBuf-push", vec![Row::timed("SmBuf-push", PUSHED)], Globals(bufs)),
+        Case::new("SmBuf-push/inlined", vec![Row::timed("SmBuf-push/inlined", &[])], bufs),
     ]
 }
 
@@ -52,6 +51,7 @@ impl Work for Boxes {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Bufs {
     bufs: usize,
     bytes: usize,
@@ -83,5 +83,39 @@ impl Work for Bufs {
     fn work<C: Calls>(&self, _: usize, calls: C, clock: &mut Clock<'_>) {
         self.fill(calls, self.bufs / 16);
         clock.time(|| self.fill(calls, self.bufs));
+    }
+}
+
+/// The same with the buffers that a program has.
+struct Globals(Bufs);
+
+impl Globals {
+    #[inline(always)]
+    fn fill<C: Calls>(&self, calls: C, bufs: usize) {
+        calls.owners().as_global(|| {
+            for _ in 0..bufs {
+                let mut buf = calls.owners().global();
+                for byte in 0..self.0.bytes {
+                    C::Owners::push_global(&mut buf, byte as u8);
+                }
+                drop(black_box(buf));
+            }
+        });
+    }
+}
+
+impl Work for Globals {
+    fn threads(&self) -> usize {
+        1
+    }
+
+    /// A buffer is an operation.
+    fn operations(&self) -> Vec<usize> {
+        vec![self.0.bufs]
+    }
+
+    fn work<C: Calls>(&self, _: usize, calls: C, clock: &mut Clock<'_>) {
+        self.fill(calls, self.0.bufs / 16);
+        clock.time(|| self.fill(calls, self.0.bufs));
     }
 }

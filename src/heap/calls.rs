@@ -1,0 +1,130 @@
+//! What the owners call: allocations by layout, and calls that bring along the thread's cache.
+//!
+//! `local` is that cache, for a heap that a type names ([`StaticHeap`](super::StaticHeap)); without it the table is asked.
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use super::{Heap, ShareCount};
+use crate::class::{SizeClasses, class_for};
+use crate::error::AllocError;
+use crate::raw::heap::Cache;
+
+impl<C: SizeClasses> Heap<C> {
+    /// As `malloc`.
+    #[inline(always)]
+    pub(crate) fn malloc_from(
+        &self,
+        local: Option<&Cache>,
+        size: usize,
+        align: usize,
+    ) -> Result<NonNull<u8>, AllocError> {
+        if let Some(class) = Self::class(size, align) {
+            if let Some(block) = self.raw.cache_or(local).lane(class).pop() {
+                return Ok(block);
+            }
+        }
+        self.malloc_slow(local, size, align)
+    }
+
+    /// One call for everything else, so that the fast path needs no stack frame.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn malloc_slow(
+        &self,
+        local: Option<&Cache>,
+        size: usize,
+        align: usize,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let block = self.raw.allocate_slow(local, Self::class(size, align), size, align);
+        block.ok_or_else(|| self.refusal(size, align))
+    }
+
+    /// As `realloc`.
+    ///
+    /// # Safety
+    /// As `realloc`.
+    #[inline]
+    pub(crate) unsafe fn realloc_by(
+        &self,
+        local: Option<&Cache>,
+        block: NonNull<u8>,
+        size: usize,
+        align: usize,
+    ) -> Result<NonNull<u8>, AllocError> {
+        // SAFETY: I10: the caller's contract is the same.
+        match unsafe { self.raw.reallocate(local, block, Self::class(size, align), size, align) } {
+            Some(block) => Ok(block),
+            None => Err(self.refusal(size, align)),
+        }
+    }
+
+    /// As `malloc` for a layout that is known to the compiler, or nearly.
+    #[inline(always)]
+    pub(crate) fn allocate(&self, local: Option<&Cache>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        self.malloc_from(local, layout.size(), layout.align())
+    }
+
+    /// As `free`, told the layout: the address only has to confirm where the block came from.
+    ///
+    /// # Safety
+    /// As `free`; `layout` is what the block was allocated with.
+    #[inline(always)]
+    pub(crate) unsafe fn deallocate(&self, local: Option<&Cache>, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.raw.deallocate_of(local, class_for::<C>(layout.size(), layout.align()), block, layout.size()) }
+    }
+
+    /// The count of the block's owners.
+    ///
+    /// # Safety
+    /// `block` is a live block of this heap; the caller is one of its owners.
+    #[inline]
+    pub(crate) unsafe fn share_count(&self, block: NonNull<u8>) -> NonNull<ShareCount> {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.raw.share_count(block) }
+    }
+
+    /// As `realloc`, told the old layout: a smaller class gets a smaller block, and only what the old layout had is copied.
+    ///
+    /// # Safety
+    /// As `deallocate` with `old` on success, unless the same block is returned.
+    #[inline]
+    pub(crate) unsafe fn reallocate(
+        &self,
+        local: Option<&Cache>,
+        block: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<u8>, AllocError> {
+        if self.raw.is_checked() {
+            // SAFETY: I10: the caller's contract is the same.
+            return unsafe { self.reallocate_checked(block, old, new) };
+        }
+        let from = Self::class(old.size(), old.align());
+        let to = Self::class(new.size(), new.align());
+        // SAFETY: I10: the caller's contract is the same.
+        match unsafe { self.raw.relocate(local, block, (from, old), (to, new)) } {
+            Some(block) => Ok(block),
+            None => Err(self.refusal(new.size(), new.align())),
+        }
+    }
+
+    /// As `reallocate`, on a hardened heap.
+    ///
+    /// # Safety
+    /// As `reallocate`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn reallocate_checked(
+        &self,
+        block: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let to = Self::class(new.size(), new.align());
+        // SAFETY: I10: the caller's contract is the same.
+        let moved = unsafe { self.raw.relocate_checked(block, old, (to, new)) };
+        moved.ok_or_else(|| self.refusal(new.size(), new.align()))
+    }
+}

@@ -1,0 +1,48 @@
+//! Explicit caches: what a `ThreadCache` and the C interface ask for.
+
+use super::{Cache, RawHeap};
+use crate::config::CacheWarmup;
+use crate::raw::seat::Seat;
+use crate::raw::thread;
+use crate::sync::Ordering::Relaxed;
+
+impl RawHeap {
+    /// Gives this thread's cache room for `bytes` bytes of blocks of each bucket, warms it, and keeps it this thread's until
+    /// `let_cache_go`. Returns `Cache::empty` or slot 0 if this thread cannot have one.
+    pub(crate) fn hold_cache(&self, bytes: usize, warmup: CacheWarmup) -> &Cache {
+        thread::guard();
+        if let Some(seat) = self.reopen_cache(&|_| bytes, warmup) {
+            seat.guards.fetch_add(1, Relaxed);
+        }
+        self.cache()
+    }
+
+    /// Gives this thread a new cache, the old one's blocks going back first; `room` says for how many bytes of blocks of a given
+    /// size. `None` if it cannot have one.
+    pub(crate) fn reopen_cache(&self, room: &dyn Fn(usize) -> usize, warmup: CacheWarmup) -> Option<&Seat> {
+        let state = self.state();
+        let slot = thread::enter()?;
+        state.close_cache(slot);
+        let seat = state.table().seat(slot)?;
+        state.open_cache(slot, seat.cache(), room, warmup)?;
+        Some(seat)
+    }
+
+    /// Empties and closes this thread's cache, if it has one.
+    pub(crate) fn close_cache(&self) {
+        if let Some(slot) = thread::current() {
+            self.state().close_cache(slot);
+        }
+    }
+
+    /// Undoes one `hold_cache` of this thread. The last one of this heap closes the cache.
+    pub(crate) fn let_cache_go(&self) {
+        let seat = thread::current().and_then(|slot| self.state().table().seat(slot));
+        if let Some(seat) = seat.filter(|seat| seat.cache().is_open() && seat.guards.load(Relaxed) > 0) {
+            if seat.guards.fetch_sub(1, Relaxed) == 1 {
+                self.close_cache();
+            }
+        }
+        thread::unguard();
+    }
+}

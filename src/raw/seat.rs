@@ -1,0 +1,156 @@
+//! What one thread has in one heap: its caches, and the memory that their chunks lie in.
+
+use core::mem::size_of;
+use core::ptr::{self, NonNull, null_mut};
+
+use super::bucket::Bucket;
+use super::cache::Cache;
+use super::os::{Reservation, page};
+use crate::sync::Ordering::Relaxed;
+use crate::sync::fixed::{AtomicPtr, AtomicUsize};
+
+/// Distance between two threads' seats, and so between their caches. Whole pages: a neighbour's lines, pulled in by a prefetcher, would
+/// cost more than the allocator does.
+pub(crate) const STRIDE: usize = size_of::<Seat>();
+
+/// What one thread has in one heap. Its own thread's; others may peek at the atomics. Zero bytes are an empty seat.
+#[repr(C, align(4096))]
+pub(crate) struct Seat {
+    /// First, so that the address of the seat is that of the cache.
+    cache: Cache,
+    chunks: Chunks,
+    /// The cache that the thread has in its own memory, if it ever used this heap through a type that names it. It belongs to
+    /// the registry's lock (I12).
+    local: AtomicPtr<Cache>,
+    local_chunks: Chunks,
+    /// `ThreadCache` guards of this heap that the thread holds.
+    pub(crate) guards: AtomicUsize,
+}
+
+/// The mapping that a cache's chunks lie in. It outlasts the cache's closing, for the seat's next owner.
+pub(crate) struct Chunks {
+    first: AtomicPtr<u8>,
+    bytes: AtomicUsize,
+}
+
+impl Seat {
+    pub(crate) const fn empty() -> Self {
+        Self {
+            cache: Cache::empty(),
+            chunks: Chunks::none(),
+            local: AtomicPtr::new(null_mut()),
+            local_chunks: Chunks::none(),
+            guards: AtomicUsize::new(0),
+        }
+    }
+
+    /// The cache that lies in the table, open or not.
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// Both caches, open or not.
+    ///
+    /// # Safety
+    /// The caller is the seat's thread, or holds the registry's lock and looks at atomics only.
+    pub(crate) unsafe fn caches(&self) -> impl Iterator<Item = &Cache> {
+        let local = NonNull::new(self.local.load(Relaxed));
+        // SAFETY: I12: in place, by either of what the caller is.
+        let local = local.map(|local| unsafe { local.as_ref() });
+        core::iter::once(&self.cache).chain(local)
+    }
+
+    /// Whether the thread has a cache in its own memory.
+    pub(crate) fn has_local(&self) -> bool {
+        !self.local.load(Relaxed).is_null()
+    }
+
+    /// Whether that is `cache`.
+    pub(crate) fn is_local(&self, cache: &Cache) -> bool {
+        ptr::eq(self.local.load(Relaxed), cache)
+    }
+
+    /// Notes that the thread has `cache` in its own memory; the caller holds the registry's lock.
+    pub(crate) fn set_local(&self, cache: &Cache) {
+        self.local.store(ptr::from_ref(cache).cast_mut(), Relaxed);
+    }
+
+    /// Notes that the thread's memory is gone; the caller holds the registry's lock.
+    pub(crate) fn forget_local(&self) {
+        self.local.store(null_mut(), Relaxed);
+    }
+
+    /// Where the chunks of `cache`, one of the two, lie.
+    pub(crate) fn chunks_of(&self, cache: &Cache) -> &Chunks {
+        if ptr::eq(cache, &raw const self.cache) { &self.chunks } else { &self.local_chunks }
+    }
+
+    /// Empties the cache in the table and makes it zero again, if it is open. The memory of its chunks stays.
+    pub(crate) fn close(&self, buckets: &[Bucket]) {
+        close(&self.cache, buckets);
+    }
+
+    /// As `close`, for the cache in the memory of the thread, which is ending and the caller; it will not be looked at again.
+    pub(crate) fn close_local(&self, buckets: &[Bucket]) {
+        if let Some(local) = NonNull::new(self.local.load(Relaxed)) {
+            // SAFETY: I12: the thread is still there, and this is it.
+            close(unsafe { local.as_ref() }, buckets);
+        }
+        self.forget_local();
+    }
+
+    /// Releases the memory of the chunks; no cache is open. A heap that ends has none in any thread's memory: those whom a type
+    /// names never end.
+    pub(crate) fn release(&self) {
+        self.chunks.release();
+    }
+}
+
+impl Chunks {
+    const fn none() -> Self {
+        Self { first: AtomicPtr::new(null_mut()), bytes: AtomicUsize::new(0) }
+    }
+
+    /// Memory of at least `bytes`: what the seat's last owner left, if it is large enough.
+    pub(crate) fn at_least(&self, bytes: usize) -> Option<NonNull<u8>> {
+        if let Some(first) = NonNull::new(self.first.load(Relaxed)) {
+            if self.bytes.load(Relaxed) >= bytes {
+                return Some(first);
+            }
+            self.release();
+        }
+        // A page at least, and all of it: the next owner may want more than this one.
+        let bytes = bytes.next_multiple_of(page()).max(page());
+        let memory = Reservation::reserve(bytes).ok()?;
+        memory.commit(0, bytes).ok()?;
+        let (first, len) = memory.into_parts();
+        self.first.store(first.as_ptr(), Relaxed);
+        self.bytes.store(len, Relaxed);
+        Some(first)
+    }
+
+    fn release(&self) {
+        let len = self.bytes.swap(0, Relaxed);
+        if let Some(first) = NonNull::new(self.first.swap(null_mut(), Relaxed)) {
+            // SAFETY: I5: `at_least` stored the parts, and the closed cache no longer points there.
+            drop(unsafe { Reservation::from_parts(first, len) });
+        }
+    }
+}
+
+/// Empties `cache` into the buckets, if it is open.
+pub(crate) fn drain(cache: &Cache, buckets: &[Bucket]) {
+    if cache.is_open() {
+        for (class, bucket) in buckets.iter().enumerate() {
+            cache.lane(class).drain(bucket);
+        }
+    }
+}
+
+/// Empties `cache` into the buckets and makes it zero again, if it is open.
+fn close(cache: &Cache, buckets: &[Bucket]) {
+    drain(cache, buckets);
+    if cache.is_open() {
+        cache.close();
+    }
+}

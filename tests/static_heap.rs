@@ -1,0 +1,301 @@
+//! Heaps that a type names: the cache that each thread has of them in its own memory.
+#![expect(unsafe_code, reason = "the raw calls are what is tested")]
+#![expect(clippy::cast_possible_truncation, reason = "content may be any byte")]
+
+use std::cell::RefCell;
+use std::ptr::NonNull;
+#[cfg(all(unix, not(smarena_portable)))]
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::thread::{self, LocalKey};
+
+use smarena::{CacheWarmup, Heap, Linear, LocalCache, SmBox, StaticHeap, ThreadCache};
+
+type Eight = Linear<8>;
+
+/// The cached blocks of all buckets, and the caches they lie in.
+fn cached<S: StaticHeap>() -> (usize, usize) {
+    let stats = S::HEAP.stats();
+    (stats.buckets().iter().map(|bucket| bucket.cached).sum(), stats.caches)
+}
+
+/// Allocates and frees `count` blocks of each size, so that some stay in a cache.
+fn use_by_type<S: StaticHeap>(heap: S, count: usize) {
+    let blocks: Vec<_> = (0..count * 8).map(|number| heap.malloc(number % 8 * 16 + 1, 0).unwrap()).collect();
+    for block in blocks {
+        // SAFETY: live, from this heap, once.
+        unsafe { heap.free(block) };
+    }
+}
+
+#[test]
+fn a_threads_end_gives_back_what_it_has_in_its_own_memory() {
+    smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
+    for _ in 0..3 {
+        let inside = thread::spawn(|| {
+            use_by_type(Net, 100);
+            cached::<Net>()
+        });
+        let (blocks, caches) = inside.join().unwrap();
+        assert!(blocks > 0 && caches == 1, "{blocks} blocks in {caches} caches");
+        assert_eq!(cached::<Net>(), (0, 0));
+        assert_eq!(Net::HEAP.stats().live(), 0);
+    }
+}
+
+#[test]
+fn calls_by_type_and_by_reference_serve_each_others_blocks() {
+    smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
+    thread::spawn(|| {
+        let mut blocks: Vec<_> = (0..500)
+            .map(|number| if number % 2 == 0 { Net.malloc(40, 0).unwrap() } else { Net::HEAP.malloc(40, 0).unwrap() })
+            .collect();
+        blocks.sort_unstable();
+        blocks.dedup();
+        assert_eq!(blocks.len(), 500);
+        for (number, block) in blocks.into_iter().enumerate() {
+            // SAFETY: live, 40 bytes.
+            unsafe { block.write_bytes(7, 40) };
+            if number % 3 == 0 {
+                // SAFETY: live, from this heap, once.
+                unsafe { Net.free(block) };
+            } else {
+                // SAFETY: live, from this heap, once.
+                unsafe { Net::HEAP.free(block) };
+            }
+        }
+        // Statistics see both caches, and trimming empties both.
+        let (blocks, caches) = cached::<Net>();
+        assert!(blocks > 0 && caches == 2, "{blocks} blocks in {caches} caches");
+        Net::HEAP.trim();
+        assert_eq!(cached::<Net>(), (0, 2));
+        let bucket = Net::HEAP.stats().buckets()[2];
+        assert_eq!((bucket.live, bucket.free), (0, bucket.watermark));
+    })
+    .join()
+    .unwrap();
+    assert_eq!(cached::<Net>(), (0, 0));
+}
+
+#[test]
+fn blocks_move_between_sizes_by_type() {
+    smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
+    let mut block = Net.malloc(1, 0).unwrap();
+    for size in (1..400).chain((1..400).rev()) {
+        // SAFETY: live, and of one byte at least.
+        unsafe { block.write(size as u8) };
+        // SAFETY: live, of this heap; used no more once it has moved.
+        block = unsafe { Net.realloc(block, size, 0) }.unwrap();
+        // SAFETY: live, and its first byte was written.
+        assert_eq!(unsafe { block.read() }, size as u8);
+        // SAFETY: live, and as large as was asked for.
+        unsafe { block.write_bytes(0xA5, size) };
+    }
+    // SAFETY: live, of this heap, once.
+    unsafe { Net.free(block) };
+    assert_eq!(Net::HEAP.stats().live(), 0);
+}
+
+#[test]
+fn two_types_may_name_one_heap() {
+    smarena::static_heap! { struct First: Eight { bucket_bytes: 1 << 20 } }
+
+    #[derive(Clone, Copy, Default)]
+    struct Second;
+    thread_local! {
+        static SECOND: LocalCache<Second> = const { LocalCache::new() };
+    }
+    impl StaticHeap for Second {
+        type Table = Eight;
+        const HEAP: &'static Heap<Eight> = First::HEAP;
+        const LOCAL: Option<&'static LocalKey<LocalCache<Self>>> = Some(&SECOND);
+    }
+
+    for second_first in [false, true] {
+        thread::spawn(move || {
+            let boxes: Vec<_> = (0..300_u64)
+                .map(|number| {
+                    if (number % 2 == 0) == second_first {
+                        Ok(SmBox::new_in(number, Second))
+                    } else {
+                        Err(SmBox::new_in(number, First))
+                    }
+                })
+                .collect();
+            for (number, boxed) in (0..).zip(&boxes) {
+                let value = match boxed {
+                    Ok(boxed) => **boxed,
+                    Err(boxed) => **boxed,
+                };
+                assert_eq!(value, number);
+            }
+            drop(boxes);
+            use_by_type(First, 50);
+            use_by_type(Second, 50);
+            // One type has this thread's memory, the other the table.
+            assert_eq!(cached::<First>().1, 2);
+        })
+        .join()
+        .unwrap();
+        assert_eq!((cached::<First>(), First::HEAP.stats().live()), ((0, 0), 0));
+    }
+}
+
+#[test]
+fn other_threads_count_what_lies_in_a_threads_memory() {
+    smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
+    let (used, wait_for_use) = mpsc::channel();
+    let (end, wait_for_end) = mpsc::channel::<()>();
+    let other = thread::spawn(move || {
+        use_by_type(Net, 10);
+        used.send(cached::<Net>()).unwrap();
+        wait_for_end.recv().unwrap();
+    });
+    let seen_there = wait_for_use.recv().unwrap();
+    assert_eq!(cached::<Net>(), seen_there);
+    assert!(seen_there.0 > 0);
+    end.send(()).unwrap();
+    other.join().unwrap();
+    assert_eq!(cached::<Net>(), (0, 0));
+}
+
+#[test]
+fn statistics_while_threads_come_and_go() {
+    smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
+    let (stop, stopped) = mpsc::channel::<()>();
+    let watcher = thread::spawn(move || {
+        let mut most = 0;
+        while stopped.try_recv().is_err() {
+            most = most.max(cached::<Net>().1);
+        }
+        most
+    });
+    for _ in 0..300 {
+        let threads = [(); 4].map(|()| thread::spawn(|| use_by_type(Net, 5)));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+    stop.send(()).unwrap();
+    assert!(watcher.join().unwrap() <= 4);
+    assert_eq!(cached::<Net>(), (0, 0));
+}
+
+#[test]
+fn a_guard_that_outlives_the_threads_end_does_not_keep_its_memory_known() {
+    smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
+    thread_local! {
+        static KEPT: RefCell<Option<ThreadCache<'static, Eight>>> = const { RefCell::new(None) };
+    }
+    for _ in 0..20 {
+        thread::spawn(|| {
+            use_by_type(Net, 20);
+            KEPT.with(|kept| *kept.borrow_mut() = Some(Net::HEAP.thread_cache(4096, CacheWarmup::Cold)));
+        })
+        .join()
+        .unwrap();
+        assert_eq!(cached::<Net>(), (0, 0));
+    }
+    // Leaked, the guard keeps the slot and the cache in the table for ever, but not what lay in the thread's memory.
+    thread::spawn(|| {
+        Box::leak(Box::new(Net::HEAP.thread_cache(4096, CacheWarmup::Cold)));
+        use_by_type(Net, 20);
+        assert_eq!(cached::<Net>().1, 2);
+    })
+    .join()
+    .unwrap();
+    assert_eq!(cached::<Net>().1, 1);
+    thread::spawn(|| use_by_type(Net, 20)).join().unwrap();
+    assert_eq!(cached::<Net>().1, 1);
+}
+
+/// Runs after the thread's caches were closed: in every round of destructors that the C library makes, each time after ours.
+#[cfg(all(unix, not(smarena_portable)))]
+#[test]
+fn the_last_destructors_of_a_thread_leave_nothing_in_its_memory() {
+    smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
+    static KEY: AtomicU32 = AtomicU32::new(0);
+    static ROUNDS: AtomicU32 = AtomicU32::new(0);
+
+    unsafe extern "C" fn use_again(value: *mut libc::c_void) {
+        use_by_type(Net, 20);
+        ROUNDS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the key was made below, and is never deleted.
+        unsafe { libc::pthread_setspecific(KEY.load(Ordering::Relaxed), value) };
+    }
+
+    thread::spawn(|| {
+        // So that the heap has made its own key before.
+        use_by_type(Net, 20);
+        Box::leak(Box::new(Net::HEAP.thread_cache(4096, CacheWarmup::Cold)));
+        let mut key = 0;
+        // SAFETY: a valid place, and a function of the type asked for.
+        assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, Some(use_again)) }, 0);
+        KEY.store(key, Ordering::Relaxed);
+        // SAFETY: the key was just made.
+        unsafe { libc::pthread_setspecific(key, std::ptr::dangling_mut::<u8>().cast()) };
+    })
+    .join()
+    .unwrap();
+    assert!(ROUNDS.load(Ordering::Relaxed) > 1);
+    // The leaked guard's cache, in the table.
+    assert_eq!(cached::<Net>().1, 1);
+    assert_eq!(Net::HEAP.stats().live(), 0);
+}
+
+/// Allocates and frees by type when it is destroyed, which is while its thread ends.
+struct UsesAtEnd<S: StaticHeap>(S, Option<NonNull<u8>>);
+
+impl<S: StaticHeap> Drop for UsesAtEnd<S> {
+    fn drop(&mut self) {
+        if let Some(block) = self.1 {
+            // SAFETY: live, from this heap, once.
+            unsafe { self.0.free(block) };
+        }
+        use_by_type(self.0, 3);
+    }
+}
+
+#[test]
+fn a_thread_local_may_use_the_heap_by_type_while_it_is_destroyed() {
+    smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
+    thread_local! {
+        static EARLY: RefCell<Option<UsesAtEnd<Net>>> = const { RefCell::new(None) };
+        static LATER: RefCell<Option<UsesAtEnd<Net>>> = const { RefCell::new(None) };
+    }
+    for _ in 0..20 {
+        thread::spawn(|| {
+            EARLY.with(|local| *local.borrow_mut() = Some(UsesAtEnd(Net, None)));
+            let block = Net.malloc(64, 0).unwrap();
+            LATER.with(|local| *local.borrow_mut() = Some(UsesAtEnd(Net, Some(block))));
+        })
+        .join()
+        .unwrap();
+    }
+    assert_eq!((cached::<Net>(), Net::HEAP.stats().live()), ((0, 0), 0));
+}
+
+#[test]
+fn a_hardened_heap_has_no_caches_in_a_threads_memory() {
+    smarena::static_heap! { struct Guarded: Eight { bucket_bytes: 1 << 20, hardened: true } }
+    use_by_type(Guarded, 20);
+    let stats = Guarded::HEAP.stats();
+    assert_eq!((stats.caches, stats.live()), (0, 0));
+}
+
+#[test]
+fn settings_with_several_arguments() {
+    smarena::static_heap! {
+        struct Warm: Eight { bucket_bytes: 1 << 20, thread_cache(2048, CacheWarmup::Hot), name: "warm" }
+        struct Uncached: Eight { no_thread_cache(), bucket_bytes: 1 << 20, bucket_bytes_of(64, 4096) }
+    }
+    thread::spawn(|| {
+        use_by_type(Warm, 1);
+        let buckets = Warm::HEAP.stats().buckets().to_vec();
+        let most = buckets.iter().map(|bucket| bucket.cached * bucket.block_size).max().unwrap();
+        assert!((1024..=2048).contains(&most), "{most} bytes cached");
+        use_by_type(Uncached, 10);
+        assert_eq!(cached::<Uncached>(), (0, 0));
+        assert_eq!(Uncached::HEAP.stats().buckets()[3].capacity, 64);
+    })
+    .join()
+    .unwrap();
+}
