@@ -163,7 +163,7 @@ fn defect_10_a_bucket_of_more_than_4_gib_has_as_many_distinct_blocks() {
         .bucket_bytes(5 << 30)
         .thread_cache(64 << 20, CacheWarmup::Cold)
         .on_exhausted(Exhausted::Refuse)
-        .huge_pages(smarena::HugePages::Never)
+        .huge_pages(HugePages::Never)
         .build()
         .unwrap();
     let blocks: HashSet<_> = core::iter::from_fn(|| heap.malloc(BLOCK, 0).ok()).collect();
