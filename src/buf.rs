@@ -48,6 +48,7 @@ use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use core::slice;
 
+use crate::class::Class;
 use crate::error::AllocError;
 use crate::heap::{Global, HeapRef};
 
@@ -139,7 +140,7 @@ impl SmBuf {
     /// let buf = SmBuf::with_capacity(100);
     /// assert!(buf.is_empty() && buf.capacity() >= 100);
     /// ```
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         SmBuf::with_capacity_in(capacity, Global)
@@ -156,7 +157,7 @@ impl SmBuf {
     /// assert!(SmBuf::try_with_capacity(usize::MAX).is_err());
     /// # Ok::<(), smarena::AllocError>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn try_with_capacity(capacity: usize) -> Result<Self, AllocError> {
         SmBuf::try_with_capacity_in(capacity, Global)
     }
@@ -184,7 +185,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// # use smarena::{Global, SmBuf};
     /// assert!(SmBuf::with_capacity_in(100, Global).capacity() >= 100);
     /// ```
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn with_capacity_in(capacity: usize, heap: H) -> Self {
         match Self::try_with_capacity_in(capacity, heap) {
@@ -203,9 +204,20 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert!(SmBuf::try_with_capacity_in(100, Global)?.is_empty());
     /// # Ok::<(), smarena::AllocError>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn try_with_capacity_in(capacity: usize, heap: H) -> Result<Self, AllocError> {
-        Self::try_with_plain_block_in(BlockSize::holding::<H::Classes>(capacity)?, heap)
+        match Class::holding(capacity) {
+            Some(class) if capacity > 0 => Self::try_with_class_in(class, heap),
+            _ => Self::try_with_block_in(BlockSize::holding::<H::Classes>(capacity)?, heap),
+        }
+    }
+
+    /// An empty buffer that holds a block of `class`.
+    #[inline(always)]
+    pub(crate) fn try_with_class_in(class: Class<H::Classes>, heap: H) -> Result<Self, AllocError> {
+        let (start, block) = (heap.allocate_class(class)?, BlockSize::of_class(class));
+        // U1 to U3 hold: a block of this size, nothing read, nothing written.
+        Ok(SmBuf { start, head: 0, len: 0, cap: block.bytes(), block, heap })
     }
 
     /// [`try_with_block_in`](Self::try_with_block_in) for a block aligned as usual: the way of most buffers, and of a pool's, whose
@@ -218,7 +230,8 @@ impl<H: HeapRef> SmBuf<H> {
     }
 
     /// An empty buffer that holds a block of `size`, which was computed for this heap's classes.
-    #[inline]
+    #[cold]
+    #[inline(never)]
     pub(crate) fn try_with_block_in(size: BlockSize, heap: H) -> Result<Self, AllocError> {
         let start = if size.exists() { heap.allocate(size.layout())? } else { DANGLING };
         // U1 to U3 hold: a block of this size or none, nothing read, nothing written.

@@ -18,6 +18,8 @@
 mod table;
 
 use core::alloc::Layout;
+use core::fmt;
+use core::marker::PhantomData;
 
 use table::GRAIN;
 pub use table::Table;
@@ -102,8 +104,8 @@ pub trait SizeClasses: SizeTable {
     /// The smallest class whose blocks hold `size` bytes; size 0 is served by class 0.
     ///
     /// `size` is at most `LARGEST`, otherwise the answer is no class of the table (or the call panics).
-    /// At most eight instructions for the built-in tables; your own add a look-up and a scan over those of their block
-    /// sizes that lie within the same quarter of a doubling as `size`.
+    /// Up to 1024 bytes a look-up of three instructions; above at most eight for the built-in tables, and your own add a look-up and a
+    /// scan over those of their block sizes that lie within the same quarter of a doubling as `size`, if there are several.
     fn class_of_size(size: usize) -> usize;
 }
 
@@ -275,6 +277,107 @@ fn aligned_class_for<C: SizeClasses>(size: usize, align: usize) -> Option<usize>
         class += 1;
     }
     None
+}
+
+/// A size class of the table `C`, found once for a layout that comes again and again.
+///
+/// It is what [`class_for`] finds, as a value that can only be a class of its table, so that a heap need not check it.
+///
+/// ```
+/// use smarena::{Global, HeapRef, class::{Class, SizeTable}};
+///
+/// type Table = <Global as HeapRef>::Classes;
+/// let class = Class::<Table>::holding(1500).unwrap();
+/// assert_eq!(class.block_size(), 1536);
+/// let block = Global.allocate_class(class)?;
+/// // SAFETY: from the same heap, of the same class, once.
+/// unsafe { Global.deallocate_class(block, class) };
+/// # Ok::<(), smarena::AllocError>(())
+/// ```
+pub struct Class<C> {
+    /// Less than the number of `C`'s classes.
+    index: u8,
+    table: PhantomData<fn() -> C>,
+}
+
+impl<C: SizeClasses> Class<C> {
+    /// The smallest class whose blocks hold `size` bytes, aligned to 16; `None` if the table has none.
+    ///
+    /// ```
+    /// use smarena::{Linear, class::Class};
+    ///
+    /// assert_eq!(Class::<Linear<8>>::holding(33).map(Class::index), Some(2));
+    /// assert!(Class::<Linear<8>>::holding(129).is_none());
+    /// ```
+    #[inline(always)]
+    #[must_use]
+    pub fn holding(size: usize) -> Option<Self> {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
+        class_for::<C>(size, GRAIN).map(|class| Self { index: class as u8, table: PhantomData })
+    }
+
+    /// Its number in the table.
+    ///
+    /// ```
+    /// # use smarena::{Linear, class::Class};
+    /// assert_eq!(Class::<Linear<8>>::holding(0).unwrap().index(), 0);
+    /// ```
+    #[inline(always)]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// The bytes of its blocks.
+    ///
+    /// ```
+    /// # use smarena::{Linear, class::Class};
+    /// assert_eq!(Class::<Linear<8>>::holding(1).unwrap().block_size(), 16);
+    /// ```
+    #[inline(always)]
+    #[must_use]
+    pub const fn block_size(self) -> usize {
+        C::BLOCK_SIZES[self.index as usize]
+    }
+
+    /// The layout that a whole block has: its bytes, aligned to 16.
+    ///
+    /// ```
+    /// # use smarena::{Linear, class::Class};
+    /// # use core::alloc::Layout;
+    /// let layout = Class::<Linear<8>>::holding(40).unwrap().layout();
+    /// assert_eq!((layout.size(), layout.align()), (48, 16));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn layout(self) -> Layout {
+        match Layout::from_size_align(self.block_size(), GRAIN) {
+            Ok(layout) => layout,
+            Err(_) => unreachable!(),
+        }
+    }
+}
+
+impl<C> Clone for Class<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for Class<C> {}
+
+impl<C> PartialEq for Class<C> {
+    fn eq(&self, other: &Self) -> bool {
+        self.index == other.index
+    }
+}
+
+impl<C> Eq for Class<C> {}
+
+impl<C: SizeClasses> fmt::Debug for Class<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Class").field("index", &self.index).field("block_size", &self.block_size()).finish()
+    }
 }
 
 /// The size in bytes of the block that serves `size` bytes at a multiple of `align`, or `None` if no class does.

@@ -2,7 +2,7 @@
 
 use core::alloc::Layout;
 
-use crate::class::{MAX_ALIGN, SizeClasses, round_up};
+use crate::class::{Class, MAX_ALIGN, SizeClasses, round_up};
 use crate::error::AllocError;
 
 /// Every block of a buffer is aligned to this many bytes at least.
@@ -44,6 +44,12 @@ impl BlockSize {
     #[inline]
     pub(crate) fn holding<C: SizeClasses>(bytes: usize) -> Result<Self, AllocError> {
         Self::NONE.holding_same::<C>(bytes)
+    }
+
+    /// That of a plain block of `class`.
+    #[inline(always)]
+    pub(crate) const fn of_class<C: SizeClasses>(class: Class<C>) -> Self {
+        BlockSize(narrow(class.block_size()))
     }
 
     /// As `holding`, at the same alignment as this block.

@@ -27,9 +27,13 @@ enum Rule {
     Linear,
     Piecewise,
     Geometric,
-    /// Look up the size's geometric class here to learn the first class that can come into question.
     Listed {
+        /// The class of every size up to `LOOKED_UP`, by the number of its last grain.
+        by_grain: ByGrain,
+        /// For the geometric class of a larger size, the first class that can come into question.
         first: [u8; MAX_CLASSES],
+        /// How many classes further on the answer can be.
+        furthest: u8,
     },
 }
 
@@ -62,7 +66,8 @@ impl Table {
             );
             class += 1;
         }
-        Self { block_sizes, rule: Rule::Listed { first: first_classes(block_sizes) } }
+        let (first, furthest) = first_classes(block_sizes);
+        Self { block_sizes, rule: Rule::Listed { by_grain: classes_by_grain(block_sizes), first, furthest } }
     }
 
     // The first `classes` block sizes of the built-in tables.
@@ -98,11 +103,17 @@ impl Table {
             Rule::Linear => linear_class(size),
             Rule::Piecewise => piecewise_class(size),
             Rule::Geometric => geometric_class(size),
-            Rule::Listed { first } => {
-                // Masks and bounds that can never bite keep panics out of the look-up.
+            Rule::Listed { by_grain, first, furthest } => {
+                if size <= LOOKED_UP {
+                    return by_grain[size.div_ceil(GRAIN)] as usize;
+                }
+                // Masks and bounds that can never bite keep panics out of the look-up. How far to scan the compiler knows: mostly
+                // not at all.
                 let mut class = first[geometric_class(size) % MAX_CLASSES] as usize;
-                while class < self.block_sizes.len() - 1 && self.block_sizes[class] < size {
+                let mut step = 0;
+                while step < *furthest && class < self.block_sizes.len() - 1 && self.block_sizes[class] < size {
                     class += 1;
+                    step += 1;
                 }
                 class
             }
@@ -110,10 +121,11 @@ impl Table {
     }
 }
 
-/// For each geometric class, the class of the smallest size in it: where the look-up starts to scan.
-/// Past the largest block size there is no class; no look-up gets there.
-const fn first_classes(block_sizes: &[usize]) -> [u8; MAX_CLASSES] {
+/// For each geometric class, the class of the smallest size in it: where the look-up starts to scan. And how many classes it goes on at
+/// most, among sizes that are not looked up by their grain. Past the largest block size there is no class; no look-up gets there.
+const fn first_classes(block_sizes: &[usize]) -> ([u8; MAX_CLASSES], u8) {
     let mut first = [0; MAX_CLASSES];
+    let mut furthest = 0;
     let mut class = 0;
     let mut step = 1;
     while step < MAX_CLASSES {
@@ -124,9 +136,17 @@ const fn first_classes(block_sizes: &[usize]) -> [u8; MAX_CLASSES] {
         {
             first[step] = class as u8;
         }
+        let mut further = 0;
+        while class + further < block_sizes.len() && block_sizes[class + further] < GEOMETRIC[step] {
+            further += 1;
+        }
+        if GEOMETRIC[step] > LOOKED_UP && further > furthest {
+            furthest = further;
+        }
         step += 1;
     }
-    first
+    #[expect(clippy::cast_possible_truncation, reason = "at most 64")]
+    (first, furthest as u8)
 }
 
 // Constants, not statics: another crate's optimiser sees the numbers only if they are compiled into it.
@@ -180,15 +200,16 @@ const fn piecewise_class(size: usize) -> usize {
 /// Sizes up to here are looked up by the number of their last grain: fewer instructions than arithmetic, and one or two lines
 /// of the processor's cache.
 const LOOKED_UP: usize = 1024;
-const PIECEWISE_CLASS: &[u8; LOOKED_UP / GRAIN + 1] = &classes_by_grain(&PIECEWISE);
-const GEOMETRIC_CLASS: &[u8; LOOKED_UP / GRAIN + 1] = &classes_by_grain(&GEOMETRIC);
+type ByGrain = [u8; LOOKED_UP / GRAIN + 1];
+const PIECEWISE_CLASS: &ByGrain = &classes_by_grain(&PIECEWISE);
+const GEOMETRIC_CLASS: &ByGrain = &classes_by_grain(&GEOMETRIC);
 
-/// The class of every size up to `LOOKED_UP`.
-const fn classes_by_grain(block_sizes: &[usize]) -> [u8; LOOKED_UP / GRAIN + 1] {
+/// The class of every size up to `LOOKED_UP`. Past the largest block size there is none; no look-up gets there.
+const fn classes_by_grain(block_sizes: &[usize]) -> ByGrain {
     let mut classes = [0; LOOKED_UP / GRAIN + 1];
     let (mut grain, mut class) = (1, 0);
     while grain < classes.len() {
-        if block_sizes[class as usize] < grain * GRAIN {
+        if (class as usize) < block_sizes.len() && block_sizes[class as usize] < grain * GRAIN {
             class += 1;
         }
         classes[grain] = class;

@@ -6,7 +6,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::{Heap, ShareCount};
-use crate::class::{SizeClasses, class_for};
+use crate::class::{Class, SizeClasses, class_for};
 use crate::error::AllocError;
 use crate::raw::heap::Cache;
 
@@ -73,6 +73,25 @@ impl<C: SizeClasses> Heap<C> {
     pub(crate) unsafe fn deallocate(&self, local: Option<&Cache>, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
         unsafe { self.raw.deallocate_of(local, class_for::<C>(layout.size(), layout.align()), block, layout.size()) }
+    }
+
+    /// As `allocate` for a block of `class`.
+    #[inline(always)]
+    pub(crate) fn allocate_class(&self, local: Option<&Cache>, class: Class<C>) -> Result<NonNull<u8>, AllocError> {
+        match self.raw().cache_or(local).lane(class.index()).pop() {
+            Some(block) => Ok(block),
+            None => self.malloc_slow(local, class.block_size(), 0),
+        }
+    }
+
+    /// As `deallocate` of a block of `class`.
+    ///
+    /// # Safety
+    /// As `deallocate` with the layout of the class.
+    #[inline(always)]
+    pub(crate) unsafe fn deallocate_class(&self, local: Option<&Cache>, block: NonNull<u8>, class: Class<C>) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.raw().deallocate_of(local, Some(class.index()), block, class.block_size()) }
     }
 
     /// The count of the block's owners.

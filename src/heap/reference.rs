@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use std::sync::Arc;
 
 use super::{Heap, ShareCount, StaticHeap, local};
-use crate::class::SizeClasses;
+use crate::class::{Class, SizeClasses};
 use crate::error::AllocError;
 
 /// A reference to a heap, as a box, buf or pool holds it: what gives its block back.
@@ -44,6 +44,25 @@ pub unsafe trait HeapRef: Clone {
     /// `block` came from this heap with this `layout`, is live, and is not used any more.
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout);
 
+    /// As [`allocate`](Self::allocate) for [`class.layout()`](Class::layout), without looking for the class.
+    ///
+    /// # Errors
+    /// As `allocate`.
+    #[inline]
+    fn allocate_class(&self, class: Class<Self::Classes>) -> Result<NonNull<u8>, AllocError> {
+        self.allocate(class.layout())
+    }
+
+    /// As [`deallocate`](Self::deallocate) for [`class.layout()`](Class::layout), without looking for the class.
+    ///
+    /// # Safety
+    /// As `deallocate`.
+    #[inline]
+    unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<Self::Classes>) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.deallocate(block, class.layout()) }
+    }
+
     /// The count of the block's owners, by which [`SmBytes`](crate::SmBytes) and split buffers share it.
     ///
     /// It is the same one for every clone of the heap reference, as new when the block is handed out, in place until the block
@@ -79,6 +98,17 @@ unsafe impl<C: SizeClasses> HeapRef for &Heap<C> {
         unsafe { (**self).deallocate(None, block, layout) }
     }
 
+    #[inline(always)]
+    fn allocate_class(&self, class: Class<C>) -> Result<NonNull<u8>, AllocError> {
+        (**self).allocate_class(None, class)
+    }
+
+    #[inline(always)]
+    unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<C>) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { (**self).deallocate_class(None, block, class) }
+    }
+
     #[inline]
     unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
         // SAFETY: I10: the caller's contract is the same.
@@ -107,6 +137,17 @@ unsafe impl<C: SizeClasses> HeapRef for Arc<Heap<C>> {
         unsafe { (**self).deallocate(None, block, layout) }
     }
 
+    #[inline(always)]
+    fn allocate_class(&self, class: Class<C>) -> Result<NonNull<u8>, AllocError> {
+        (**self).allocate_class(None, class)
+    }
+
+    #[inline(always)]
+    unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<C>) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { (**self).deallocate_class(None, block, class) }
+    }
+
     #[inline]
     unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
         // SAFETY: I10: the caller's contract is the same.
@@ -133,6 +174,17 @@ unsafe impl<S: StaticHeap> HeapRef for S {
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
         local::with::<S, _>(|local| unsafe { S::HEAP.deallocate(local, block, layout) })
+    }
+
+    #[inline(always)]
+    fn allocate_class(&self, class: Class<S::Table>) -> Result<NonNull<u8>, AllocError> {
+        local::with::<S, _>(|local| S::HEAP.allocate_class(local, class))
+    }
+
+    #[inline(always)]
+    unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<S::Table>) {
+        // SAFETY: I10: the caller's contract is the same.
+        local::with::<S, _>(|local| unsafe { S::HEAP.deallocate_class(local, block, class) });
     }
 
     #[inline]
