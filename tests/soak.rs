@@ -252,14 +252,14 @@ fn share(part: usize) -> usize {
 fn no_block_is_lost_or_changed() {
     // Few blocks a bucket, so that some are often exhausted.
     let new = || Eight::builder().bucket_bytes(24 << 10);
-    let sum = soak("by default", new(), share(450));
+    let sum = soak("by default", new(), share(480));
     assert!(sum.from_system > 0 && sum.refused == 0);
-    let sum = soak("growing", new().on_exhausted(Exhausted::Grow { reserve: 36 << 10 }), share(180));
+    let sum = soak("growing", new().on_exhausted(Exhausted::Grow { reserve: 36 << 10 }), share(190));
     assert!(sum.from_system > 0 && sum.refused == 0);
     let sum = soak("refusing", new().bucket_bytes(64 << 10).on_exhausted(Exhausted::Refuse), share(150));
     assert!(sum.from_system == 0 && sum.refused > 0);
-    soak("without caches", new().no_thread_cache(), share(180));
-    // Fewer: a hardened heap's threads wait for each other.
-    soak("hardened", new().hardened(true), share(20));
-    soak("hardened in every way", new().hardened(true).canary(true).delayed_reuse(8).zero_on_free(true), share(20));
+    soak("without caches", new().no_thread_cache(), share(176));
+    // Far fewer: such a heap walks along its blocks from the system, under a lock for which the other threads wait.
+    soak("hardened", new().hardened(true), share(2));
+    soak("hardened in every way", new().hardened(true).canary(true).delayed_reuse(8).zero_on_free(true), share(2));
 }
