@@ -2,7 +2,6 @@
 //!
 //! That it changes no answer of a correct program is in heap_model.rs.
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
-#![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
 
 use std::collections::HashSet;
 use std::ptr::NonNull;
