@@ -59,6 +59,35 @@ pub use error::TryNewError;
 /// let boxed = SmBox::new(Aligned(0)); // no block is aligned to more than 4096
 /// ```
 ///
+/// As with `Box`, a value that owns boxes is dropped by a call inside its own drop: so a long chain of nodes, dropped as it stands,
+/// overflows the stack, which ends the process. Who has one takes it apart in a loop:
+///
+/// ```
+/// use smarena::SmBox;
+///
+/// struct Node {
+///     next: Option<SmBox<Node>>,
+/// }
+///
+/// /// The first of a million.
+/// struct List(Option<SmBox<Node>>);
+///
+/// impl Drop for List {
+///     fn drop(&mut self) {
+///         let mut next = self.0.take();
+///         while let Some(mut node) = next {
+///             next = node.next.take(); // so `node` is the last of its chain when it is dropped
+///         }
+///     }
+/// }
+///
+/// let mut list = List(None);
+/// for _ in 0..1_000_000 {
+///     list.0 = Some(SmBox::new(Node { next: list.0.take() }));
+/// }
+/// drop(list);
+/// ```
+///
 /// A box goes to another thread only with a value and a heap that may:
 ///
 /// ```compile_fail,E0277

@@ -49,13 +49,15 @@ impl CacheWarmup {
 
 /// Whether the system is asked to back spans with huge pages (2 MiB).
 ///
-/// Huge pages make scattered access to a large heap faster; the price is that the first byte of one makes all of it resident.
+/// Huge pages make scattered access to a large heap faster; the price is that the first byte of one makes all of it resident. When
+/// such a heap is trimmed, what the last huge page of a span has beyond all blocks ever used stays, and Linux may fill the page up again
+/// by itself, some time later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum HugePages {
     /// Never.
     Never,
-    /// For the part of a span beyond its first 4 MiB, once it has grown that far.
+    /// For the part of a span beyond its first 2 MiB, once it has grown that far.
     #[default]
     Auto,
     /// For whole spans from the start.

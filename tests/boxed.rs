@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "takes boxes apart, and implements the heap they are tested on")]
 
+mod child;
 mod common;
 
 use std::cell::Cell;
@@ -315,4 +316,36 @@ fn bounds_are_those_of_the_value_and_the_heap() {
     }
     assert_eq!(*covariant(SmBox::new("a")), "a");
     assert!(catch_unwind(AssertUnwindSafe(|| drop(SmBox::new(1)))).is_ok());
+}
+
+/// A chain of boxes, each of which owns the next.
+struct Node {
+    next: Option<SmBox<Node>>,
+}
+
+fn a_million_nodes() -> Option<SmBox<Node>> {
+    (0..1_000_000).fold(None, |next, _| Some(SmBox::new(Node { next })))
+}
+
+/// Under a sanitizer the tool has its own last words.
+#[cfg(all(unix, not(any(smarena_tool = "asan", smarena_tool = "msan", smarena_tool = "tsan"))))]
+#[test]
+fn a_long_chain_of_boxes_dropped_as_it_stands_ends_the_process() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let output =
+        child::in_child("a_long_chain_of_boxes_dropped_as_it_stands_ends_the_process", || drop(a_million_nodes()));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.signal().is_some() && said.contains("overflowed its stack"), "{}: {said}", output.status);
+}
+
+#[test]
+fn a_long_chain_of_boxes_is_taken_apart_in_a_loop() {
+    let mut next = a_million_nodes();
+    let mut nodes = 0;
+    while let Some(mut node) = next {
+        next = node.next.take();
+        nodes += 1;
+    }
+    assert_eq!(nodes, 1_000_000);
 }

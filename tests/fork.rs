@@ -4,10 +4,12 @@
 
 mod child;
 
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null, null_mut};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -57,15 +59,32 @@ fn use_heap(heap: &Eight, count: usize, sizes: Range<usize>) {
 
 /// Allocates and frees through `Global`, on this thread and on one that ends.
 fn use_global() -> bool {
-    let work = || {
-        let mut buf = SmBuf::new();
-        for number in 0..2000_u32 {
-            buf.extend_from_slice(&number.to_le_bytes());
-        }
-        let boxes: Vec<_> = (0..500_u32).map(SmBox::new).collect();
-        buf.len() == 8000 && boxes.iter().enumerate().all(|(number, boxed)| **boxed as usize == number)
-    };
-    work() && std::thread::spawn(work).join().unwrap_or(false)
+    boxes_and_a_buffer() && on_a_thread()
+}
+
+fn boxes_and_a_buffer() -> bool {
+    let mut buf = SmBuf::new();
+    for number in 0..2000_u32 {
+        buf.extend_from_slice(&number.to_le_bytes());
+    }
+    let boxes: Vec<_> = (0..500_u32).map(SmBox::new).collect();
+    buf.len() == 8000 && boxes.iter().enumerate().all(|(number, boxed)| **boxed as usize == number)
+}
+
+/// `boxes_and_a_buffer` on a thread of the C library's: `std` keeps a list of its threads under a lock, and a child of a fork beside a
+/// thread that began or ended just then waits for that lock for ever.
+fn on_a_thread() -> bool {
+    extern "C" fn body(_: *mut c_void) -> *mut c_void {
+        if boxes_and_a_buffer() { NonNull::dangling().as_ptr() } else { null_mut() }
+    }
+    let (mut thread, mut result) = (MaybeUninit::uninit(), null_mut());
+    // SAFETY: a place for the thread's name, default attributes, and a body that takes any argument.
+    let status = unsafe { libc::pthread_create(thread.as_mut_ptr(), null(), body, null_mut()) };
+    assert_eq!(status, 0, "the system refused a thread");
+    // SAFETY: written, since the thread was created.
+    let thread = unsafe { thread.assume_init() };
+    // SAFETY: joined once.
+    unsafe { libc::pthread_join(thread, &raw mut result) == 0 && !result.is_null() }
 }
 
 #[test]

@@ -23,6 +23,9 @@ pub(crate) struct Setting {
     /// `None` for no caches.
     cache: Option<(usize, CacheWarmup)>,
     hardened: bool,
+    canary: bool,
+    /// Frees of a bucket that a block waits for at least.
+    delayed_reuse: usize,
     zero_on_free: bool,
 }
 
@@ -72,12 +75,15 @@ pub(crate) fn setting() -> impl Strategy<Value = Setting> {
         Just(Exhausted::Grow { reserve: 64 << 10 })
     ];
     let cache = prop::option::of((cache_bytes(), warmup()));
-    (128..10_000_usize, exhausted, cache, prop::bool::weighted(0.2), any::<bool>()).prop_map(
-        |(bucket_bytes, exhausted, cache, hardened, zero_on_free)| Setting {
+    let hardening = (prop::bool::weighted(0.2), prop::bool::weighted(0.2), prop_oneof![4 => Just(0), 1 => 1..6_usize]);
+    (128..10_000_usize, exhausted, cache, hardening, any::<bool>()).prop_map(
+        |(bucket_bytes, exhausted, cache, (hardened, canary, delayed_reuse), zero_on_free)| Setting {
             bucket_bytes,
             exhausted,
             cache,
             hardened,
+            canary,
+            delayed_reuse,
             zero_on_free,
         },
     )
@@ -144,6 +150,8 @@ impl World {
                 .bucket_bytes(setting.bucket_bytes)
                 .on_exhausted(setting.exhausted)
                 .hardened(setting.hardened)
+                .canary(setting.canary)
+                .delayed_reuse(setting.delayed_reuse)
                 .zero_on_free(setting.zero_on_free);
             builder = match setting.cache {
                 Some((bytes, warmup)) => builder.thread_cache(bytes, warmup),
@@ -168,7 +176,8 @@ impl World {
         let usable = unsafe { self.heaps[heap].usable_size(block) };
         assert!(usable >= size, "{size} bytes wanted, {usable} got");
         if let Some(bucket) = self.heaps[heap].bucket_of(block) {
-            assert_eq!(usable, 16 * (bucket + 1));
+            // Behind a canary, only what was asked for.
+            assert_eq!(usable, if self.settings[heap].canary { size } else { 16 * (bucket + 1) });
         } else {
             assert_ne!(self.settings[heap].exhausted, Exhausted::Refuse, "from the system");
         }
@@ -184,9 +193,12 @@ impl World {
         Held { heap, block, size, fill }
     }
 
-    fn write(held: Held) -> Held {
-        // SAFETY: live, `size` bytes.
-        unsafe { held.block.write_bytes(held.fill, held.size) };
+    /// Fills the block to its last byte: all of it may be used.
+    fn write(&self, held: Held) -> Held {
+        // SAFETY: live, from this heap.
+        let usable = unsafe { self.heaps[held.heap].usable_size(held.block) };
+        // SAFETY: live, this large.
+        unsafe { held.block.write_bytes(held.fill, usable) };
         held
     }
 
@@ -250,7 +262,7 @@ impl World {
                             new.check();
                             new.fill = fill;
                         }
-                        held.push(Self::write(new));
+                        held.push(self.write(new));
                     }
                     Err(error) => self.accept(heap, align, error),
                 }
@@ -295,7 +307,7 @@ impl World {
                     Ok(block) => {
                         let new = self.enter(old.heap, block, size, align);
                         Held { heap: old.heap, block, size: size.min(old.size), fill: old.fill }.check();
-                        held.push(Self::write(new));
+                        held.push(self.write(new));
                     }
                     Err(error) => {
                         self.accept(old.heap, align, error);

@@ -9,7 +9,7 @@ mod common;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use common::{Census, Counted, CountingHeap};
 use smarena::{BufPool, SharedArena, SmArena, SmBox, SmBuf, compat};
@@ -19,6 +19,8 @@ thread_local! {
     static LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
+const USER_CODE: &str = "user code panics";
+
 /// Called by all user code. Panics once, and never while a panic is under way: that would end the process.
 fn user_code() {
     if std::thread::panicking() {
@@ -27,7 +29,7 @@ fn user_code() {
     match LEFT.get() {
         0 => {
             LEFT.set(usize::MAX);
-            panic!("user code panics");
+            std::panic::panic_any(USER_CODE);
         }
         usize::MAX => {}
         left => LEFT.set(left - 1),
@@ -82,17 +84,28 @@ fn numbers(count: u64, claimed: usize) -> impl Iterator<Item = u64> {
     Lying(0..count, claimed)
 }
 
+/// Whether `scenario` came to its end: `false` if user code panicked. Any other panic is a failed test.
+#[track_caller]
+fn ends(n: usize, scenario: impl FnOnce()) -> bool {
+    LEFT.set(n);
+    let outcome = catch_unwind(AssertUnwindSafe(scenario));
+    LEFT.set(usize::MAX);
+    match outcome {
+        Ok(()) => true,
+        Err(panic) if panic.downcast_ref::<&str>() == Some(&USER_CODE) => false,
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
 /// Runs `scenario` with a panic at the n-th call of user code, for every n.
 #[track_caller]
 fn at_every_call(least: usize, scenario: impl Fn(&CountingHeap, &dyn Fn(u64) -> Touchy)) {
     for n in 0.. {
         let (heap, census) = (CountingHeap::new(), Census::new());
-        LEFT.set(n);
-        let outcome = catch_unwind(AssertUnwindSafe(|| scenario(&heap, &|number| Touchy(census.value(number)))));
-        LEFT.set(usize::MAX);
+        let ended = ends(n, || scenario(&heap, &|number| Touchy(census.value(number))));
         assert_eq!(census.alive(), 0, "values were lost by a panic at call {n}");
         heap.settle();
-        if outcome.is_ok() {
+        if ended {
             assert!(n >= least, "the scenario reaches {n} calls of user code only");
             return;
         }
@@ -129,6 +142,66 @@ fn buffers() {
             assert_eq!(part, [1, 2, 3]);
         }
     });
+}
+
+#[cfg(feature = "bytes")]
+mod sources_of_bytes {
+    use std::ops::Deref;
+
+    use bytes::BufMut;
+
+    use super::*;
+
+    /// Bytes in chunks of a few, all of whose methods may panic, and that says whatever it likes of how many are left.
+    struct TouchyBytes {
+        left: Vec<u8>,
+        claimed: Option<usize>,
+    }
+
+    const CHUNK: usize = 7;
+
+    impl bytes::Buf for TouchyBytes {
+        fn remaining(&self) -> usize {
+            user_code();
+            if self.left.is_empty() { 0 } else { self.claimed.unwrap_or(self.left.len()) }
+        }
+
+        fn chunk(&self) -> &[u8] {
+            user_code();
+            &self.left[..self.left.len().min(CHUNK)]
+        }
+
+        fn advance(&mut self, count: usize) {
+            self.left.drain(..count);
+            // Also behind the work: what was copied then is counted as copied.
+            user_code();
+        }
+    }
+
+    /// Appends from such bytes what there is, and shows no other, least of all one that was never written.
+    fn put_touchy(target: &mut (impl BufMut + Deref<Target: AsRef<[u8]>>), claimed: Option<usize>) {
+        let content: Vec<u8> = (0..50).collect();
+        let outcome = catch_unwind(AssertUnwindSafe(|| target.put(TouchyBytes { left: content.clone(), claimed })));
+        let written = (**target).as_ref();
+        match outcome {
+            Ok(()) => assert_eq!(written, content),
+            Err(panic) => {
+                assert!(content.starts_with(written), "{written:?}");
+                resume_unwind(panic);
+            }
+        }
+    }
+
+    #[test]
+    fn buffers_and_leases() {
+        at_every_call(100, |heap, _| {
+            let pool = BufPool::builder().buf_size(16).limit(1).build_in(heap.clone()).unwrap();
+            for claimed in [None, Some(1), Some(usize::MAX)] {
+                put_touchy(&mut SmBuf::new_in(heap.clone()), claimed);
+                put_touchy(&mut pool.try_acquire().expect("the last lease is back"), claimed);
+            }
+        });
+    }
 }
 
 #[test]
@@ -168,8 +241,7 @@ fn arenas() {
 fn compat_arenas() {
     let census = Census::new();
     for n in 0.. {
-        LEFT.set(n);
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let ended = ends(n, || {
             let value = |number| Touchy(census.value(number));
             let mut arena: compat::Arena<Touchy> = numbers(20, 5).map(value).collect();
             arena.insert_with(|_| {
@@ -185,10 +257,9 @@ fn compat_arenas() {
             arena.insert(value(3));
             arena.clear();
             copy.into_iter().for_each(drop);
-        }));
-        LEFT.set(usize::MAX);
+        });
         assert_eq!(census.alive(), 0, "values were lost by a panic at call {n}");
-        if outcome.is_ok() {
+        if ended {
             assert!(n > 60, "{n}");
             return;
         }

@@ -2,12 +2,14 @@
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
 #![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
 
+mod child;
+
 use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 
-use smarena::{CacheWarmup, Heap, Linear, StaticHeap};
+use smarena::{CacheWarmup, Heap, HeapRef, Linear, SmBuf, SmBytes, StaticHeap};
 
 struct Blocks(Vec<NonNull<u8>>);
 // SAFETY: any thread may own and free blocks.
@@ -176,7 +178,7 @@ fn a_hundred_heaps_and_64_threads() {
 #[test]
 fn more_threads_than_slots_still_work() {
     let heap = Heap::<Linear<8>>::new(1 << 20).unwrap();
-    let barrier = std::sync::Barrier::new(1100);
+    let barrier = Barrier::new(1100);
     std::thread::scope(|scope| {
         let work = || {
             let block = heap.malloc(64, 0).unwrap();
@@ -242,4 +244,86 @@ fn ten_thousand_threads_come_and_go_and_lose_nothing() {
         });
     }
     assert_eq!((heap.stats().live(), heap.stats().caches), (0, 0));
+}
+
+/// A buffer's worth of bytes that fit a block, and one that only the system has room for.
+const LENGTHS: [usize; 2] = [100, 5000];
+
+fn frozen<H: HeapRef>(heap: H, length: usize) -> SmBytes<H> {
+    let mut buf = SmBuf::new_in(heap);
+    buf.extend_from_slice(&vec![length as u8; length]);
+    buf.freeze()
+}
+
+fn check<H: HeapRef>(bytes: &SmBytes<H>, length: usize) {
+    assert_eq!(bytes, &vec![length as u8; length][..]);
+}
+
+#[test]
+fn frozen_bytes_on_other_threads_keep_a_dropped_heap() {
+    let heap = Arc::new(Heap::<Linear<8>>::new(1 << 20).unwrap());
+    let watched = Arc::downgrade(&heap);
+    let bytes = LENGTHS.map(|length| frozen(heap.clone(), length));
+    let dropped = &Barrier::new(5);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let bytes = bytes.clone();
+                scope.spawn(move || {
+                    dropped.wait();
+                    for (bytes, length) in bytes.iter().zip(LENGTHS) {
+                        check(bytes, length);
+                        check(&frozen(bytes.heap().clone(), length), length);
+                    }
+                })
+            })
+            .collect();
+        drop(bytes);
+        drop(heap);
+        assert!(watched.upgrade().is_some());
+        dropped.wait();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    assert!(watched.upgrade().is_none(), "the last bytes are gone, so the heap is");
+}
+
+#[test]
+fn frozen_bytes_of_a_static_heap_outlive_the_thread_that_made_them() {
+    smarena::static_heap! { struct Lasting: Linear<8> { bucket_bytes: 1 << 20 } }
+    let (sender, receiver) = mpsc::channel();
+    let holder = std::thread::spawn(move || {
+        let (maker, bytes): (std::thread::JoinHandle<()>, [SmBytes<Lasting>; 2]) = receiver.recv().unwrap();
+        maker.join().unwrap();
+        bytes.iter().zip(LENGTHS).for_each(|(bytes, length)| check(bytes, length));
+        assert_eq!(Lasting::HEAP.stats().live(), 2);
+    });
+    let (pass_on, passed) = mpsc::channel();
+    let maker = std::thread::spawn(move || pass_on.send(LENGTHS.map(|length| frozen(Lasting, length))).unwrap());
+    sender.send((maker, passed.recv().unwrap())).unwrap();
+    holder.join().unwrap();
+    assert_eq!(Lasting::HEAP.stats().live(), 0);
+}
+
+#[test]
+fn a_process_ends_while_threads_use_frozen_bytes() {
+    smarena::static_heap! { struct Used: Linear<8> { bucket_bytes: 1 << 20 } }
+    let output = child::in_child("a_process_ends_while_threads_use_frozen_bytes", || {
+        let begun = Arc::new(Barrier::new(3));
+        let kept = LENGTHS.map(|length| frozen(Used, length));
+        for _ in 0..2 {
+            let (begun, kept) = (begun.clone(), kept.clone());
+            std::thread::spawn(move || {
+                begun.wait();
+                loop {
+                    for (kept, length) in kept.iter().zip(LENGTHS) {
+                        check(&kept.clone(), length);
+                        check(&frozen(Used, length), length);
+                    }
+                }
+            });
+        }
+        begun.wait();
+        // The process is ended now, the threads are not.
+    });
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
 }

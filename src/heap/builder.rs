@@ -14,7 +14,7 @@ use crate::error::ConfigError;
 /// | [`bucket_bytes`](Self::bucket_bytes) | 16 MiB |
 /// | [`on_exhausted`](Self::on_exhausted) | the next buckets, then the system allocator |
 /// | [`thread_cache`](Self::thread_cache) | every thread gets one, 64 KiB of blocks a bucket, cold |
-/// | [`huge_pages`](Self::huge_pages) | beyond a span's first 4 MiB |
+/// | [`huge_pages`](Self::huge_pages) | beyond a span's first 2 MiB |
 /// | [`zero_on_free`](Self::zero_on_free) | off |
 /// | [`hardened`](Self::hardened), and with it [`canary`](Self::canary), [`delayed_reuse`](Self::delayed_reuse) | off |
 ///

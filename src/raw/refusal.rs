@@ -51,13 +51,17 @@ mod tests {
     #[cfg(not(loom))]
     mod scenarios {
         use core::ptr::NonNull;
+        use std::sync::Arc;
 
         use super::{LEFT, REFUSALS, RESERVATIONS};
+        use crate::arena::{GrowError, SharedArena, SmArena};
         use crate::boxed::SmBox;
+        use crate::buf::SmBuf;
         use crate::class::Linear;
         use crate::config::{CacheWarmup, Exhausted, HugePages};
         use crate::error::{AllocError, ConfigError};
         use crate::heap::{Heap, HeapBuilder, StaticHeap};
+        use crate::pool::{BufPool, PoolError};
         use crate::raw::thread;
 
         type Builder = HeapBuilder<Linear<8>>;
@@ -82,14 +86,16 @@ mod tests {
             }
         }
 
+        #[track_caller]
+        fn refused(error: AllocError) {
+            assert!(matches!(error, AllocError::OutOfMemory { .. } | AllocError::Exhausted { .. }), "{error}");
+        }
+
         /// A heap's life. Whatever is refused is an error that says so, leaves what there is as it was, and loses nothing.
         fn live(builder: Builder) {
             let heap = match builder.build() {
                 Ok(heap) => heap,
                 Err(error) => return assert!(matches!(error, ConfigError::Refused { code: 12, .. }), "{error}"),
-            };
-            let refused = |error: AllocError| {
-                assert!(matches!(error, AllocError::OutOfMemory { .. } | AllocError::Exhausted { .. }), "{error}");
             };
             let cache = heap.thread_cache(4096, CacheWarmup::Hot);
             let mut held = Vec::new();
@@ -127,17 +133,92 @@ mod tests {
             assert_eq!(heap.stats().live(), 0);
         }
 
+        /// The lives of owners. Who is refused has its value back, or its content as it was; and each is counted once.
+        fn own(builder: Builder) {
+            let Ok(heap) = builder.build().map(Arc::new) else { return };
+            let token = Arc::new(());
+            let mut boxes = Vec::new();
+            let mut buf = SmBuf::new_in(heap.clone());
+            let (mut arena, shared) = (SmArena::new_in(heap.clone()), SharedArena::new_in(heap.clone()));
+            let (mut handles, mut shared_handles) = (Vec::new(), Vec::new());
+            let mut content = Vec::new();
+            for number in 0..100_u8 {
+                let value = || (token.clone(), [number; 100]);
+                match SmBox::try_new_in(value(), heap.clone()) {
+                    Ok(boxed) => boxes.push((boxed, number)),
+                    Err(error) => {
+                        refused(error.reason());
+                        assert_eq!(error.into_value().1, [number; 100]);
+                    }
+                }
+                match buf.try_reserve(100) {
+                    Ok(()) => {
+                        buf.extend_from_slice(&[number; 100]);
+                        content.extend([number; 100]);
+                    }
+                    Err(error) => refused(error),
+                }
+                for (inserted, handles) in
+                    [(arena.try_insert(value()), &mut handles), (shared.try_insert(value()), &mut shared_handles)]
+                {
+                    match inserted {
+                        Ok(handle) => handles.push((handle, number)),
+                        Err(back) => {
+                            assert_eq!(back.value.1, [number; 100]);
+                            let GrowError::Alloc { error, .. } = back.error else { panic!("{}", back.error) };
+                            refused(error);
+                        }
+                    }
+                }
+            }
+            assert_eq!(Arc::strong_count(&token), 1 + boxes.len() + handles.len() + shared_handles.len());
+            assert_eq!(buf, content);
+            assert!(boxes.iter().all(|(boxed, number)| boxed.1 == [*number; 100]));
+            assert!(handles.iter().all(|(handle, number)| arena[*handle].1 == [*number; 100]));
+            for (handle, number) in shared_handles {
+                assert_eq!(shared.get(handle).expect("a value that is there").1, [number; 100]);
+            }
+            lend(&heap);
+            drop((boxes, buf.freeze(), arena, shared));
+            assert_eq!(Arc::strong_count(&token), 1, "values were lost");
+            heap.trim();
+            assert_eq!((heap.stats().live(), Arc::strong_count(&heap)), (0, 1));
+        }
+
+        /// A pool's life: who is refused a buffer holds no permit.
+        fn lend(heap: &Arc<Heap<Linear<8>>>) {
+            let pool =
+                BufPool::builder().buf_size(300).limit(10).build_in(heap.clone()).expect("sizes that a pool can have");
+            let mut leases = Vec::new();
+            for number in 0..30_u8 {
+                match pool.try_acquire() {
+                    Ok(mut lease) => {
+                        lease.extend_from_slice(&[number; 300]);
+                        leases.push((lease, number));
+                    }
+                    Err(PoolError::LimitReached { .. }) => assert_eq!(leases.len(), 10),
+                    Err(PoolError::Alloc(error)) => refused(error),
+                    Err(other) => panic!("{other}"),
+                }
+                assert_eq!(pool.in_flight(), leases.len());
+            }
+            for (lease, number) in leases {
+                assert_eq!(lease[..], [number; 300]);
+            }
+            assert_eq!(pool.in_flight(), 0);
+        }
+
         /// Runs the scenario again and again, on new threads, refusing the `n`th call and `refusals - 1` after it, until there is no `n`th.
-        fn refuse_each(builder: Builder, refusals: usize) {
+        fn refuse_each(scenario: fn(Builder), builder: Builder, refusals: usize) {
             for n in 0.. {
-                let scenario = std::thread::spawn(move || {
+                let thread = std::thread::spawn(move || {
                     LEFT.set(Some(n));
                     REFUSALS.set(refusals);
-                    live(builder);
+                    scenario(builder);
                     assert_eq!(RESERVATIONS.get(), 0, "address space was lost");
                     REFUSALS.get() < refusals
                 });
-                let some_were_refused = scenario.join().unwrap_or_else(|_| panic!("with call {n} refused"));
+                let some_were_refused = thread.join().unwrap_or_else(|_| panic!("with call {n} refused"));
                 if !some_were_refused {
                     assert!(n > 10, "the scenario asks the system for less than it should: {n} calls");
                     return;
@@ -159,12 +240,22 @@ mod tests {
 
         #[test]
         fn any_one_refusal_is_an_error_and_loses_nothing() {
-            settings().into_iter().for_each(|builder| refuse_each(builder, 1));
+            settings().into_iter().for_each(|builder| refuse_each(live, builder, 1));
         }
 
         #[test]
         fn refusals_from_any_moment_on_are_errors_and_lose_nothing() {
-            settings().into_iter().for_each(|builder| refuse_each(builder, usize::MAX));
+            settings().into_iter().for_each(|builder| refuse_each(live, builder, usize::MAX));
+        }
+
+        #[test]
+        fn owners_lose_nothing_by_any_one_refusal() {
+            settings().into_iter().for_each(|builder| refuse_each(own, builder, 1));
+        }
+
+        #[test]
+        fn owners_lose_nothing_by_refusals_from_any_moment_on() {
+            settings().into_iter().for_each(|builder| refuse_each(own, builder, usize::MAX));
         }
 
         #[cfg(not(shuttle))]
