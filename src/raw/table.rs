@@ -6,6 +6,7 @@ use super::bucket::Bucket;
 use super::cache::{Cache, LanePlan, LaneSetup};
 use super::registry::SLOTS;
 use super::seat::{STRIDE, Seat};
+use crate::class::MAX_CLASSES;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::AtomicU64;
 
@@ -53,14 +54,17 @@ impl Table {
     /// `None` when the system refuses memory.
     pub(crate) fn open(&self, slot: usize, cache: &Cache, how: &Opening<'_>) -> Option<()> {
         let chunks = self.seat(slot)?.chunks_of(cache);
-        let plan =
-            |bucket: &Bucket| LanePlan::new((how.room)(bucket.block_size()), bucket.block_size(), bucket.limit());
-        let memory = chunks.at_least(how.buckets.iter().map(|bucket| plan(bucket).bytes()).sum())?;
-        let lanes = how.buckets.iter().map(|bucket| LaneSetup {
+        // Once for each bucket: one that is growing meanwhile would be planned larger than the memory is.
+        let mut plans = [LanePlan::NONE; MAX_CLASSES];
+        for (plan, bucket) in plans.iter_mut().zip(how.buckets) {
+            *plan = LanePlan::new((how.room)(bucket.block_size()), bucket.block_size(), bucket.limit());
+        }
+        let memory = chunks.at_least(plans.iter().map(|plan| plan.bytes()).sum())?;
+        let lanes = how.buckets.iter().zip(plans).map(|(bucket, plan)| LaneSetup {
             start: bucket.span().start(),
             bytes: bucket.most_bytes(),
             block_size: u32::try_from(bucket.block_size()).expect("no table has blocks above 2 MiB"),
-            plan: plan(bucket),
+            plan,
         });
         cache.open(how.region, memory, lanes);
         self.set_used(slot);

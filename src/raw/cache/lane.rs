@@ -70,13 +70,16 @@ pub(crate) struct LanePlan {
 }
 
 impl LanePlan {
+    /// No cache.
+    pub(crate) const NONE: Self = Self { chunk: 0, spare: 0 };
+
     /// For at most `bytes` bytes of blocks of `block_size`, and never more blocks than the bucket has.
     ///
     /// Less than one block means no cache for this bucket; one block means one each way.
     pub(crate) fn new(bytes: usize, block_size: usize, blocks: usize) -> Self {
         let held = (bytes / block_size).min(blocks);
         if held == 0 {
-            return Self { chunk: 0, spare: 0 };
+            return Self::NONE;
         }
         let worth = (CHUNK_WORTH / block_size).clamp(SHORTEST_CHUNK, LONGEST_CHUNK);
         let chunk = worth.min(held / 2).max(1);

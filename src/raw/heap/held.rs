@@ -46,3 +46,26 @@ impl RawHeap {
         thread::unguard();
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use core::cell::Cell;
+
+    use super::*;
+    use crate::class::{Linear, SizeClasses};
+    use crate::config::Config;
+
+    /// A bucket that another thread grows while a cache is being opened must not get a larger lane than there is memory for.
+    #[test]
+    fn each_lane_is_planned_once() {
+        let heap = RawHeap::new(&Config::new(Linear::<8>::BLOCK_SIZES, 1 << 20)).unwrap();
+        let asked = [const { Cell::new(0) }; 8];
+        let room = |block_size: usize| {
+            let asked = &asked[block_size / 16 - 1];
+            asked.set(asked.get() + 1);
+            1024
+        };
+        assert!(heap.reopen_cache(&room, CacheWarmup::Hot).is_some());
+        assert_eq!(asked.map(Cell::into_inner), [1; 8]);
+    }
+}
