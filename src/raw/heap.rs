@@ -1,5 +1,6 @@
 //! `RawHeap`: an untyped heap. The fast paths are here, each beside the slow one it falls into.
 
+mod asked;
 mod checked;
 mod held;
 
@@ -7,7 +8,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 pub(crate) use super::cache::Cache;
-use super::fault::{self, Misuse};
+use super::fault;
 use super::registry::SLOTS;
 use super::seat::Seat;
 pub use super::share::ShareCount;
@@ -376,47 +377,6 @@ impl RawHeap {
         checked_align(new.align())?;
         // SAFETY: I10: passed on.
         unsafe { self.state().fallback().reallocate(block, new.size(), new.align()) }
-    }
-
-    /// The count of the block's owners: valid until the block is given back or moved.
-    ///
-    /// # Safety
-    /// `block` is a live block of this heap; the caller is one of its owners.
-    #[inline]
-    pub(crate) unsafe fn share_count(&self, block: NonNull<u8>) -> NonNull<ShareCount> {
-        let state = self.state();
-        match state.locate(block) {
-            Some(class) => NonNull::from(state.buckets()[class].share_count(block)),
-            // SAFETY: I10: in no bucket, so the fallback's.
-            None => unsafe { state.fallback().share_count(block) },
-        }
-    }
-
-    /// The bucket that could have returned this pointer.
-    pub(crate) fn bucket_of(&self, block: NonNull<u8>) -> Option<usize> {
-        let state = self.state();
-        let class = state.locate(block)?;
-        state.buckets()[class].is_block(block).then_some(class)
-    }
-
-    /// The bytes of `block` that its owner may use.
-    ///
-    /// # Safety
-    /// `block` is a live block of this heap; the caller owns it.
-    #[inline]
-    pub(crate) unsafe fn usable_size(&self, block: NonNull<u8>) -> usize {
-        if let Some(lane) = self.cache().lane_of(block) {
-            return lane.block_size();
-        }
-        let state = self.state();
-        if self.checked {
-            return state.held(block, None, Misuse::UsedWhileFree).usable;
-        }
-        match state.locate(block) {
-            Some(class) => state.config.block_sizes[class],
-            // SAFETY: I10: in no bucket, so the fallback's.
-            None => unsafe { state.fallback().size(block) },
-        }
     }
 }
 

@@ -26,6 +26,7 @@
 //! | `state` | everything a heap owns; builds and releases it, routes around an exhausted bucket | shared | build, release, take, give |
 //! | `state/caches` | how a thread gets its caches in a heap | | own_cache, open_cache, close_cache |
 //! | `state/checks` | what a hardened heap does beside | | hand_out, take_back, held |
+//! | `heap/asked` | what a heap is asked about a block | | share_count, bucket_of, usable_size |
 //! | `heap/held` | explicit caches | | hold_cache, let_cache_go |
 //! | `heap` | `RawHeap`: the fast paths, and where a static heap is built | shared | allocate, deallocate, reallocate |
 //! | `poison` | what a checking tool is told of free blocks | | handed_out, given_back |
