@@ -94,95 +94,63 @@ pub unsafe trait HeapRef: Clone {
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError>;
 }
 
-// SAFETY: I10: the borrow keeps the heap alive and in place; a clone of the reference is the same borrow.
-unsafe impl<C: SizeClasses> HeapRef for &Heap<C> {
-    type Classes = C;
+/// Writes the same impl for a reference that leads to its heap by `Deref`.
+macro_rules! by_deref {
+    ($type:ty, $classes:ident) => {
+        // SAFETY: I10: the heap stays alive and in place as long as the reference, and a clone leads to the same one: a borrow, or a count.
+        unsafe impl<$classes: SizeClasses> HeapRef for $type {
+            type Classes = $classes;
 
-    #[inline(always)]
-    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        (**self).allocate(None, layout)
-    }
+            #[inline(always)]
+            fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+                (**self).allocate(None, layout)
+            }
 
-    #[inline(always)]
-    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).deallocate(None, block, layout) }
-    }
+            #[inline(always)]
+            unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+                // SAFETY: I10: the caller's contract is the same.
+                unsafe { (**self).deallocate(None, block, layout) }
+            }
 
-    #[inline(always)]
-    unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).deallocate_by_address(None, block, layout) }
-    }
+            #[inline(always)]
+            unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
+                // SAFETY: I10: the caller's contract is the same.
+                unsafe { (**self).deallocate_by_address(None, block, layout) }
+            }
 
-    #[inline(always)]
-    fn allocate_class(&self, class: Class<C>) -> Result<NonNull<u8>, AllocError> {
-        (**self).allocate_class(None, class)
-    }
+            #[inline(always)]
+            fn allocate_class(&self, class: Class<$classes>) -> Result<NonNull<u8>, AllocError> {
+                (**self).allocate_class(None, class)
+            }
 
-    #[inline(always)]
-    unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<C>) {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).deallocate_class(None, block, class) }
-    }
+            #[inline(always)]
+            unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<$classes>) {
+                // SAFETY: I10: the caller's contract is the same.
+                unsafe { (**self).deallocate_class(None, block, class) }
+            }
 
-    #[inline]
-    unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).share_count(block) }
-    }
+            #[inline]
+            unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
+                // SAFETY: I10: the caller's contract is the same.
+                unsafe { (**self).share_count(block) }
+            }
 
-    #[inline]
-    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).reallocate(None, block, old, new) }
-    }
+            #[inline]
+            unsafe fn reallocate(
+                &self,
+                block: NonNull<u8>,
+                old: Layout,
+                new: Layout,
+            ) -> Result<NonNull<u8>, AllocError> {
+                // SAFETY: I10: the caller's contract is the same.
+                unsafe { (**self).reallocate(None, block, old, new) }
+            }
+        }
+    };
 }
 
-// SAFETY: I10: the count keeps the heap alive and in place; a clone shares it.
-unsafe impl<C: SizeClasses> HeapRef for Arc<Heap<C>> {
-    type Classes = C;
-
-    #[inline(always)]
-    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        (**self).allocate(None, layout)
-    }
-
-    #[inline(always)]
-    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).deallocate(None, block, layout) }
-    }
-
-    #[inline(always)]
-    unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).deallocate_by_address(None, block, layout) }
-    }
-
-    #[inline(always)]
-    fn allocate_class(&self, class: Class<C>) -> Result<NonNull<u8>, AllocError> {
-        (**self).allocate_class(None, class)
-    }
-
-    #[inline(always)]
-    unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<C>) {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).deallocate_class(None, block, class) }
-    }
-
-    #[inline]
-    unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).share_count(block) }
-    }
-
-    #[inline]
-    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**self).reallocate(None, block, old, new) }
-    }
-}
+by_deref!(&Heap<C>, C);
+by_deref!(Arc<Heap<C>>, C);
 
 // SAFETY: I10: `HEAP` is one static for the whole type, and statics are never dropped.
 unsafe impl<S: StaticHeap> HeapRef for S {
