@@ -207,25 +207,28 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[inline(always)]
     pub fn try_with_capacity_in(capacity: usize, heap: H) -> Result<Self, AllocError> {
-        match Class::holding(capacity) {
-            Some(class) if capacity > 0 => Self::try_with_class_in(class, heap),
-            _ => Self::try_with_block_in(BlockSize::holding::<H::Classes>(capacity)?, heap),
-        }
+        let class = Class::holding(capacity).filter(|_| capacity > 0);
+        let size = match class {
+            Some(class) => BlockSize::of_class(class),
+            None => BlockSize::holding::<H::Classes>(capacity)?,
+        };
+        Self::try_with_block_in(size, class, heap)
     }
 
-    /// An empty buffer that holds a block of `class`.
+    /// An empty buffer that holds a block of `size`, which was computed for this heap's classes; of `class`, if that is known.
+    ///
+    /// What may fail returns a pointer and not the buffer, which stays in registers: in memory it would be stored in pieces and loaded
+    /// at once, for which the processor waits.
     #[inline(always)]
-    pub(crate) fn try_with_class_in(class: Class<H::Classes>, heap: H) -> Result<Self, AllocError> {
-        let (start, block) = (heap.allocate_class(class)?, BlockSize::of_class(class));
-        // U1 to U3 hold: a block of this size, nothing read, nothing written.
-        Ok(SmBuf { start, head: 0, len: 0, cap: block.bytes(), block, heap })
-    }
-
-    /// An empty buffer that holds a block of `size`, which was computed for this heap's classes.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn try_with_block_in(size: BlockSize, heap: H) -> Result<Self, AllocError> {
-        let start = if size.exists() { heap.allocate(size.layout())? } else { DANGLING };
+    pub(crate) fn try_with_block_in(
+        size: BlockSize,
+        class: Option<Class<H::Classes>>,
+        heap: H,
+    ) -> Result<Self, AllocError> {
+        let start = match class {
+            Some(class) => heap.allocate_class(class)?,
+            None => size.allocate_in(&heap)?,
+        };
         // U1 to U3 hold: a block of this size or none, nothing read, nothing written.
         Ok(SmBuf { start, head: 0, len: 0, cap: size.bytes(), block: size, heap })
     }

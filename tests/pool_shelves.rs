@@ -70,6 +70,26 @@ fn a_batch_finds_what_idle_threads_keep() {
 }
 
 #[test]
+fn a_thread_that_only_acquires_keeps_nothing_from_the_others() {
+    let heap = CountingHeap::new();
+    let pool = pool(&heap);
+    let ((send, leases), (end, ended)) = (mpsc::sync_channel(8), mpsc::channel::<()>());
+    let acquiring = pool.clone();
+    let thread = thread::spawn(move || {
+        for _ in 0..2000 {
+            send.send(acquiring.try_acquire().unwrap()).unwrap();
+        }
+        drop(send);
+        ended.recv().unwrap_err();
+    });
+    assert_eq!(leases.iter().count(), 2000);
+    let all = acquire_all(&pool);
+    assert_eq!((all.len(), pool.in_flight()), (LIMIT, LIMIT));
+    drop((all, end));
+    thread.join().unwrap();
+}
+
+#[test]
 fn the_marks_are_those_of_leases_and_not_of_kept_permits() {
     let heap = CountingHeap::new();
     let builder = BufPool::builder().buf_size(16).limit(LIMIT).watermarks(100, 200);

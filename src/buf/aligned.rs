@@ -57,7 +57,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     pub fn try_with_alignment_in(capacity: usize, align: usize, heap: H) -> Result<Self, AllocError> {
         let size = BlockSize::aligned(align)?.holding_same::<H::Classes>(capacity)?;
-        Self::try_with_block_in(size, heap)
+        Self::try_with_block_in(size, None, heap)
     }
 
     /// The alignment of the buffer's block in bytes: 16, unless it was made with another.

@@ -1,9 +1,11 @@
 //! How large a buffer's block is: rounding to a size class, growing, the upper limit. Arithmetic only.
 
 use core::alloc::Layout;
+use core::ptr::NonNull;
 
 use crate::class::{Class, MAX_ALIGN, SizeClasses, round_up};
 use crate::error::AllocError;
+use crate::heap::HeapRef;
 
 /// Every block of a buffer is aligned to this many bytes at least.
 const ALIGN: usize = 16;
@@ -50,6 +52,13 @@ impl BlockSize {
     #[inline(always)]
     pub(crate) const fn of_class<C: SizeClasses>(class: Class<C>) -> Self {
         BlockSize(narrow(class.block_size()))
+    }
+
+    /// The first byte of a new block of this size, or `DANGLING` for none.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn allocate_in<H: HeapRef>(self, heap: &H) -> Result<NonNull<u8>, AllocError> {
+        if self.exists() { heap.allocate(self.layout()) } else { Ok(DANGLING) }
     }
 
     /// As `holding`, at the same alignment as this block.
@@ -175,11 +184,11 @@ fn too_large(bytes: usize, limit: usize) -> AllocError {
 }
 
 /// Where no block is held, `start` dangles here: aligned as a real block is.
-pub(crate) const DANGLING: core::ptr::NonNull<u8> = {
+pub(crate) const DANGLING: NonNull<u8> = {
     #[repr(align(16))]
     struct Aligned;
     const { assert!(align_of::<Aligned>() == ALIGN) };
-    core::ptr::NonNull::<Aligned>::dangling().cast()
+    NonNull::<Aligned>::dangling().cast()
 };
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl<H: HeapRef> Clone for SmBuf<H> {
     #[inline]
     fn clone(&self) -> Self {
         let size = self.block.holding_same::<H::Classes>(self.len());
-        match size.and_then(|size| Self::try_with_block_in(size, self.heap.clone())) {
+        match size.and_then(|size| Self::try_with_block_in(size, None, self.heap.clone())) {
             Ok(mut copy) => {
                 copy.extend_from_slice(self);
                 copy

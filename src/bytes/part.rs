@@ -160,7 +160,7 @@ impl<H: HeapRef> SmBytes<H> {
         if fitting.bytes() > self.block.bytes() / 2 {
             return false;
         }
-        let Ok(mut copy) = SmBuf::try_with_block_in(fitting, self.heap.clone()) else { return false };
+        let Ok(mut copy) = SmBuf::try_with_block_in(fitting, None, self.heap.clone()) else { return false };
         copy.extend_from_slice(self);
         *self = copy.freeze();
         true

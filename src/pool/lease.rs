@@ -34,10 +34,7 @@ impl<H: HeapRef> Lease<H> {
     #[inline(always)]
     pub(super) fn new(permit: Permit<H>) -> Result<Self, PoolError> {
         let shared = permit.shared();
-        let mut buf = match shared.class {
-            Some(class) => SmBuf::try_with_class_in(class, shared.heap.clone())?,
-            None => SmBuf::try_with_block_in(shared.block, shared.heap.clone())?,
-        };
+        let mut buf = SmBuf::try_with_block_in(shared.block, shared.class, shared.heap.clone())?;
         if shared.headroom > 0 {
             buf.set_front(shared.headroom);
         }
@@ -118,10 +115,23 @@ impl<H: HeapRef> Permit<H> {
 }
 
 impl<H: HeapRef> Drop for Permit<H> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        let last = self.shared().permits.give(1);
-        // SAFETY: P2: this is what the tally said of us, and nothing here touches it again.
-        unsafe { free_if_last(self.shared, last) }
+        // SAFETY: P1: this is the permit, and it is no more after this.
+        unsafe { give_back(self.shared) }
     }
+}
+
+/// Gives one permit back.
+///
+/// A call of its own, by value: so a lease's drop is short enough to be compiled into where it happens, and the lease need not be in memory for it.
+///
+/// # Safety
+/// The permit is the caller's, who has no other hold on `shared` through it afterwards.
+#[inline(never)]
+unsafe fn give_back<H: HeapRef>(shared: NonNull<Shared<H>>) {
+    // SAFETY: P1: the permit keeps it valid; P3: nobody has it mutably.
+    let last = unsafe { shared.as_ref() }.permits.give(1);
+    // SAFETY: P2: this is what the tally said of us, and nothing here touches it again.
+    unsafe { free_if_last(shared, last) }
 }

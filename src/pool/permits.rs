@@ -61,19 +61,28 @@ impl Permits {
     /// Takes `wanted` permits, or as many as there are: none while somebody waits. The caller has a handle.
     #[inline]
     pub(super) fn take(&self, wanted: u32) -> u32 {
-        self.take_as(number::current(), wanted)
+        self.take_as(number::current(), number::claim, wanted)
     }
 
-    /// As `take`, by the thread with this number.
+    /// As `take`, by the thread with this number, or the one it claims.
     #[inline(always)]
-    fn take_as(&self, number: usize, wanted: u32) -> u32 {
+    fn take_as(&self, number: usize, claim: impl FnOnce() -> usize, wanted: u32) -> u32 {
         let taken = self.shelves.take(number, wanted);
-        if taken == wanted { taken } else { taken + self.take_from_tally(number, wanted - taken) }
+        if taken == wanted { taken } else { taken + self.take_from_tally(number, claim, wanted - taken) }
     }
 
+    /// A thread that only takes, while another gives back, would come here each time: it takes some to keep as well.
     #[inline(never)]
-    fn take_from_tally(&self, number: usize, wanted: u32) -> u32 {
-        self.decide(number, || self.tally.take_permits(wanted))
+    fn take_from_tally(&self, number: usize, claim: impl FnOnce() -> usize, wanted: u32) -> u32 {
+        let number = if self.shelves.have_room() { claim() } else { number };
+        let more = self.shelves.half(number);
+        let taken = self.decide(number, || self.tally.take_permits(wanted, more));
+        if taken <= wanted {
+            return taken;
+        }
+        let last = self.give_to_tally(|| number, taken - wanted);
+        debug_assert!(!last.0, "the caller has a handle");
+        wanted
     }
 
     /// Gives `count` permits back, or to those who wait for them. The caller has them, and may have nothing else of
@@ -87,8 +96,7 @@ impl Permits {
     /// As `give`, to a shelf that is not ready for them, or to the tally.
     #[inline(never)]
     fn give_to_tally(&self, number: impl FnOnce() -> usize, mut count: u32) -> WasLast {
-        // A guess: a shelf that is opened verifies it.
-        if self.tally.is_keeping() {
+        if self.shelves.have_room() {
             match self.shelves.put_anew(number(), count, &self.tally) {
                 Ok(()) => return WasLast(false),
                 Err(more) => count += more,
@@ -303,7 +311,7 @@ mod models {
         fn of_three() -> Arc<Pool> {
             let permits = Permits::with_shelves(3, 1, 3, 1, Barrier::new());
             let pool = Arc::new(Pool { permits, buffer: UnsafeCell::new(()), shared: UnsafeCell::new(()) });
-            assert_eq!((pool.permits.take_as(0, 1), Self::give(&pool, 0, 1)), (1, 0));
+            assert_eq!((pool.permits.take_as(0, || 0, 1), Self::give(&pool, 0, 1)), (1, 0));
             assert_eq!((pool.permits.shelves.kept(), pool.permits.out()), (1, 0));
             pool
         }
@@ -329,9 +337,25 @@ mod models {
         model(|| {
             let pool = Kept::of_three();
             let other = Pool::handle(&pool);
-            let other = thread::spawn(move || other.permits.take_as(1, 2));
-            let taken = pool.permits.take_as(0, 2) + other.join().unwrap();
+            let other = thread::spawn(move || other.permits.take_as(1, || 1, 2));
+            let taken = pool.permits.take_as(0, || 0, 2) + other.join().unwrap();
             assert_eq!((taken, pool.permits.out()), (3, 3));
+        });
+    }
+
+    #[test]
+    fn loom_what_is_taken_to_keep_is_not_lost() {
+        model(|| {
+            let permits = Permits::with_shelves(4, 2, 4, 2, Barrier::new());
+            let pool = Arc::new(Pool { permits, buffer: UnsafeCell::new(()), shared: UnsafeCell::new(()) });
+            // So many were out once: since then one may be taken to keep beside one.
+            assert_eq!((pool.permits.take_as(0, || 0, 3), Kept::give(&pool, 0, 3)), (3, 0));
+            let other = Pool::handle(&pool);
+            let other = thread::spawn(move || other.permits.take_as(1, || 1, 1));
+            let taken = pool.permits.take_as(0, || 0, 4) + other.join().unwrap();
+            assert!(taken >= 3);
+            // The other may just have had one in its hands that it keeps no more.
+            assert_eq!((taken + pool.permits.take_as(0, || 0, 4), pool.permits.out()), (4, 4));
         });
     }
 
@@ -339,10 +363,10 @@ mod models {
     fn loom_what_is_put_on_a_shelf_is_found() {
         model(|| {
             let pool = Kept::of_three();
-            assert_eq!(pool.permits.take_as(0, 1), 1);
+            assert_eq!(pool.permits.take_as(0, || 0, 1), 1);
             let other = Pool::handle(&pool);
             let other = thread::spawn(move || {
-                let taken = other.permits.take_as(1, 3);
+                let taken = other.permits.take_as(1, || 1, 3);
                 if taken == 3 {
                     other.buffer.with_mut(|_| ());
                 }
@@ -353,7 +377,7 @@ mod models {
             let taken = other.join().unwrap();
             assert!(taken >= 2);
             // By another thread with the number of the one that has ended: not from our own shelf.
-            assert_eq!((pool.permits.take_as(1, 3), pool.permits.out()), (3 - taken, 3));
+            assert_eq!((pool.permits.take_as(1, || 1, 3), pool.permits.out()), (3 - taken, 3));
         });
     }
 
@@ -362,19 +386,19 @@ mod models {
         model(|| {
             let pool = Kept::of_three();
             // For good.
-            assert_eq!(pool.permits.take_as(1, 1), 1);
+            assert_eq!(pool.permits.take_as(1, || 1, 1), 1);
             let waiting = Pool::handle(&pool);
             let waiting = thread::spawn(move || {
                 let mut place = None;
                 block_on(poll_fn(|context| {
-                    if place.is_none() && waiting.permits.take_as(1, 1) == 1 {
+                    if place.is_none() && waiting.permits.take_as(1, || 1, 1) == 1 {
                         return Poll::Ready(());
                     }
                     waiting.poll_in_line(&mut place, context)
                 }));
                 Kept::drop_handle(&waiting, 1)
             });
-            let taken = pool.permits.take_as(0, 2);
+            let taken = pool.permits.take_as(0, || 0, 2);
             let last = if taken > 0 { Kept::give(&pool, 0, taken) } else { 0 };
             assert_eq!((waiting.join().unwrap(), last), (0, 0));
             assert_eq!((pool.permits.out(), pool.permits.waiting()), (2, 0));
@@ -385,7 +409,7 @@ mod models {
     fn loom_the_last_owner_leaves_nothing_on_a_shelf() {
         model(|| {
             let pool = Kept::of_three();
-            assert_eq!((pool.permits.take_as(0, 1), pool.permits.take_as(0, 1)), (1, 1));
+            assert_eq!((pool.permits.take_as(0, || 0, 1), pool.permits.take_as(0, || 0, 1)), (1, 1));
             let lease = Arc::clone(&pool);
             let lease = thread::spawn(move || Kept::give(&lease, 1, 1));
             let last = Kept::give(&pool, 0, 1) + Kept::drop_handle(&pool, 0);

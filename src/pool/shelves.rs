@@ -30,7 +30,7 @@ use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering, lock, pause};
 pub(super) const SHELVES: usize = if cfg!(any(loom, shuttle)) { 2 } else { 32 };
 
 /// The most permits a shelf can hold: a burst's worth.
-const MOST_KEPT: u32 = 32;
+const MOST_KEPT: u32 = 64;
 
 /// The permits that threads keep ready. Shared by all threads.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub(super) struct Shelves {
     shelves: [CachePadded<Shelf>; SHELVES],
     /// Who opens and closes shelves.
     turn: Mutex<()>,
+    /// Of each shelf.
+    room: u32,
     barrier: Barrier,
 }
 
@@ -55,9 +57,9 @@ struct Shelf {
 }
 
 impl Shelves {
-    /// The room of each shelf in a pool with this limit: none in small ones, and half of the limit in all of them together.
+    /// The room of each shelf in a pool with this limit: none in small ones, and no more than the limit in all of them together.
     pub(super) fn room(limit: u32) -> u32 {
-        u32::try_from(limit as usize / (2 * SHELVES)).map_or(MOST_KEPT, |share| share.min(MOST_KEPT))
+        u32::try_from(limit as usize / SHELVES).map_or(MOST_KEPT, |share| share.min(MOST_KEPT))
     }
 
     /// All closed.
@@ -71,7 +73,19 @@ impl Shelves {
                 barrier,
             })
         };
-        Shelves { shelves: core::array::from_fn(shelf), turn: Mutex::new(()), barrier }
+        Shelves { shelves: core::array::from_fn(shelf), turn: Mutex::new(()), room, barrier }
+    }
+
+    /// Whether anything can lie on a shelf.
+    #[inline]
+    pub(super) fn have_room(&self) -> bool {
+        self.room > 0
+    }
+
+    /// How many permits the shelf of `number` is given, or gives up, at once: half of what it can hold.
+    #[inline]
+    pub(super) fn half(&self, number: usize) -> u32 {
+        if number < SHELVES { self.room / 2 } else { 0 }
     }
 
     /// How many permits lie on shelves: right for some moment each.
@@ -113,8 +127,9 @@ impl Shelves {
         if count > shelf.room {
             return Err(0);
         }
-        // Relaxed: nobody else opens it, and nobody relies on what this sees.
-        if shelf.closed.load(Ordering::Relaxed) {
+        // Relaxed: nobody else opens it, and nobody relies on what this sees. The mark is a guess that the lock verifies; it is looked at
+        // second because the tally is other threads' as well.
+        if shelf.closed.load(Ordering::Relaxed) && tally.is_keeping() {
             let _turn = lock(&self.turn);
             // K2: the mark stays as long as we have the lock.
             if tally.is_keeping() {
@@ -122,7 +137,7 @@ impl Shelves {
                 shelf.closed.store(false, Ordering::Relaxed);
             }
         }
-        if self.put(number, count) { Ok(()) } else { Err(self.take(number, shelf.room / 2)) }
+        if self.put(number, count) { Ok(()) } else { Err(self.take(number, self.half(number))) }
     }
 
     /// Closes all shelves and gives what lies there to the tally, whose keeping mark is clear then. The caller, who has a handle, has this

@@ -30,7 +30,7 @@ pub struct PoolStats {
     /// Leases that exist.
     pub in_flight: usize,
     /// The most leases that ever existed at a time. Of a pool that several threads use, together with what others among them kept ready
-    /// just then: so perhaps some more than that, up to half of the limit more, and never above the limit.
+    /// just then: so perhaps more than that, up to 64 for each other thread, and never above the limit.
     pub peak: usize,
     /// How often somebody went away without a buffer because none was free, or none came back in time. Futures that were dropped while
     /// they waited do not count.

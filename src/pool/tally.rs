@@ -116,9 +116,10 @@ impl Tally {
         self.refusals.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes `wanted` permits, or as many as there are: none while somebody waits.
+    /// Takes `wanted` permits, or as many as there are: none while somebody waits. And up to `more` to keep, while permits may be kept and
+    /// as far as so many were taken before: the peak does not count what is only kept.
     #[inline]
-    pub(super) fn take_permits(&self, wanted: u32) -> Result<u32, SomeAreKept> {
+    pub(super) fn take_permits(&self, wanted: u32, more: u32) -> Result<u32, SomeAreKept> {
         // Relaxed: a guess that the exchange below verifies.
         let mut word = self.word.load(Ordering::Relaxed);
         // Not `fetch_add` with a check afterwards: that shows others a count above the limit, and
@@ -129,11 +130,21 @@ impl Tally {
             if taken == 0 {
                 return Ok(0);
             }
+            let taken = taken + more.min(self.to_keep(word, taken));
             match self.try_take(word, taken) {
                 Ok(()) => return Ok(taken),
                 Err(now) => word = now,
             }
         }
+    }
+
+    /// How many permits could be taken to be kept, beside `taken` others. The mark stays: the peak is below the high mark then.
+    #[inline]
+    fn to_keep(&self, word: u64, taken: u32) -> u32 {
+        if word & KEEPING == 0 {
+            return 0;
+        }
+        self.peak().min(self.high - 1).saturating_sub(permits_of(word) + taken)
     }
 
     /// Whether what becomes of a wish for `wanted` permits can be decided by `word` alone.
@@ -308,18 +319,18 @@ mod tests {
     #[test]
     fn permits_end_at_the_limit_and_come_back() {
         let tally = Tally::new(2, 1, 2, false);
-        assert!(tally.take_permits(1) == Ok(1) && tally.take_permits(1) == Ok(1));
-        assert!(tally.take_permits(1) == Ok(0));
+        assert!(tally.take_permits(1, 0) == Ok(1) && tally.take_permits(1, 0) == Ok(1));
+        assert!(tally.take_permits(1, 0) == Ok(0));
         assert_eq!(tally.permits(), 2);
         assert_eq!(tally.give_permits(1), Ok(WasLast(false)));
-        assert!(tally.take_permits(1) == Ok(1));
+        assert!(tally.take_permits(1, 0) == Ok(1));
     }
 
     #[test]
     fn the_largest_limit_does_not_reach_the_handles() {
         let tally = Tally::new(u32::MAX, 0, u32::MAX, false);
         tally.word.store(ONE_HANDLE + u64::from(u32::MAX), Ordering::Relaxed);
-        assert!(tally.take_permits(1) == Ok(0));
+        assert!(tally.take_permits(1, 0) == Ok(0));
         assert_eq!(tally.drop_handle(), Ok(WasLast(false)));
         assert_eq!(tally.permits(), u32::MAX);
     }
@@ -328,7 +339,7 @@ mod tests {
     fn the_last_of_handles_and_permits_is_told_so() {
         let tally = Tally::new(1, 0, 1, false);
         tally.add_handle();
-        assert!(tally.take_permits(1) == Ok(1));
+        assert!(tally.take_permits(1, 0) == Ok(1));
         assert_eq!(tally.drop_handle(), Ok(WasLast(false)));
         assert_eq!(tally.drop_handle(), Ok(WasLast(false)));
         assert_eq!(tally.give_permits(1), Ok(WasLast(true)));
@@ -337,9 +348,9 @@ mod tests {
     #[test]
     fn many_permits_are_as_many_as_there_are() {
         let tally = Tally::new(5, 0, 5, false);
-        assert_eq!([3, 3, 3].map(|wanted| tally.take_permits(wanted)), [Ok(3), Ok(2), Ok(0)]);
+        assert_eq!([3, 3, 3].map(|wanted| tally.take_permits(wanted, 0)), [Ok(3), Ok(2), Ok(0)]);
         assert_eq!((tally.give_permits(4), tally.permits()), (Ok(WasLast(false)), 1));
-        assert_eq!((tally.take_permits(2), tally.peak()), (Ok(2), 5));
+        assert_eq!((tally.take_permits(2, 0), tally.peak()), (Ok(2), 5));
     }
 
     #[test]
@@ -348,7 +359,7 @@ mod tests {
         let mut seen = Vec::new();
         for up in [true, true, true, true, false, false, true, false, false, true] {
             if up {
-                assert_eq!(tally.take_permits(1), Ok(1));
+                assert_eq!(tally.take_permits(1, 0), Ok(1));
             } else {
                 assert_eq!(tally.give_permits(1), Ok(WasLast(false)));
             }
@@ -362,16 +373,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_to_keep_stays_below_the_peak_and_the_high_mark() {
+        let tally = Tally::new(10, 3, 6, true);
+        assert_eq!((tally.take_permits(2, 5), tally.take_permits(2, 5), tally.peak()), (Ok(2), Ok(2), 4));
+        assert_eq!(tally.give_permits(3), Ok(WasLast(false)));
+        assert_eq!((tally.take_permits(1, 1), tally.take_permits(1, 5), tally.peak()), (Ok(2), Ok(1), 4));
+        tally.stop_keeping(1);
+        assert_eq!((tally.take_permits(6, 5), tally.peak(), tally.is_congested()), (Ok(6), 9, true));
+        assert_eq!((tally.give_permits(9), tally.is_keeping()), (Ok(WasLast(false)), true));
+        // Nine were taken once, but six would be the high mark.
+        assert_eq!((tally.take_permits(1, 9), tally.is_congested()), (Ok(5), false));
+    }
+
+    #[test]
     fn nothing_is_decided_while_permits_may_be_kept() {
         // Kept again from two on.
         let tally = Tally::new(8, 2, 5, true);
         assert_eq!(
-            (tally.take_permits(4), tally.take_permits(1), tally.take_permits(8)),
+            (tally.take_permits(4, 0), tally.take_permits(1, 0), tally.take_permits(8, 0)),
             (Ok(4), Err(SomeAreKept), Err(SomeAreKept))
         );
         assert_eq!((tally.drop_handle(), tally.permits(), tally.is_congested()), (Err(SomeAreKept), 4, false));
         tally.stop_keeping(1);
-        assert_eq!((tally.is_keeping(), tally.take_permits(2), tally.is_congested()), (false, Ok(2), true));
+        assert_eq!((tally.is_keeping(), tally.take_permits(2, 0), tally.is_congested()), (false, Ok(2), true));
         assert_eq!((tally.give_permits(2), tally.is_keeping()), (Ok(WasLast(false)), false));
         assert_eq!(
             (tally.give_permits(1), tally.is_keeping(), tally.is_congested()),
@@ -383,14 +407,14 @@ mod tests {
     #[cfg(feature = "async")]
     fn nobody_waits_while_permits_may_be_kept() {
         let tally = Tally::new(8, 2, 5, true);
-        assert_eq!((tally.take_permits(3), tally.take_permit_or_wait()), (Ok(3), Ok(true)));
+        assert_eq!((tally.take_permits(3, 0), tally.take_permit_or_wait()), (Ok(3), Ok(true)));
         assert_eq!((tally.take_permit_or_wait(), tally.give_permits(1)), (Err(SomeAreKept), Ok(WasLast(false))));
     }
 
     #[test]
     fn nothing_is_kept_when_no_handle_is_left() {
         let tally = Tally::new(8, 4, 8, true);
-        assert_eq!(tally.take_permits(2), Ok(2));
+        assert_eq!(tally.take_permits(2, 0), Ok(2));
         tally.stop_keeping(0);
         assert_eq!(tally.drop_handle(), Ok(WasLast(false)));
         assert_eq!((tally.give_permits(1), tally.is_keeping()), (Ok(WasLast(false)), false));
@@ -405,10 +429,10 @@ mod tests {
         assert_eq!(tally.take_permit_or_wait(), Ok(false));
         assert_eq!((tally.give_permits(1), tally.permits()), (Err(SomebodyWaits), 2));
         tally.give_from_line(0, true);
-        assert_eq!((tally.give_permits(1), tally.take_permits(1)), (Err(SomebodyWaits), Ok(0)));
+        assert_eq!((tally.give_permits(1), tally.take_permits(1, 0)), (Err(SomebodyWaits), Ok(0)));
         tally.give_from_line(1, false);
         assert_eq!((tally.permits(), tally.is_congested()), (1, true));
-        assert_eq!((tally.take_permits(1), tally.give_permits(2)), (Ok(1), Ok(WasLast(false))));
+        assert_eq!((tally.take_permits(1, 0), tally.give_permits(2)), (Ok(1), Ok(WasLast(false))));
         assert!(!tally.is_congested());
     }
 
@@ -464,7 +488,7 @@ mod models {
         model(|| {
             let pool = Guarded::with_limit(1);
             let turn = |pool: Arc<Guarded>| {
-                let taken = pool.tally.take_permits(1) == Ok(1);
+                let taken = pool.tally.take_permits(1, 0) == Ok(1);
                 if taken {
                     pool.buffer.with_mut(|_| ());
                     assert_eq!(pool.tally.give_permits(1), Ok(WasLast(false)));
@@ -484,7 +508,7 @@ mod models {
         model(|| {
             let pool = Guarded::with_limit(2);
             let leases = [(), ()].map(|()| {
-                assert!(pool.tally.take_permits(1) == Ok(1));
+                assert!(pool.tally.take_permits(1, 0) == Ok(1));
                 let pool = Arc::clone(&pool);
                 thread::spawn(move || {
                     pool.look();

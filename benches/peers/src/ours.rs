@@ -29,17 +29,17 @@ static_heap! {
     pub struct Net: Classes { bucket_bytes: BUCKET_BYTES }
 
     /// The same with large caches.
-    pub struct Deep: Classes { bucket_bytes: BUCKET_BYTES, thread_cache(DEEP_BYTES, CacheWarmup::Cold) }
+    pub struct Deep: Classes { bucket_bytes: BUCKET_BYTES, thread_cache(512 << 10, CacheWarmup::Cold) }
 }
 
 size_classes! {
-    /// What travels on a network.
-    pub PacketSizes: [64, 256, 1536, 2048, 4096, 16384]
+    /// What travels on a network. Not multiples of 2 KiB, for which the documentation of `BufPool` has the reason.
+    pub PacketSizes: [64, 256, 1536, 2112, 4160, 16448]
 }
 
 static_heap! {
-    /// The heap of the rows of buffers.
-    pub struct Packets: PacketSizes { bucket_bytes: BUCKET_BYTES }
+    /// The heap of the rows of buffers. Threads may cache a few hundred of them, as the other pools keep up to a thousand.
+    pub struct Packets: PacketSizes { bucket_bytes: BUCKET_BYTES, thread_cache(512 << 10, CacheWarmup::Cold) }
 }
 
 /// What the flavours with a heap of their own share.

@@ -26,7 +26,7 @@ const CHUNK_WORTH: usize = 8192;
 /// Slots of a chunk; the first one is never used.
 pub(super) const SLOTS: usize = 64;
 pub(super) const LONGEST_CHUNK: usize = SLOTS - 1;
-const SHORTEST_CHUNK: usize = 7;
+const SHORTEST_CHUNK: usize = 15;
 /// Bytes of a chunk: what it starts at a multiple of.
 const CHUNK_BYTES: usize = SLOTS * SLOT;
 /// The bits of a cursor that are zero at a chunk's start and at its end.

@@ -23,7 +23,7 @@ pub trait Buffers: Send + Sync + 'static {
     type Buf<'a>: Send;
 
     /// What it can be frozen to.
-    type Frozen: Clone;
+    type Frozen: Clone + AsRef<[u8]>;
 
     /// Whether it can.
     const FREEZES: bool = false;
@@ -33,6 +33,9 @@ pub trait Buffers: Send + Sync + 'static {
 
     /// Appends `bytes`, for which there is room.
     fn put(buf: &mut Self::Buf<'_>, bytes: &[u8]);
+
+    /// Where its content lies.
+    fn content(buf: &Self::Buf<'_>) -> *const u8;
 
     /// Makes it shared; `None` from those who cannot.
     fn freeze(_: Self::Buf<'_>) -> Option<Self::Frozen> {
@@ -106,6 +109,11 @@ impl Buffers for BufPool<Packets> {
     }
 
     #[inline(always)]
+    fn content(buf: &Lease<Packets>) -> *const u8 {
+        buf.as_ptr()
+    }
+
+    #[inline(always)]
     fn freeze(buf: Lease<Packets>) -> Option<Self::Frozen> {
         Some(buf.freeze())
     }
@@ -127,6 +135,11 @@ impl Buffers for SmBufs {
     #[inline(always)]
     fn put(buf: &mut SmBuf<Packets>, bytes: &[u8]) {
         buf.extend_from_slice(bytes);
+    }
+
+    #[inline(always)]
+    fn content(buf: &SmBuf<Packets>) -> *const u8 {
+        buf.as_ptr()
     }
 
     #[inline(always)]
@@ -154,6 +167,11 @@ impl Buffers for BytesMuts {
     }
 
     #[inline(always)]
+    fn content(buf: &BytesMut) -> *const u8 {
+        buf.as_ptr()
+    }
+
+    #[inline(always)]
     fn freeze(buf: BytesMut) -> Option<Bytes> {
         Some(buf.freeze())
     }
@@ -164,7 +182,7 @@ struct Vecs(usize);
 
 impl Buffers for Vecs {
     type Buf<'a> = Vec<u8>;
-    type Frozen = ();
+    type Frozen = [u8; 0];
 
     #[inline(always)]
     fn acquire(&self) -> Vec<u8> {
@@ -174,6 +192,11 @@ impl Buffers for Vecs {
     #[inline(always)]
     fn put(buf: &mut Vec<u8>, bytes: &[u8]) {
         buf.extend_from_slice(bytes);
+    }
+
+    #[inline(always)]
+    fn content(buf: &Vec<u8>) -> *const u8 {
+        buf.as_ptr()
     }
 }
 
@@ -190,7 +213,7 @@ impl PoolAllocator<Vec<u8>> for Vecs {
 
 impl Buffers for Opool<Vecs, Vec<u8>> {
     type Buf<'a> = RefGuard<'a, Vecs, Vec<u8>>;
-    type Frozen = ();
+    type Frozen = [u8; 0];
 
     #[inline(always)]
     fn acquire(&self) -> Self::Buf<'_> {
@@ -201,11 +224,16 @@ impl Buffers for Opool<Vecs, Vec<u8>> {
     fn put(buf: &mut Self::Buf<'_>, bytes: &[u8]) {
         buf.extend_from_slice(bytes);
     }
+
+    #[inline(always)]
+    fn content(buf: &Self::Buf<'_>) -> *const u8 {
+        buf.as_ptr()
+    }
 }
 
 impl Buffers for ObjectPool<Vec<u8>> {
     type Buf<'a> = Reusable<'a, Vec<u8>>;
-    type Frozen = ();
+    type Frozen = [u8; 0];
 
     #[inline(always)]
     fn acquire(&self) -> Self::Buf<'_> {
@@ -218,12 +246,17 @@ impl Buffers for ObjectPool<Vec<u8>> {
     fn put(buf: &mut Self::Buf<'_>, bytes: &[u8]) {
         buf.extend_from_slice(bytes);
     }
+
+    #[inline(always)]
+    fn content(buf: &Self::Buf<'_>) -> *const u8 {
+        buf.as_ptr()
+    }
 }
 
 /// Its smallest buffers have room for 4 KiB. Of length 0 it has nothing to clear.
 impl Buffers for ZeroPool {
     type Buf<'a> = zeropool::Buf<'a>;
-    type Frozen = ();
+    type Frozen = [u8; 0];
 
     #[inline(always)]
     fn acquire(&self) -> Self::Buf<'_> {
@@ -233,5 +266,10 @@ impl Buffers for ZeroPool {
     #[inline(always)]
     fn put(buf: &mut Self::Buf<'_>, bytes: &[u8]) {
         buf.write_all(bytes).expect("writing to memory");
+    }
+
+    #[inline(always)]
+    fn content(buf: &Self::Buf<'_>) -> *const u8 {
+        buf.as_ptr()
     }
 }

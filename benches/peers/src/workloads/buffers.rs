@@ -1,15 +1,14 @@
 //! `pool/N`, `pool-across`: a buffer of 2 KiB is acquired, its first word written, and released: by each of N threads on its own;
-//! by another thread, to which they travel 32 at a time. `freeze/N`: a filled buffer of N bytes is frozen, cloned three times, all four dropped.
+//! by another thread, to which they travel 64 at a time; what travelling costs is not counted. `freeze/N`: a filled buffer of N bytes is frozen, cloned three times, all four dropped.
 
-use std::hint::black_box;
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::hint::{black_box, spin_loop};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::Instant;
 
 use super::{Plan, of_best};
 use crate::candidates::buffers::{BufferWork, Buffers};
 use crate::case::{Case, Metric, Row, Targets};
-use crate::clock::race;
+use crate::clock::{race, thread_cpu};
 
 const POOLED: Targets = &[("smarena-pool", of_best(0.50))];
 const FROZEN: Targets = &[("smarena-buf", of_best(0.80))];
@@ -22,8 +21,8 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
         let rows = vec![Row::timed(&name, POOLED)];
         cases.push(Case::of_buffers(name, rows, Pool { size, threads, turns: plan.count(3_000_000, 300_000) }));
     }
-    let across = Across { size, batches: plan.count(60_000, 6_000) };
-    cases.push(Case::of_buffers("pool-across", vec![Row::timed("pool-across", POOLED)], across));
+    let across = Across { size, batches: plan.count(32_000, 3_200) };
+    cases.push(Case::of_buffers("pool-across", vec![Row::new("pool-across", &[(Metric::Cpu, POOLED)])], across));
     for size in plan.pick([64, 1400], [200, 9000]) {
         let name = format!("freeze/{size}");
         let rows = vec![Row::new(&name, &[(Metric::Wall, FROZEN)])];
@@ -37,7 +36,8 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
 fn one<B: Buffers>(buffers: &B, number: usize) -> B::Buf<'_> {
     let mut buf = buffers.acquire();
     B::put(&mut buf, &number.to_ne_bytes());
-    black_box(buf)
+    black_box(B::content(&buf));
+    buf
 }
 
 struct Pool {
@@ -60,9 +60,10 @@ impl BufferWork for Pool {
     }
 }
 
-/// Buffers that travel together, and lists of them that are under way.
-const BATCH: usize = 32;
-const LISTS: usize = 4;
+/// Buffers that travel together: enough of them that a look at the clock is small beside them.
+const BATCH: usize = 64;
+/// Lists that go round: one is filled, one is emptied.
+const LISTS: usize = 2;
 
 struct Across {
     size: usize,
@@ -71,6 +72,57 @@ struct Across {
 
 /// Lists go round: full in one direction, empty in the other.
 type Ends<T> = (Sender<Vec<T>>, Receiver<Vec<T>>);
+
+/// The next list. Spins a little, then yields.
+fn next<T>(from: &Receiver<Vec<T>>) -> Vec<T> {
+    let mut tries = 0;
+    loop {
+        match from.try_recv() {
+            Ok(list) => return list,
+            Err(TryRecvError::Empty) if tries < 100 => spin_loop(),
+            Err(TryRecvError::Empty) => std::thread::yield_now(),
+            Err(TryRecvError::Disconnected) => unreachable!("the other worker sends as many"),
+        }
+        tries += 1;
+    }
+}
+
+/// The CPU time that `work` takes, in ns.
+#[inline(always)]
+fn timed(work: impl FnOnce()) -> u64 {
+    let begin = thread_cpu();
+    work();
+    thread_cpu() - begin
+}
+
+impl Across {
+    /// Acquires the buffers; the CPU time of that, without that of sending them.
+    fn acquire<'b, B: Buffers>(&self, buffers: &'b B, (full, emptied): Ends<B::Buf<'b>>) -> u64 {
+        let mut here = Vec::with_capacity(BATCH);
+        let mut time = 0;
+        for _ in 0..self.batches {
+            time += timed(|| here.extend((0..BATCH).map(|number| one(buffers, number))));
+            let mut list = next(&emptied);
+            list.append(&mut here);
+            // The last lists come back when nobody takes them any more.
+            drop(full.send(list));
+        }
+        time
+    }
+
+    /// Releases them; the CPU time of that, without that of receiving them.
+    fn release<T>(&self, (empty, filled): Ends<T>) -> u64 {
+        let mut here = Vec::with_capacity(BATCH);
+        let mut time = 0;
+        for _ in 0..self.batches {
+            let mut list = next(&filled);
+            here.append(&mut list);
+            drop(empty.send(list));
+            time += timed(|| here.clear());
+        }
+        time
+    }
+}
 
 impl BufferWork for Across {
     fn buf_size(&self) -> usize {
@@ -82,23 +134,11 @@ impl BufferWork for Across {
         for _ in 0..LISTS {
             empty.send(Vec::with_capacity(BATCH)).expect("we have the other end");
         }
-        let ends: [Mutex<Option<Ends<B::Buf<'_>>>>; 2] =
-            [(full, emptied), (empty, filled)].map(|ends| Mutex::new(Some(ends)));
-        race(2, &[self.batches * BATCH], |worker, clock| {
-            let (to, from) = ends[worker].lock().expect("nobody panicked").take().expect("each worker comes once");
-            clock.time(|| {
-                for _ in 0..self.batches {
-                    let mut list = from.recv().expect("the other worker sends as many");
-                    if worker == 0 {
-                        list.extend((0..BATCH).map(|number| one(buffers, number)));
-                    } else {
-                        list.clear();
-                    }
-                    // The last lists come back when nobody takes them any more.
-                    drop(to.send(list));
-                }
-            });
-        })
+        let time = std::thread::scope(|scope| {
+            let acquiring = scope.spawn(|| self.acquire(buffers, (full, emptied)));
+            self.release((empty, filled)) + acquiring.join().expect("a pool ends the process where it fails")
+        });
+        vec![time as f64 / (self.batches * BATCH) as f64]
     }
 }
 
@@ -131,9 +171,10 @@ impl BufferWork for Freezing {
             }));
             let begin = Instant::now();
             for buf in filled.drain(..) {
-                let frozen = B::freeze(black_box(buf)).expect("asked for by needs_freezing");
-                drop(black_box([frozen.clone(), frozen.clone(), frozen.clone()]));
-                drop(black_box(frozen));
+                let frozen = B::freeze(buf).expect("asked for by needs_freezing");
+                for clone in [frozen.clone(), frozen.clone(), frozen.clone(), frozen] {
+                    black_box(clone.as_ref().as_ptr());
+                }
             }
             nanoseconds += begin.elapsed().as_nanos();
         }

@@ -30,13 +30,13 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
 struct Line(AtomicUsize);
 
 impl Line {
-    /// Waits until the count exceeds `known`, and returns it.
-    fn beyond(&self, known: usize) -> usize {
+    /// Waits until the count is at least `wanted`, and returns it.
+    fn reaches(&self, wanted: usize) -> usize {
         let mut tries = 0;
         loop {
             // Acquire: pairs with the Release of `publish`; the ring's slots up to the count are the reader's.
             let count = self.0.load(Ordering::Acquire);
-            if count > known {
+            if count >= wanted {
                 return count;
             }
             tries += 1;
@@ -69,7 +69,7 @@ impl Handoff {
         let mut received = first;
         for count in first..first + self.blocks {
             if count - received == self.ring.len() {
-                received = self.received.beyond(received);
+                received = self.received.reaches(received + self.ring.len() / 4);
             }
             let block = block(calls, self.size);
             // SAFETY: the block was just allocated with this size.
@@ -83,7 +83,7 @@ impl Handoff {
         let mut sent = first;
         for count in first..first + self.blocks {
             if count == sent {
-                sent = self.sent.beyond(sent);
+                sent = self.sent.reaches((sent + self.ring.len() / 4).min(first + self.blocks));
             }
             let block = self.slot(count).load(Ordering::Relaxed);
             // SAFETY: the producer wrote the block before it published the slot.
