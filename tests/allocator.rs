@@ -2,7 +2,7 @@
 
 use allocator_api2_02::vec::Vec as Vec02;
 use allocator_api2_04::vec::Vec as Vec04;
-use smarena::{Global, Heap, Piecewise};
+use smarena::{Global, Heap, Piecewise, StaticHeap};
 
 #[test]
 fn collections_of_both_versions_live_in_a_heap() {
@@ -29,4 +29,17 @@ fn a_hash_map_lives_in_the_global_heap() {
         map.insert(number, number.to_string());
     }
     assert!((0..1000).all(|number| map[&number] == number.to_string()));
+}
+
+smarena::static_heap! { struct Named: Piecewise<15> { bucket_bytes: 1 << 20 } }
+
+#[test]
+fn collections_live_in_a_heap_that_a_type_names() {
+    let (mut old, mut new) = (Vec02::new_in(Named::HEAP), Vec04::new_in(Named::HEAP));
+    old.extend(0..10_u64);
+    new.extend(0..10_u64);
+    assert!(old.iter().eq(new.iter()));
+    assert_eq!(Named::HEAP.stats().live(), 2);
+    drop((old, new));
+    assert_eq!(Named::HEAP.stats().live(), 0);
 }

@@ -162,6 +162,9 @@ impl<C: SizeClasses> Heap<C> {
 /// assert_eq!(Net::HEAP.stats().live(), 1);
 /// ```
 ///
+/// Other crates' collections take `Net::HEAP` for their allocator (features `allocator-api2-02` and `allocator-api2-04`). An impl for `Net` itself would
+/// have to be written where `Net` is defined, which may be a crate that forbids `unsafe`.
+///
 /// Settings that no heap can be built from do not compile:
 ///
 /// ```compile_fail,E0080

@@ -23,7 +23,8 @@ const PEERS: [RGBColor; 8] = [
     RGBColor(150, 150, 20),
     RGBColor(20, 150, 170),
 ];
-const OURS: [RGBColor; 3] = [RGBColor(10, 60, 190), RGBColor(90, 140, 230), RGBColor(150, 190, 250)];
+const OURS: [RGBColor; 4] =
+    [RGBColor(10, 60, 190), RGBColor(90, 140, 230), RGBColor(150, 190, 250), RGBColor(0, 190, 220)];
 
 /// The same colour for a candidate in every plot: by its place in the roster, ours in shades of blue.
 fn colour(entry: &Entry, entries: &[Series<'_>]) -> RGBColor {
@@ -87,7 +88,7 @@ pub(super) fn overview(tables: &[Table<'_>], path: &Path) -> Result<(), String> 
     if tables.is_empty() {
         return Ok(());
     }
-    let height = 110 + 22 * u32::try_from(tables.len()).expect("some tables");
+    let height = 128 + 22 * u32::try_from(tables.len()).expect("some tables");
     let canvas = SVGBackend::new(path, (1000, height)).into_drawing_area();
     draw_overview(&tables, &canvas).map_err(describe(path))
 }
@@ -103,14 +104,14 @@ fn draw_overview(tables: &[&Table<'_>], canvas: &Canvas<'_>) -> Result<(), Failu
         200 + (place * 770.0) as i32
     };
     legend(tables, canvas)?;
-    let bottom = 86 + 22 * i32::try_from(tables.len()).expect("some tables");
+    let bottom = 104 + 22 * i32::try_from(tables.len()).expect("some tables");
     for ratio in [0.25, 0.5, 1.0, 2.0, 4.0, 8.0] {
         let line = if ratio == 1.0 { BLACK.mix(0.8) } else { BLACK.mix(0.2) };
-        canvas.draw(&PathElement::new([(x(ratio), 80), (x(ratio), bottom)], line))?;
+        canvas.draw(&PathElement::new([(x(ratio), 98), (x(ratio), bottom)], line))?;
         canvas.draw(&Text::new(ratio.to_string(), (x(ratio) - 6, bottom + 4), (FONT, 12)))?;
     }
     for (place, table) in tables.iter().enumerate() {
-        let y = 92 + 22 * i32::try_from(place).expect("some tables");
+        let y = 110 + 22 * i32::try_from(place).expect("some tables");
         canvas.draw(&Text::new(
             format!("{} {}", table.row.name, table.column.metric.word()),
             (10, y - 7),
@@ -130,15 +131,20 @@ fn draw_overview(tables: &[&Table<'_>], canvas: &Canvas<'_>) -> Result<(), Failu
     canvas.present()
 }
 
+/// Each candidate once: those of blocks, then those of buffers, which have colours of their own order.
 fn legend(tables: &[&Table<'_>], canvas: &Canvas<'_>) -> Result<(), Failure> {
-    let Some(fullest) = tables.iter().max_by_key(|table| table.entries.len()) else {
-        return Ok(());
-    };
-    for (place, Series { entry, .. }) in fullest.entries.iter().enumerate() {
-        let place = i32::try_from(place).expect("a few candidates");
-        let (x, y) = (14 + 160 * (place % 6), 40 + 18 * (place / 6));
-        canvas.draw(&Circle::new((x, y), 5, colour(entry, &fullest.entries).filled()))?;
-        canvas.draw(&Text::new(entry.name.clone(), (x + 10, y - 7), (FONT, 13)))?;
+    let mut named: Vec<&str> = Vec::new();
+    for table in tables {
+        for Series { entry, .. } in &table.entries {
+            if named.contains(&entry.name.as_str()) {
+                continue;
+            }
+            let place = i32::try_from(named.len()).expect("a few candidates");
+            named.push(&entry.name);
+            let (x, y) = (14 + 160 * (place % 6), 40 + 18 * (place / 6));
+            canvas.draw(&Circle::new((x, y), 5, colour(entry, &table.entries).filled()))?;
+            canvas.draw(&Text::new(entry.name.clone(), (x + 10, y - 7), (FONT, 13)))?;
+        }
     }
     Ok(())
 }
