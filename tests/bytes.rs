@@ -26,9 +26,10 @@ fn reading_takes_from_the_front_of_these_bytes_alone() {
     let mut reader = bytes.clone();
     let mut line = String::new();
     assert_eq!((reader.read_line(&mut line).unwrap(), &line[..], &reader[..]), (4, "one\n", &b"two\n"[..]));
-    let mut rest = [0; 9];
-    assert_eq!((reader.read(&mut rest).unwrap(), reader.read(&mut rest).unwrap()), (4, 0));
-    assert_eq!((&rest[..4], &bytes[..]), (&b"two\n"[..], &b"one\ntwo\n"[..]));
+    let mut some = [0; 3];
+    assert_eq!((reader.read(&mut some).unwrap(), &some, &reader[..]), (3, b"two", &b"\n"[..]));
+    assert_eq!((reader.read(&mut some).unwrap(), reader.read(&mut some).unwrap()), (1, 0));
+    assert_eq!((&some, &bytes[..]), (b"\nwo", &b"one\ntwo\n"[..]));
     assert_eq!(panic_text(|| reader.consume(1)), "cannot advance by 1 bytes: there are 0");
     drop((reader, bytes));
     heap.settle();

@@ -51,6 +51,28 @@ fn consumed_parts_give_up_their_blocks_at_once() {
         drop(chain.split_to(3).unwrap());
         assert_eq!((heap.live(), chain.parts().len(), chain.len()), (left, left, 3 * left));
     }
+    // Read, they are given up as well, although the list has them for a while.
+    chain.extend((0..100).map(|_| SmBuf::copy_from_slice_in(b"abc", heap.clone())));
+    for left in (0..100).rev() {
+        chain.consume(3);
+        assert_eq!((heap.live(), chain.parts().len()), (left, left));
+    }
+    heap.settle();
+}
+
+#[test]
+fn a_chain_that_never_ends_forgets_what_was_consumed() {
+    let heap = CountingHeap::new();
+    let mut chain = SmChain::new();
+    for number in 0..1000 {
+        chain.push(SmBuf::copy_from_slice_in(b"abc", heap.clone()));
+        if number >= 10 {
+            chain.consume(3);
+        }
+        // Each part in the list has a reference to the heap: at most ten are consumed, ten are not, and one is just being pushed.
+        assert!(heap.references() <= 1 + 2 * 10 + 1, "{} parts in the list", heap.references() - 1);
+    }
+    drop(chain);
     heap.settle();
 }
 

@@ -70,6 +70,18 @@ fn a_batch_finds_what_idle_threads_keep() {
 }
 
 #[test]
+fn a_batch_is_what_the_thread_kept_and_more() {
+    let heap = CountingHeap::new();
+    let pool = pool(&heap);
+    // Fewer than the batch wants, so that it comes from the shelf and from the tally.
+    drop((pool.try_acquire().unwrap(), pool.try_acquire().unwrap()));
+    let batch = pool.acquire_batch(40).unwrap();
+    assert_eq!((batch.len(), pool.in_flight()), (40, 40));
+    drop(batch);
+    assert_eq!(acquire_all(&pool).len(), LIMIT);
+}
+
+#[test]
 fn a_thread_that_only_acquires_keeps_nothing_from_the_others() {
     let heap = CountingHeap::new();
     let pool = pool(&heap);
