@@ -267,6 +267,14 @@ mod tests {
     }
 
     #[test]
+    fn an_exact_claim_looks_at_the_last_word_too() {
+        let bitmap = leaked(2 * WORD + 1);
+        bitmap.put(Run { first: 2 * WORD, bits: 1 }).unwrap();
+        assert_eq!(bitmap.claim_exact(2 * WORD, 1), None);
+        assert_eq!(bitmap.claim_exact(2 * WORD + 1, 1), Some(Run { first: 2 * WORD, bits: 1 }));
+    }
+
+    #[test]
     fn a_block_put_twice_is_reported() {
         let bitmap = leaked(130);
         bitmap.put(Run { first: 64, bits: 0b110 }).unwrap();

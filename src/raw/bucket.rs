@@ -163,7 +163,7 @@ impl Bucket {
             // Relaxed: a claim of numbers; nobody else ever wrote these blocks.
             match self.watermark.compare_exchange_weak(first, first + count, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {
-                    let run = Run { first, bits: first_bits(count) };
+                    let run = Run { first: first - first % WORD, bits: first_bits(count) << (first % WORD) };
                     self.poison(run);
                     return Some(run);
                 }
@@ -396,6 +396,48 @@ impl Run {
     /// The lowest block.
     pub(crate) fn first_block(self) -> usize {
         self.first + self.bits.trailing_zeros() as usize
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const SIZE: usize = 16;
+
+    /// A bucket of `blocks` blocks over memory that is leaked.
+    fn leaked(blocks: usize) -> Bucket {
+        let memory = Box::leak(vec![0_u128; blocks].into_boxed_slice());
+        let words = (0..Bitmap::words(blocks)).map(|_| AtomicU64::new(0)).collect();
+        let span = Span::new(NonNull::from(memory).cast(), SIZE);
+        let parts = Parts { heap: "test", number: 0, span, blocks, most: blocks, words: Vec::leak(words), shares: &[] };
+        Bucket::new(parts)
+    }
+
+    #[test]
+    fn a_run_of_never_used_blocks_can_be_put_back_as_it_is() {
+        let bucket = leaked(3 * WORD + 3);
+        let mut runs = Vec::new();
+        // Any length, so that many a run would go on in the next word.
+        while let Some(run) = bucket.withdraw(5) {
+            assert_eq!(run.first % WORD, 0);
+            runs.push(run);
+        }
+        let taken: Vec<usize> = runs.iter().flat_map(|run| run.descending()).collect();
+        assert!((0..3 * WORD + 3).all(|block| taken.contains(&block)) && taken.len() == 3 * WORD + 3);
+        runs.into_iter().for_each(|run| bucket.put(run));
+        assert_eq!(bucket.free_blocks(), 3 * WORD + 3);
+    }
+
+    #[test]
+    fn of_a_fragmented_bucket_only_some_runs_are_gathered() {
+        let words = 2 * MOST_RUNS;
+        let bucket = leaked(words * WORD);
+        while bucket.withdraw(WORD).is_some() {}
+        (0..words).for_each(|word| bucket.deposit_index(word * WORD));
+        let mut places = [const { MaybeUninit::uninit() }; 200];
+        assert_eq!(bucket.withdraw_many(&mut places), MOST_RUNS);
+        assert_eq!(bucket.free_blocks(), words - MOST_RUNS);
     }
 }
 
