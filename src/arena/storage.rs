@@ -147,13 +147,18 @@ impl<T, H: HeapRef> Storage<T, H> {
         Some(unsafe { slot.value_mut() })
     }
 
-    /// The slot for the next value, growing if there is none: the head of the vacant list.
+    /// The slot for the next value: the head of the vacant list, or else the next slot to be opened, growing if there is
+    /// none.
     #[inline]
     pub(crate) fn vacancy(&mut self) -> Result<Vacancy, GrowError> {
-        if self.vacant == Place::NONE {
-            self.open_more()?;
+        if self.vacant != Place::NONE {
+            return Ok(self.vacancy_at_head());
         }
-        Ok(self.vacancy_at_head())
+        let place = match self.table.unopened() {
+            Some(place) => place,
+            None => self.unopened_elsewhere()?,
+        };
+        Ok(self.vacancy_unopened(place))
     }
 
     /// The same for those who cannot go on without.
@@ -162,10 +167,14 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// If there is no slot and the arena cannot grow.
     #[inline]
     pub(crate) fn vacancy_or_fail(&mut self) -> Vacancy {
-        if self.vacant == Place::NONE {
-            self.open_more_or_fail();
+        if self.vacant != Place::NONE {
+            return self.vacancy_at_head();
         }
-        self.vacancy_at_head()
+        let place = match self.table.unopened() {
+            Some(place) => place,
+            None => self.unopened_elsewhere_or_fail(),
+        };
+        self.vacancy_unopened(place)
     }
 
     /// The vacant list is not empty.
@@ -176,17 +185,30 @@ impl<T, H: HeapRef> Storage<T, H> {
         Vacancy { place: self.vacant, generation: generation.next() }
     }
 
-    /// Moves a value into `vacancy`.
+    /// `place` is the next to be opened.
+    #[inline]
+    const fn vacancy_unopened(&self, place: Place) -> Vacancy {
+        Vacancy { place, generation: self.floor.next() }
+    }
+
+    /// Moves a value into `vacancy`. A slot never used is opened only now, so the list has no chain of such slots, which
+    /// insertions would wait for.
     ///
     /// # Safety
-    /// `vacancy` is the one given last, and nothing changed since: it is the head of the vacant list.
+    /// `vacancy` is the one given last, and nothing changed since: it is the head of the vacant list, or if that is empty
+    /// the next to be opened.
     #[inline]
     pub(crate) unsafe fn fill(&mut self, vacancy: Vacancy, value: T) -> SlotPtr<T> {
         let slot = self.table.slot(vacancy.place);
-        // SAFETY: A4: the head of the vacant list is opened and not occupied.
-        self.vacant = unsafe { slot.link() };
-        // SAFETY: A2: as above.
-        unsafe { self.table.mark_occupied(vacancy.place) };
+        if self.vacant == Place::NONE {
+            // SAFETY: A2: the list is empty, so the vacancy is the next slot to be opened; `occupy` writes its generation.
+            unsafe { self.table.open(vacancy.place) };
+        } else {
+            // SAFETY: A4: the head of the vacant list is opened and not occupied.
+            self.vacant = unsafe { slot.link() };
+            // SAFETY: A2: as above.
+            unsafe { self.table.mark_occupied(vacancy.place) };
+        }
         // SAFETY: A3: no value is there to be overwritten.
         unsafe { self.occupy(slot, vacancy.generation, value) };
         slot

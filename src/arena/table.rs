@@ -111,26 +111,18 @@ impl<T> Table<T> {
         self.origins[place.chunk()].add(place.bits())
     }
 
-    /// The slots that chunk `filling` has left to be opened.
-    pub(crate) const fn unopened_in_chunk(&self) -> u32 {
-        self.filling_end - self.opened_end
-    }
-
-    /// Opens `count` slots from `first` on, as ones that are marked as vacant. Their generations are the caller's task.
+    /// Opens one slot, as one that is marked as occupied. Its generation is the caller's task.
     ///
     /// # Safety
-    /// `first` is what [`unopened`](Self::unopened) says; the chunk has so many left; and they lie in one vacancy word.
-    pub(crate) unsafe fn open(&mut self, first: Place, count: u32) {
-        let marks = (u64::MAX >> (64 - count)) << (first.bits() % 64);
-        let marked = if first.bits() % 64 == 0 {
-            0
-        } else {
-            // SAFETY: A2: the word stands for the opened slot before `first`.
-            unsafe { self.word(first).read() }
-        };
-        // SAFETY: A1: the chunk is present, and its block has room for the words of all its slots.
-        unsafe { self.word(first).write(marked | marks) };
-        self.opened_end = first.bits() + count;
+    /// `place` is what [`unopened`](Self::unopened) says.
+    #[inline]
+    pub(crate) unsafe fn open(&mut self, place: Place) {
+        if place.bits() % 64 == 0 {
+            // SAFETY: A1: the chunk is present, and its block has room for the words of all its slots.
+            unsafe { self.word(place).write(0) };
+        }
+        // Otherwise A2 has it that the slot's bit is 0 already.
+        self.opened_end = place.bits() + 1;
     }
 
     /// # Safety

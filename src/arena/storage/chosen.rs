@@ -94,7 +94,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         }
         while self.table.opened(place).is_none() {
             match self.find_unopened() {
-                Ok(next) => self.open_vacant(next, 1),
+                Ok(next) => self.open_vacant(next),
                 Err(error) => return Err((value, error)),
             }
         }

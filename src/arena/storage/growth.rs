@@ -3,54 +3,34 @@
 use super::super::error::GrowError;
 use super::super::generation::Generation;
 use super::super::place::{MAX_CHUNKS, Place, slots_of};
-use super::super::slot::{Slot, SlotPtr};
+use super::super::slot::SlotPtr;
 use super::super::table::Table;
 use super::Storage;
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> Storage<T, H> {
-    /// So many slots are opened at once: about a page, so that large values are not touched long before they are there.
-    const OPENED_AT_ONCE: u32 = {
-        let slots = 4096 / size_of::<Slot<T>>();
-        match slots.checked_ilog2() {
-            None => 1,
-            Some(bits) if bits < 6 => 1 << bits,
-            Some(_) => 64,
-        }
-    };
-
-    /// Opens some slots and makes them the vacant list, which is empty, lowest first.
+    /// The next slot to be opened, when chunk `filling` has none.
     #[cold]
     #[inline(never)]
-    pub(super) fn open_more(&mut self) -> Result<(), GrowError> {
-        let first = self.find_unopened()?;
-        // So they lie in one vacancy word.
-        let count = Self::OPENED_AT_ONCE - first.bits() % Self::OPENED_AT_ONCE;
-        self.open_vacant(first, count.min(self.table.unopened_in_chunk()));
-        Ok(())
+    pub(super) fn unopened_elsewhere(&mut self) -> Result<Place, GrowError> {
+        self.find_unopened()
     }
 
     #[cold]
     #[inline(never)]
-    pub(super) fn open_more_or_fail(&mut self) {
-        self.open_more().unwrap_or_else(|error| error.fail());
+    pub(super) fn unopened_elsewhere_or_fail(&mut self) -> Place {
+        self.find_unopened().unwrap_or_else(|error| error.fail())
     }
 
-    /// Opens `count` slots from `first` on, which is the next to be opened, and puts them in order before the vacant list.
-    /// They are of one chunk and one vacancy word.
-    pub(super) fn open_vacant(&mut self, first: Place, count: u32) {
-        // SAFETY: A2: they are the next slots to be opened, as the caller says.
-        unsafe { self.table.open(first, count) };
-        let end = first.bits() + count;
-        for place in first.bits()..end {
-            let slot = self.table.slot(Place::from_bits(place));
-            let link = if place + 1 == end { self.vacant } else { Place::from_bits(place + 1) };
-            // SAFETY: A1: the slot's chunk is present, and `&mut self` is alone with it.
-            unsafe { slot.set_generation(self.floor) };
-            // SAFETY: A1: as above; a slot that has just been opened holds no value.
-            unsafe { slot.set_link(link) };
-        }
-        self.vacant = first;
+    /// Opens the slot at `place`, which is the next to be opened, and puts it at the head of the vacant list.
+    pub(super) fn open_vacant(&mut self, place: Place) {
+        // SAFETY: A2: it is the next slot to be opened, as the caller says.
+        unsafe { self.table.open(place) };
+        // SAFETY: A2: it is opened now; its generation is the next thing it gets.
+        unsafe { self.table.mark_vacant(place) };
+        let slot = self.table.slot(place);
+        // SAFETY: A4: the slot has just been opened: it holds no value and is in no list.
+        unsafe { self.hand_on(slot, place, self.floor) };
     }
 
     /// The next slot to be opened, in the next chunk if need be.

@@ -20,7 +20,9 @@ impl<T, H: HeapRef> Storage<T, H> {
         debug_assert!(generation.is_occupied() == matches!(content, Content::Value(_)));
         let place = self.find_unopened()?;
         // SAFETY: A2: it is the next slot to be opened.
-        unsafe { self.table.open(place, 1) };
+        unsafe { self.table.open(place) };
+        // SAFETY: A2: it is opened now.
+        unsafe { self.table.mark_vacant(place) };
         let slot = self.table.slot(place);
         // SAFETY: A4: the slot has just been opened: it holds no value and is in no list.
         unsafe { self.hand_on(slot, place, generation) };
