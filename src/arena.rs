@@ -19,7 +19,8 @@
 //! - **A1** A present chunk is one block of the storage's heap with the table's layout for it: first its slots, then its
 //!   vacancy words. It does not move, and goes back once, when the table has forgotten it. Absent chunks have no slots.
 //! - **A2** The slots below `opened_end` are opened: their chunk is present, their generation is initialised, and so is
-//!   the vacancy word that stands for them; its bits for unopened slots are 0.
+//!   the vacancy word that stands for them. In a word that stands for an opened slot, the bits of slots not yet opened
+//!   are 0.
 //! - **A3** For an opened slot: its generation is odd if and only if its vacancy bit is clear if and only if its body is a
 //!   value. Otherwise its body is a link.
 //! - **A4** The vacant list starts at `vacant`, goes on through links, ends with `NONE`, and has each opened slot without
@@ -261,7 +262,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     #[inline]
     pub fn insert(&mut self, value: T) -> Handle<T> {
         let vacancy = self.storage.vacancy_or_fail();
-        // SAFETY: A4: it is the storage's last vacancy, and nothing changed since.
+        // SAFETY: A4, A2: it is the head of the vacant list, or else the next slot to be opened; nothing changed since.
         unsafe { self.storage.fill(vacancy, value) };
         vacancy.handle()
     }
@@ -307,7 +308,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
             Ok(vacancy) => vacancy,
             Err(error) => return Err(InsertError { value, error }),
         };
-        // SAFETY: A4: it is the storage's last vacancy, and nothing changed since.
+        // SAFETY: A4, A2: it is the head of the vacant list, or else the next slot to be opened; nothing changed since.
         unsafe { self.storage.fill(vacancy, value) };
         Ok(vacancy.handle())
     }

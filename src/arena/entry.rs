@@ -74,7 +74,8 @@ impl<'a, T, H: HeapRef> VacantEntry<'a, T, H> {
     /// ```
     #[inline]
     pub fn insert(self, value: T) -> &'a mut T {
-        // SAFETY: A4: the vacancy is the storage's last one, and the entry has had the storage to itself since.
+        // SAFETY: A4, A2: it is the head of the vacant list, or else the next slot to be opened; nothing changed since,
+        // as the entry has the storage to itself.
         let slot = unsafe { self.storage.fill(self.vacancy, value) };
         // SAFETY: A3: the slot has just been filled, and the storage is mutably borrowed for 'a.
         unsafe { &mut *slot.value() }

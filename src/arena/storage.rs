@@ -1,6 +1,6 @@
 //! The slots of one arena: which are vacant, how a value moves in and out, how chunks come and go.
 //!
-//! The invariants A1 to A6 are in the module's front page.
+//! The invariants A1 to A7 are in the module's front page.
 
 mod chosen;
 mod growth;
