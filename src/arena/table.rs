@@ -202,3 +202,27 @@ impl<T> Table<T> {
         Some((block, layout))
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_opened_in_order_and_as_occupied_ones() {
+        let (layout, words_at) = Table::<u64>::layout(0).unwrap();
+        // No bit in it is as that of a new word should be.
+        let mut memory = vec![u128::MAX; layout.size().div_ceil(16)];
+        let mut table = Table::<u64>::new();
+        table.add(NonNull::from(memory.as_mut_slice()).cast(), words_at);
+        for before in 0..slots_of(0, Slot::<u64>::FIRST_BITS) {
+            let place = table.unopened().unwrap();
+            // SAFETY: A2: it is what `unopened` says.
+            unsafe { table.open(place) };
+            assert_eq!(table.opened_slots(0), before + 1);
+            // SAFETY: A2: the word that stands for the slot just opened.
+            let occupied = unsafe { table.occupied(0, before / 64) };
+            assert_eq!(occupied, u64::MAX >> (63 - before % 64));
+        }
+        assert!(table.unopened().is_none());
+    }
+}
