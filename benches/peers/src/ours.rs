@@ -29,7 +29,7 @@ static_heap! {
     pub struct Net: Classes { bucket_bytes: BUCKET_BYTES }
 
     /// The same with large caches.
-    pub struct Deep: Classes { bucket_bytes: BUCKET_BYTES, thread_cache(512 << 10, CacheWarmup::Cold) }
+    pub struct Deep: Classes { bucket_bytes: BUCKET_BYTES, thread_cache(DEEP_BYTES, CacheWarmup::Cold) }
 }
 
 size_classes! {
