@@ -31,7 +31,8 @@ impl<H: HeapRef> SmBuf<H> {
         let end = unsafe { self.start.add(len as usize) };
         // SAFETY: `end` is a byte of the block we own (U1).
         unsafe { end.write(byte) };
-        self.len = len + 1;
+        // SAFETY: U2: below `cap`, which is a `u32`. That the compiler knows it spares the loop of pushes the widening of `len`.
+        self.len = unsafe { len.unchecked_add(1) };
     }
 
     /// Takes the last byte off.
