@@ -314,6 +314,20 @@ fn an_entry_that_is_given_up_changes_nothing() {
 }
 
 #[test]
+fn an_entry_given_up_at_the_start_of_a_chunk_is_not_walked_over() {
+    let mut arena = SmArena::new();
+    arena.insert(0);
+    let first_chunk = arena.capacity();
+    arena.reserve(first_chunk);
+    arena.extend(1..first_chunk);
+    // An entry in a chunk of which no slot is opened yet.
+    let given_up = arena.vacant_entry().handle();
+    assert!(!arena.contains(given_up));
+    assert!(arena.values().copied().eq(0..first_chunk));
+    assert!(arena.values().rev().copied().eq((0..first_chunk).rev()));
+}
+
+#[test]
 fn the_default_handle_is_no_ones() {
     let arena = SmArena::from_iter(0..100);
     assert_eq!(Handle::<i32>::default(), Handle::DANGLING);

@@ -53,10 +53,16 @@ impl<T> Table<T> {
         }
     }
 
-    /// The vacancy words of a chunk that stand for opened slots, and hence are initialised (A2).
+    /// Behind the last opened slot of all.
     #[inline]
-    pub(crate) const fn opened_words(&self, chunk: usize) -> u32 {
-        self.opened_slots(chunk).div_ceil(64)
+    pub(crate) const fn opened_end(&self) -> u32 {
+        self.opened_end
+    }
+
+    /// Behind the last opened slot of a chunk.
+    #[inline]
+    pub(crate) const fn opened_end_of(&self, chunk: usize) -> u32 {
+        Place::new(chunk, 0).bits() + self.opened_slots(chunk)
     }
 
     /// The opened places, in order.
@@ -141,15 +147,15 @@ impl<T> Table<T> {
         unsafe { *self.word(place) |= place.bit() };
     }
 
-    /// The occupied slots of one of the chunk's opened words, one bit each.
+    /// The occupied ones of the 64 slots from `first` on, one bit each.
     ///
     /// # Safety
-    /// `word < opened_words(chunk)`.
+    /// `first` is that of an opened slot and the first of its word; `opened_end` is that of its chunk.
     #[inline]
-    pub(crate) unsafe fn occupied(&self, chunk: usize, word: u32) -> u64 {
-        // SAFETY: A2: the caller says that it is one of the chunk's opened words, so it is initialised.
-        let vacant = unsafe { self.word(Place::new(chunk, word * 64)).read() };
-        match self.opened_slots(chunk) - word * 64 {
+    pub(crate) unsafe fn occupied(&self, first: Place, opened_end: u32) -> u64 {
+        // SAFETY: A2: the caller says that the word stands for an opened slot, so it is initialised.
+        let vacant = unsafe { self.word(first).read() };
+        match opened_end - first.bits() {
             opened @ 0..64 => !vacant & ((1 << opened) - 1),
             _ => !vacant,
         }
@@ -220,7 +226,7 @@ mod tests {
             unsafe { table.open(place) };
             assert_eq!(table.opened_slots(0), before + 1);
             // SAFETY: A2: the word that stands for the slot just opened.
-            let occupied = unsafe { table.occupied(0, before / 64) };
+            let occupied = unsafe { table.occupied(Place::new(0, before / 64 * 64), table.opened_end()) };
             assert_eq!(occupied, u64::MAX >> (63 - before % 64));
         }
         assert!(table.unopened().is_none());
