@@ -267,6 +267,18 @@ fn shrinking_keeps_what_is_in_use_or_detached() {
 }
 
 #[test]
+fn shrinking_after_the_last_removal_counts_right() {
+    let mut arena = SmArena::from_iter(0..1000);
+    let handles: Vec<_> = arena.keys().collect();
+    handles[1..].iter().for_each(|&handle| assert!(arena.remove(handle).is_some()));
+    arena.shrink_to_fit();
+    assert!(arena.capacity() < 1000);
+    assert_eq!((arena.len(), arena.values().collect::<Vec<_>>()), (1, vec![&0]));
+    arena.extend(1..1000);
+    assert_eq!((arena.len(), arena.values().count()), (1000, 1000));
+}
+
+#[test]
 fn disjoint_borrows_are_told_apart() {
     let mut arena = SmArena::from_iter(0..3);
     let [a, b, c] = [0, 1, 2].map(|slot| arena.get_unknown_gen(slot).unwrap().0);
