@@ -279,6 +279,21 @@ fn shrinking_after_the_last_removal_counts_right() {
 }
 
 #[test]
+fn a_mutable_walk_comes_to_each_value_once_from_either_end() {
+    let mut arena = SmArena::from_iter(0..300);
+    arena.retain(|_, value| *value % 3 != 0);
+    let handles: Vec<_> = arena.keys().collect();
+    let (mut walk, mut seen) = (arena.iter_mut(), Vec::new());
+    while let Some((handle, value)) = if walk.len() % 2 == 0 { walk.next() } else { walk.next_back() } {
+        seen.push(handle);
+        *value += 1000;
+    }
+    seen.sort();
+    assert_eq!(seen, handles);
+    assert!(arena.values().all(|value| (1000..1300).contains(value)));
+}
+
+#[test]
 fn disjoint_borrows_are_told_apart() {
     let mut arena = SmArena::from_iter(0..3);
     let [a, b, c] = [0, 1, 2].map(|slot| arena.get_unknown_gen(slot).unwrap().0);
