@@ -1,10 +1,10 @@
 //! `SmArena<T>`: a table of values named by handles that never come to mean another value.
 //!
 //! Contents: [`generation`] and [`place`] are arithmetic; [`handle`] packs both; [`slot`] is one cell, [`table`] the
-//! chunks of cells, [`storage`] what is vacant and how values move; [`cursor`] and [`iter`] walk; [`entry`],
-//! [`walk`], [`disjoint`], [`slots`], [`branded`] and [`traits`] are
-//! faces. [`shared`] is the arena that threads share, with invariants of its own. Unsafe code is in slot, table, storage, cursor and at
-//! the few places in iter, entry and disjoint where a slot's address becomes a reference.
+//! chunks of cells, [`storage`] what is vacant and how values move; [`cursor`] and [`iter`] walk; [`entry`], [`walk`],
+//! [`disjoint`], [`slots`], [`branded`] and [`traits`] are faces. [`shared`] is the arena that threads share, with invariants of
+//! its own. Unsafe code is in slot, table, storage, cursor and at the few places in iter, entry and disjoint where a slot's
+//! address becomes a reference.
 //!
 //! ```text
 //! table   chunk 0   [slot|slot]                      bits  first block: about 1 KiB
@@ -21,11 +21,12 @@
 //! - **A2** The slots below `opened_end` are opened: their chunk is present, their generation is initialised, and so is
 //!   the vacancy word that stands for them. In a word that stands for an opened slot, the bits of slots not yet opened
 //!   are 0.
-//! - **A3** For an opened slot: its generation is odd if and only if its vacancy bit is clear if and only if its body is a
-//!   value. Otherwise its body is a link.
+//! - **A3** For an opened slot: its generation is odd if and only if the table has it as occupied if and only if its body is a
+//!   value. Otherwise its body is a link. The table has as vacant those whose vacancy bit is set, and `late`, whose bit is clear;
+//!   `late` is an opened slot or `NONE`.
 //! - **A4** The vacant list starts at `vacant`, goes on through links, ends with `NONE`, and has each opened slot without
 //!   a value once, except retired slots (generation `RETIRED`) and detached ones (link `DETACHED`).
-//! - **A5** `len` counts the occupied slots, `withheld` the retired and detached ones.
+//! - **A5** `marked` counts the vacancy bits that are set for opened slots, `withheld` the retired and detached slots.
 //! - **A6** A generation that a slot has had with a value moved out for good never comes back at its place, not even
 //!   after its chunk was given back: `floor` is not below any generation of a chunk given back.
 //! - **A7** A place, and so a handle's, has an offset that its chunk has, which depends on `T` alone; or it is `NONE` or

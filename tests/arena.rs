@@ -267,6 +267,33 @@ fn shrinking_keeps_what_is_in_use_or_detached() {
 }
 
 #[test]
+fn shrinking_after_the_last_removal_counts_right() {
+    let mut arena = SmArena::from_iter(0..1000);
+    let handles: Vec<_> = arena.keys().collect();
+    handles[1..].iter().for_each(|&handle| assert!(arena.remove(handle).is_some()));
+    arena.shrink_to_fit();
+    assert!(arena.capacity() < 1000);
+    assert_eq!((arena.len(), arena.values().collect::<Vec<_>>()), (1, vec![&0]));
+    arena.extend(1..1000);
+    assert_eq!((arena.len(), arena.values().count()), (1000, 1000));
+}
+
+#[test]
+fn a_mutable_walk_comes_to_each_value_once_from_either_end() {
+    let mut arena = SmArena::from_iter(0..300);
+    arena.retain(|_, value| *value % 3 != 0);
+    let handles: Vec<_> = arena.keys().collect();
+    let (mut walk, mut seen) = (arena.iter_mut(), Vec::new());
+    while let Some((handle, value)) = if walk.len() % 2 == 0 { walk.next() } else { walk.next_back() } {
+        seen.push(handle);
+        *value += 1000;
+    }
+    seen.sort();
+    assert_eq!(seen, handles);
+    assert!(arena.values().all(|value| (1000..1300).contains(value)));
+}
+
+#[test]
 fn disjoint_borrows_are_told_apart() {
     let mut arena = SmArena::from_iter(0..3);
     let [a, b, c] = [0, 1, 2].map(|slot| arena.get_unknown_gen(slot).unwrap().0);
@@ -311,6 +338,20 @@ fn an_entry_that_is_given_up_changes_nothing() {
     assert!(arena.is_empty() && !arena.contains(first));
     arena.try_vacant_entry().unwrap().insert(5);
     assert_eq!(arena.get(first), Some(&5));
+}
+
+#[test]
+fn an_entry_given_up_at_the_start_of_a_chunk_is_not_walked_over() {
+    let mut arena = SmArena::new();
+    arena.insert(0);
+    let first_chunk = arena.capacity();
+    arena.reserve(first_chunk);
+    arena.extend(1..first_chunk);
+    // An entry in a chunk of which no slot is opened yet.
+    let given_up = arena.vacant_entry().handle();
+    assert!(!arena.contains(given_up));
+    assert!(arena.values().copied().eq(0..first_chunk));
+    assert!(arena.values().rev().copied().eq((0..first_chunk).rev()));
 }
 
 #[test]

@@ -22,16 +22,17 @@ struct End<T> {
     run: Run<T>,
     /// The occupied slots of the word that were in no run yet.
     bits: u64,
-    /// The number of that word in its chunk.
+    /// The place that the word's lowest bit stands for.
     word: u32,
-    chunk: usize,
+    /// Behind the last opened place of the chunk.
+    opened_end: u32,
 }
 
-/// Neighbouring occupied slots of one word.
+/// Neighbouring occupied slots of one word: the places from `place` to before `end`.
 struct Run<T> {
     first: SlotPtr<T>,
     place: u32,
-    len: u32,
+    end: u32,
 }
 
 impl<T> Clone for Run<T> {
@@ -53,64 +54,77 @@ impl<T> Clone for Cursor<T> {
 }
 
 impl<T> Run<T> {
-    const EMPTY: Self = Self { first: SlotPtr::NULL, place: 0, len: 0 };
+    const EMPTY: Self = Self { first: SlotPtr::NULL, place: 0, end: 0 };
 
-    /// The lowest slot of a run that is not empty.
     #[inline]
-    fn pop_first(&mut self) -> (Place, SlotPtr<T>) {
+    const fn len(&self) -> u32 {
+        self.end - self.place
+    }
+
+    /// The lowest slot, unless the run is empty.
+    #[inline]
+    fn pop_first(&mut self) -> Option<(Place, SlotPtr<T>)> {
+        if self.place == self.end {
+            return None;
+        }
         let popped = (Place::from_bits(self.place), self.first);
         self.place += 1;
         self.first = self.first.add(1);
-        self.len -= 1;
-        popped
+        Some(popped)
     }
 
-    /// The highest slot of a run that is not empty.
+    /// The highest slot, unless the run is empty.
     #[inline]
-    fn pop_last(&mut self) -> (Place, SlotPtr<T>) {
-        self.len -= 1;
-        (Place::from_bits(self.place + self.len), self.first.add(self.len))
+    fn pop_last(&mut self) -> Option<(Place, SlotPtr<T>)> {
+        if self.place == self.end {
+            return None;
+        }
+        self.end -= 1;
+        Some((Place::from_bits(self.end), self.first.add(self.len())))
     }
 }
 
 impl<T> Cursor<T> {
-    /// `len` occupied slots in `present` chunks.
-    pub(crate) const fn new(present: usize, len: u32) -> Self {
-        // Both ends stand on an empty word just outside: "word -1" of chunk 0, and word 0 of the chunk after the last.
+    /// `len` is the number of the table's occupied slots.
+    pub(crate) const fn new(table: &Table<T>, len: u32) -> Self {
+        // Both ends stand on an empty word just outside: the front before chunk 0, the back behind the last opened slot.
+        let end = table.opened_end();
         Self {
-            front: End { run: Run::EMPTY, bits: 0, word: u32::MAX, chunk: 0 },
-            back: End { run: Run::EMPTY, bits: 0, word: 0, chunk: present },
+            front: End { run: Run::EMPTY, bits: 0, word: 0_u32.wrapping_sub(64), opened_end: table.opened_end_of(0) },
+            back: End { run: Run::EMPTY, bits: 0, word: end.next_multiple_of(64), opened_end: end },
             untaken: len,
         }
     }
 
     #[inline]
     pub(crate) const fn remaining(&self) -> usize {
-        self.untaken as usize + self.front.run.len as usize + self.back.run.len as usize
+        self.untaken as usize + self.front.run.len() as usize + self.back.run.len() as usize
     }
 
     /// The next occupied slot from the front.
     #[inline]
     pub(crate) fn next(&mut self, table: &Table<T>) -> Option<(Place, SlotPtr<T>)> {
-        if self.front.run.len == 0 {
-            if self.untaken == 0 {
-                return (self.back.run.len > 0).then(|| self.back.run.pop_first());
-            }
-            self.untaken -= self.front.take_first(table, self.untaken);
+        if let Some(next) = self.front.run.pop_first() {
+            return Some(next);
         }
-        Some(self.front.run.pop_first())
+        if self.untaken == 0 {
+            return self.back.run.pop_first();
+        }
+        self.untaken -= self.front.take_first(table, self.untaken);
+        self.front.run.pop_first()
     }
 
     /// The next occupied slot from the back.
     #[inline]
     pub(crate) fn next_back(&mut self, table: &Table<T>) -> Option<(Place, SlotPtr<T>)> {
-        if self.back.run.len == 0 {
-            if self.untaken == 0 {
-                return (self.front.run.len > 0).then(|| self.front.run.pop_last());
-            }
-            self.untaken -= self.back.take_last(table, self.untaken);
+        if let Some(next) = self.back.run.pop_last() {
+            return Some(next);
         }
-        Some(self.back.run.pop_last())
+        if self.untaken == 0 {
+            return self.front.run.pop_last();
+        }
+        self.untaken -= self.back.take_last(table, self.untaken);
+        self.back.run.pop_last()
     }
 }
 
@@ -119,10 +133,9 @@ impl<T> End<T> {
     #[inline]
     fn take_first(&mut self, table: &Table<T>, most: u32) -> u32 {
         while self.bits == 0 {
-            self.word = self.word.wrapping_add(1);
-            while self.word >= table.opened_words(self.chunk) {
-                self.word = 0;
-                self.chunk += 1;
+            self.word = self.word.wrapping_add(64);
+            if self.word >= self.opened_end {
+                self.enter(table, Place::from_bits(self.opened_end - 1).chunk() + 1);
             }
             self.load(table);
         }
@@ -137,11 +150,11 @@ impl<T> End<T> {
     #[inline]
     fn take_last(&mut self, table: &Table<T>, most: u32) -> u32 {
         while self.bits == 0 {
-            while self.word == 0 {
-                self.chunk -= 1;
-                self.word = table.opened_words(self.chunk);
+            if Place::from_bits(self.word).offset() == 0 {
+                self.enter(table, Place::from_bits(self.word).chunk() - 1);
+                self.word = self.opened_end.next_multiple_of(64);
             }
-            self.word -= 1;
+            self.word -= 64;
             self.load(table);
         }
         let above = self.bits.leading_zeros();
@@ -154,14 +167,22 @@ impl<T> End<T> {
 
     #[inline]
     fn take(&mut self, table: &Table<T>, first: u32, len: u32) -> u32 {
-        let place = Place::new(self.chunk, self.word * 64 + first);
-        self.run = Run { first: table.slot(place), place: place.bits(), len };
+        let place = Place::from_bits(self.word + first);
+        self.run = Run { first: table.slot(place), place: place.bits(), end: place.bits() + len };
         len
+    }
+
+    /// Goes to the first word of `chunk`, which has opened slots.
+    #[inline]
+    fn enter(&mut self, table: &Table<T>, chunk: usize) {
+        self.word = Place::new(chunk, 0).bits();
+        self.opened_end = table.opened_end_of(chunk);
     }
 
     #[inline]
     fn load(&mut self, table: &Table<T>) {
-        // SAFETY: A2: the word was just compared with the chunk's opened words.
-        self.bits = unsafe { table.occupied(self.chunk, self.word) };
+        // SAFETY: A2: the word begins with an opened slot: it was just compared with the chunk's opened places, of which there
+        // are some, as a run is left to be taken; and `opened_end` is where those end.
+        self.bits = unsafe { table.occupied(Place::from_bits(self.word), self.opened_end) };
     }
 }

@@ -74,7 +74,7 @@ pub struct IntoIter<T, H: HeapRef> {
 impl<'a, T> Iter<'a, T> {
     pub(super) fn new<H: HeapRef>(storage: &'a Storage<T, H>) -> Self {
         let table = storage.table();
-        Self { cursor: Cursor::new(storage.table().present(), storage.len()), table, values: PhantomData }
+        Self { cursor: Cursor::new(storage.table(), storage.len()), table, values: PhantomData }
     }
 
     #[inline]
@@ -88,7 +88,7 @@ impl<'a, T> IterMut<'a, T> {
     pub(super) fn new<H: HeapRef>(storage: &'a mut Storage<T, H>) -> Self {
         let storage = &*storage;
         let table = storage.table();
-        Self { cursor: Cursor::new(storage.table().present(), storage.len()), table, values: PhantomData }
+        Self { cursor: Cursor::new(storage.table(), storage.len()), table, values: PhantomData }
     }
 
     #[inline]
@@ -101,7 +101,7 @@ impl<'a, T> IterMut<'a, T> {
 
 impl<'a, T, H: HeapRef> Drain<'a, T, H> {
     pub(super) fn new(storage: &'a mut Storage<T, H>) -> Self {
-        Self { cursor: Cursor::new(storage.table().present(), storage.len()), storage }
+        Self { cursor: Cursor::new(storage.table(), storage.len()), storage }
     }
 
     #[inline]
@@ -114,7 +114,7 @@ impl<'a, T, H: HeapRef> Drain<'a, T, H> {
 impl<T, H: HeapRef> IntoIter<T, H> {
     pub(super) fn new(arena: SmArena<T, H>) -> Self {
         let storage = &arena.storage;
-        Self { cursor: Cursor::new(storage.table().present(), storage.len()), arena }
+        Self { cursor: Cursor::new(storage.table(), storage.len()), arena }
     }
 
     #[inline]

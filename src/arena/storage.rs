@@ -6,6 +6,7 @@ mod chosen;
 mod growth;
 mod restore;
 
+use core::convert::Infallible;
 use core::marker::PhantomData;
 
 #[cfg(feature = "serde")]
@@ -25,8 +26,6 @@ pub(crate) struct Storage<T, H: HeapRef> {
     table: Table<T>,
     /// The head of the vacant list (A4).
     vacant: Place,
-    /// Values in slots (A5).
-    len: u32,
     /// Opened slots that neither hold a value nor are in the vacant list: retired or detached (A5).
     withheld: u32,
     /// The generation a slot has when it is opened (A6).
@@ -59,7 +58,6 @@ impl<T, H: HeapRef> Storage<T, H> {
         Self {
             table: Table::new(),
             vacant: Place::NONE,
-            len: 0,
             withheld: 0,
             floor: Generation::FRESH,
             heap,
@@ -77,7 +75,7 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     #[inline]
     pub(crate) const fn len(&self) -> u32 {
-        self.len
+        self.table.occupied_slots()
     }
 
     #[cfg(feature = "serde")]
@@ -147,18 +145,10 @@ impl<T, H: HeapRef> Storage<T, H> {
         Some(unsafe { slot.value_mut() })
     }
 
-    /// The slot for the next value: the head of the vacant list, or else the next slot to be opened, growing if there is
-    /// none.
+    /// The slot for the next value, if there is one or the arena can grow.
     #[inline]
     pub(crate) fn vacancy(&mut self) -> Result<Vacancy, GrowError> {
-        if self.vacant != Place::NONE {
-            return Ok(self.vacancy_at_head());
-        }
-        let place = match self.table.unopened() {
-            Some(place) => place,
-            None => self.unopened_elsewhere()?,
-        };
-        Ok(self.vacancy_unopened(place))
+        self.vacancy_or(Self::unopened_elsewhere)
     }
 
     /// The same for those who cannot go on without.
@@ -167,28 +157,26 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// If there is no slot and the arena cannot grow.
     #[inline]
     pub(crate) fn vacancy_or_fail(&mut self) -> Vacancy {
+        let Ok(vacancy) = self.vacancy_or(|storage| Ok::<_, Infallible>(storage.unopened_elsewhere_or_fail()));
+        vacancy
+    }
+
+    /// The head of the vacant list, or else the next slot to be opened, which `elsewhere` finds if chunk `filling` has none.
+    ///
+    /// Generic over the error, so that there is none for the compiler to provide for when there can be none: it would let every
+    /// insertion copy its value once more.
+    #[inline]
+    fn vacancy_or<E>(&mut self, elsewhere: impl FnOnce(&mut Self) -> Result<Place, E>) -> Result<Vacancy, E> {
         if self.vacant != Place::NONE {
-            return self.vacancy_at_head();
+            // SAFETY: A4: slots in the vacant list are opened.
+            let generation = unsafe { self.table.slot(self.vacant).generation() };
+            return Ok(Vacancy { place: self.vacant, generation: generation.next() });
         }
         let place = match self.table.unopened() {
             Some(place) => place,
-            None => self.unopened_elsewhere_or_fail(),
+            None => elsewhere(self)?,
         };
-        self.vacancy_unopened(place)
-    }
-
-    /// The vacant list is not empty.
-    #[inline]
-    fn vacancy_at_head(&self) -> Vacancy {
-        // SAFETY: A4: slots in the vacant list are opened.
-        let generation = unsafe { self.table.slot(self.vacant).generation() };
-        Vacancy { place: self.vacant, generation: generation.next() }
-    }
-
-    /// `place` is the next to be opened.
-    #[inline]
-    const fn vacancy_unopened(&self, place: Place) -> Vacancy {
-        Vacancy { place, generation: self.floor.next() }
+        Ok(Vacancy { place, generation: self.floor.next() })
     }
 
     /// Moves a value into `vacancy`. A slot never used is opened only now, so the list has no chain of such slots, which
@@ -222,7 +210,6 @@ impl<T, H: HeapRef> Storage<T, H> {
         unsafe { slot.set_generation(generation) };
         // SAFETY: A1: the slot's body is writable and aligned for `T`; by A3 no value is there to be overwritten.
         unsafe { slot.value().write(value) };
-        self.len += 1;
     }
 
     /// Moves the value that `handle` names out.
@@ -244,7 +231,6 @@ impl<T, H: HeapRef> Storage<T, H> {
     unsafe fn vacate(&mut self, slot: SlotPtr<T>, place: Place, generation: Generation) {
         // SAFETY: A2: an occupied slot is opened.
         unsafe { self.table.mark_vacant(place) };
-        self.len -= 1;
         // SAFETY: A3: the slot is opened, and the caller gave up its value.
         unsafe { self.hand_on(slot, place, generation.next()) };
     }

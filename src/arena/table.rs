@@ -22,6 +22,11 @@ pub(crate) struct Table<T> {
     filling: usize,
     /// The number of present chunks.
     present: usize,
+    /// The slot that was emptied last, unless it is occupied again: its vacancy bit is set when the next one is emptied (A3). Who
+    /// removes and inserts by turns always gets that slot, and so never writes a bit.
+    late: Place,
+    /// The vacancy bits that are set (A5).
+    marked: u32,
 }
 
 impl<T> Table<T> {
@@ -33,12 +38,21 @@ impl<T> Table<T> {
             filling_end: 0,
             filling: 0,
             present: 0,
+            late: Place::NONE,
+            marked: 0,
         }
     }
 
     #[inline]
     pub(crate) const fn present(&self) -> usize {
         self.present
+    }
+
+    /// The number of occupied slots. Not kept, as every insertion and removal would have to change it.
+    #[inline]
+    pub(crate) const fn occupied_slots(&self) -> u32 {
+        let opened = Place::from_bits(self.opened_end).number(Slot::<T>::FIRST_BITS);
+        opened - self.marked - (self.late.bits() != Place::NONE.bits()) as u32
     }
 
     /// The slots of a chunk that have been in use at some time.
@@ -53,10 +67,16 @@ impl<T> Table<T> {
         }
     }
 
-    /// The vacancy words of a chunk that stand for opened slots, and hence are initialised (A2).
+    /// Behind the last opened slot of all.
     #[inline]
-    pub(crate) const fn opened_words(&self, chunk: usize) -> u32 {
-        self.opened_slots(chunk).div_ceil(64)
+    pub(crate) const fn opened_end(&self) -> u32 {
+        self.opened_end
+    }
+
+    /// Behind the last opened slot of a chunk.
+    #[inline]
+    pub(crate) const fn opened_end_of(&self, chunk: usize) -> u32 {
+        Place::new(chunk, 0).bits() + self.opened_slots(chunk)
     }
 
     /// The opened places, in order.
@@ -126,30 +146,42 @@ impl<T> Table<T> {
     }
 
     /// # Safety
-    /// The slot at `place` is opened (A2).
+    /// The slot at `place` is opened (A2) and vacant.
     #[inline]
     pub(crate) unsafe fn mark_occupied(&mut self, place: Place) {
+        if self.late == place {
+            self.late = Place::NONE;
+            return;
+        }
         // SAFETY: A2: the word stands for an opened slot, so it is initialised, and `&mut self` is alone with it.
         unsafe { *self.word(place) &= !place.bit() };
+        self.marked -= 1;
     }
 
     /// # Safety
-    /// As for `mark_occupied`.
+    /// The slot at `place` is opened (A2) and occupied.
     #[inline]
     pub(crate) unsafe fn mark_vacant(&mut self, place: Place) {
-        // SAFETY: A2: the word stands for an opened slot, so it is initialised, and `&mut self` is alone with it.
-        unsafe { *self.word(place) |= place.bit() };
+        let late = core::mem::replace(&mut self.late, place);
+        if late != Place::NONE {
+            // SAFETY: A2: the word stands for an opened slot, so it is initialised, and `&mut self` is alone with it.
+            unsafe { *self.word(late) |= late.bit() };
+            self.marked += 1;
+        }
     }
 
-    /// The occupied slots of one of the chunk's opened words, one bit each.
+    /// The occupied ones of the 64 slots from `first` on, one bit each.
     ///
     /// # Safety
-    /// `word < opened_words(chunk)`.
+    /// `first` is that of an opened slot and the first of its word; `opened_end` is that of its chunk.
     #[inline]
-    pub(crate) unsafe fn occupied(&self, chunk: usize, word: u32) -> u64 {
-        // SAFETY: A2: the caller says that it is one of the chunk's opened words, so it is initialised.
-        let vacant = unsafe { self.word(Place::new(chunk, word * 64)).read() };
-        match self.opened_slots(chunk) - word * 64 {
+    pub(crate) unsafe fn occupied(&self, first: Place, opened_end: u32) -> u64 {
+        // SAFETY: A2: the caller says that the word stands for an opened slot, so it is initialised.
+        let mut vacant = unsafe { self.word(first).read() };
+        if self.late.word() == first.word() {
+            vacant |= self.late.bit();
+        }
+        match opened_end - first.bits() {
             opened @ 0..64 => !vacant & ((1 << opened) - 1),
             _ => !vacant,
         }
@@ -186,7 +218,8 @@ impl<T> Table<T> {
         }
     }
 
-    /// Makes the last present chunk absent and hands out its block. Its slots are not opened any more.
+    /// Makes the last present chunk absent and hands out its block. Its slots are not opened any more: they are vacant, or the
+    /// whole table ends.
     pub(crate) fn remove(&mut self) -> Option<(NonNull<u8>, Layout)> {
         let chunk = self.present.checked_sub(1)?;
         let (layout, _) = Self::layout(chunk)?;
@@ -194,6 +227,13 @@ impl<T> Table<T> {
         self.origins[chunk] = SlotPtr::NULL;
         self.words[chunk] = core::ptr::null();
         self.present = chunk;
+        let mut marked = self.opened_slots(chunk);
+        if self.late.chunk() == chunk {
+            self.late = Place::NONE;
+            marked -= 1;
+        }
+        // A table that ends may have values that need no drop: then this is no number of anything.
+        self.marked = self.marked.wrapping_sub(marked);
         if chunk == 0 {
             (self.opened_end, self.filling_end) = (0, 0);
         } else if self.filling == chunk {
@@ -220,7 +260,7 @@ mod tests {
             unsafe { table.open(place) };
             assert_eq!(table.opened_slots(0), before + 1);
             // SAFETY: A2: the word that stands for the slot just opened.
-            let occupied = unsafe { table.occupied(0, before / 64) };
+            let occupied = unsafe { table.occupied(Place::new(0, before / 64 * 64), table.opened_end()) };
             assert_eq!(occupied, u64::MAX >> (63 - before % 64));
         }
         assert!(table.unopened().is_none());

@@ -20,7 +20,6 @@ impl<T, H: HeapRef> Storage<T, H> {
         unsafe { slot.set_generation(handle.generation_of_slot().previous()) };
         // SAFETY: A2: the same; its value has been moved out.
         unsafe { slot.set_link(Place::DETACHED) };
-        self.len -= 1;
         self.withheld += 1;
         Some(value)
     }
@@ -43,7 +42,6 @@ impl<T, H: HeapRef> Storage<T, H> {
         unsafe { slot.set_generation(handle.generation_of_slot()) };
         // SAFETY: A1: the slot's body is writable and aligned for `T`; no value is there to be overwritten.
         unsafe { slot.value().write(value) };
-        self.len += 1;
         self.withheld -= 1;
     }
 

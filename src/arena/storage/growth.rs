@@ -73,7 +73,7 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// Grows until `additional` more values fit.
     pub(crate) fn reserve(&mut self, additional: usize) -> Result<(), GrowError> {
-        let wanted = additional.saturating_add(self.len as usize);
+        let wanted = additional.saturating_add(self.len() as usize);
         if wanted > Self::limit() {
             return Err(GrowError::Full { value_size: size_of::<T>(), limit: Self::limit() });
         }
