@@ -8,6 +8,7 @@
 mod child;
 
 use std::hint::black_box;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -32,6 +33,8 @@ const NO_CONTENT: &str = if cfg!(smarena_tool = "msan") {
     ""
 };
 
+/// What is said at the end of a block of the system's that nothing points to.
+const LEAK: &str = if cfg!(all(smarena_tool = "asan", target_os = "linux")) { "detected memory leaks" } else { "" };
 const RACE: &str = if cfg!(smarena_tool = "tsan") { "data race" } else { "" };
 
 type Eight = Heap<Linear<8>>;
@@ -111,6 +114,15 @@ fn a_block_that_was_somebodys_has_no_content() {
         if read(heap.malloc(100, 0).unwrap()) == 7 {
             black_box(&heap);
         }
+    });
+}
+
+#[test]
+fn a_block_of_the_systems_that_nobody_gives_back_is_a_leak() {
+    reported("a_block_of_the_systems_that_nobody_gives_back_is_a_leak", LEAK, || {
+        // The heap's list of such blocks lies in its reservation, where no tool looks. On a thread, so that no stack points there.
+        let leaks = || assert!(ManuallyDrop::new(heap()).malloc(5000, 0).is_ok());
+        std::thread::spawn(leaks).join().unwrap();
     });
 }
 
