@@ -10,6 +10,7 @@ mod child;
 use std::hint::black_box;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use smarena::{Exhausted, Heap, Linear};
@@ -131,9 +132,14 @@ fn a_block_passed_on_without_order_is_a_race() {
     reported("a_block_passed_on_without_order_is_a_race", RACE, || {
         let heap = heap();
         let wire = AtomicPtr::new(std::ptr::null_mut());
+        // The tool may have forgotten what a thread did that has ended.
+        let both = Barrier::new(2);
         std::thread::scope(|scope| {
-            // The heap orders who has a block, not who is told of it.
-            scope.spawn(|| wire.store(heap.malloc_zeroed(100, 0).unwrap().as_ptr(), Ordering::Relaxed));
+            scope.spawn(|| {
+                // The heap orders who has a block, not who is told of it.
+                wire.store(heap.malloc_zeroed(100, 0).unwrap().as_ptr(), Ordering::Relaxed);
+                both.wait();
+            });
             let block = loop {
                 if let Some(block) = NonNull::new(wire.load(Ordering::Relaxed)) {
                     break block;
@@ -141,6 +147,7 @@ fn a_block_passed_on_without_order_is_a_race() {
                 std::thread::yield_now();
             };
             black_box(read(block));
+            both.wait();
         });
     });
 }
