@@ -51,8 +51,8 @@ impl<T: Copy> LocalCell<T> for shuttle::thread::LocalKey<core::cell::Cell<T>> {
 
 /// Atomics that are the core library's even under loom.
 ///
-/// For words in memory that starts as zero bytes, and for statics: loom's types allow neither. No protocol that
-/// a model covers may use them.
+/// For words in memory that starts as zero bytes, and for statics: loom's types allow neither. A protocol that a model covers
+/// must not name them, but may leave to its user which atomics it uses.
 pub(crate) mod fixed {
     pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
 }

@@ -6,13 +6,20 @@
 
 mod common;
 
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::{Arc, Barrier};
 
-use common::{Census, CountingHeap};
-use smarena::{BufPool, Exhausted, Heap, HeapRef, Linear, Piecewise, SizeClasses, SmArena, SmBox, SmBuf, SmBytes};
+use common::{Census, CountingHeap, POISON};
+use smarena::{
+    AllocError, Batch, BrandedArena, BufPool, Drain, Exhausted, Global, Guard, Handle, Heap, HeapRef, IntoIter, Iter,
+    IterMut, Lease, Linear, OccupiedEntry, Piecewise, ShareCount, SharedArena, SizeClasses, SmArena, SmBox, SmBuf,
+    SmBytes, SmChain, ThreadCache, VacantEntry,
+};
 
 /// An iterator of `count` numbers that claims `claimed` and panics at the number `panics_at`.
 struct Numbers {
@@ -94,7 +101,7 @@ fn rustsec_2019_0009_and_0012_growing_to_the_same_or_less_keeps_the_content() {
 #[test]
 fn rustsec_2020_0006_a_block_made_smaller_overlaps_no_other() {
     let heap = &Heap::<Piecewise<15>>::new(1 << 16).unwrap();
-    let layout = |size| std::alloc::Layout::from_size_align(size, 16).unwrap();
+    let layout = |size| Layout::from_size_align(size, 16).unwrap();
     for (from, to) in [(64, 16), (64, 50), (1024, 64), (1024, 1000), (5000, 64), (5000, 4000), (100, 0)] {
         let blocks: Vec<NonNull<u8>> = (0..8).map(|_| HeapRef::allocate(&heap, layout(from)).unwrap()).collect();
         for (fill, block) in (0_u8..).zip(&blocks) {
@@ -179,7 +186,7 @@ fn rustsec_2022_0094_every_layout_gets_its_alignment() {
         let heap = &Heap::<C>::new(64 << 10).unwrap();
         for size in [0, 1, 15, 16, 17, 100, 1024, 5000] {
             for align in (0..=12).map(|power| 1 << power) {
-                let layout = std::alloc::Layout::from_size_align(size, align).unwrap();
+                let layout = Layout::from_size_align(size, align).unwrap();
                 let blocks: Vec<_> = (0..20).map(|_| HeapRef::allocate(&heap, layout).unwrap()).collect();
                 for block in blocks {
                     assert_eq!(block.addr().get() % align, 0, "{layout:?}");
@@ -256,6 +263,101 @@ fn rustsec_2026_0007_a_reserve_that_overflows_is_refused() {
     assert!(small.malloc(usize::MAX, 16).is_err());
     // SAFETY: live, from this heap; nothing can be as large.
     assert!(unsafe { small.realloc(small.malloc(1, 0).unwrap(), usize::MAX - 8, 16) }.is_err());
+}
+
+/// cdr: a reader that anybody may write was given memory that was never written.
+#[test]
+fn rustsec_2021_0012_a_reader_is_given_no_unwritten_byte() {
+    struct Curious;
+    impl std::io::Read for Curious {
+        fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
+            assert!(!target.contains(&POISON), "a block's old content was given away");
+            target.fill(1);
+            Ok(target.len())
+        }
+    }
+    let heap = CountingHeap::new();
+    let mut buf = SmBuf::new_in(heap.clone());
+    std::io::copy(&mut std::io::Read::take(Curious, 10_000), &mut buf).unwrap();
+    assert!(buf.len() == 10_000 && buf.iter().all(|byte| *byte == 1));
+    drop(buf);
+    heap.settle();
+}
+
+/// arc-swap: a reference to what an owner held was left behind when the owner was moved.
+#[test]
+fn rustsec_2020_0091_what_is_owned_stays_in_place_when_its_owner_moves() {
+    let boxed = SmBox::new([7_u8; 100]);
+    let mut buf = SmBuf::from(&[8; 100]);
+    let (of_box, of_buf) = (boxed.as_ptr(), buf.as_ptr());
+    let mut arena = SmArena::new();
+    let first = arena.insert(9_u8);
+    let of_arena = std::ptr::from_ref(&arena[first]);
+    // Moved to another place, and others come beside them.
+    let moved = Box::new((boxed, buf.split_to(50).freeze(), buf));
+    arena.extend(0..=255);
+    let moved_arena = Box::new(arena);
+    let (boxed, bytes, rest) = &*moved;
+    assert!(std::ptr::eq(of_box, boxed.as_ptr()) && boxed[99] == 7);
+    assert!(std::ptr::eq(of_buf, bytes.as_ptr()) && bytes[49] == 8);
+    assert!(std::ptr::eq(of_buf.wrapping_add(50), rest.as_ptr()) && rest[49] == 8);
+    assert!(std::ptr::eq(of_arena, &raw const moved_arena[first]) && moved_arena[first] == 9);
+}
+
+/// A heap's handle that must stay on its thread.
+#[derive(Clone)]
+struct Tied(PhantomData<Rc<()>>);
+
+// SAFETY: another name for `Global`, whose every call this passes on.
+unsafe impl HeapRef for Tied {
+    type Classes = <Global as HeapRef>::Classes;
+
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        Global.allocate(layout)
+    }
+
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: passed on.
+        unsafe { Global.deallocate(block, layout) }
+    }
+
+    unsafe fn share_count(&self, block: NonNull<u8>, layout: Layout) -> NonNull<ShareCount> {
+        // SAFETY: passed on.
+        unsafe { Global.share_count(block, layout) }
+    }
+
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+        // SAFETY: passed on.
+        unsafe { Global.reallocate(block, old, new) }
+    }
+}
+
+/// thex and beef: `Send` or `Sync` were promised for whatever an owner holds. Most of this is seen by the compiler: a type that has the
+/// trait has two functions of that name here, and the line does not compile.
+#[test]
+fn rustsec_2020_0090_and_2020_0122_no_owner_crosses_threads_with_what_must_not() {
+    macro_rules! none {
+        ($bound:ident: $($owner:ty),* $(,)?) => {{
+            trait Ambiguous<Which> { const COUNTED: usize = 1; }
+            impl<T: ?Sized> Ambiguous<()> for T {}
+            impl<T: ?Sized + $bound> Ambiguous<u8> for T {}
+            [$(<$owner as Ambiguous<_>>::COUNTED),*].len()
+        }};
+    }
+    type OfRc = Rc<u8>;
+    type OfCell = Cell<u8>;
+    let of_values = none!(Send: SmBox<OfRc>, SmArena<OfRc>, smarena::compat::Arena<OfRc>, SharedArena<OfRc>, BrandedArena<'_, '_, OfRc, Global>, IntoIter<OfRc, Global>,
+            Drain<'_, OfRc, Global>, Iter<'_, OfCell>, IterMut<'_, OfRc>, VacantEntry<'_, OfRc, Global>, OccupiedEntry<'_, OfRc, Global>)
+        + none!(Sync: SmBox<OfCell>, SmArena<OfCell>, SharedArena<OfCell>, SharedArena<OfRc>, Guard<'_, OfCell>, Iter<'_, OfCell>,
+            IterMut<'_, OfCell>, IntoIter<OfCell, Global>, Drain<'_, OfCell, Global>);
+    let of_heaps = none!(Send: SmBox<u8, Tied>, SmBuf<Tied>, SmBytes<Tied>, SmChain<Tied>, SmArena<u8, Tied>, SharedArena<u8, Tied>,
+            BufPool<Tied>, Lease<Tied>, Batch<'_, Tied>, ThreadCache<'_, Linear<8>>)
+        + none!(Sync: SmBox<u8, Tied>, SmBuf<Tied>, SmBytes<Tied>, SmChain<Tied>, SmArena<u8, Tied>, SharedArena<u8, Tied>,
+            BufPool<Tied>, Lease<Tied>, ThreadCache<'_, Linear<8>>);
+    assert_eq!((of_values, of_heaps), (20, 19));
+    // A handle holds nothing.
+    fn crosses<T: Send + Sync>() {}
+    crosses::<Handle<OfRc>>();
 }
 
 /// Several queues: values without a block, or without `Send`, were handled as if they had one.

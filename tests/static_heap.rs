@@ -2,6 +2,9 @@
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
 #![expect(clippy::cast_possible_truncation, reason = "content may be any byte")]
 
+#[cfg(target_os = "linux")]
+mod child;
+
 use std::cell::RefCell;
 use std::ptr::NonNull;
 #[cfg(all(unix, not(smarena_portable)))]
@@ -298,4 +301,53 @@ fn settings_with_several_arguments() {
     })
     .join()
     .unwrap();
+}
+
+/// In processes that have little address space: not where a checking tool has taken terabytes of it.
+#[cfg(all(
+    target_os = "linux",
+    target_pointer_width = "64",
+    not(any(
+        smarena_portable,
+        smarena_tool = "asan",
+        smarena_tool = "msan",
+        smarena_tool = "tsan",
+        smarena_tool = "valgrind"
+    ))
+))]
+mod little_address_space {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+    use smarena::Global;
+
+    fn have(bytes: libc::rlim_t) {
+        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+        // SAFETY: a valid limit.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+    }
+
+    #[test]
+    fn a_static_heap_that_cannot_be_built_ends_the_process_and_is_named() {
+        smarena::static_heap! { struct Large: Eight { bucket_bytes: 1 << 30, name: "large" } }
+        let test = "little_address_space::a_static_heap_that_cannot_be_built_ends_the_process_and_is_named";
+        let output = child::in_child(test, || {
+            have(1 << 30);
+            drop(SmBox::new_in(1, Large));
+        });
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{said}");
+        assert!(said.contains("smarena: the static heap \"large\" cannot be built: "), "{said}");
+    }
+
+    #[test]
+    fn global_makes_do_with_what_there_is() {
+        let output = child::in_child("little_address_space::global_makes_do_with_what_there_is", || {
+            have(1 << 30);
+            let boxed = SmBox::new([7; 20]);
+            let reserved: usize = Global::HEAP.regions().map(|span| span.len()).sum();
+            assert!(*boxed == [7; 20] && (100 << 20..1 << 30).contains(&reserved), "{reserved} bytes");
+        });
+        assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
 }

@@ -127,11 +127,12 @@ impl Shelves {
         if count > shelf.room {
             return Err(0);
         }
-        // Relaxed: nobody else opens it, and nobody relies on what this sees. The mark is a guess that the lock verifies; it is looked at
-        // second because the tally is other threads' as well.
+        // Relaxed: nobody else opens it, and nobody relies on what this sees. The mark is a guess, for speed alone, which the lock verifies:
+        // without it all threads of a pool that keeps nothing would meet at the lock. It is looked at second because the tally is other
+        // threads' as well.
         if shelf.closed.load(Ordering::Relaxed) && tally.is_keeping() {
             let _turn = lock(&self.turn);
-            // K2: the mark stays as long as we have the lock.
+            // K2: the mark stays as long as we have the lock. Since the look before somebody may have collected.
             if tally.is_keeping() {
                 // Relaxed: whoever closes it again has the lock after us.
                 shelf.closed.store(false, Ordering::Relaxed);

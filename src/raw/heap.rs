@@ -9,6 +9,7 @@ use core::ptr::NonNull;
 
 pub(crate) use super::cache::Cache;
 use super::fault;
+use super::published::Published;
 use super::registry::SLOTS;
 use super::seat::Seat;
 pub use super::share::ShareCount;
@@ -17,7 +18,6 @@ use super::thread;
 use crate::class::MAX_ALIGN;
 use crate::config::Config;
 use crate::error::ConfigError;
-use crate::sync::Ordering;
 use crate::sync::fixed::AtomicPtr;
 
 /// What the threads of a heap without a cache table look at. As large as a table, so that a thread's offset is right
@@ -26,9 +26,8 @@ static EMPTY: [Seat; SLOTS] = [const { Seat::empty() }; SLOTS];
 
 /// Shared. What every call needs of a heap in a few words; the rest is behind `state`.
 pub(crate) struct RawHeap {
-    /// Seat 0 of the table; `EMPTY` until the heap is built, and for ever if it has no table.
-    seats: AtomicPtr<Seat>,
-    state: AtomicPtr<State>,
+    /// Seat 0 of the table, `EMPTY` until the heap is built and for ever if it has no table; and the state.
+    published: Published<AtomicPtr<Seat>, AtomicPtr<State>>,
     /// Whether the heap is hardened. The fast paths need not know: none of them succeeds on a heap without caches.
     checked: bool,
     /// What a static heap is built from when it is first needed.
@@ -38,22 +37,13 @@ pub(crate) struct RawHeap {
 impl RawHeap {
     /// A heap that builds itself at its first slow path, and is never dropped.
     pub(crate) const fn on_demand(config: &'static Config) -> Self {
-        Self {
-            seats: AtomicPtr::new((&raw const EMPTY).cast::<Seat>().cast_mut()),
-            state: AtomicPtr::new(core::ptr::null_mut()),
-            checked: config.hardened,
-            on_demand: Some(config),
-        }
+        Self { published: nothing(), checked: config.hardened, on_demand: Some(config) }
     }
 
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
-        let heap = Self {
-            seats: AtomicPtr::new((&raw const EMPTY).cast::<Seat>().cast_mut()),
-            state: AtomicPtr::new(core::ptr::null_mut()),
-            checked: config.hardened,
-            on_demand: None,
-        };
-        heap.publish(State::build(config)?);
+        let heap = Self { published: nothing(), checked: config.hardened, on_demand: None };
+        let (table, state) = parts(State::build(config)?);
+        heap.published.publish(table, state);
         Ok(heap)
     }
 
@@ -63,23 +53,11 @@ impl RawHeap {
         self.checked
     }
 
-    /// Lets every thread see the state and the table.
-    fn publish(&self, state: NonNull<State>) {
-        // SAFETY: I8: just built.
-        if let Some(table) = unsafe { state.as_ref() }.table().first() {
-            // Release pairs with `cache`.
-            self.seats.store(table.as_ptr(), Ordering::Release);
-        }
-        // Release pairs with `state`.
-        self.state.store(state.as_ptr(), Ordering::Release);
-    }
-
     /// Everything behind the fast paths.
     #[inline]
     pub(crate) fn state(&self) -> &State {
-        // Acquire pairs with `publish`.
-        match NonNull::new(self.state.load(Ordering::Acquire)) {
-            // SAFETY: I8: valid from `publish` until this heap is dropped.
+        match self.published.state() {
+            // SAFETY: I8: valid from when it was published until this heap is dropped.
             Some(state) => unsafe { state.as_ref() },
             None => self.build_now(),
         }
@@ -88,16 +66,9 @@ impl RawHeap {
     #[cold]
     fn build_now(&self) -> &State {
         thread::prepare();
-        // Not `Once`: a fork while another thread is in here would leave the child one that nobody ever completes.
-        thread::REGISTRY.building.with(|| {
-            // Acquire pairs with `publish`: somebody else may have built it while this thread waited.
-            if !self.state.load(Ordering::Acquire).is_null() {
-                return;
-            }
-            if let Some(config) = self.on_demand {
-                self.publish(build_static(config));
-            }
-        });
+        if let Some(config) = self.on_demand {
+            self.published.publish_once(&thread::REGISTRY.building, || parts(build_static(config)));
+        }
         self.state()
     }
 
@@ -116,8 +87,7 @@ impl RawHeap {
 
     #[inline(always)]
     fn cache_at(&self, offset: usize) -> &Cache {
-        // Acquire pairs with `publish`: who sees the table sees it made.
-        let seats: *const Seat = self.seats.load(Ordering::Acquire);
+        let seats = self.published.table();
         // SAFETY: I1, I6: a table or `EMPTY`, both with `SLOTS` seats, and the offset of this thread's; a seat begins with its cache.
         let cache = unsafe { seats.cast::<Cache>().byte_add(offset) };
         // SAFETY: I1, I5, I6: as above; the cache is this thread's, or nobody writes it.
@@ -382,11 +352,23 @@ impl RawHeap {
 
 impl Drop for RawHeap {
     fn drop(&mut self) {
-        if let Some(state) = NonNull::new(self.state.load(Ordering::Relaxed)) {
+        if let Some(state) = self.published.state() {
             // SAFETY: I8, I10: exclusive now; whoever borrowed from the heap is gone.
             unsafe { State::release(state) }
         }
     }
+}
+
+/// What is published of a heap that is not built.
+const fn nothing() -> Published<AtomicPtr<Seat>, AtomicPtr<State>> {
+    let empty = (&raw const EMPTY).cast::<Seat>().cast_mut();
+    Published::nothing(AtomicPtr::new(empty), AtomicPtr::new(core::ptr::null_mut()))
+}
+
+/// What is published of one that is built.
+fn parts(state: NonNull<State>) -> (Option<NonNull<Seat>>, NonNull<State>) {
+    // SAFETY: I8: just built.
+    (unsafe { state.as_ref() }.table().first(), state)
 }
 
 /// Builds a heap that nobody can be told an error of.

@@ -28,6 +28,7 @@
 //! | `state/checks` | what a hardened heap does beside | | hand_out, take_back, held |
 //! | `heap/asked` | what a heap is asked about a block | | share_count, bucket_of, usable_size |
 //! | `heap/held` | explicit caches | | hold_cache, let_cache_go |
+//! | `published` | where a heap's table and state are, once it is built | shared | publish |
 //! | `heap` | `RawHeap`: the fast paths, and where a static heap is built | shared | allocate, deallocate, reallocate |
 //! | `poison` | what a checking tool is told of free blocks | | handed_out, given_back |
 //! | `refusal` | in tests: the system refuses | | due |
@@ -56,7 +57,8 @@
 //!   and slots `64 - L` to 63 of the first `full` chunks in the order hold blocks parked under I3. An open cache has no more
 //!   spans than lanes, and its lanes beyond the spans are zero bytes.
 //! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the lock, before
-//!   anything of it is released. A thread's end drains its slot in every listed heap under the same lock.
+//!   anything of it is released. A thread's end drains its slot in every listed heap under the same lock. The table and the
+//!   state that a `RawHeap` shows to threads are made before they are shown, and the same until it is dropped.
 //! - **I9 header.** A fallback block is preceded by its `Header`, written before the block is handed out and read only
 //!   by the calls that own the block.
 //! - **I10 caller.** The caller of an unsafe function of this module kept that function's contract.
@@ -80,6 +82,7 @@ pub(crate) mod ledger;
 pub(crate) mod lock;
 pub(crate) mod os;
 pub(crate) mod poison;
+pub(crate) mod published;
 pub(crate) mod quarantine;
 pub(crate) mod refusal;
 pub(crate) mod region;
