@@ -260,6 +260,17 @@ mod tests {
 
         #[cfg(not(shuttle))]
         #[test]
+        fn a_thread_that_was_refused_once_never_has_a_slot() {
+            let asked = std::thread::spawn(|| {
+                LEFT.set(Some(0));
+                REFUSALS.set(1);
+                [thread::enter(), thread::enter(), thread::current()]
+            });
+            assert_eq!(asked.join().unwrap(), [None; 3]);
+        }
+
+        #[cfg(not(shuttle))]
+        #[test]
         fn a_cache_in_a_threads_memory_that_could_not_be_opened_is_forgotten_with_the_thread() {
             crate::static_heap! {
                 struct Other: Linear<8> { bucket_bytes: 1 << 20 }
