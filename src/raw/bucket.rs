@@ -236,6 +236,12 @@ impl Bucket {
         }
     }
 
+    /// As `Bitmap::begin_put`.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn begin_put(&self, index: usize) {
+        self.free.begin_put(index);
+    }
+
     /// Puts the blocks of a run, which the caller holds claimed, out of reach.
     fn poison(&self, run: Run) {
         if poison::ON {
@@ -407,16 +413,11 @@ mod tests {
 
     /// A bucket of `blocks` blocks over memory that is leaked.
     fn leaked(blocks: usize) -> Bucket {
-        leaked_with_words(blocks).0
-    }
-
-    /// And the words of its bitmap, those with a bit for each block first.
-    fn leaked_with_words(blocks: usize) -> (Bucket, &'static [AtomicU64]) {
         let memory = Box::leak(vec![0_u128; blocks].into_boxed_slice());
-        let words: &[_] = Vec::leak((0..Bitmap::words(blocks)).map(|_| AtomicU64::new(0)).collect());
+        let words = (0..Bitmap::words(blocks)).map(|_| AtomicU64::new(0)).collect();
         let span = Span::new(NonNull::from(memory).cast(), SIZE);
-        let parts = Parts { heap: "test", number: 0, span, blocks, most: blocks, words, shares: &[] };
-        (Bucket::new(parts), words)
+        let parts = Parts { heap: "test", number: 0, span, blocks, most: blocks, words: Vec::leak(words), shares: &[] };
+        Bucket::new(parts)
     }
 
     #[test]
@@ -436,10 +437,9 @@ mod tests {
 
     #[test]
     fn a_block_whose_summary_bit_is_still_on_its_way_is_found_before_a_refusal() {
-        let (bucket, words) = leaked_with_words(2 * WORD);
+        let bucket = leaked(2 * WORD);
         while bucket.withdraw(WORD).is_some() {}
-        // The first step of putting block 65, as another thread may have been stopped behind it.
-        words[1].store(2, Ordering::Relaxed);
+        bucket.begin_put(WORD + 1);
         assert_eq!(bucket.withdraw_one(), None);
         assert_eq!(bucket.withdraw_one_exact(), Some(bucket.block(WORD + 1)));
         assert_eq!(bucket.withdraw_one_exact(), None);
