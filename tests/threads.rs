@@ -15,6 +15,7 @@ struct Blocks(Vec<NonNull<u8>>);
 // SAFETY: any thread may own and free blocks.
 unsafe impl Send for Blocks {}
 
+#[cfg(all(unix, not(smarena_portable)))]
 fn use_once(heap: &Heap<Linear<8>>) {
     let block = heap.malloc(64, 0).unwrap();
     // SAFETY: live, from this heap.
