@@ -5,12 +5,16 @@
 
 mod common;
 
+use std::alloc::Layout;
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::rc::Rc;
 
 use common::CountingHeap;
 use common::tracked::{Census, Tracked};
-use smarena::{DisjointError, GrowError, Handle, InsertAtError, InsertError, SmArena};
+use smarena::{AllocError, DisjointError, GrowError, Handle, HeapRef, InsertAtError, InsertError, ShareCount, SmArena};
 
 fn panics(body: impl FnOnce()) {
     assert!(catch_unwind(AssertUnwindSafe(body)).is_err());
@@ -46,6 +50,9 @@ fn a_removed_slot_is_taken_first_and_its_old_handle_is_stale() {
     assert_eq!(again.map(Handle::slot), [3, 7]);
     assert_eq!(arena.get(handles[3]), None);
     assert_eq!(arena.get(again[0]), Some(&200));
+    arena.remove(handles[50]);
+    assert_eq!(arena.try_insert(202).map(Handle::slot), Ok(50));
+    assert_eq!((arena.len(), arena.values().count()), (100, 100));
 }
 
 #[test]
@@ -201,7 +208,11 @@ fn over_aligned_and_huge_values_lie_where_they_must() {
     assert!(handles.iter().enumerate().all(|(i, &handle)| huge[handle] == [i as u8; 100_000]));
     let small: Vec<_> = (0..300).map(|i| lines.insert(Line([i as u8; 3]))).collect();
     assert_eq!(lines[small[299]].0, [43; 3]);
-    drop((pages, lines, huge));
+    // A chunk of one slot of 604 bytes, behind which the words begin at the next multiple of 8.
+    let mut odd = SmArena::new_in(heap.clone());
+    let handle = odd.insert([7_u32; 150]);
+    assert_eq!(odd.remove(handle), Some([7; 150]));
+    drop((pages, lines, huge, odd));
     assert_eq!(heap.live(), 0);
 }
 
@@ -216,7 +227,10 @@ fn a_slot_whose_generations_are_used_up_is_retired() {
     let (first, second) = (arena.keys().next().unwrap(), arena.keys().nth(1).unwrap());
     let capacity = arena.capacity();
     let last = last_generation(first);
-    assert_eq!(arena.insert_at(last, 10), Ok(Some(0)));
+    let last_but_one = Handle::from_bits(last.to_bits() - 2).unwrap();
+    assert_eq!(arena.insert_at(last_but_one, 9), Ok(Some(0)));
+    assert_eq!((arena.remove(last_but_one), arena.capacity()), (Some(9), capacity));
+    assert_eq!(arena.insert(10), last);
     assert_eq!((arena.get(first), arena.get(last)), (None, Some(&10)));
     assert_eq!(arena.remove(last), Some(10));
     assert_eq!(arena.capacity(), capacity - 1);
@@ -244,11 +258,53 @@ fn stale_handles_stay_stale_when_chunks_were_given_back() {
         for value in 0..300 {
             assert!(seen.insert(arena.insert(value)));
         }
+        // The last chunk's generations get further than the others'.
+        let mut last = arena.keys().next_back().unwrap();
+        for value in 0..9 {
+            arena.remove(last);
+            last = arena.insert(value);
+            assert_eq!(last.slot(), 299);
+            assert!(seen.insert(last));
+        }
         arena.clear();
         arena.shrink_to_fit();
         assert_eq!((arena.capacity(), heap.live()), (0, 0));
         assert!(seen.iter().all(|&handle| arena.get(handle).is_none()));
     }
+}
+
+/// Its slot is opened, and with it those below, which had values before.
+#[test]
+fn a_handle_put_into_an_emptied_arena_brings_no_stale_one_back() {
+    let mut arena = SmArena::from_iter([0, 1]);
+    let old: Vec<_> = arena.keys().collect();
+    arena.clear();
+    arena.shrink_to_fit();
+    assert_eq!(arena.capacity(), 0);
+    let later = Handle::from_bits(old[1].to_bits() + 8).unwrap();
+    assert_eq!(arena.insert_at(later, 2), Ok(None));
+    let again = arena.insert(3);
+    assert_eq!(again.slot(), 0);
+    assert!(again.generation() > old[0].generation());
+    assert_eq!((arena.get(old[0]), arena.get(old[1])), (None, None));
+}
+
+#[test]
+fn a_handle_of_the_next_value_does_not_detach_a_vacant_slot() {
+    let mut arena = SmArena::from_iter([0]);
+    let handle = arena.keys().next().unwrap();
+    arena.remove(handle);
+    let next = Handle::from_bits(handle.to_bits() + 2).unwrap();
+    assert!(arena.reattach(next, 1).is_err() && !arena.release(next));
+    assert_eq!((arena.insert(2), arena.len()), (next, 1));
+}
+
+#[test]
+fn a_value_that_looks_like_the_link_of_a_detached_slot_is_a_value() {
+    let mut arena = SmArena::from_iter([u32::MAX - 1]);
+    let handle = arena.keys().next().unwrap();
+    let later = Handle::from_bits(handle.to_bits() + 2).unwrap();
+    assert_eq!(arena.insert_at(later, 1), Ok(Some(u32::MAX - 1)));
 }
 
 #[test]
@@ -264,6 +320,121 @@ fn shrinking_keeps_what_is_in_use_or_detached() {
     let slots: HashSet<_> = (0..1000).map(|value| arena.insert(value).slot()).collect();
     assert_eq!(slots.len(), 1000);
     assert_eq!(arena.len(), 1002);
+}
+
+/// What is vacant in the chunks that stay is found again, in the same order, and nothing else.
+#[test]
+fn shrinking_takes_slots_out_of_the_middle_and_the_end_of_the_vacant_list() {
+    let mut arena = SmArena::from_iter(0..72_u64);
+    let handles: Vec<_> = arena.keys().collect();
+    let capacity = arena.capacity();
+    for slot in (64..72).filter(|slot| *slot != 70).chain([5, 70, 6, 7]) {
+        arena.remove(handles[slot]);
+    }
+    arena.shrink_to_fit();
+    assert!(arena.capacity() == 64 && capacity > 64);
+    let slots: Vec<_> = (0..9).map(|value| arena.insert(value).slot()).collect();
+    assert_eq!(slots, [7, 6, 5, 64, 65, 66, 67, 68, 69]);
+    assert_eq!(arena.len(), arena.values().count());
+}
+
+#[test]
+fn a_detached_slot_is_no_room_until_it_is_released() {
+    let mut arena = SmArena::from_iter([0]);
+    let (handle, capacity) = (arena.keys().next().unwrap(), arena.capacity());
+    arena.detach(handle);
+    assert_eq!(arena.capacity(), capacity - 1);
+    assert!(arena.release(handle));
+    assert_eq!((arena.capacity(), arena.insert(1).slot()), (capacity, 0));
+}
+
+#[test]
+fn an_emptied_arena_goes_on_where_a_far_generation_ended() {
+    let mut arena = SmArena::from_iter([0_u32]);
+    let far = last_generation(arena.keys().next().unwrap());
+    let far = Handle::from_bits(far.to_bits() - (1 << 20)).unwrap();
+    arena.insert_at(far, 1).unwrap();
+    arena.remove(far);
+    arena.shrink_to_fit();
+    assert_eq!((arena.capacity(), arena.insert(2).generation()), (0, far.generation() + 2));
+}
+
+#[test]
+fn room_that_is_there_is_reserved_already() {
+    let heap = CountingHeap::new();
+    let mut arena = SmArena::new_in(heap.clone());
+    arena.insert(1_u64);
+    let room = arena.capacity() - 1;
+    arena.reserve(room);
+    assert_eq!((arena.capacity(), heap.live()), (room + 1, 1));
+    arena.reserve(room + 1);
+    assert_eq!(heap.live(), 2);
+}
+
+#[test]
+fn a_clone_has_the_room_and_the_detached_slots_of_its_original() {
+    let mut arena = SmArena::from_iter(0..70_u64);
+    let handles: Vec<_> = arena.keys().collect();
+    arena.reserve(500);
+    arena.remove(handles[3]);
+    arena.remove(handles[60]);
+    assert_eq!(arena.detach(handles[20]), Some(20));
+    let mut copy = arena.clone();
+    assert_eq!(copy.capacity(), arena.capacity());
+    assert_eq!((copy.insert(0).slot(), copy.insert(0).slot(), copy.insert(0).slot()), (60, 3, 70));
+    assert_eq!(copy.reattach(handles[20], 21), Ok(()));
+    assert_eq!((copy[handles[20]], copy.len(), copy.values().count()), (21, 71, 71));
+}
+
+/// Large blocks are pretended: nobody may touch them. How many there were is counted.
+#[derive(Clone, Default)]
+struct Boundless(CountingHeap, Rc<Cell<u32>>);
+
+impl Boundless {
+    const LARGE: usize = 4096;
+}
+
+// SAFETY: none for large blocks, whose slots the test never opens; the others are those of a counting heap.
+unsafe impl HeapRef for Boundless {
+    type Classes = <CountingHeap as HeapRef>::Classes;
+
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        if layout.size() < Self::LARGE {
+            return self.0.allocate(layout);
+        }
+        self.1.set(self.1.get() + 1);
+        Ok(NonNull::new(std::ptr::without_provenance_mut(layout.align())).unwrap())
+    }
+
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        if layout.size() < Self::LARGE {
+            // SAFETY: the caller's contract is the same.
+            unsafe { self.0.deallocate(block, layout) };
+        }
+    }
+
+    unsafe fn share_count(&self, _: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
+        unreachable!("arenas share no blocks")
+    }
+
+    unsafe fn reallocate(&self, _: NonNull<u8>, _: Layout, _: Layout) -> Result<NonNull<u8>, AllocError> {
+        unreachable!("arenas move no blocks")
+    }
+}
+
+#[test]
+fn an_arena_has_no_more_slots_than_handles_can_name() {
+    let heap = Boundless::default();
+    let mut arena = SmArena::<(), _>::new_in(heap.clone());
+    let Err(GrowError::Full { limit, .. }) = arena.try_reserve(usize::MAX) else { panic!("there is an end") };
+    assert!(matches!(arena.try_reserve(limit + 1), Err(GrowError::Full { .. })));
+    assert_eq!((arena.capacity(), heap.1.get()), (0, 0), "what cannot be had was begun");
+    assert_eq!(arena.try_reserve(limit).map(|()| arena.capacity()), Ok(limit));
+    // With a slot withheld one is missing, and no chunk can be added.
+    let handle = arena.insert(());
+    arena.detach(handle);
+    assert!(matches!(arena.try_reserve(limit), Err(GrowError::Full { .. })));
+    assert_eq!(arena.capacity(), limit - 1);
 }
 
 #[test]
@@ -382,19 +553,24 @@ fn an_empty_arena_takes_over_the_handles_of_another() {
     assert!(original.iter().eq(rebuilt.iter()));
     rebuilt.insert(1);
     assert_eq!(rebuilt.iter().count(), 501);
+    // Its other slots begin where those of the other arena did.
+    let mut of_last = SmArena::<u64>::new();
+    let last_of_window = Handle::from_bits(1 << 32 | 0x5_FFFF).unwrap();
+    assert_eq!(of_last.insert_at(last_of_window, 1), Ok(None));
+    assert_eq!(of_last.insert(2).generation(), if cfg!(debug_assertions) { 0x5_0001 } else { 1 });
 }
 
 #[test]
 fn handles_and_arenas_cross_threads_as_their_values_allow() {
     fn send_and_sync<T: Send + Sync>() {}
     fn send<T: Send>() {}
-    send_and_sync::<Handle<std::rc::Rc<u8>>>();
+    send_and_sync::<Handle<Rc<u8>>>();
     send_and_sync::<SmArena<u8>>();
     send_and_sync::<smarena::Iter<'_, u8>>();
     send_and_sync::<smarena::IterMut<'_, u8>>();
     send_and_sync::<smarena::Drain<'_, u8, smarena::Global>>();
     send_and_sync::<smarena::IntoIter<u8, smarena::Global>>();
-    send::<SmArena<std::cell::Cell<u8>>>();
+    send::<SmArena<Cell<u8>>>();
     let mut arena = SmArena::from_iter(["a".to_owned()]);
     let handle = arena.keys().next().unwrap();
     let arena = std::thread::spawn(move || {

@@ -243,7 +243,10 @@ proptest! {
         for from_front in pulls {
             prop_assert_eq!(iter.len(), expected.len() - front.len() - back.len());
             let (pulled, end) = if from_front { (iter.next(), &mut front) } else { (iter.next_back(), &mut back) };
-            let Some((_, value)) = pulled else { break };
+            let Some((_, value)) = pulled else {
+                prop_assert_eq!(iter.len(), 0);
+                break;
+            };
             end.push(*value);
         }
         prop_assert!(iter.len() > 0 || (iter.next().is_none() && iter.next_back().is_none()));

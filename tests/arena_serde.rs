@@ -29,6 +29,22 @@ fn every_handle_is_valid_again_and_stale_ones_stay_stale() {
 }
 
 #[test]
+fn vacant_slots_are_all_found_again_lowest_first_and_retired_ones_are_not() {
+    let mut arena: SmArena<String> = (0..10).map(|i| i.to_string()).collect();
+    let handles: Vec<_> = arena.keys().collect();
+    let last = Handle::from_bits((handles[2].to_bits() | 0xFFFF_FFFF) - 2).unwrap();
+    arena.insert_at(last, "last".into()).unwrap();
+    for handle in [handles[7], last, handles[4], handles[9]] {
+        arena.remove(handle);
+    }
+    let mut read = round_trip(&arena);
+    assert_eq!(read.capacity(), arena.capacity());
+    let slots: Vec<_> = (0..5).map(|_| read.insert("new".into()).slot()).collect();
+    assert_eq!(slots, [4, 7, 9, 10, 11]);
+    assert_eq!((read.get(last), read.get_unknown_gen(2)), (None, None));
+}
+
+#[test]
 fn what_was_given_back_is_remembered() {
     let mut arena: SmArena<String> = (0..300).map(|i| i.to_string()).collect();
     let handles: Vec<_> = arena.keys().collect();

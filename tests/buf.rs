@@ -726,3 +726,105 @@ mod with_bytes {
         heap.settle();
     }
 }
+
+// --- what a block is used for again ---
+
+#[test]
+fn the_rest_of_a_block_is_used_again_when_its_other_owners_are_gone() {
+    let heap = CountingHeap::new();
+    let mut buf = SmBuf::with_capacity_in(64, heap.clone());
+    buf.extend_from_slice(b"0123456789");
+    drop(buf.split_off(20));
+    let (asked, start) = (heap.asked(), buf.as_ptr());
+    buf.reserve(40);
+    assert!(buf.capacity() >= 50);
+    assert_eq!((heap.asked(), buf.as_ptr(), &buf[..]), (asked, start, &b"0123456789"[..]));
+    // In front as well.
+    drop(buf.split_to(4));
+    buf.prepend(b"abcd");
+    assert_eq!((heap.asked(), buf.as_ptr(), &buf[..]), (asked, start, &b"abcd456789"[..]));
+    drop(buf);
+    heap.settle();
+}
+
+#[test]
+fn a_part_grows_into_a_block_like_the_whole_one_or_one_that_just_holds_it() {
+    let heap = CountingHeap::new();
+    for (largest, capacity) in [(4096, 1024), (512, 128)] {
+        heap.refuse_above(4096);
+        let mut buf = SmBuf::with_capacity_in(1024, heap.clone());
+        buf.extend_from_slice(&[7; 100]);
+        let rear = buf.split_off(100);
+        heap.refuse_above(largest);
+        buf.reserve(20);
+        assert_eq!((buf.capacity(), &buf[..]), (capacity, &[7; 100][..]));
+        drop((buf, rear));
+    }
+    heap.settle();
+}
+
+#[test]
+fn room_in_front_is_made_without_a_new_block_where_there_is_half_of_one() {
+    let heap = CountingHeap::new();
+    let mut buf = SmBuf::with_capacity_in(64, heap.clone());
+    buf.reserve_front(64);
+    assert_eq!((buf.headroom(), heap.asked()), (64, 1));
+    buf.prepend(b"0123456789");
+    drop(buf);
+
+    let mut buf = SmBuf::with_capacity_in(64, heap.clone());
+    buf.extend_from_slice(b"0123456789");
+    buf.prepend(b"abcdefghij");
+    assert_eq!((&buf[..], heap.asked()), (&b"abcdefghij0123456789"[..], 2));
+    // What room there is behind stays.
+    let behind = buf.capacity() - buf.len();
+    buf.prepend(&[7; 60]);
+    assert_eq!((buf.capacity() - buf.len(), heap.asked()), (behind, 3));
+    drop(buf);
+    heap.settle();
+}
+
+#[test]
+fn a_buffer_split_at_its_end_shares_nothing() {
+    let heap = CountingHeap::new();
+    let new = || {
+        let mut buf = SmBuf::with_headroom_in(40, 8, heap.clone());
+        buf.resize(buf.capacity(), 7);
+        let len = buf.len();
+        (buf, len)
+    };
+    // A buffer that shares its block has no headroom.
+    let (mut buf, len) = new();
+    let front = buf.split_to(0);
+    assert_eq!((front.capacity(), buf.headroom(), buf.len()), (0, 8, len));
+    drop(buf);
+    let (mut buf, len) = new();
+    let front = buf.split_to(len);
+    assert_eq!((front.headroom(), front.len(), buf.capacity()), (8, len, 0));
+    // Without a block, it takes over that of the rear.
+    let asked = heap.asked();
+    buf.unsplit(front);
+    assert_eq!((buf.headroom(), buf.len(), heap.asked()), (8, len, asked));
+    let rear = buf.split_off(len);
+    assert_eq!((buf.headroom(), buf.len(), rear.capacity()), (8, len, 0));
+    let rear = buf.split_off(0);
+    assert_eq!((rear.headroom(), rear.len(), buf.capacity()), (8, len, 0));
+    drop((buf, rear));
+    heap.settle();
+}
+
+#[test]
+fn parts_of_two_blocks_are_no_neighbours() {
+    let heap = CountingHeap::new();
+    let split = |fill| {
+        let mut front = buf_of(&[fill; 32], &heap);
+        let rear = front.split_off(16);
+        (front, rear)
+    };
+    let ((mut front, of_first), (of_second, rear)) = (split(1), split(2));
+    front.unsplit(rear);
+    assert_eq!((&front[..16], &front[16..]), (&[1; 16][..], &[2; 16][..]));
+    assert_eq!((&of_first[..], &of_second[..]), (&[1; 16][..], &[2; 16][..]));
+    drop((front, of_first, of_second));
+    heap.settle();
+}

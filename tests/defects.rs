@@ -335,6 +335,16 @@ fn defect_19_creation_touches_next_to_nothing_and_trim_gives_memory_back() {
 }
 
 #[test]
+fn a_pointer_has_a_bucket_once_its_block_was_handed_out() {
+    let heap = Heap::<Linear<8>>::builder().no_thread_cache().build().unwrap();
+    let first = heap.malloc(64, 0).unwrap();
+    let at = |bytes| NonNull::new(first.as_ptr().wrapping_add(bytes)).unwrap();
+    assert_eq!([0, 16, 64].map(|bytes| heap.bucket_of(at(bytes))), [Some(3), None, None]);
+    assert_eq!(heap.malloc(64, 0).unwrap(), at(64));
+    assert_eq!([0, 16, 64, 80].map(|bytes| heap.bucket_of(at(bytes))), [Some(3), None, Some(3), None]);
+}
+
+#[test]
 fn exactly_as_many_blocks_as_fit_come_from_each_bucket() {
     for bytes in [256, 4096, 100_000] {
         for cache in [Some(0), Some(4096), Some(1 << 20), None] {

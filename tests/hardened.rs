@@ -766,6 +766,15 @@ misuse! {
         free(heap, block);
         drop(cache);
     };
+    never_handed_out_in_a_row_that_is_then_drained: "block 1 of bucket 3 (64-byte blocks) at 0x" => {
+        let heap = uncached();
+        let block = block(heap, 64);
+        let cache = heap.thread_cache(4096, CacheWarmup::Cold);
+        // They come back in this order, so that the second is taken for the first one's neighbour.
+        free(heap, block);
+        free(heap, behind(block, 64));
+        drop(cache);
+    };
     into_the_middle_without_a_cache: "lies 8 bytes into block 0 of bucket 3" => {
         let heap = uncached();
         free(heap, behind(block(heap, 64), 8));

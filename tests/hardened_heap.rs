@@ -3,10 +3,11 @@
 //! That it changes no answer of a correct program is in heap_model.rs.
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
 
+use std::alloc::Layout;
 use std::collections::HashSet;
 use std::ptr::NonNull;
 
-use smarena::{AllocError, CacheWarmup, Exhausted, Heap, HeapBuilder, Linear, SizeClasses};
+use smarena::{AllocError, CacheWarmup, Exhausted, Heap, HeapBuilder, HeapRef, Linear, SizeClasses};
 
 type Eight = Heap<Linear<8>>;
 
@@ -130,6 +131,38 @@ fn a_freed_block_waits_as_long_as_it_was_told_and_comes_back() {
         unsafe { heap.free(block) };
     }
     assert!(came_back > 1000 && heap.stats().buckets()[3].watermark <= 101, "{}", heap.stats());
+}
+
+/// Also where other heaps would take it on the fast path.
+#[test]
+fn a_freed_block_is_zero_whichever_way_it_was_freed() {
+    let heap = Eight::builder().bucket_bytes(1 << 20).zero_on_free(true).build().unwrap();
+    let cache = heap.thread_cache(4096, CacheWarmup::Warm);
+    let layout = Layout::from_size_align(64, 16).unwrap();
+    for way in 0..3 {
+        let held = Held::new(heap.malloc(64, 0).unwrap(), 64, 7);
+        match way {
+            // SAFETY: live, from this heap.
+            0 => unsafe { heap.free(held.block) },
+            // SAFETY: live, from this heap.
+            1 => unsafe { cache.free(held.block) },
+            // SAFETY: live, from this heap, of this layout.
+            _ => unsafe { (&heap).deallocate(held.block, layout) },
+        }
+        Held { fill: 0, ..held }.check(64);
+    }
+}
+
+/// The system's block is known by the bytes asked for, as its owner will say when it gives it back.
+#[test]
+fn a_block_that_overflowed_to_the_system_has_the_size_that_was_asked_for() {
+    let heap = Eight::builder().bucket_bytes(128).hardened(true).build().unwrap();
+    let blocks: Vec<_> = (0..30).map(|_| heap.malloc(50, 0).unwrap()).collect();
+    let from_system = *blocks.iter().find(|block| heap.bucket_of(**block).is_none()).unwrap();
+    // SAFETY: live, from this heap.
+    assert_eq!(unsafe { heap.usable_size(from_system) }, 50);
+    // SAFETY: all live, from this heap.
+    unsafe { heap.free_batch(&blocks) };
 }
 
 #[test]

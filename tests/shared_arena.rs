@@ -4,13 +4,15 @@
 
 mod common;
 
+use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Barrier, Mutex};
+use std::sync::{Barrier, Mutex, OnceLock};
 use std::thread;
 
 use common::{Census, CountingHeap};
-use smarena::{Guard, Handle, SharedArena};
+use smarena::{AllocError, Guard, Handle, HeapRef, ShareCount, SharedArena};
 
 /// Both words say the same, unless a reader sees a value that is half written, dropped or another's.
 struct Twice(Box<[u64; 2]>, &'static AtomicUsize);
@@ -201,6 +203,77 @@ fn a_panicking_drop_loses_neither_slot_nor_rest() {
     assert!(catch_unwind(AssertUnwindSafe(|| drop(arena))).is_err());
     assert_eq!(DROPS.load(Ordering::Relaxed), 202);
     heap.settle();
+}
+
+#[test]
+fn a_slot_has_the_next_odd_generation_with_each_value() {
+    let arena = SharedArena::new();
+    let mut last = arena.insert(0);
+    for value in 1..5 {
+        assert!(arena.remove(last));
+        let next = arena.insert(value);
+        assert_eq!((next.slot(), next.generation()), (last.slot(), last.generation() + 2));
+        last = next;
+    }
+}
+
+#[test]
+fn what_was_removed_or_taken_is_not_counted_and_not_met() {
+    let arena = SharedArena::new();
+    let handles = [1, 2, 3, 4].map(|value| arena.insert(value));
+    assert!(arena.remove(handles[1]));
+    assert_eq!(arena.take(handles[3]), Some(4));
+    assert_eq!(arena.len(), 2);
+    assert_eq!(arena.iter().map(|value| *value).collect::<Vec<_>>(), [1, 3]);
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn a_debug_build_refuses_handles_of_another_arena() {
+    let (a, b) = (SharedArena::new(), SharedArena::new());
+    let (of_a, of_b) = (a.insert(1), b.insert(1));
+    assert!(!a.contains(of_b) && !b.contains(of_a) && a.contains(of_a));
+}
+
+/// As if another thread had added the chunk meanwhile: the first that asks this heap inserts once more before it gets its block.
+#[derive(Clone)]
+struct Overtaken(CountingHeap);
+
+static OVERTAKEN: OnceLock<SharedArena<u64, Overtaken>> = OnceLock::new();
+
+// SAFETY: the blocks are those of a counting heap.
+unsafe impl HeapRef for Overtaken {
+    type Classes = <CountingHeap as HeapRef>::Classes;
+
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let block = self.0.allocate(layout)?;
+        if self.0.asked() == 1 {
+            OVERTAKEN.get().expect("the test has made it").insert(1);
+        }
+        Ok(block)
+    }
+
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller's contract is the same.
+        unsafe { self.0.deallocate(block, layout) };
+    }
+
+    unsafe fn share_count(&self, _: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
+        unreachable!("arenas share no blocks")
+    }
+
+    unsafe fn reallocate(&self, _: NonNull<u8>, _: Layout, _: Layout) -> Result<NonNull<u8>, AllocError> {
+        unreachable!("arenas move no blocks")
+    }
+}
+
+#[test]
+fn of_two_chunks_made_at_once_one_goes_back() {
+    let heap = CountingHeap::new();
+    let arena = OVERTAKEN.get_or_init(|| SharedArena::new_in(Overtaken(heap.clone())));
+    arena.insert(2);
+    assert_eq!((heap.asked(), heap.live()), (2, 1));
+    assert_eq!(arena.iter().map(|value| *value).collect::<Vec<_>>(), [1, 2]);
 }
 
 #[test]

@@ -15,6 +15,13 @@ struct Blocks(Vec<NonNull<u8>>);
 // SAFETY: any thread may own and free blocks.
 unsafe impl Send for Blocks {}
 
+#[cfg(all(unix, not(smarena_portable)))]
+fn use_once(heap: &Heap<Linear<8>>) {
+    let block = heap.malloc(64, 0).unwrap();
+    // SAFETY: live, from this heap.
+    unsafe { heap.free(block) };
+}
+
 #[test]
 fn blocks_freed_by_another_thread_come_back() {
     let heap = Heap::<Linear<8>>::new(1 << 20).unwrap();
@@ -104,6 +111,115 @@ fn an_explicit_cache_in_a_thread_local_keeps_its_slot_until_it_is_gone() {
         .unwrap();
     }
     assert_eq!((Kept::HEAP.stats().live(), Kept::HEAP.stats().caches), (0, 0));
+}
+
+/// A key of the C library whose destructor runs after the crate's own function: the heap has made its own key before.
+#[cfg(all(unix, not(smarena_portable)))]
+fn later_key(destructor: unsafe extern "C" fn(*mut libc::c_void)) -> libc::pthread_key_t {
+    drop(Late::HEAP.thread_cache(0, CacheWarmup::Cold));
+    let mut key = 0;
+    // SAFETY: a valid place, and a function of the type asked for.
+    assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, Some(destructor)) }, 0);
+    key
+}
+
+/// The C library calls our function first, while the guard is alive, and again after the one that drops the guard.
+#[cfg(all(unix, not(smarena_portable)))]
+#[test]
+fn a_guard_that_goes_last_of_all_does_not_keep_its_threads_slot() {
+    smarena::static_heap! { struct Kept: Linear<8> { bucket_bytes: 1 << 20 } }
+
+    unsafe extern "C" fn drop_guard(guard: *mut libc::c_void) {
+        // SAFETY: the box that was made below.
+        drop(unsafe { Box::from_raw(guard.cast::<smarena::ThreadCache<'static, Linear<8>>>()) });
+        // Opens a cache in the table once more.
+        use_once(Kept::HEAP);
+    }
+
+    let ended = child::in_child("a_guard_that_goes_last_of_all_does_not_keep_its_threads_slot", || {
+        let key = later_key(drop_guard);
+        // More threads than there are slots.
+        for _ in 0..1100 {
+            std::thread::spawn(move || {
+                let guard = Box::new(Kept::HEAP.thread_cache(4096, CacheWarmup::Cold));
+                // SAFETY: the key was made above.
+                assert_eq!(unsafe { libc::pthread_setspecific(key, Box::into_raw(guard).cast()) }, 0);
+            })
+            .join()
+            .unwrap();
+        }
+        assert_eq!((Kept::HEAP.stats().live(), Kept::HEAP.stats().caches), (0, 0));
+        use_once(Kept::HEAP);
+        assert_eq!(Kept::HEAP.stats().caches, 1);
+    });
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+/// By reference: such a cache lies in the table, at a slot that is another thread's by now.
+#[cfg(all(unix, not(smarena_portable)))]
+#[test]
+fn a_thread_past_its_end_uses_nothing_of_the_one_that_has_its_slot() {
+    smarena::static_heap! { struct Net: Linear<8> { bucket_bytes: 1 << 20 } }
+    static MEETINGS: [Barrier; 3] = [const { Barrier::new(2) }; 3];
+
+    unsafe extern "C" fn past_the_end(_: *mut libc::c_void) {
+        MEETINGS[0].wait();
+        MEETINGS[1].wait();
+        let cached = || {
+            let stats = Net::HEAP.stats();
+            (stats.caches, stats.buckets()[3].cached)
+        };
+        let before = cached();
+        let block = Net::HEAP.malloc(64, 0).unwrap();
+        assert_eq!(cached(), before);
+        // SAFETY: live, from this heap.
+        unsafe { Net::HEAP.free(block) };
+        assert_eq!((cached(), before.0), (before, 1));
+        MEETINGS[2].wait();
+    }
+
+    let ended = child::in_child("a_thread_past_its_end_uses_nothing_of_the_one_that_has_its_slot", || {
+        let key = later_key(past_the_end);
+        let first = std::thread::spawn(move || {
+            use_once(Net::HEAP);
+            // SAFETY: the key was made above.
+            assert_eq!(unsafe { libc::pthread_setspecific(key, NonNull::<u8>::dangling().as_ptr().cast()) }, 0);
+        });
+        let second = std::thread::spawn(|| {
+            MEETINGS[0].wait();
+            use_once(Net::HEAP);
+            MEETINGS[1].wait();
+            MEETINGS[2].wait();
+        });
+        first.join().unwrap();
+        second.join().unwrap();
+        assert_eq!((Net::HEAP.stats().live(), Net::HEAP.stats().caches), (0, 0));
+    });
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+/// Nobody would say that a thread has ended, so none has a cache.
+#[cfg(all(unix, not(smarena_portable)))]
+#[test]
+fn where_the_c_library_has_no_key_left_threads_have_no_caches() {
+    let ended = child::in_child("where_the_c_library_has_no_key_left_threads_have_no_caches", || {
+        let takes_one = || {
+            let mut key = 0;
+            // SAFETY: a valid place.
+            unsafe { libc::pthread_key_create(&raw mut key, None) == 0 }
+        };
+        while takes_one() {}
+        let heap = Heap::<Linear<8>>::new(1 << 20).unwrap();
+        for _ in 0..3 {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    use_once(&heap);
+                    assert_eq!((heap.stats().live(), heap.stats().caches), (0, 0));
+                });
+            });
+        }
+    });
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 }
 
 #[test]

@@ -106,6 +106,8 @@ mod tests {
                 assert_eq!(later.first_of_family(), first(number));
                 later = later.next();
             }
+            let last = Generation::new(first(number).get() + 0xFFFF);
+            assert_eq!((last.first_of_family(), last.next().first_of_family()), (first(number), last.next()));
         }
         assert_eq!(first(0).get(), 1 << 16);
         assert_eq!(first(65_535), first(0));

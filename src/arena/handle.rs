@@ -205,7 +205,8 @@ impl<T> fmt::Debug for Handle<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Generation, Handle, Place, Slot};
+    use super::{Generation, Handle, Hash, Hasher, Place, Slot};
+    use std::collections::hash_map::DefaultHasher;
 
     fn handle(place: u32, generation: u32) -> Handle<()> {
         Handle::new(Place::from_bits(place), Generation::new(generation))
@@ -234,7 +235,22 @@ mod tests {
         for place in [chunk_0_has, (1 << 27) - 1, chunk_31, u64::from(u32::MAX)] {
             assert_eq!(Handle::<()>::from_bits(place << 32 | 1), None);
         }
+        for place in [(31_u64 << 27) - 1, 30 << 27] {
+            assert!(Handle::<()>::from_bits(place << 32 | 1).is_some());
+        }
         assert_eq!(Handle::<()>::from_bits(Handle::<()>::DANGLING.to_bits()), Some(Handle::DANGLING));
+    }
+
+    #[test]
+    fn the_hash_is_that_of_both_halves() {
+        let hash = |value: &dyn Fn(&mut DefaultHasher)| {
+            let mut hasher = DefaultHasher::new();
+            value(&mut hasher);
+            hasher.finish()
+        };
+        for handle in [handle(0, 1), handle(0, 3), handle(1, 1)] {
+            assert_eq!(hash(&|hasher| handle.hash(hasher)), hash(&|hasher| handle.to_bits().hash(hasher)));
+        }
     }
 
     #[test]

@@ -200,3 +200,26 @@ impl Shelf {
         kept
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shelf_keeps_so_many_and_no_more_and_none_once_they_were_collected() {
+        let (tally, shelves) = (Tally::new(100, 10, 50, true), Shelves::new(4, Barrier::new()));
+        assert_eq!(tally.take_permits(9, 0), Ok(9));
+        assert!(!shelves.put(0, 1), "nobody has opened it");
+        assert_eq!(shelves.put_anew(0, 3, &tally), Ok(()));
+        assert!(!shelves.put(0, 2) && shelves.put(0, 1));
+        // One of four is too many: then half of them go as well.
+        assert_eq!((shelves.kept(), shelves.put_anew(0, 1, &tally), shelves.kept()), (4, Err(2), 2));
+        assert_eq!((shelves.put_anew(0, 5, &tally), shelves.kept()), (Err(0), 2));
+        assert_eq!(shelves.put_anew(SHELVES, 1, &tally), Err(0));
+        shelves.collect(0, &tally);
+        assert_eq!((shelves.kept(), tally.permits()), (0, 7));
+        assert!(!tally.is_keeping());
+        shelves.collect(0, &tally);
+        assert_eq!((shelves.put_anew(0, 1, &tally), shelves.kept(), tally.permits()), (Err(0), 0, 7));
+    }
+}

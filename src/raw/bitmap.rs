@@ -203,6 +203,13 @@ impl Bitmap {
         words.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
     }
 
+    /// The first step of putting block `index`, as another thread may have been stopped behind it.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn begin_put(&self, index: usize) {
+        // AcqRel: as `put`.
+        self.levels[0][index / WORD].fetch_or(1 << (index % WORD), Ordering::AcqRel);
+    }
+
     /// Whether block `index` is free right now.
     #[cfg(test)]
     pub(crate) fn is_free(&self, index: usize) -> bool {

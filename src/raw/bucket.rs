@@ -236,6 +236,12 @@ impl Bucket {
         }
     }
 
+    /// As `Bitmap::begin_put`.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn begin_put(&self, index: usize) {
+        self.free.begin_put(index);
+    }
+
     /// Puts the blocks of a run, which the caller holds claimed, out of reach.
     fn poison(&self, run: Run) {
         if poison::ON {
@@ -427,6 +433,16 @@ mod tests {
         assert!((0..3 * WORD + 3).all(|block| taken.contains(&block)) && taken.len() == 3 * WORD + 3);
         runs.into_iter().for_each(|run| bucket.put(run));
         assert_eq!(bucket.free_blocks(), 3 * WORD + 3);
+    }
+
+    #[test]
+    fn a_block_whose_summary_bit_is_still_on_its_way_is_found_before_a_refusal() {
+        let bucket = leaked(2 * WORD);
+        while bucket.withdraw(WORD).is_some() {}
+        bucket.begin_put(WORD + 1);
+        assert_eq!(bucket.withdraw_one(), None);
+        assert_eq!(bucket.withdraw_one_exact(), Some(bucket.block(WORD + 1)));
+        assert_eq!(bucket.withdraw_one_exact(), None);
     }
 
     #[test]

@@ -62,6 +62,7 @@ mod tests {
         use crate::error::{AllocError, ConfigError};
         use crate::heap::{Heap, HeapBuilder, StaticHeap};
         use crate::pool::{BufPool, PoolError};
+        use crate::raw::seat::Seat;
         use crate::raw::thread;
 
         type Builder = HeapBuilder<Linear<8>>;
@@ -256,6 +257,44 @@ mod tests {
         #[test]
         fn owners_lose_nothing_by_refusals_from_any_moment_on() {
             settings().into_iter().for_each(|builder| refuse_each(own, builder, usize::MAX));
+        }
+
+        /// The memory of a seat's chunks is used again as long as it is large enough, and otherwise goes back first.
+        #[test]
+        fn chunks_are_mapped_anew_only_to_be_larger_and_none_are_lost() {
+            let seat = Box::new(Seat::empty());
+            let chunks = seat.chunks_of(seat.cache());
+            let first = chunks.at_least(1 << 16).unwrap();
+            // SAFETY: I1: so many bytes, and ours.
+            unsafe { first.write(7) };
+            for bytes in [1 << 16, 1] {
+                // New memory would be zero, wherever it is.
+                // SAFETY: I1: as above.
+                assert_eq!(unsafe { chunks.at_least(bytes).unwrap().read() }, 7);
+            }
+            assert!(chunks.at_least(1 << 20).is_some());
+            assert_eq!(RESERVATIONS.get(), 1);
+            LEFT.set(Some(0));
+            REFUSALS.set(1);
+            assert_eq!(chunks.at_least(1 << 21), None);
+            LEFT.set(None);
+            seat.release();
+            assert_eq!(RESERVATIONS.get(), 0);
+            // SAFETY: I1: a page at least, and ours.
+            unsafe { chunks.at_least(1).unwrap().write(1) };
+            seat.release();
+            assert_eq!(RESERVATIONS.get(), 0);
+        }
+
+        #[cfg(not(shuttle))]
+        #[test]
+        fn a_thread_that_was_refused_once_never_has_a_slot() {
+            let asked = std::thread::spawn(|| {
+                LEFT.set(Some(0));
+                REFUSALS.set(1);
+                [thread::enter(), thread::enter(), thread::current()]
+            });
+            assert_eq!(asked.join().unwrap(), [None; 3]);
         }
 
         #[cfg(not(shuttle))]

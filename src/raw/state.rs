@@ -397,3 +397,29 @@ impl Member for State {
         Some(self.buckets()[self.locate(address)?].site_of(address))
     }
 }
+
+#[cfg(all(test, not(loom), not(shuttle)))]
+mod tests {
+    use crate::class::Linear;
+    use crate::config::Exhausted;
+    use crate::heap::Heap;
+
+    /// Uses up bucket 7, half gives block 70 back, as another thread may have been stopped in it, and finds it.
+    #[track_caller]
+    fn finds_what_is_being_put(heap: &Heap<Linear<8>>) {
+        let of_bucket = || heap.malloc(128, 0).is_ok_and(|block| heap.bucket_of(block) == Some(7));
+        assert_eq!((0..101).filter(|_| of_bucket()).count(), 100);
+        let state = heap.raw().state();
+        state.watch(7).map(|watch| watch.ledger.strike(70));
+        state.buckets()[7].begin_put(70);
+        assert!(of_bucket());
+        assert!(!of_bucket());
+    }
+
+    #[test]
+    fn a_bucket_is_not_exhausted_while_a_block_comes_back() {
+        let builder = Heap::<Linear<8>>::builder().bucket_bytes(128 * 100);
+        finds_what_is_being_put(&builder.on_exhausted(Exhausted::Refuse).no_thread_cache().build().unwrap());
+        finds_what_is_being_put(&builder.hardened(true).build().unwrap());
+    }
+}

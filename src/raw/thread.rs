@@ -234,6 +234,21 @@ mod at_end {
         REGISTRY.in_child(super::current());
         REGISTRY.after_fork();
     }
+
+    #[cfg(all(test, not(loom)))]
+    mod tests {
+        use super::{REGISTRY, after_fork, before_fork};
+
+        #[test]
+        fn a_fork_waits_for_the_registry_and_keeps_it() {
+            // SAFETY: I10: as the C library calls it.
+            unsafe { before_fork() };
+            let held = [&REGISTRY.building, &REGISTRY.lock].map(|lock| lock.is_held());
+            // SAFETY: I10: as the C library calls it.
+            unsafe { after_fork() };
+            assert_eq!(held, [true; 2]);
+        }
+    }
 }
 
 /// Calls `end` when the thread ends, through a thread-local with a destructor.

@@ -216,6 +216,27 @@ impl<T, H: HeapRef> Drop for Slots<T, H> {
 // each as the slot's state allows.
 unsafe impl<T: Send + Sync, H: HeapRef + Sync> Sync for Slots<T, H> {}
 
+#[cfg(all(test, not(loom), not(shuttle)))]
+mod tests {
+    use crate::arena::generation::Generation;
+    use crate::arena::{Handle, SharedArena};
+
+    #[test]
+    fn a_slot_whose_generations_are_used_up_is_retired() {
+        let arena = SharedArena::new();
+        let first = arena.insert(1);
+        arena.remove(first);
+        // As if it had had all its values but one.
+        let slot = arena.slots.slot(first.place()).unwrap();
+        slot.state.vacate(Generation::RETIRED.previous().previous());
+        let last = arena.insert(2);
+        assert_eq!((last.place(), last.generation_of_slot()), (first.place(), Generation::RETIRED.previous()));
+        assert!(arena.remove(last));
+        assert_ne!(arena.insert(3).place(), first.place());
+        assert!(!arena.contains(last) && !arena.contains(Handle::new(first.place(), Generation::NEVER)));
+    }
+}
+
 /// Models: the first chunk has one slot or two, so that reuse and growth come soon.
 #[cfg(all(test, loom))]
 mod models {

@@ -121,7 +121,7 @@ impl State {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{Generation, MOST_GUARDS, Removal, State, at_rest};
+    use super::{Generation, MOST_GUARDS, REMOVED, Removal, State, at_rest};
     use crate::sync::Ordering;
 
     #[test]
@@ -135,6 +135,33 @@ mod tests {
         assert!(matches!(state.remove(Generation::new(3)), Removal::Guarded));
         assert!(matches!(state.remove(Generation::new(3)), Removal::Stale));
         assert!(!state.guard(Generation::new(3)));
+    }
+
+    #[test]
+    fn only_the_last_guard_of_a_removed_value_has_it() {
+        let generation = Generation::new(3);
+        for guards in 0..5 {
+            let state = State::new(generation);
+            state.0.store(at_rest(generation) | REMOVED | guards, Ordering::Relaxed);
+            assert!(!state.is_live(generation) && !state.guard(generation));
+            assert!(matches!(state.remove(generation), Removal::Stale));
+            assert!(matches!(state.take(generation), Removal::Stale));
+            assert!(guards == 0 || state.unguard() == (guards == 1));
+        }
+        let state = State::new(generation);
+        assert!(state.guard(generation) && !state.unguard());
+    }
+
+    #[test]
+    fn what_was_taken_is_stale_before_its_slot_is_vacant() {
+        let generation = Generation::new(3);
+        for take in [State::remove, State::take] {
+            let state = State::new(generation);
+            assert!(matches!(take(&state, generation), Removal::Ours));
+            assert_eq!(state.generation(), generation.next());
+            assert!(!state.is_live(generation) && !state.guard(generation));
+            assert!(matches!(take(&state, generation), Removal::Stale));
+        }
     }
 
     #[test]

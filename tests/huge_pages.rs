@@ -1,0 +1,62 @@
+//! For which part of a heap huge pages are asked for, as the system itself says it.
+#![cfg(all(target_os = "linux", not(smarena_portable)))]
+
+use std::fs;
+
+use smarena::{Heap, HugePages, Linear};
+
+const BUCKET: usize = 16 << 20;
+const HUGE: usize = 2 << 20;
+
+/// Whether huge pages were asked for at `address`.
+fn asked_for(address: usize) -> bool {
+    let mappings = fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut here = false;
+    for line in mappings.lines() {
+        let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+        let number = |hexadecimal| usize::from_str_radix(hexadecimal, 16);
+        if let Some((Ok(first), Ok(end))) = range.map(|(first, end)| (number(first), number(end))) {
+            here = (first..end).contains(&address);
+        } else if let Some(flags) = line.strip_prefix("VmFlags:").filter(|_| here) {
+            return flags.split(' ').any(|flag| flag == "hg");
+        }
+    }
+    panic!("nothing is mapped at {address:#x}");
+}
+
+/// A heap, and where the span of its last bucket begins.
+fn heap(huge_pages: HugePages) -> (Heap<Linear<8>>, usize) {
+    let heap = Heap::<Linear<8>>::builder().bucket_bytes(BUCKET).huge_pages(huge_pages).build().unwrap();
+    let first = heap.malloc(128, 0).unwrap().addr().get();
+    (heap, first)
+}
+
+/// Uses the span up to byte `bytes`.
+fn grow(heap: &Heap<Linear<8>>, bytes: usize) {
+    for _ in 1..bytes / 128 {
+        heap.malloc(128, 0).unwrap();
+    }
+}
+
+#[test]
+fn a_span_asks_for_huge_pages_when_it_is_told_to_or_has_outgrown_the_small_ones() {
+    if fs::metadata("/sys/kernel/mm/transparent_hugepage").is_err() {
+        // This system has none to ask for.
+        return;
+    }
+    let (_always, start) = heap(HugePages::Always);
+    assert!(asked_for(start + 2 * HUGE) && asked_for(start + BUCKET - HUGE - 1));
+    assert!(!asked_for(start + BUCKET));
+
+    let (never, start) = heap(HugePages::Never);
+    grow(&never, 2 * HUGE);
+    assert!(!asked_for(start + 2 * HUGE));
+
+    let (auto, start) = heap(HugePages::Auto);
+    // Refills run ahead.
+    grow(&auto, HUGE / 2);
+    assert!(!asked_for(start + 2 * HUGE));
+    grow(&auto, HUGE);
+    assert!(asked_for(start + 2 * HUGE) && asked_for(start + BUCKET - HUGE - 1));
+    assert!(!asked_for(start + HUGE - 1) && !asked_for(start + BUCKET));
+}
