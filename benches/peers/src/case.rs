@@ -71,7 +71,7 @@ pub struct Column {
     pub targets: Targets,
 }
 
-/// One line of BENCH.md's table, for one size or number of threads.
+/// One line of the tables, for one size or number of threads.
 #[derive(Debug, Clone)]
 pub struct Row {
     /// Unique.

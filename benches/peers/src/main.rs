@@ -36,6 +36,7 @@ mod instructions;
 mod measure;
 mod ours;
 mod owners;
+mod place;
 mod random;
 mod report;
 mod resident;

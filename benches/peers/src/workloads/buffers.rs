@@ -1,11 +1,11 @@
 //! `pool/N`, `pool-across`: a buffer of 2 KiB is acquired, its first word written, and released: by each of N threads on its own;
 //! by another thread, to which they travel 64 at a time; what travelling costs is not counted. `freeze/N`: a filled buffer of N bytes is frozen, cloned three times, all four dropped.
 
-use std::hint::{black_box, spin_loop};
+use std::hint::black_box;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::Instant;
 
-use super::{Plan, of_best};
+use super::{Plan, of_best, wait_for};
 use crate::candidates::buffers::{BufferWork, Buffers};
 use crate::case::{Case, Metric, Row, Targets};
 use crate::clock::{race, thread_cpu};
@@ -73,18 +73,13 @@ struct Across {
 /// Lists go round: full in one direction, empty in the other.
 type Ends<T> = (Sender<Vec<T>>, Receiver<Vec<T>>);
 
-/// The next list. Spins a little, then yields.
+/// The next list.
 fn next<T>(from: &Receiver<Vec<T>>) -> Vec<T> {
-    let mut tries = 0;
-    loop {
-        match from.try_recv() {
-            Ok(list) => return list,
-            Err(TryRecvError::Empty) if tries < 100 => spin_loop(),
-            Err(TryRecvError::Empty) => std::thread::yield_now(),
-            Err(TryRecvError::Disconnected) => unreachable!("the other worker sends as many"),
-        }
-        tries += 1;
-    }
+    wait_for(|| match from.try_recv() {
+        Ok(list) => Some(list),
+        Err(TryRecvError::Empty) => None,
+        Err(TryRecvError::Disconnected) => unreachable!("the other worker sends as many"),
+    })
 }
 
 /// The CPU time that `work` takes, in ns.

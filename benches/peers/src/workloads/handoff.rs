@@ -2,10 +2,10 @@
 //!
 //! A thread that finds the ring full or empty spins a little, then yields: its CPU time counts, as it would in a program.
 
-use std::hint::{black_box, spin_loop};
+use std::hint::black_box;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use super::{MAIN, Plan, of_best};
+use super::{MAIN, Plan, of_best, wait_for};
 use crate::candidate::{Calls, Setup, block};
 use crate::case::{Case, Metric, Row, Targets};
 use crate::clock::{Clock, Work};
@@ -32,20 +32,15 @@ struct Line(AtomicUsize);
 impl Line {
     /// Waits until the count is at least `wanted`, and returns it.
     fn reaches(&self, wanted: usize) -> usize {
-        let mut tries = 0;
-        loop {
+        wait_for(|| {
             // Acquire: pairs with the Release of `publish`; the ring's slots up to the count are the reader's.
             let count = self.0.load(Ordering::Acquire);
-            if count >= wanted {
-                return count;
-            }
-            tries += 1;
-            if tries < 100 { spin_loop() } else { std::thread::yield_now() }
-        }
+            (count >= wanted).then_some(count)
+        })
     }
 
     fn publish(&self, count: usize) {
-        // Release: pairs with the Acquire of `beyond`.
+        // Release: pairs with the Acquire of `reaches`.
         self.0.store(count, Ordering::Release);
     }
 }

@@ -13,6 +13,8 @@ mod realloc;
 mod replace;
 mod seed;
 
+use std::hint::spin_loop;
+
 use crate::case::{Case, Target};
 use crate::random::Spread;
 
@@ -67,7 +69,7 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
     .collect()
 }
 
-/// The flavour that is judged where BENCH.md names none.
+/// The flavour that is judged, unless a row names others.
 const MAIN: &str = "smarena";
 
 const fn of_best(ratio: f64) -> Target {
@@ -76,6 +78,18 @@ const fn of_best(ratio: f64) -> Target {
 
 const fn at_most(value: f64) -> Target {
     Target::AtMost(value)
+}
+
+/// What `look` finds, sooner or later. Spins a little, then yields: that counts as CPU time, as it would in a program.
+fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let mut tries = 0;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        tries += 1;
+        if tries < 100 { spin_loop() } else { std::thread::yield_now() }
+    }
 }
 
 #[cfg(test)]

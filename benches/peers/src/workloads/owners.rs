@@ -9,6 +9,7 @@ use crate::candidate::Calls;
 use crate::case::{Case, Row, Targets};
 use crate::clock::{Clock, Work};
 use crate::owners::{Owners, Value};
+use crate::place::{TightLoop, place};
 
 const BOXED: Targets = &[(MAIN, of_best(0.65))];
 const PUSHED: Targets = &[(MAIN, of_best(0.90))];
@@ -26,9 +27,10 @@ struct Boxes {
     boxes: usize,
 }
 
-impl Boxes {
+impl TightLoop for Boxes {
     #[inline(always)]
-    fn make<C: Calls>(calls: C, boxes: usize) {
+    fn turns<C: Calls, const PLACE: usize>(&self, calls: C, boxes: usize) {
+        place::<PLACE>();
         for number in 0..boxes as u64 {
             let value: Value = [number; 8];
             drop(black_box(calls.owners().boxed(value)));
@@ -46,8 +48,8 @@ impl Work for Boxes {
     }
 
     fn work<C: Calls>(&self, _: usize, calls: C, clock: &mut Clock<'_>) {
-        Self::make(calls, self.boxes / 16);
-        clock.time(|| Self::make(calls, self.boxes));
+        self.everywhere(calls, self.boxes / 16);
+        clock.time(|| self.everywhere(calls, self.boxes));
     }
 }
 
@@ -57,9 +59,10 @@ struct Bufs {
     bytes: usize,
 }
 
-impl Bufs {
+impl TightLoop for Bufs {
     #[inline(always)]
-    fn fill<C: Calls>(&self, calls: C, bufs: usize) {
+    fn turns<C: Calls, const PLACE: usize>(&self, calls: C, bufs: usize) {
+        place::<PLACE>();
         for _ in 0..bufs {
             let mut buf = calls.owners().buf();
             for byte in 0..self.bytes {
@@ -81,18 +84,19 @@ impl Work for Bufs {
     }
 
     fn work<C: Calls>(&self, _: usize, calls: C, clock: &mut Clock<'_>) {
-        self.fill(calls, self.bufs / 16);
-        clock.time(|| self.fill(calls, self.bufs));
+        self.everywhere(calls, self.bufs / 16);
+        clock.time(|| self.everywhere(calls, self.bufs));
     }
 }
 
 /// The same with the buffers that a program has.
 struct Globals(Bufs);
 
-impl Globals {
+impl TightLoop for Globals {
     #[inline(always)]
-    fn fill<C: Calls>(&self, calls: C, bufs: usize) {
+    fn turns<C: Calls, const PLACE: usize>(&self, calls: C, bufs: usize) {
         calls.owners().as_global(|| {
+            place::<PLACE>();
             for _ in 0..bufs {
                 let mut buf = calls.owners().global();
                 for byte in 0..self.0.bytes {
@@ -115,7 +119,7 @@ impl Work for Globals {
     }
 
     fn work<C: Calls>(&self, _: usize, calls: C, clock: &mut Clock<'_>) {
-        self.fill(calls, self.0.bufs / 16);
-        clock.time(|| self.fill(calls, self.0.bufs));
+        self.everywhere(calls, self.0.bufs / 16);
+        clock.time(|| self.everywhere(calls, self.0.bufs));
     }
 }

@@ -6,6 +6,7 @@ use super::{MAIN, Plan, of_best};
 use crate::candidate::Calls;
 use crate::case::{Case, Row, Targets};
 use crate::clock::{Clock, Work};
+use crate::place::{TightLoop, place};
 use crate::random::Sizes;
 
 const CONST: Targets = &[(MAIN, of_best(0.65)), ("smarena-call", of_best(1.00)), ("smarena-handle", of_best(0.35))];
@@ -40,17 +41,20 @@ impl<const SIZE: usize> Work for Const<SIZE> {
     }
 
     fn work<C: Calls>(&self, _: usize, calls: C, clock: &mut Clock<'_>) {
-        const_pairs::<C, SIZE>(calls, self.pairs / 16);
-        clock.time(|| const_pairs::<C, SIZE>(calls, self.pairs));
+        self.everywhere(calls, self.pairs / 16);
+        clock.time(|| self.everywhere(calls, self.pairs));
     }
 }
 
-#[inline(always)]
-fn const_pairs<C: Calls, const SIZE: usize>(calls: C, pairs: usize) {
-    for _ in 0..pairs {
-        let block = black_box(calls.malloc(SIZE));
-        // SAFETY: the block was just allocated.
-        unsafe { calls.free(block) };
+impl<const SIZE: usize> TightLoop for Const<SIZE> {
+    #[inline(always)]
+    fn turns<C: Calls, const PLACE: usize>(&self, calls: C, pairs: usize) {
+        place::<PLACE>();
+        for _ in 0..pairs {
+            let block = black_box(calls.malloc(SIZE));
+            // SAFETY: the block was just allocated.
+            unsafe { calls.free(block) };
+        }
     }
 }
 
@@ -70,16 +74,19 @@ impl Work for Random {
     }
 
     fn work<C: Calls>(&self, _: usize, calls: C, clock: &mut Clock<'_>) {
-        random_pairs(calls, self.pairs / 16, &self.sizes);
-        clock.time(|| random_pairs(calls, self.pairs, &self.sizes));
+        self.everywhere(calls, self.pairs / 16);
+        clock.time(|| self.everywhere(calls, self.pairs));
     }
 }
 
-#[inline(always)]
-fn random_pairs<C: Calls>(calls: C, pairs: usize, sizes: &Sizes) {
-    for index in 0..pairs {
-        let block = black_box(calls.malloc(sizes.at(index)));
-        // SAFETY: the block was just allocated.
-        unsafe { calls.free(block) };
+impl TightLoop for Random {
+    #[inline(always)]
+    fn turns<C: Calls, const PLACE: usize>(&self, calls: C, pairs: usize) {
+        place::<PLACE>();
+        for index in 0..pairs {
+            let block = black_box(calls.malloc(self.sizes.at(index)));
+            // SAFETY: the block was just allocated.
+            unsafe { calls.free(block) };
+        }
     }
 }
