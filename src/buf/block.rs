@@ -40,6 +40,65 @@ pub(crate) unsafe fn share_count<H: HeapRef>(heap: &H, first: NonNull<u8>, block
     unsafe { count.as_ref() }
 }
 
+/// Gives the block of a buffer back to its `heap`, or the buffer's share of it, if there is one. The heap reference goes there and back.
+///
+/// # Safety
+/// U1: `first` and `block` are those of a buffer of this heap, or of one that is no more and did not give its block back; nobody
+/// uses it through that buffer afterwards.
+#[inline]
+pub(crate) unsafe fn give_block_back<H: HeapRef>(
+    first: NonNull<u8>,
+    block: BlockSize,
+    heap: ManuallyDrop<H>,
+) -> ManuallyDrop<H> {
+    if block.is_plain() {
+        // SAFETY: U1, U4: the block is the buffer's alone, and this is its layout.
+        unsafe { heap.deallocate_by_address(first, block.plain_layout()) };
+        return heap;
+    }
+    if block.exists() {
+        // SAFETY: as the caller promises.
+        return unsafe { give_split_or_aligned_back(first, block, heap) };
+    }
+    heap
+}
+
+/// As `give_block_back`: a call, by value.
+///
+/// So a buffer's drop is short enough to be compiled into every place where it happens, those that only a panic reaches included, and none of
+/// them takes the buffer's address: it stays in registers. In memory, moving a buffer that was just written to waits for that write.
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe fn call_give_block_back<H: HeapRef>(
+    first: NonNull<u8>,
+    block: BlockSize,
+    heap: ManuallyDrop<H>,
+) -> ManuallyDrop<H> {
+    // SAFETY: as the caller promises.
+    unsafe { give_block_back(first, block, heap) }
+}
+
+/// As `give_block_back`. A call: every buffer's drop has it, and almost none makes it.
+///
+/// # Safety
+/// As there; and there is a block.
+#[cold]
+#[inline(never)]
+unsafe fn give_split_or_aligned_back<H: HeapRef>(
+    first: NonNull<u8>,
+    block: BlockSize,
+    heap: ManuallyDrop<H>,
+) -> ManuallyDrop<H> {
+    // SAFETY: U1: a live block of this heap, and the buffer's share of it is there until here.
+    if !block.is_split() || unsafe { share_count(&*heap, first, block) }.give_up() {
+        // SAFETY: U1, U4: the buffer's alone; of those who shared it, it is the last.
+        unsafe { heap.deallocate_by_address(first, block.layout()) };
+    }
+    heap
+}
+
 impl<H: HeapRef> SmBuf<H> {
     /// The block's first byte; meaningless when no block is held.
     #[inline]
@@ -244,31 +303,14 @@ impl<H: HeapRef> SmBuf<H> {
     }
 
     /// Gives the block back, or this buffer's share of it, if there is one. What is left must not be used, only overwritten.
-    #[inline]
+    #[inline(always)]
     pub(super) fn release_block(&mut self) {
-        if self.block.is_plain() {
-            // SAFETY: U1: the block is ours alone and this is its layout; no caller uses it afterwards.
-            // U4: the heap reference still exists, being a field.
-            unsafe { self.heap.deallocate_by_address(self.first_byte(), self.block.plain_layout()) };
-        } else if self.block.exists() {
-            // SAFETY: U4: the copy is written back two lines below; neither is dropped in between, for no heap unwinds.
-            let heap = ManuallyDrop::new(unsafe { ptr::read(&raw const self.heap) });
-            let heap = Self::release_split_or_aligned(self.first_byte(), self.block, heap);
-            // SAFETY: U4: what is overwritten was moved out above.
-            unsafe { (&raw mut self.heap).write(ManuallyDrop::into_inner(heap)) };
-        }
-    }
-
-    /// By value, there and back, as in [`grow`](Self::grow): every buffer's drop has this call, and almost none makes it.
-    #[cold]
-    #[inline(never)]
-    fn release_split_or_aligned(first: NonNull<u8>, block: BlockSize, heap: ManuallyDrop<H>) -> ManuallyDrop<H> {
-        // SAFETY: U1: a live block of this heap, and the caller, one of its owners, waits.
-        if !block.is_split() || unsafe { share_count(&*heap, first, block) }.give_up() {
-            // SAFETY: U1, U4: as in `release_block`; of those who shared it we are the last.
-            unsafe { heap.deallocate_by_address(first, block.layout()) };
-        }
-        heap
+        // SAFETY: U4: the copy is written back two lines below; neither is dropped in between, for no heap unwinds.
+        let heap = ManuallyDrop::new(unsafe { ptr::read(&raw const self.heap) });
+        // SAFETY: U1: no caller uses the block afterwards.
+        let heap = unsafe { call_give_block_back(self.first_byte(), self.block, heap) };
+        // SAFETY: U4: what is overwritten was moved out above.
+        unsafe { (&raw mut self.heap).write(ManuallyDrop::into_inner(heap)) };
     }
 
     /// Takes the buffer apart; its share of the block goes with the parts.
@@ -278,6 +320,14 @@ impl<H: HeapRef> SmBuf<H> {
         // SAFETY: U4: moved out once: `this` is never dropped or used again.
         let heap = unsafe { ptr::read(&raw const this.heap) };
         Parts { start: this.start, head: this.head, len: this.len, block: this.block, heap }
+    }
+
+    /// Takes the buffer apart as far as its block is concerned: the first byte and the size, for [`give_block_back`].
+    #[inline]
+    pub(crate) fn into_block(self) -> (NonNull<u8>, BlockSize, H) {
+        let first = self.first_byte();
+        let Parts { block, heap, .. } = self.into_parts();
+        (first, block, heap)
     }
 
     /// A buffer of the whole block that the parts lie in.

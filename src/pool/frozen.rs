@@ -42,7 +42,7 @@ impl<H: HeapRef> Lease<H> {
     /// ```
     #[must_use = "the buffer goes back when it is dropped"]
     pub fn freeze(self) -> SmBytes<PoolHeap<H>> {
-        let Lease { mut buf, permit } = self;
+        let (mut buf, permit) = self.into_parts();
         let shared = permit.shared;
         if !buf.is_sole_owner() {
             buf = SmBuf::copy_from_slice_in(&buf, buf.heap().clone());

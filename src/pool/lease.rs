@@ -1,11 +1,12 @@
 //! One buffer on loan, and the permit that goes with it.
 
 use core::fmt;
+use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 
 use super::{PoolError, Shared, free_if_last};
-use crate::buf::SmBuf;
+use crate::buf::{BlockSize, SmBuf, give_block_back};
 use crate::heap::{Global, HeapRef};
 
 /// A buffer on loan from a [`BufPool`](crate::BufPool): an [`SmBuf`] that counts against the pool's limit.
@@ -24,10 +25,12 @@ use crate::heap::{Global, HeapRef};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Lease<H: HeapRef = Global> {
-    // In this order: the block is back in the heap before another can take the permit.
-    pub(super) buf: SmBuf<H>,
-    pub(super) permit: Permit<H>,
+    /// Both are there until `drop`, or `into_parts`, takes them.
+    buf: ManuallyDrop<SmBuf<H>>,
+    permit: ManuallyDrop<Permit<H>>,
 }
+
+const _: () = assert!(size_of::<Option<Lease>>() == size_of::<Lease>());
 
 impl<H: HeapRef> Lease<H> {
     /// Takes the buffer that `permit` stands for from the heap.
@@ -38,7 +41,18 @@ impl<H: HeapRef> Lease<H> {
         if shared.headroom > 0 {
             buf.set_front(shared.headroom);
         }
-        Ok(Lease { buf, permit })
+        Ok(Lease { buf: ManuallyDrop::new(buf), permit: ManuallyDrop::new(permit) })
+    }
+
+    /// The buffer, and the permit that it has no more.
+    #[inline]
+    pub(super) fn into_parts(self) -> (SmBuf<H>, Permit<H>) {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: P1: `this` is never dropped or used again, so each is taken once.
+        let buf = unsafe { ManuallyDrop::take(&mut this.buf) };
+        // SAFETY: P1: as above.
+        let permit = unsafe { ManuallyDrop::take(&mut this.permit) };
+        (buf, permit)
     }
 
     /// Keeps the buffer and ends the loan: the permit goes back to the pool at once, so the limit
@@ -54,8 +68,34 @@ impl<H: HeapRef> Lease<H> {
     /// ```
     #[must_use = "dropping the lease gives the buffer back as well"]
     pub fn into_buf(self) -> SmBuf<H> {
-        self.buf
+        self.into_parts().0
     }
+}
+
+impl<H: HeapRef> Drop for Lease<H> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: P1: the lease is no more after this, so each is taken once.
+        let buf = unsafe { ManuallyDrop::take(&mut self.buf) };
+        // SAFETY: P1: as above.
+        let permit = unsafe { ManuallyDrop::take(&mut self.permit) };
+        let (first, block, heap) = buf.into_block();
+        // SAFETY: U1: the block of a buffer that is no more, if it had one.
+        unsafe { end(first, block, ManuallyDrop::new(heap), permit) }
+    }
+}
+
+/// Gives a lease's block back, if it has one, and then its permit: the block is in the heap before another can take the permit.
+///
+/// A call of its own, by value and part by part, for the same reason as a buffer has one: a lease stays in registers.
+///
+/// # Safety
+/// As for [`give_block_back`].
+#[inline(never)]
+unsafe fn end<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: ManuallyDrop<H>, permit: Permit<H>) {
+    // SAFETY: U1: as the caller promises.
+    drop(ManuallyDrop::into_inner(unsafe { give_block_back(first, block, heap) }));
+    drop(permit);
 }
 
 impl<H: HeapRef> Deref for Lease<H> {
@@ -91,7 +131,7 @@ impl<H: HeapRef> AsMut<[u8]> for Lease<H> {
 /// As its buffer.
 impl<H: HeapRef> fmt::Debug for Lease<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.buf.fmt(f)
+        (**self).fmt(f)
     }
 }
 
@@ -115,23 +155,10 @@ impl<H: HeapRef> Permit<H> {
 }
 
 impl<H: HeapRef> Drop for Permit<H> {
-    #[inline(always)]
+    #[inline]
     fn drop(&mut self) {
-        // SAFETY: P1: this is the permit, and it is no more after this.
-        unsafe { give_back(self.shared) }
+        let last = self.shared().permits.give(1);
+        // SAFETY: P2: this is what the tally said of us, and nothing here touches it again.
+        unsafe { free_if_last(self.shared, last) }
     }
-}
-
-/// Gives one permit back.
-///
-/// A call of its own, by value: so a lease's drop is short enough to be compiled into where it happens, and the lease need not be in memory for it.
-///
-/// # Safety
-/// The permit is the caller's, who has no other hold on `shared` through it afterwards.
-#[inline(never)]
-unsafe fn give_back<H: HeapRef>(shared: NonNull<Shared<H>>) {
-    // SAFETY: P1: the permit keeps it valid; P3: nobody has it mutably.
-    let last = unsafe { shared.as_ref() }.permits.give(1);
-    // SAFETY: P2: this is what the tally said of us, and nothing here touches it again.
-    unsafe { free_if_last(shared, last) }
 }
