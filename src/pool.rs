@@ -78,9 +78,9 @@ use lease::Permit;
 /// outside of the heap. With a counted heap (`Arc<Heap>`) each lease counts it too, which a
 /// reference or a static heap does not cost.
 ///
-/// In a pool of 32 buffers or more, each of up to 32 threads keeps some of the permits it gives back ready for itself: acquiring
-/// and releasing in one thread then touch nothing that threads share. Otherwise they cost one atomic operation each, beside the
-/// heap's work. What threads keep is nobody's loss: it is collected, by one system call on Linux, before anybody is refused, waits,
+/// In a pool of 32 buffers or more, each of up to 32 threads keeps some of the permits it gives back ready for itself, up to its share of the
+/// limit and at most 128: acquiring and releasing in one thread then touch nothing that threads share, and threads that pass leases on do so once
+/// for many. Otherwise they cost one atomic operation each, beside the heap's work. What threads keep is nobody's loss: it is collected, by one system call on Linux, before anybody is refused, waits,
 /// or finds the pool congested. Afterwards threads keep again when no more leases exist than the low watermark and half of the
 /// high one say.
 ///

@@ -5,7 +5,7 @@
 /// What a thread without a number has.
 const NONE: usize = usize::MAX;
 
-pub(super) use own::{claim, current};
+pub(super) use own::{claim, current, taken};
 
 /// One thread's at a time: whoever has a number sees what the one before did.
 #[cfg(not(any(loom, shuttle)))]
@@ -67,6 +67,12 @@ mod own {
         NUMBER.get()
     }
 
+    /// How many threads have numbers; 1 at least.
+    pub(in crate::pool) fn taken() -> u32 {
+        // Relaxed: a number to go by.
+        TAKEN.load(Ordering::Relaxed).count_ones().max(1)
+    }
+
     #[cfg(test)]
     mod tests {
         use std::sync::mpsc;
@@ -85,6 +91,7 @@ mod own {
                 assert_eq!(current(), claim());
             });
             let others = number.recv().unwrap();
+            assert!(taken() > u32::from(mine != NONE) || others == NONE);
             assert!(mine != others && (mine == NONE || mine == current()));
             drop(go);
             other.join().unwrap();
@@ -104,6 +111,10 @@ mod own {
 
     pub(in crate::pool) fn claim() -> usize {
         super::NONE
+    }
+
+    pub(in crate::pool) fn taken() -> u32 {
+        1
     }
 }
 
@@ -132,5 +143,9 @@ mod own {
             NUMBER.set(NEXT.fetch_add(1, Ordering::Relaxed));
         }
         NUMBER.get()
+    }
+
+    pub(in crate::pool) fn taken() -> u32 {
+        2
     }
 }

@@ -75,7 +75,7 @@ impl Permits {
     #[inline(never)]
     fn take_from_tally(&self, number: usize, claim: impl FnOnce() -> usize, wanted: u32) -> u32 {
         let number = if self.shelves.have_room() { claim() } else { number };
-        let more = self.shelves.half(number);
+        let more = self.shelves.share(number, number::taken()) / 2;
         let taken = self.decide(number, || self.tally.take_permits(wanted, more));
         if taken <= wanted {
             return taken;
@@ -97,7 +97,9 @@ impl Permits {
     #[inline(never)]
     fn give_to_tally(&self, number: impl FnOnce() -> usize, mut count: u32) -> WasLast {
         if self.shelves.have_room() {
-            match self.shelves.put_anew(number(), count, &self.tally) {
+            let number = number();
+            let room = self.shelves.share(number, number::taken());
+            match self.shelves.put_anew(number, count, room, &self.tally) {
                 Ok(()) => return WasLast(false),
                 Err(more) => count += more,
             }

@@ -14,8 +14,8 @@
 //!
 //! # Invariants
 //!
-//! * **K1** The open shelf of a number, and `busy` of a closed one, is written only by the thread that has the number. A closed shelf whose
-//!   thread is not busy is written only under the shelves' lock.
+//! * **K1** The open shelf of a number, and `busy` and `room` of a closed one, are written only by the thread that has the number. What else a closed
+//!   shelf has whose thread is not busy is written only under the shelves' lock.
 //! * **K2** A shelf is opened only under the lock, by its own thread, and while the tally's keeping mark is set; the mark is cleared only
 //!   under the lock, when all shelves are closed and empty. So a permit lies on a shelf only while the mark is set.
 //! * **K3** Each permit on a shelf counts as taken in the tally.
@@ -24,13 +24,14 @@ use crossbeam_utils::{Backoff, CachePadded};
 
 use super::barrier::Barrier;
 use super::tally::Tally;
+use crate::sync::fixed::AtomicU32 as Own;
 use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering, lock, pause};
 
 /// How many threads can have shelves at a time.
 pub(super) const SHELVES: usize = if cfg!(any(loom, shuttle)) { 2 } else { 32 };
 
-/// The most permits a shelf can hold: a burst's worth.
-const MOST_KEPT: u32 = 64;
+/// The most permits a shelf can hold: a burst's worth, and half of it is enough for one access to the tally not to count.
+const MOST_KEPT: u32 = 128;
 
 /// The permits that threads keep ready. Shared by all threads.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub(super) struct Shelves {
     shelves: [CachePadded<Shelf>; SHELVES],
     /// Who opens and closes shelves.
     turn: Mutex<()>,
-    /// Of each shelf.
+    /// What all shelves together have room for.
     room: u32,
     barrier: Barrier,
 }
@@ -51,15 +52,16 @@ struct Shelf {
     /// The thread is about to change what is kept, unless the shelf is closed.
     busy: AtomicBool,
     closed: AtomicBool,
-    /// The most permits that may lie here. Constant, as the barrier is, and here to be at hand.
-    room: u32,
+    /// The most permits that may lie here. The thread's alone.
+    room: Own,
+    /// Here to be at hand.
     barrier: Barrier,
 }
 
 impl Shelves {
-    /// The room of each shelf in a pool with this limit: none in small ones, and no more than the limit in all of them together.
+    /// The room of all shelves in a pool with this limit: none in small ones.
     pub(super) fn room(limit: u32) -> u32 {
-        u32::try_from(limit as usize / SHELVES).map_or(MOST_KEPT, |share| share.min(MOST_KEPT))
+        if limit as usize >= SHELVES { limit } else { 0 }
     }
 
     /// All closed.
@@ -69,7 +71,7 @@ impl Shelves {
                 kept: AtomicU32::new(0),
                 busy: AtomicBool::new(false),
                 closed: AtomicBool::new(true),
-                room,
+                room: Own::new(0),
                 barrier,
             })
         };
@@ -82,10 +84,14 @@ impl Shelves {
         self.room > 0
     }
 
-    /// How many permits the shelf of `number` is given, or gives up, at once: half of what it can hold.
-    #[inline]
-    pub(super) fn half(&self, number: usize) -> u32 {
-        if number < SHELVES { self.room / 2 } else { 0 }
+    /// Gives the shelf of `number`, which is this thread's or no shelf's, its share of the room among `threads`, and returns it. If it was larger, more
+    /// may lie there for a while.
+    pub(super) fn share(&self, number: usize, threads: u32) -> u32 {
+        let Some(shelf) = self.shelves.get(number) else { return 0 };
+        let room = (self.room / threads).min(MOST_KEPT);
+        // Relaxed: no other thread looks at it.
+        shelf.room.store(room, Ordering::Relaxed);
+        room
     }
 
     /// How many permits lie on shelves: right for some moment each.
@@ -113,18 +119,19 @@ impl Shelves {
         let Some(shelf) = self.shelves.get(number) else { return false };
         let mut put = false;
         shelf.change(|kept| {
-            put = count <= shelf.room - kept;
+            // As in `share`.
+            put = count <= shelf.room.load(Ordering::Relaxed).saturating_sub(kept);
             if put { kept + count } else { kept }
         });
         put
     }
 
-    /// As `put`, on a shelf that had no room or was closed. The caller has a permit; if this returns false it has as many as are returned
-    /// beside it more, which is half of what a full shelf held.
+    /// As `put`, on a shelf that had no room or was closed, and has `room`. The caller has a permit; if this returns false it has as many as are
+    /// returned beside it more, so that the shelf is half full.
     #[cold]
-    pub(super) fn put_anew(&self, number: usize, count: u32, tally: &Tally) -> Result<(), u32> {
+    pub(super) fn put_anew(&self, number: usize, count: u32, room: u32, tally: &Tally) -> Result<(), u32> {
         let Some(shelf) = self.shelves.get(number) else { return Err(0) };
-        if count > shelf.room {
+        if count > room {
             return Err(0);
         }
         // Relaxed: nobody else opens it, and nobody relies on what this sees. The mark is a guess, for speed alone, which the lock verifies:
@@ -138,7 +145,12 @@ impl Shelves {
                 shelf.closed.store(false, Ordering::Relaxed);
             }
         }
-        if self.put(number, count) { Ok(()) } else { Err(self.take(number, self.half(number))) }
+        if self.put(number, count) {
+            return Ok(());
+        }
+        // Relaxed: K1: if it is open, ours; if not, nothing is taken.
+        let kept = shelf.kept.load(Ordering::Relaxed);
+        Err(self.take(number, kept.saturating_sub(room.div_ceil(2))))
     }
 
     /// Closes all shelves and gives what lies there to the tally, whose keeping mark is clear then. The caller, who has a handle, has this
@@ -207,19 +219,31 @@ mod tests {
 
     #[test]
     fn a_shelf_keeps_so_many_and_no_more_and_none_once_they_were_collected() {
-        let (tally, shelves) = (Tally::new(100, 10, 50, true), Shelves::new(4, Barrier::new()));
+        let (tally, shelves) = (Tally::new(100, 10, 50, true), Shelves::new(8, Barrier::new()));
         assert_eq!(tally.take_permits(9, 0), Ok(9));
+        assert_eq!((shelves.share(0, 2), shelves.share(SHELVES, 2)), (4, 0));
         assert!(!shelves.put(0, 1), "nobody has opened it");
-        assert_eq!(shelves.put_anew(0, 3, &tally), Ok(()));
+        assert_eq!(shelves.put_anew(0, 3, 4, &tally), Ok(()));
         assert!(!shelves.put(0, 2) && shelves.put(0, 1));
         // One of four is too many: then half of them go as well.
-        assert_eq!((shelves.kept(), shelves.put_anew(0, 1, &tally), shelves.kept()), (4, Err(2), 2));
-        assert_eq!((shelves.put_anew(0, 5, &tally), shelves.kept()), (Err(0), 2));
-        assert_eq!(shelves.put_anew(SHELVES, 1, &tally), Err(0));
+        assert_eq!((shelves.kept(), shelves.put_anew(0, 1, 4, &tally), shelves.kept()), (4, Err(2), 2));
+        assert_eq!((shelves.put_anew(0, 5, 4, &tally), shelves.kept()), (Err(0), 2));
+        assert_eq!(shelves.put_anew(SHELVES, 1, 4, &tally), Err(0));
         shelves.collect(0, &tally);
         assert_eq!((shelves.kept(), tally.permits()), (0, 7));
         assert!(!tally.is_keeping());
         shelves.collect(0, &tally);
-        assert_eq!((shelves.put_anew(0, 1, &tally), shelves.kept(), tally.permits()), (Err(0), 0, 7));
+        assert_eq!((shelves.put_anew(0, 1, 4, &tally), shelves.kept(), tally.permits()), (Err(0), 0, 7));
+    }
+
+    #[test]
+    fn a_shelf_that_has_less_room_than_before_gives_up_what_is_too_much() {
+        let (tally, shelves) = (Tally::new(1000, 100, 500, true), Shelves::new(1000, Barrier::new()));
+        assert_eq!((tally.take_permits(90, 0), shelves.share(0, 1)), (Ok(90), MOST_KEPT));
+        assert_eq!(shelves.put_anew(0, 80, MOST_KEPT, &tally), Ok(()));
+        assert_eq!(shelves.share(0, 100), 10);
+        assert!(!shelves.put(0, 1));
+        assert_eq!((shelves.put_anew(0, 1, 10, &tally), shelves.kept()), (Err(75), 5));
+        assert!(shelves.put(0, 5) && !shelves.put(0, 1));
     }
 }
