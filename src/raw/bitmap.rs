@@ -11,6 +11,8 @@
 //! So at rest "word not empty" implies "every bit above it is set". In between, a claim may miss a block for a moment;
 //! `claim_exact` looks at level 0 alone and misses none.
 
+use core::ops::Range;
+
 use crate::sync::{AtomicU64, Ordering};
 
 /// Blocks a word stands for. Models use tiny words, so that three levels need only a few atomics; schedules small ones.
@@ -39,15 +41,15 @@ impl Run {
         self.bits.count_ones() as usize
     }
 
-    /// Neighbours, highest first: the highest block of each stretch, and how many there are.
-    pub(crate) fn stretches(self) -> impl Iterator<Item = (usize, usize)> {
+    /// Its stretches of neighbours, the highest first.
+    pub(crate) fn stretches(self) -> impl Iterator<Item = Range<usize>> {
         let mut bits = self.bits;
         core::iter::from_fn(move || {
             let top = bits.checked_ilog2()?;
             let len = (!(bits << (63 - top))).leading_zeros().min(top + 1);
             let below = top + 1 - len;
             bits &= (1 << below) - 1;
-            Some((self.first + top as usize, len as usize))
+            Some(self.first + below as usize..self.first + top as usize + 1)
         })
     }
 

@@ -134,13 +134,13 @@ impl Bucket {
             count += 1;
             got += run.len();
         }
-        let mut places = places.iter_mut();
-        for run in runs[..count].iter().rev() {
-            for (top, len) in run.stretches() {
-                for (index, place) in (0..=top).rev().take(len).zip(&mut places) {
-                    place.write(self.block(index));
-                }
+        let mut rest = places;
+        for stretch in runs[..count].iter().rev().flat_map(|run| run.stretches()) {
+            let (here, behind) = rest.split_at_mut(stretch.len());
+            for (place, index) in here.iter_mut().zip(stretch.rev()) {
+                place.write(self.block(index));
             }
+            rest = behind;
         }
         got
     }
@@ -202,26 +202,37 @@ impl Bucket {
     ///
     /// Blocks of the same word are gathered, also if others come between them: one atomic for all of them, and the word comes back
     /// as whole as it can. Put back in pieces, another thread's refill would take the pieces as they come, and words would crumble.
-    pub(crate) fn deposit(&self, blocks: impl IntoIterator<Item = NonNull<u8>>) {
-        let watermark = self.watermark();
+    pub(crate) fn deposit<'c>(&self, chunks: impl IntoIterator<Item = &'c [NonNull<u8>]>) {
         let mut gathered = Gathered::default();
-        let (mut index, mut neighbour) = (0, 0);
-        // The stretch of neighbours being read, while they belong to one word.
-        let mut run = Run::default();
-        for block in blocks {
-            // Blocks come back as they were handed out more often than not: in the order of their addresses.
-            index =
-                if block.addr().get() == neighbour && index + 1 < watermark { index + 1 } else { self.index(block) };
-            neighbour = block.addr().get() + self.block_size();
-            let (first, bit) = (index - index % WORD, 1 << (index % WORD));
-            if run.first != first || run.bits & bit != 0 {
-                gathered.add(run, |run| self.put(run));
-                run = Run { first, bits: 0 };
+        for mut blocks in chunks {
+            while let Some((&first, behind)) = blocks.split_first() {
+                let neighbours = self.neighbours(first, behind);
+                let mut index = self.index(first);
+                let end = index + 1 + neighbours.len();
+                if let Some(&last) = neighbours.last() {
+                    self.index(last);
+                }
+                while index < end {
+                    let len = (end - index).min(WORD - index % WORD);
+                    let run = Run { first: index - index % WORD, bits: first_bits(len) << (index % WORD) };
+                    gathered.add(run, |run| self.put(run));
+                    index += len;
+                }
+                blocks = &behind[neighbours.len()..];
             }
-            run.bits |= bit;
         }
-        gathered.add(run, |run| self.put(run));
         gathered.runs().for_each(|run| self.put(run));
+    }
+
+    /// Those at the head of `behind` that follow `block`, and each other, in the order of their addresses. Blocks come back as they were
+    /// handed out more often than not.
+    fn neighbours<'c>(&self, block: NonNull<u8>, behind: &'c [NonNull<u8>]) -> &'c [NonNull<u8>] {
+        let mut next = block.addr().get();
+        let is_next = |block: &&NonNull<u8>| {
+            next += self.block_size();
+            block.addr().get() == next
+        };
+        &behind[..behind.iter().take_while(is_next).count()]
     }
 
     /// Puts a run back as it was withdrawn, or a part of it.
@@ -245,8 +256,8 @@ impl Bucket {
     /// Puts the blocks of a run, which the caller holds claimed, out of reach.
     fn poison(&self, run: Run) {
         if poison::ON {
-            run.stretches().for_each(|(top, len)| {
-                poison::given_back(self.block(top + 1 - len), len * self.block_size());
+            run.stretches().for_each(|stretch| {
+                poison::given_back(self.block(stretch.start), stretch.len() * self.block_size());
             });
         }
     }

@@ -23,8 +23,8 @@ use crate::raw::bucket::Bucket;
 use crate::raw::poison;
 use crate::sync::Ordering::Relaxed;
 
-/// How many chunks a refill puts on the stack beside the one it fills.
-const AHEAD: u16 = 3;
+/// The most blocks that a refill fills chunks with.
+const MOST: usize = 4 * LONGEST_CHUNK;
 
 impl Lane {
     /// Called when `pop` found nothing: a block out of this cache, if it has one.
@@ -63,8 +63,9 @@ impl Lane {
     /// onto the stack. Both are empty.
     fn withdraw(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
         let chunk = self.chunk_len();
-        let mut places = [const { MaybeUninit::uninit() }; 1 + LONGEST_CHUNK * (1 + AHEAD as usize)];
-        let want = 1 + chunk * (1 + usize::from(self.spare.get().min(AHEAD)));
+        let mut places = [const { MaybeUninit::uninit() }; 1 + MOST];
+        let ahead = usize::from(self.spare.get()).div_ceil(2).min(MOST / chunk - 1);
+        let want = 1 + chunk * (1 + ahead);
         let got = bucket.withdraw_many(&mut places[..want]);
         let rest = got.checked_sub(1)?;
         let in_alloc = if rest == 0 { 0 } else { (rest - 1) % chunk + 1 };
@@ -130,7 +131,16 @@ impl Lane {
         let start = self.free.load(Relaxed).wrapping_sub(count);
         self.free.store(start, Relaxed);
         // SAFETY: I7: `count` parked blocks lie there, and are parked no more.
-        bucket.deposit(unsafe { parked(start, count) }.iter().copied());
+        bucket.deposit([unsafe { parked(start, count) }]);
+    }
+
+    /// Puts the alloc chunk's blocks back into the bucket.
+    fn deposit_alloc(&self, bucket: &Bucket) {
+        let (last, count) = (self.alloc.load(Relaxed), self.alloc_len());
+        let start = last.wrapping_sub(count);
+        self.alloc.store(start, Relaxed);
+        // SAFETY: I7: `count` parked blocks lie there, and are parked no more.
+        bucket.deposit([unsafe { parked(start.wrapping_add(1), count) }]);
     }
 
     /// Puts the blocks of the `count` oldest full chunks back into the bucket.
@@ -142,7 +152,7 @@ impl Lane {
             // SAFETY: I7: a full chunk; it is on the stack no more when this returns.
             unsafe { parked(self.first(start), self.chunk_len()) }
         });
-        bucket.deposit(chunks.flatten().copied());
+        bucket.deposit(chunks);
         self.full.store(full - count, Relaxed);
         // SAFETY: I5: the order's whole length, and nobody else's.
         unsafe { core::slice::from_raw_parts_mut(self.order(0), spare.into()) }.rotate_left(count.into());
@@ -153,7 +163,7 @@ impl Lane {
         if self.chunk_len() > 0 {
             self.deposit_oldest(bucket, self.full.load(Relaxed));
             self.deposit_free(bucket);
-            bucket.deposit(core::iter::from_fn(|| self.pop()));
+            self.deposit_alloc(bucket);
         }
     }
 
