@@ -8,7 +8,7 @@ const PLACES: usize = 4;
 
 /// Work in a loop so tight that its place matters.
 pub trait TightLoop {
-    /// Makes `turns` turns, the code of which begins with [`place`].
+    /// Makes `turns` turns, with [`place`] right before the loop that matters.
     fn turns<C: Calls, const PLACE: usize>(&self, calls: C, turns: usize);
 
     /// Makes `turns` turns, a quarter of them at each place.

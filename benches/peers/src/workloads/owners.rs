@@ -62,9 +62,9 @@ struct Bufs {
 impl TightLoop for Bufs {
     #[inline(always)]
     fn turns<C: Calls, const PLACE: usize>(&self, calls: C, bufs: usize) {
-        place::<PLACE>();
         for _ in 0..bufs {
             let mut buf = calls.owners().buf();
+            place::<PLACE>();
             for byte in 0..self.bytes {
                 C::Owners::push(&mut buf, byte as u8);
             }
@@ -96,9 +96,9 @@ impl TightLoop for Globals {
     #[inline(always)]
     fn turns<C: Calls, const PLACE: usize>(&self, calls: C, bufs: usize) {
         calls.owners().as_global(|| {
-            place::<PLACE>();
             for _ in 0..bufs {
                 let mut buf = calls.owners().global();
+                place::<PLACE>();
                 for byte in 0..self.0.bytes {
                     C::Owners::push_global(&mut buf, byte as u8);
                 }
