@@ -3,7 +3,8 @@
  * No call unwinds; what cannot be done is said by NULL, 0 or -1 and changes nothing, and a NULL allocator is told the same.
  * Any thread may use any allocator and free what another allocated; a thread that ends gives back what it had cached.
  * `memory` is NULL or a live block of the allocator. Allocators created while the environment variable SMMALLOC_HARDENED is
- * 1 check that and abort with a line that names the block; others trust the caller as free() does. */
+ * set, to anything but nothing and 0, check that and abort with a line that names the block; others trust the caller as free()
+ * does. */
 
 #ifndef SMMALLOC_H
 #define SMMALLOC_H

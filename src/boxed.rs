@@ -19,6 +19,7 @@ mod forward;
 mod pin;
 mod raw;
 mod uninit;
+mod unsize;
 
 use core::alloc::Layout;
 use core::marker::PhantomData;
@@ -57,6 +58,15 @@ pub use error::TryNewError;
 /// #[repr(align(8192))]
 /// struct Aligned(u8);
 /// let boxed = SmBox::new(Aligned(0)); // no block is aligned to more than 4096
+/// ```
+///
+/// A box of a type becomes one of a trait it implements by [`unsize!`](crate::unsize):
+///
+/// ```
+/// use smarena::{SmBox, unsize};
+///
+/// let call: SmBox<dyn Fn(i32) -> i32> = unsize!(SmBox::new(|number| number + 1));
+/// assert_eq!(call(1), 2);
 /// ```
 ///
 /// As with `Box`, a value that owns boxes is dropped by a call inside its own drop: so a long chain of nodes, dropped as it stands,

@@ -1,14 +1,14 @@
 //! The C interface: ten functions, for C and for .NET clients of the library that this is the successor of.
 //!
 //! They are the raw calls of a [`Heap`](crate::Heap) of [`Linear`](crate::Linear) blocks whose number of buckets is chosen at run time. One
-//! command makes the library, `libsmmalloc.so` and `libsmmalloc.a`, in `target/release/examples`:
+//! command makes the library, `libsmmalloc.so` and `libsmmalloc.a`, in `target/release` of the repository:
 //!
 //! ```text
-//! cargo build --release --features capi --example smmalloc
+//! cargo build --release -p smmalloc-library
 //! ```
 //!
-//! `docs/c/smmalloc.h` is its header, made from this file; `docs/examples/dotnet` has a C# class around it. With
-//! [cargo-c](https://crates.io/crates/cargo-c), `cargo cinstall --release` installs library, header and pkg-config file.
+//! `docs/smmalloc.h` is its header, made from this file; `docs/examples/dotnet` has a C# class around it. With
+//! [cargo-c](https://crates.io/crates/cargo-c), `cargo cinstall --release --features capi` installs library, header and pkg-config file.
 //!
 //! # What holds for all of them
 //!

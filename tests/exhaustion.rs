@@ -5,7 +5,7 @@
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-use smarena::{AllocError, Exhausted, Heap, HeapRef, Linear, Piecewise, SizeClasses, SmBox};
+use smarena::{AllocError, Exhausted, Heap, HeapRef, Linear, Piecewise, SizeClasses, SmBox, SmBuf};
 
 fn drain<C: SizeClasses>(heap: &Heap<C>, size: usize, bucket: usize) -> Vec<NonNull<u8>> {
     let mut blocks = Vec::new();
@@ -155,4 +155,32 @@ fn a_block_that_overflowed_to_the_system_is_as_large_as_its_class() {
     let block = unsafe { HeapRef::reallocate(&heap, block, layout(50), layout(64)) }.unwrap();
     // SAFETY: live, from this heap.
     assert!(unsafe { heap.usable_size(block) } >= 64);
+}
+
+/// A reader has room for 4 KiB made, and `chunk_mut` for 64 bytes: not where the heap's largest block is smaller.
+#[test]
+fn room_to_read_into_is_as_large_as_the_heap_has_it() {
+    let heap = &Heap::<Linear<2>>::builder().on_exhausted(Exhausted::Refuse).build().unwrap();
+    let mut buf = SmBuf::new_in(heap);
+    assert_eq!(buf.read_from(&mut &[1; 100][..]).unwrap(), 16);
+    assert_eq!(buf.read_from(&mut &[2; 100][..]).unwrap(), 16);
+    assert_eq!((buf.len(), buf.capacity()), (32, 32));
+    let error = buf.read_from(&mut &[3; 100][..]).unwrap_err();
+    assert_eq!((error.kind(), buf.len()), (std::io::ErrorKind::OutOfMemory, 32));
+}
+
+/// As above.
+#[cfg(feature = "bytes")]
+#[test]
+fn a_chunk_to_write_to_is_as_large_as_the_heap_has_it() {
+    use bytes::BufMut;
+
+    let heap = &Heap::<Linear<2>>::builder().on_exhausted(Exhausted::Refuse).build().unwrap();
+    let mut buf = SmBuf::new_in(heap);
+    assert_eq!(buf.chunk_mut().len(), 16);
+    buf.put_bytes(1, 16);
+    assert_eq!(buf.chunk_mut().len(), 16);
+    buf.put_bytes(2, 16);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| buf.chunk_mut().len())).is_err());
+    assert_eq!(buf.len(), 32);
 }

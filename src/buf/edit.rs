@@ -164,6 +164,15 @@ impl<H: HeapRef> SmBuf<H> {
         if additional > self.capacity() - self.len() { self.try_grow(additional) } else { Ok(()) }
     }
 
+    /// Makes room for `most` bytes if there is none, or for as few as the heap has a block for.
+    #[inline]
+    pub(crate) fn try_some_room(&mut self, most: usize) -> Result<(), AllocError> {
+        if self.len() < self.capacity() {
+            return Ok(());
+        }
+        self.try_reserve(most).or_else(|_| self.try_reserve(1))
+    }
+
     /// Whether there is room for `additional` bytes behind the content, after moving it to its block's front if that makes it: from what
     /// was read, or from what others had split off and given up. Asks the heap for nothing. O(length).
     ///

@@ -12,7 +12,7 @@ const ROOM: usize = 4096;
 impl<H: HeapRef> SmBuf<H> {
     /// Appends what one `read` of a socket, pipe or file gives, as much as there is room for; returns how much, 0 at the end.
     ///
-    /// The system writes into the spare room as it is: nothing is zeroed first. Makes room for 4 KiB if there is none, so
+    /// The system writes into the spare room as it is: nothing is zeroed first. Makes room for 4 KiB if there is none, or for less if the heap has no such block, so
     /// [`reserve`](SmBuf::reserve) as much as should be read at once. For a datagram socket this is `recv`: what the room is too
     /// small for is lost. Without `std`'s readers: tokio's `read_buf` and whatever else takes a `bytes::BufMut` do
     /// the same.
@@ -52,7 +52,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// Appends what one `read` of `source` gives, as much as there is room for; returns how much, 0 at the end.
     ///
     /// Any [`Read`] is allowed to look at the bytes it is given, so the spare room is zeroed first: O(capacity). Where that matters
-    /// and the source is a file or socket, use `read_from_fd`. Makes room for 4 KiB if there is none.
+    /// and the source is a file or socket, use `read_from_fd`. Makes room for 4 KiB if there is none, or for less if the heap has no such block.
     ///
     /// # Errors
     /// What `source` says; of kind `OutOfMemory` with the [`AllocError`](crate::AllocError) if there is no room to be had; of
@@ -84,6 +84,6 @@ impl<H: HeapRef> SmBuf<H> {
     }
 
     fn some_room(&mut self) -> io::Result<()> {
-        if self.len() == self.capacity() { self.try_reserve(ROOM).map_err(out_of_memory) } else { Ok(()) }
+        self.try_some_room(ROOM).map_err(out_of_memory)
     }
 }

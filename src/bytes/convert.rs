@@ -18,6 +18,10 @@ impl<H: HeapRef> From<SmBuf<H>> for SmBytes<H> {
 
 /// [`try_into_mut`](SmBytes::try_into_mut), or else a copy.
 ///
+/// # Panics
+/// If the heap has no block for the copy. The heap of a pool's [frozen buffers](crate::Lease::freeze) never has: copy those that are shared by
+/// `SmBuf::from(&bytes[..])`.
+///
 /// ```
 /// use smarena::{SmBuf, SmBytes};
 ///

@@ -41,7 +41,8 @@ impl<H: HeapRef> Buf for SmBuf<H> {
     }
 }
 
-/// Appends, and grows when needed: `remaining_mut` counts up to the longest buffer there can be.
+/// Appends, and grows when needed: `remaining_mut` counts up to the longest buffer there can be. Where the heap refuses that
+/// ([`Exhausted::Refuse`](crate::Exhausted::Refuse)), a full buffer panics, as `reserve` does: who reads into it what others send bounds it by `BufMut::limit`.
 ///
 /// ```
 /// use bytes::BufMut;
@@ -71,8 +72,9 @@ unsafe impl<H: HeapRef> BufMut for SmBuf<H> {
 
     #[inline]
     fn chunk_mut(&mut self) -> &mut UninitSlice {
-        if self.len() == self.capacity() {
-            self.reserve(ROOM.min(self.remaining_mut()));
+        if self.len() == self.capacity() && self.try_some_room(ROOM.min(self.remaining_mut())).is_err() {
+            // Says why not.
+            self.reserve(1);
         }
         UninitSlice::uninit(self.spare_capacity_mut())
     }

@@ -38,7 +38,19 @@ impl<H: HeapRef> Buf for Lease<H> {
     }
 }
 
-/// As the [`SmBuf`](crate::SmBuf) on loan.
+/// As the [`SmBuf`](crate::SmBuf) on loan, which grows when it is full. To read no more than there is room for:
+///
+/// ```
+/// use bytes::BufMut;
+/// use smarena::BufPool;
+///
+/// let mut lease = BufPool::builder().build()?.try_acquire()?;
+/// let room = lease.capacity() - lease.len();
+/// let mut bounded = (&mut lease).limit(room); // for tokio's `read_buf`, say
+/// bounded.put_slice(b"from the network");
+/// assert_eq!(bounded.remaining_mut(), room - 16);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 // SAFETY: U2, U3: the buffer's own, which stays the same between two calls unless its owner exchanges it.
 unsafe impl<H: HeapRef> BufMut for Lease<H> {
     #[inline]

@@ -21,7 +21,7 @@ impl<H: HeapRef> Lease<H> {
     /// Clones cost what those of any [`SmBytes`] do: the pool is told of the last one only.
     /// [`try_into_mut`](SmBytes::try_into_mut) gives back a buffer that can be written, and counts on. It can grow in place of its block
     /// but gets no second one beside it: [`compact`](SmBytes::compact) leaves frozen buffers of a pool as they are. To keep a few bytes and let go
-    /// of the buffer, copy them: [`SmBytes::copy_from_slice`].
+    /// of the buffer, copy them: [`SmBytes::copy_from_slice`]. `SmBuf::from(bytes)` and a clone of such a buffer need a second block, and panic.
     ///
     /// # Panics
     /// If the content has to move and the heap has no block for it.
