@@ -34,6 +34,7 @@ use crate::sync::{Mutex, lock};
 #[derive(Debug)]
 pub(super) struct Line(Mutex<Queue>);
 
+/// Under the line's lock.
 #[derive(Debug)]
 struct Queue {
     /// In the order of their tickets, which is that of their coming.
@@ -41,6 +42,7 @@ struct Queue {
     next_ticket: u64,
 }
 
+/// One of those who wait. Under the line's lock.
 #[derive(Debug)]
 struct Waiting {
     ticket: u64,

@@ -378,7 +378,7 @@ impl Bucket {
     }
 }
 
-/// Runs on their way back, at most one a word; two words that want the same place are not kept together.
+/// Runs on their way back, at most one a word; two words that want the same place are not kept together. One thread's.
 #[derive(Default)]
 struct Gathered {
     places: [Run; GATHERED],

@@ -32,7 +32,7 @@ unsafe impl Sync for Fallback {}
 // SAFETY: as for `Sync`; the system allocator's blocks belong to no thread.
 unsafe impl Send for Fallback {}
 
-/// Directly in front of its block.
+/// Directly in front of its block. Shared, under the heap's lock, but for the size (I9).
 #[repr(C)]
 struct Header {
     next: *mut Header,

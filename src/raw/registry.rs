@@ -30,7 +30,7 @@ pub(crate) trait Member {
     fn site_of(&self, address: NonNull<u8>) -> Option<Site>;
 }
 
-/// A member's place in the list of live heaps.
+/// A member's place in the list of live heaps. Shared, under the registry's lock.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     next: Cell<Option<NonNull<dyn Member>>>,

@@ -27,7 +27,8 @@ pub(crate) struct Seat {
     pub(crate) guards: AtomicUsize,
 }
 
-/// The mapping that a cache's chunks lie in. It outlasts the cache's closing, for the seat's next owner.
+/// The mapping that a cache's chunks lie in. It outlasts the cache's closing, for the seat's next owner. One thread's at a time (I5), whose lock orders
+/// what the owners did: so Relaxed is enough.
 pub(crate) struct Chunks {
     first: AtomicPtr<u8>,
     bytes: AtomicUsize,

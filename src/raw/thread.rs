@@ -163,6 +163,7 @@ mod at_end {
             return key;
         }
         pin();
+        // Acquire and Release: pairs of the look above, which takes no lock.
         REGISTRY.lock.with(|| {
             if KEY.load(Ordering::Acquire) == UNMADE {
                 KEY.store(make(), Ordering::Release);
