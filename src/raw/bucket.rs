@@ -457,6 +457,14 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_that_is_told_to_grow_by_nothing_grows_by_one_block() {
+        let mut bucket = leaked(3);
+        bucket.limit = AtomicUsize::new(1);
+        assert!(bucket.grow_with(0, |from, to| (from, to) == (1, 2)));
+        assert_eq!(bucket.limit(), 2);
+    }
+
+    #[test]
     fn of_a_fragmented_bucket_only_some_runs_are_gathered() {
         let words = 2 * MOST_RUNS;
         let bucket = leaked(words * WORD);
