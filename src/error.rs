@@ -54,10 +54,14 @@ pub enum ConfigError {
         block_sizes: &'static [usize],
     },
     /// A pool's buffers were given a size no buffer can have.
-    #[error("a pool's buffers were given {bytes} bytes each; they have 1 to {limit}")]
+    #[error(
+        "a pool's buffers were given {bytes} bytes each behind {headroom} of headroom; they have at least 1, and {limit} at most with the headroom"
+    )]
     PoolBufSize {
         /// The bytes asked for.
         bytes: usize,
+        /// The bytes asked for in front of them.
+        headroom: usize,
         /// The most bytes a buffer can have.
         limit: usize,
     },

@@ -138,6 +138,11 @@ impl<C: SizeClasses> Heap<C> {
         let Some(checked) = checked_align(align) else {
             return AllocError::Alignment { align, limit: MAX_ALIGN };
         };
+        let limit = isize::MAX as usize + 1 - checked.max(16);
+        if size > limit {
+            // No layout has as many.
+            return AllocError::TooLarge { size, limit };
+        }
         if self.raw.state().config.exhausted != Exhausted::Refuse {
             return AllocError::OutOfMemory { size, align: checked };
         }

@@ -184,12 +184,15 @@ fn impossible_pools_are_refused_with_value_and_limit() {
     assert_eq!(build(1, 0), Some(ConfigError::PoolLimit { buffers: 0, limit: most }));
     assert_eq!(build(1, most + 1), Some(ConfigError::PoolLimit { buffers: most + 1, limit: most }));
     for bytes in [0, SmBuf::MAX_CAPACITY + 1, usize::MAX] {
-        assert_eq!(build(bytes, 1), Some(ConfigError::PoolBufSize { bytes, limit: SmBuf::MAX_CAPACITY }));
+        assert_eq!(build(bytes, 1), Some(ConfigError::PoolBufSize { bytes, headroom: 0, limit: SmBuf::MAX_CAPACITY }));
     }
     assert_eq!((build(1, most), build(SmBuf::MAX_CAPACITY, 1)), (None, None));
     assert_eq!(
         build(0, 1).unwrap().to_string(),
-        format!("a pool's buffers were given 0 bytes each; they have 1 to {}", SmBuf::MAX_CAPACITY)
+        format!(
+            "a pool's buffers were given 0 bytes each behind 0 of headroom; they have at least 1, and {} at most with the headroom",
+            SmBuf::MAX_CAPACITY
+        )
     );
 }
 
@@ -230,8 +233,11 @@ fn headroom_is_beside_the_size() {
         assert_eq!((lease.len(), lease[27], lease[28], heap.asked()), (128, 1, 7, asked));
     }
     let limit = SmBuf::MAX_CAPACITY;
-    let refused = BufPool::builder().buf_size(10).headroom(limit).build().unwrap_err();
-    assert_eq!(refused, ConfigError::PoolBufSize { bytes: 10, limit: 0 });
+    for headroom in [limit - 9, limit, usize::MAX] {
+        let refused = BufPool::builder().buf_size(10).headroom(headroom).build().unwrap_err();
+        assert_eq!(refused, ConfigError::PoolBufSize { bytes: 10, headroom, limit });
+        assert!(refused.to_string().contains(&format!("10 bytes each behind {headroom} of headroom")));
+    }
     heap.settle();
 }
 

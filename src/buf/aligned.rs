@@ -22,7 +22,7 @@ impl SmBuf {
 }
 
 impl<H: HeapRef> SmBuf<H> {
-    /// An empty buffer of `heap` that takes `capacity` bytes, the first of which lies at a multiple of `align`.
+    /// An empty buffer of `heap` that takes `capacity` bytes, the first of which lies at a multiple of `align`; 0 stands for 16.
     ///
     /// Whatever block the buffer has later is aligned like that too, as are those of its clones, and a multiple of `align` bytes large.
     /// The content starts at the block's first byte unless some was taken, split off or

@@ -76,9 +76,9 @@ impl BlockSize {
         Ok(BlockSize(narrow(bytes) | self.0 & ALIGNMENT))
     }
 
-    /// No block, and the alignment of the one to come: a power of two up to 4096, at least 16. 32 is served as 64.
+    /// No block, and the alignment of the one to come: a power of two up to 4096, at least 16, for which 0 stands. 32 is served as 64.
     pub(super) fn aligned(align: usize) -> Result<Self, AllocError> {
-        if align > MAX_ALIGN || !align.is_power_of_two() {
+        if align > MAX_ALIGN || align & align.wrapping_sub(1) != 0 {
             return Err(AllocError::Alignment { align, limit: MAX_ALIGN });
         }
         Ok(BlockSize(if align <= ALIGN { 0 } else { align.trailing_zeros().max(6) - 5 }))
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn size_alignment_and_split_share_a_word_and_do_not_disturb_each_other() {
-        for (asked, align) in [(1, 16), (16, 16), (32, 64), (64, 64), (128, 128), (512, 512), (4096, 4096)] {
+        for (asked, align) in [(0, 16), (1, 16), (16, 16), (32, 64), (64, 64), (128, 128), (512, 512), (4096, 4096)] {
             let none = BlockSize::aligned(asked).unwrap();
             assert_eq!((none.exists(), none.align(), none.is_plain()), (false, align, false));
             let block = none.holding_same::<Linear<8>>(100).unwrap();

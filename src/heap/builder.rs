@@ -186,7 +186,7 @@ impl<C: SizeClasses> HeapBuilder<C> {
         self
     }
 
-    /// What statistics and messages call the heap.
+    /// What statistics call the heap, and the messages that end the process when memory was misused. Errors name the bucket or the size, not the heap.
     pub const fn name(mut self, name: &'static str) -> Self {
         self.config.name = name;
         self

@@ -122,10 +122,7 @@ impl BufPoolBuilder {
         let block = match BlockSize::holding::<H::Classes>(buf_size.saturating_add(headroom)) {
             Ok(block) if buf_size > 0 => block,
             _ => {
-                return Err(ConfigError::PoolBufSize {
-                    bytes: buf_size,
-                    limit: SmBuf::MAX_CAPACITY.saturating_sub(headroom),
-                });
+                return Err(ConfigError::PoolBufSize { bytes: buf_size, headroom, limit: SmBuf::MAX_CAPACITY });
             }
         };
         // No more than the block, whose size a u32 holds.
