@@ -61,7 +61,7 @@ pub struct BucketStats {
     pub watermark: usize,
     /// Bytes of the span that are backed by memory.
     pub resident: usize,
-    /// Requests of this size class that were served elsewhere because the bucket was exhausted.
+    /// Layouts of this size class that were served elsewhere because the bucket was exhausted.
     pub overflowed: usize,
 }
 
