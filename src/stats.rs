@@ -67,12 +67,26 @@ pub struct BucketStats {
 
 impl HeapStats {
     /// The buckets, smallest blocks first.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let stats = Heap::<Linear<2>>::new(1 << 20)?.stats();
+    /// assert_eq!(stats.buckets().len(), 2);
+    /// # Ok::<(), smarena::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn buckets(&self) -> &[BucketStats] {
         &self.buckets
     }
 
     /// Blocks in the hands of callers, those of the system allocator included.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let stats = Heap::<Linear<2>>::new(1 << 20)?.stats();
+    /// assert_eq!(stats.live(), 0);
+    /// # Ok::<(), smarena::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn live(&self) -> usize {
         self.buckets.iter().map(|bucket| bucket.live).sum::<usize>() + self.fallback_live
