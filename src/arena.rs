@@ -1,7 +1,7 @@
 //! `SmArena<T>`: a table of values named by handles that never come to mean another value.
 //!
-//! Contents: [`generation`] and [`place`] are arithmetic; [`handle`] packs both; [`slot`] is one cell, [`table`] the
-//! chunks of cells, [`storage`] what is vacant and how values move; [`cursor`] and [`iter`] walk; [`entry`], [`walk`],
+//! Contents: [`generation`] and [`place`] are arithmetic; [`handle`] packs both; [`slot`] is one slot, [`table`] the
+//! chunks of slots, [`storage`] what is vacant and how values move; [`cursor`] and [`iter`] walk; [`entry`], [`walk`],
 //! [`disjoint`], [`slots`], [`branded`] and [`traits`] are faces. [`shared`] is the arena that threads share, with invariants of
 //! its own. Unsafe code is in slot, table, storage, cursor and at the few places in iter, entry and disjoint where a slot's
 //! address becomes a reference.

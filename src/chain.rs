@@ -324,6 +324,21 @@ impl<H: HeapRef> From<SmBytes<H>> for SmChain<H> {
     }
 }
 
+/// A copy of all parts in a row.
+///
+/// ```
+/// # use smarena::{SmBytes, SmChain};
+/// let chain = SmChain::from_iter([SmBytes::from(b"head"), SmBytes::from(b"body")]);
+/// assert_eq!(Vec::from(chain), b"headbody");
+/// ```
+impl<H: HeapRef> From<SmChain<H>> for Vec<u8> {
+    fn from(chain: SmChain<H>) -> Self {
+        let mut bytes = Vec::with_capacity(chain.len());
+        chain.parts().iter().for_each(|part| bytes.extend_from_slice(part));
+        bytes
+    }
+}
+
 /// The parts, as byte strings.
 impl<H: HeapRef> fmt::Debug for SmChain<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! What can go wrong, with the value that was asked for and the limit it met.
 
 use core::alloc::Layout;
+use std::io;
 
 /// A heap's configuration that cannot be built.
 ///
@@ -172,6 +173,17 @@ pub enum AllocError {
 }
 
 impl AllocError {
+    /// What `std::io` calls it: memory that is short now, or a call that the heap never serves.
+    pub(crate) fn kind(&self) -> io::ErrorKind {
+        match self {
+            AllocError::Exhausted { .. } | AllocError::OutOfMemory { .. } => io::ErrorKind::OutOfMemory,
+            AllocError::Alignment { .. }
+            | AllocError::TooLarge { .. }
+            | AllocError::NoBucket { .. }
+            | AllocError::OneBlock { .. } => io::ErrorKind::InvalidInput,
+        }
+    }
+
     /// Ends an infallible call: out of memory as the standard library reports it, everything else
     /// as a panic with this error's own text.
     #[cold]
@@ -181,5 +193,23 @@ impl AllocError {
             AllocError::OutOfMemory { .. } => std::alloc::handle_alloc_error(layout),
             other => panic!("{other}"),
         }
+    }
+}
+
+/// Of kind `OutOfMemory` if memory is short now, of kind `InvalidInput` if the heap never serves this. The error itself is inside.
+///
+/// ```
+/// use smarena::SmBuf;
+/// use std::io;
+///
+/// fn read(len: usize) -> io::Result<SmBuf> {
+///     let buf = SmBuf::try_with_capacity(len)?;
+///     Ok(buf)
+/// }
+/// assert_eq!(read(usize::MAX).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+/// ```
+impl From<AllocError> for io::Error {
+    fn from(error: AllocError) -> Self {
+        io::Error::new(error.kind(), error)
     }
 }

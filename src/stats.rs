@@ -61,18 +61,32 @@ pub struct BucketStats {
     pub watermark: usize,
     /// Bytes of the span that are backed by memory.
     pub resident: usize,
-    /// Requests of this size class that were served elsewhere because the bucket was exhausted.
+    /// Layouts of this size class that were served elsewhere because the bucket was exhausted.
     pub overflowed: usize,
 }
 
 impl HeapStats {
     /// The buckets, smallest blocks first.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let stats = Heap::<Linear<2>>::new(1 << 20)?.stats();
+    /// assert_eq!(stats.buckets().len(), 2);
+    /// # Ok::<(), smarena::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn buckets(&self) -> &[BucketStats] {
         &self.buckets
     }
 
     /// Blocks in the hands of callers, those of the system allocator included.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let stats = Heap::<Linear<2>>::new(1 << 20)?.stats();
+    /// assert_eq!(stats.live(), 0);
+    /// # Ok::<(), smarena::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn live(&self) -> usize {
         self.buckets.iter().map(|bucket| bucket.live).sum::<usize>() + self.fallback_live

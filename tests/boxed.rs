@@ -349,3 +349,40 @@ fn a_long_chain_of_boxes_is_taken_apart_in_a_loop() {
     }
     assert_eq!(nodes, 1_000_000);
 }
+
+#[test]
+fn a_boxed_hasher_is_told_what_its_value_is_told() {
+    /// Remembers each call.
+    #[derive(Default)]
+    struct Calls(Vec<&'static str>);
+    macro_rules! notes {
+        ($($name:ident $number:ty),+) => {
+            impl Hasher for Calls {
+                fn finish(&self) -> u64 {
+                    self.0.len() as u64
+                }
+
+                fn write(&mut self, _: &[u8]) {
+                    self.0.push("write");
+                }
+
+                $(fn $name(&mut self, _: $number) {
+                    self.0.push(stringify!($name));
+                })+
+            }
+
+            let mut boxed = SmBox::new(Calls::default());
+            fn tell(hasher: &mut impl Hasher) -> u64 {
+                hasher.write(b"a");
+                $(hasher.$name(1);)+
+                hasher.finish()
+            }
+            assert_eq!(tell(&mut boxed), 13);
+            assert_eq!(boxed.0, ["write", $(stringify!($name)),+]);
+        };
+    }
+    notes! {
+        write_u8 u8, write_u16 u16, write_u32 u32, write_u64 u64, write_u128 u128, write_usize usize,
+        write_i8 i8, write_i16 i16, write_i32 i32, write_i64 i64, write_i128 i128, write_isize isize
+    }
+}

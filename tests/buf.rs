@@ -572,6 +572,19 @@ fn buffers_compare_by_content_with_bytes_of_every_kind() {
 }
 
 #[test]
+fn appending_a_buffer_empties_it_and_leaves_it_its_block() {
+    let heap = CountingHeap::new();
+    let (mut buf, mut other) = (SmBuf::from(b"ab"), buf_of(b"cd", &heap));
+    let capacity = other.capacity();
+    buf.append(&mut other);
+    assert_eq!((&buf[..], other.len(), other.capacity()), (&b"abcd"[..], 0, capacity));
+    buf.append(&mut other);
+    assert_eq!(buf, b"abcd");
+    drop(other);
+    heap.settle();
+}
+
+#[test]
 fn bytes_are_taken_out_from_both_ends_and_the_block_goes_back() {
     let heap = CountingHeap::new();
     let mut bytes = buf_of(b"abcd", &heap).into_iter();
@@ -645,7 +658,26 @@ fn bounds_are_those_of_the_heap() {
 #[cfg(feature = "bytes")]
 mod with_bytes {
     use super::*;
-    use bytes::{Buf, BufMut};
+    use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+    #[test]
+    fn buffers_and_bytes_compare_with_those_of_the_bytes_crate() {
+        let (buf, bytes) = (SmBuf::from(b"bcd"), smarena::SmBytes::from(b"bcd"));
+        for (text, equal, less) in [("bc", false, false), ("bcd", true, false), ("ca", false, true)] {
+            let (theirs, mutable) = (Bytes::from(text), BytesMut::from(text));
+            assert_eq!([buf == theirs, theirs == buf, buf == mutable, mutable == buf], [equal; 4]);
+            assert_eq!([bytes == theirs, theirs == bytes, bytes == mutable, mutable == bytes], [equal; 4]);
+            assert_eq!([buf < theirs, theirs > buf, bytes < mutable, mutable > bytes], [less; 4]);
+        }
+    }
+
+    #[test]
+    fn a_buffer_goes_to_the_bytes_crate_uncopied() {
+        let buf = SmBuf::from(b"payload");
+        let address = buf.as_ptr();
+        let theirs = Bytes::from(buf);
+        assert_eq!((&theirs[..], theirs.as_ptr()), (&b"payload"[..], address));
+    }
 
     #[test]
     fn numbers_go_in_and_come_out() {

@@ -545,3 +545,9 @@ fn bytes_go_to_the_bytes_crate_uncopied_and_keep_their_block_until_it_is_done() 
     assert_eq!((&ours[..], heap.stats().live()), (&b"load"[..], 0));
     assert_eq!(ours.heap(), &smarena::Global);
 }
+
+#[test]
+fn a_byte_string_is_taken_as_it_is() {
+    static TEXT: &[u8; 3] = b"abc";
+    assert_eq!(SmBytes::from(TEXT).as_ptr(), TEXT.as_ptr());
+}

@@ -197,3 +197,10 @@ proptest! {
         heap.settle();
     }
 }
+
+#[test]
+fn a_chain_becomes_a_vector_without_what_was_consumed() {
+    let mut chain = SmChain::from_iter([SmBytes::from(b"ab"), SmBytes::from(b"cd"), SmBytes::from(b"ef")]);
+    chain.read_exact(&mut [0; 3]).unwrap();
+    assert_eq!(Vec::from(chain), b"def");
+}

@@ -397,3 +397,25 @@ fn the_limit_holds_under_threads_that_pass_leases_on() {
     assert_eq!(heap.references(), 1);
     heap.settle();
 }
+
+#[test]
+fn errors_have_a_kind_in_io_and_are_inside() {
+    use std::io::{Error, ErrorKind};
+    let (limit, buf_size, timeout) = (1, 64, std::time::Duration::ZERO);
+    for (error, kind) in [
+        (PoolError::LimitReached { limit, buf_size }, ErrorKind::WouldBlock),
+        (PoolError::TimedOut { timeout, limit, buf_size }, ErrorKind::TimedOut),
+        (AllocError::OutOfMemory { size: 1, align: 1 }.into(), ErrorKind::OutOfMemory),
+        (AllocError::Exhausted { bucket: 0, block_size: 16, blocks: 1 }.into(), ErrorKind::OutOfMemory),
+        (AllocError::TooLarge { size: 2, limit: 1 }.into(), ErrorKind::InvalidInput),
+        (AllocError::Alignment { align: 3, limit: 4096 }.into(), ErrorKind::InvalidInput),
+    ] {
+        let theirs = Error::from(error);
+        assert_eq!((theirs.kind(), theirs.to_string()), (kind, error.to_string()));
+        assert_eq!(theirs.downcast::<PoolError>().unwrap(), error);
+        if let PoolError::Alloc(error) = error {
+            let theirs = Error::from(error);
+            assert_eq!((theirs.kind(), theirs.downcast::<AllocError>().unwrap()), (kind, error));
+        }
+    }
+}

@@ -71,6 +71,25 @@ impl<H: HeapRef> SmBuf<H> {
         self.len += narrow(bytes.len());
     }
 
+    /// Moves all bytes of `other` behind the content, by a copy; `other` keeps its block, and is empty then.
+    /// [`unsplit`](SmBuf::unsplit) copies nothing where the two are neighbours.
+    ///
+    /// # Panics
+    /// As [`reserve`](SmBuf::reserve); both are as they were then.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let (mut buf, mut other) = (SmBuf::from(b"ab"), SmBuf::from(b"cd"));
+    /// buf.append(&mut other);
+    /// assert_eq!(buf, b"abcd");
+    /// assert!(other.is_empty() && other.capacity() >= 2);
+    /// ```
+    #[inline]
+    pub fn append<G: HeapRef>(&mut self, other: &mut SmBuf<G>) {
+        self.extend_from_slice(other);
+        other.clear();
+    }
+
     /// Makes the buffer `len` bytes long: cuts it, or appends `value` as often as needed.
     ///
     /// # Panics

@@ -46,6 +46,19 @@ impl From<&'static [u8]> for SmBytes {
 }
 
 /// [`from_static`](SmBytes::from_static).
+///
+/// ```
+/// # use smarena::SmBytes;
+/// assert_eq!(SmBytes::from(b"abc"), b"abc");
+/// ```
+impl<const N: usize> From<&'static [u8; N]> for SmBytes {
+    #[inline]
+    fn from(bytes: &'static [u8; N]) -> Self {
+        SmBytes::from_static(bytes)
+    }
+}
+
+/// [`from_static`](SmBytes::from_static).
 impl From<&'static str> for SmBytes {
     #[inline]
     fn from(text: &'static str) -> Self {

@@ -51,12 +51,26 @@ impl<C: SizeClasses> HeapBuilder<C> {
     /// Bytes of blocks in each bucket: exactly `bytes / block size` blocks are served from it.
     ///
     /// Overrides every [`bucket_bytes_of`](Self::bucket_bytes_of) that came before.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<2>>::builder().bucket_bytes(1 << 20).build()?;
+    /// assert_eq!(heap.stats().buckets()[1].capacity, (1 << 20) / 32);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn bucket_bytes(mut self, bytes: usize) -> Self {
         self.config.bytes = [bytes; crate::class::MAX_CLASSES];
         self
     }
 
     /// Bytes of blocks in the bucket whose blocks have `block_size` bytes.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<2>>::builder().bucket_bytes_of(32, 64).build()?;
+    /// assert_eq!(heap.stats().buckets()[1].capacity, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn bucket_bytes_of(mut self, block_size: usize, bytes: usize) -> Self {
         let mut bucket = 0;
         while bucket < C::BLOCK_SIZES.len() {
@@ -71,6 +85,13 @@ impl<C: SizeClasses> HeapBuilder<C> {
     }
 
     /// What happens when a bucket has no free block left.
+    ///
+    /// ```
+    /// # use smarena::{Exhausted, Heap, Linear};
+    /// let heap = Heap::<Linear<2>>::builder().on_exhausted(Exhausted::Refuse).build()?;
+    /// assert!(heap.malloc(33, 0).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn on_exhausted(mut self, policy: Exhausted) -> Self {
         self.config.exhausted = policy;
         self
@@ -187,6 +208,13 @@ impl<C: SizeClasses> HeapBuilder<C> {
     }
 
     /// What statistics call the heap, and the messages that end the process when memory was misused. Errors name the bucket or the size, not the heap.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<2>>::builder().name("net").build()?;
+    /// assert_eq!(heap.stats().name, "net");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn name(mut self, name: &'static str) -> Self {
         self.config.name = name;
         self

@@ -3,11 +3,12 @@
 use std::io::IoSlice;
 
 use bytes::buf::UninitSlice;
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::buf::SmBuf;
 use crate::bytes::SmBytes;
 use crate::chain::SmChain;
+use crate::compare::compares_with;
 use crate::heap::HeapRef;
 
 /// What `chunk_mut` makes room for when there is none: enough that a reader's system call is worth
@@ -105,15 +106,21 @@ unsafe impl<H: HeapRef> BufMut for SmBuf<H> {
     }
 }
 
-/// Takes from the front. `copy_to_bytes` copies, into a `Bytes` of the system allocator;
-/// [`split_to`](SmBytes::split_to) does not.
+/// Takes from the front.
+///
+/// `copy_to_bytes` copies, into a `Bytes` of the system allocator: a `Bytes` can hold the block itself only if the heap's
+/// reference may be sent and is `'static`, which not every heap's is. Where it is, [`split_to`](SmBytes::split_to) takes the bytes out
+/// and [`Bytes::from`] makes one of them without a copy.
 ///
 /// ```
-/// use bytes::Buf;
+/// use bytes::{Buf, Bytes};
 /// use smarena::SmBytes;
 ///
-/// let mut packet = SmBytes::from_static(b"\x12\x34rest");
+/// let mut packet = SmBytes::copy_from_slice(b"\x12\x34headrest");
 /// assert_eq!(packet.get_u16(), 0x1234);
+/// let address = packet.as_ptr();
+/// let head = Bytes::from(packet.split_to(4));
+/// assert_eq!((&head[..], head.as_ptr()), (&b"head"[..], address));
 /// assert_eq!(packet, b"rest");
 /// ```
 impl<H: HeapRef> Buf for SmBytes<H> {
@@ -148,6 +155,34 @@ impl<H: HeapRef + Send + 'static> From<SmBytes<H>> for Bytes {
     fn from(bytes: SmBytes<H>) -> Self {
         if bytes.is_empty() { Bytes::new() } else { Bytes::from_owner(bytes) }
     }
+}
+
+/// The frozen buffer's bytes, not copied. It costs what the same costs for [`SmBytes`].
+///
+/// ```
+/// use bytes::Bytes;
+/// use smarena::SmBuf;
+///
+/// let buf = SmBuf::from(b"abc");
+/// let address = buf.as_ptr();
+/// assert_eq!(Bytes::from(buf).as_ptr(), address);
+/// ```
+impl<H: HeapRef + Send + 'static> From<SmBuf<H>> for Bytes {
+    fn from(buf: SmBuf<H>) -> Self {
+        buf.freeze().into()
+    }
+}
+
+compares_with! {
+    SmBuf:
+    [] Bytes;
+    [] BytesMut;
+}
+
+compares_with! {
+    SmBytes:
+    [] Bytes;
+    [] BytesMut;
 }
 
 /// A copy: the memory belongs to another allocator.

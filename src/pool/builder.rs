@@ -9,6 +9,14 @@ use crate::error::ConfigError;
 use crate::heap::{Global, HeapRef};
 
 /// How a [`BufPool`] is to be: made by [`BufPool::builder`].
+///
+/// ```
+/// use smarena::BufPool;
+///
+/// let pool = BufPool::builder().buf_size(1500).limit(64).build()?;
+/// assert_eq!((pool.buf_size(), pool.limit()), (1500, 64));
+/// # Ok::<(), smarena::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[must_use = "a builder does nothing until it builds"]
 pub struct BufPoolBuilder {

@@ -1,6 +1,7 @@
 //! Why a pool had no buffer.
 
 use core::time::Duration;
+use std::io;
 
 use crate::error::AllocError;
 
@@ -39,4 +40,31 @@ pub enum PoolError {
     /// The heap had no block for the buffer.
     #[error(transparent)]
     Alloc(#[from] AllocError),
+}
+
+/// Of kind `WouldBlock` if the limit is reached, of kind `TimedOut` if waiting did not help, and otherwise of that
+/// which the [`AllocError`] has. The error itself is inside.
+///
+/// ```
+/// use smarena::{BufPool, Lease};
+/// use std::io;
+///
+/// fn receive(pool: &BufPool) -> io::Result<Lease> {
+///     let lease = pool.try_acquire()?;
+///     Ok(lease)
+/// }
+/// let pool = BufPool::builder().limit(1).build()?;
+/// let _lease = receive(&pool)?;
+/// assert_eq!(receive(&pool).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl From<PoolError> for io::Error {
+    fn from(error: PoolError) -> Self {
+        let kind = match &error {
+            PoolError::LimitReached { .. } => io::ErrorKind::WouldBlock,
+            PoolError::TimedOut { .. } => io::ErrorKind::TimedOut,
+            PoolError::Alloc(error) => error.kind(),
+        };
+        io::Error::new(kind, error)
+    }
 }

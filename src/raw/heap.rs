@@ -386,7 +386,7 @@ fn build_static(config: &Config) -> NonNull<State> {
     }
 }
 
-/// The alignment a request stands for: 0 is 16. `None` if it is not a power of two up to 4096.
+/// The alignment a layout asks for: 0 is 16. `None` if it is not a power of two up to 4096.
 pub(crate) fn checked_align(align: usize) -> Option<usize> {
     match align {
         0 => Some(16),
