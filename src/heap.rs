@@ -18,6 +18,7 @@ mod thread_cache;
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
 
 pub use builder::HeapBuilder;
@@ -62,6 +63,10 @@ pub struct Heap<C: SizeClasses> {
     raw: RawHeap,
     classes: PhantomData<fn() -> C>,
 }
+
+// No call of a heap runs code of its user's, so no panic of that code finds it half changed.
+impl<C: SizeClasses> UnwindSafe for Heap<C> {}
+impl<C: SizeClasses> RefUnwindSafe for Heap<C> {}
 
 impl<C: SizeClasses> Heap<C> {
     /// A heap whose buckets each have `bucket_bytes` bytes of blocks, everything else as [`HeapBuilder`] has it by default.

@@ -291,3 +291,9 @@ fn pools() {
         assert_eq!(pool.in_flight(), 0);
     });
 }
+
+#[test]
+fn heaps_may_be_used_across_a_panic() {
+    fn crosses<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    crosses::<smarena::Heap<smarena::Linear<8>>>();
+}
