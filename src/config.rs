@@ -7,6 +7,15 @@ use crate::error::ConfigError;
 pub(crate) const SPAN_LIMIT: usize = 1 << 40;
 
 /// What happens when a bucket has no free block left.
+///
+/// ```
+/// use smarena::{AllocError, Exhausted, Heap, Linear};
+///
+/// let heap = Heap::<Linear<1>>::builder().bucket_bytes(32).on_exhausted(Exhausted::Refuse).build()?;
+/// let _two = (heap.malloc(16, 0)?, heap.malloc(16, 0)?);
+/// assert!(matches!(heap.malloc(16, 0), Err(AllocError::Exhausted { blocks: 2, .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Exhausted {
@@ -25,6 +34,15 @@ pub enum Exhausted {
 }
 
 /// How full a thread cache is made when it is created.
+///
+/// ```
+/// use smarena::{CacheWarmup, Heap, Linear};
+///
+/// let heap = Heap::<Linear<1>>::builder().thread_cache(1024, CacheWarmup::Hot).build()?;
+/// heap.malloc(16, 0)?;
+/// assert!(heap.stats().buckets()[0].cached > 32);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CacheWarmup {
     /// Empty: blocks are fetched when they are first needed.
@@ -52,6 +70,13 @@ impl CacheWarmup {
 /// Huge pages make scattered access to a large heap faster; the price is that the first byte of one makes all of it resident. When
 /// such a heap is trimmed, what the last huge page of a span has beyond all blocks ever used stays, and Linux may fill the page up again
 /// by itself, some time later.
+///
+/// ```
+/// use smarena::{Heap, HugePages, Linear};
+///
+/// let heap = Heap::<Linear<1>>::builder().huge_pages(HugePages::Never).build()?;
+/// # Ok::<(), smarena::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum HugePages {

@@ -93,6 +93,16 @@ impl HeapStats {
     }
 
     /// Bytes of all spans that are backed by memory.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<1>>::new(1 << 20)?;
+    /// let block = heap.malloc(16, 0)?;
+    /// // SAFETY: live, 16 bytes.
+    /// unsafe { block.write_bytes(1, 16) };
+    /// assert!((16..1 << 20).contains(&heap.stats().resident()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn resident(&self) -> usize {
         self.buckets.iter().map(|bucket| bucket.resident).sum()

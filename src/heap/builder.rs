@@ -98,6 +98,14 @@ impl<C: SizeClasses> HeapBuilder<C> {
     }
 
     /// The cache that a thread gets when it first uses the heap: up to `bytes` bytes of blocks of each bucket.
+    ///
+    /// ```
+    /// # use smarena::{CacheWarmup, Heap, Linear};
+    /// let heap = Heap::<Linear<1>>::builder().thread_cache(160, CacheWarmup::Cold).build()?;
+    /// heap.malloc(16, 0)?;
+    /// assert!(heap.stats().buckets()[0].cached <= 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn thread_cache(mut self, bytes: usize, warmup: CacheWarmup) -> Self {
         self.config.automatic_cache = true;
         self.config.cache_bytes = bytes;
@@ -106,12 +114,26 @@ impl<C: SizeClasses> HeapBuilder<C> {
     }
 
     /// Threads get no cache by themselves, only by [`Heap::thread_cache`].
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<1>>::builder().no_thread_cache().build()?;
+    /// heap.malloc(16, 0)?;
+    /// assert_eq!(heap.stats().buckets()[0].cached, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn no_thread_cache(mut self) -> Self {
         self.config.automatic_cache = false;
         self
     }
 
     /// Whether spans ask for huge pages.
+    ///
+    /// ```
+    /// # use smarena::{Heap, HugePages, Linear};
+    /// let heap = Heap::<Linear<1>>::builder().huge_pages(HugePages::Always).build()?;
+    /// # Ok::<(), smarena::ConfigError>(())
+    /// ```
     pub const fn huge_pages(mut self, huge_pages: HugePages) -> Self {
         self.config.huge_pages = huge_pages;
         self
