@@ -40,30 +40,37 @@ pub(crate) unsafe fn share_count<H: HeapRef>(heap: &H, first: NonNull<u8>, block
     unsafe { count.as_ref() }
 }
 
-/// Gives the block of a buffer back to its `heap`, or the buffer's share of it, if there is one. The heap reference goes there and back.
+/// Gives the block of a buffer back to its `heap`, or the buffer's share of it, if there is one.
 ///
 /// # Safety
 /// U1: `first` and `block` are those of a buffer of this heap, or of one that is no more and did not give its block back; nobody
 /// uses it through that buffer afterwards.
 #[inline]
-pub(crate) unsafe fn give_block_back<H: HeapRef>(
-    first: NonNull<u8>,
-    block: BlockSize,
-    heap: ManuallyDrop<H>,
-) -> ManuallyDrop<H> {
+pub(crate) unsafe fn give_block_back<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: &H) {
     if block.is_plain() {
         // SAFETY: U1, U4: the block is the buffer's alone, and this is its layout.
         unsafe { heap.deallocate_by_address(first, block.plain_layout()) };
-        return heap;
-    }
-    if block.exists() {
+    } else if block.exists() {
         // SAFETY: as the caller promises.
-        return unsafe { give_split_or_aligned_back(first, block, heap) };
+        unsafe { give_split_or_aligned_back(first, block, heap) };
     }
-    heap
 }
 
-/// As `give_block_back`: a call, by value.
+/// As `give_block_back`, for a block that almost no buffer has.
+///
+/// # Safety
+/// As there; and there is a block.
+#[cold]
+#[inline(never)]
+unsafe fn give_split_or_aligned_back<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: &H) {
+    // SAFETY: U1: a live block of this heap, and the buffer's share of it is there until here.
+    if !block.is_split() || unsafe { share_count(heap, first, block) }.give_up() {
+        // SAFETY: U1, U4: the buffer's alone; of those who shared it, it is the last.
+        unsafe { heap.deallocate_by_address(first, block.layout()) };
+    }
+}
+
+/// As `give_block_back`: a call, by value, the heap reference there and back.
 ///
 /// So a buffer's drop is short enough to be compiled into every place where it happens, those that only a panic reaches included, and none of
 /// them takes the buffer's address: it stays in registers. In memory, moving a buffer that was just written to waits for that write.
@@ -77,25 +84,7 @@ unsafe fn call_give_block_back<H: HeapRef>(
     heap: ManuallyDrop<H>,
 ) -> ManuallyDrop<H> {
     // SAFETY: as the caller promises.
-    unsafe { give_block_back(first, block, heap) }
-}
-
-/// As `give_block_back`. A call: every buffer's drop has it, and almost none makes it.
-///
-/// # Safety
-/// As there; and there is a block.
-#[cold]
-#[inline(never)]
-unsafe fn give_split_or_aligned_back<H: HeapRef>(
-    first: NonNull<u8>,
-    block: BlockSize,
-    heap: ManuallyDrop<H>,
-) -> ManuallyDrop<H> {
-    // SAFETY: U1: a live block of this heap, and the buffer's share of it is there until here.
-    if !block.is_split() || unsafe { share_count(&*heap, first, block) }.give_up() {
-        // SAFETY: U1, U4: the buffer's alone; of those who shared it, it is the last.
-        unsafe { heap.deallocate_by_address(first, block.layout()) };
-    }
+    unsafe { give_block_back(first, block, &*heap) };
     heap
 }
 

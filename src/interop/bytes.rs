@@ -73,7 +73,7 @@ unsafe impl<H: HeapRef> BufMut for SmBuf<H> {
 
     #[inline]
     fn chunk_mut(&mut self) -> &mut UninitSlice {
-        if self.len() == self.capacity() && self.try_some_room(ROOM.min(self.remaining_mut())).is_err() {
+        if self.try_some_room(ROOM.min(self.remaining_mut())).is_err() {
             // Says why not.
             self.reserve(1);
         }

@@ -25,7 +25,7 @@ use crate::heap::{Global, HeapRef};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Lease<H: HeapRef = Global> {
-    /// Both are there until `drop`, or `into_parts`, takes them.
+    /// Both are there until `take_parts`.
     buf: ManuallyDrop<SmBuf<H>>,
     permit: ManuallyDrop<Permit<H>>,
 }
@@ -47,11 +47,20 @@ impl<H: HeapRef> Lease<H> {
     /// The buffer, and the permit that it has no more.
     #[inline]
     pub(super) fn into_parts(self) -> (SmBuf<H>, Permit<H>) {
-        let mut this = ManuallyDrop::new(self);
-        // SAFETY: P1: `this` is never dropped or used again, so each is taken once.
-        let buf = unsafe { ManuallyDrop::take(&mut this.buf) };
+        // SAFETY: P1: it is never dropped or used again.
+        unsafe { ManuallyDrop::new(self).take_parts() }
+    }
+
+    /// As `into_parts`, of a lease that is on its way out.
+    ///
+    /// # Safety
+    /// The lease is not used again, and dropped by nobody but the caller, if that is its drop.
+    #[inline(always)]
+    unsafe fn take_parts(&mut self) -> (SmBuf<H>, Permit<H>) {
+        // SAFETY: P1: taken once, as the caller promises.
+        let buf = unsafe { ManuallyDrop::take(&mut self.buf) };
         // SAFETY: P1: as above.
-        let permit = unsafe { ManuallyDrop::take(&mut this.permit) };
+        let permit = unsafe { ManuallyDrop::take(&mut self.permit) };
         (buf, permit)
     }
 
@@ -75,13 +84,11 @@ impl<H: HeapRef> Lease<H> {
 impl<H: HeapRef> Drop for Lease<H> {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: P1: the lease is no more after this, so each is taken once.
-        let buf = unsafe { ManuallyDrop::take(&mut self.buf) };
-        // SAFETY: P1: as above.
-        let permit = unsafe { ManuallyDrop::take(&mut self.permit) };
+        // SAFETY: P1: this is the drop.
+        let (buf, permit) = unsafe { self.take_parts() };
         let (first, block, heap) = buf.into_block();
         // SAFETY: U1: the block of a buffer that is no more, if it had one.
-        unsafe { end(first, block, ManuallyDrop::new(heap), permit) }
+        unsafe { end(first, block, heap, permit) }
     }
 }
 
@@ -92,10 +99,10 @@ impl<H: HeapRef> Drop for Lease<H> {
 /// # Safety
 /// As for [`give_block_back`].
 #[inline(never)]
-unsafe fn end<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: ManuallyDrop<H>, permit: Permit<H>) {
+unsafe fn end<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: H, permit: Permit<H>) {
     // SAFETY: U1: as the caller promises.
-    drop(ManuallyDrop::into_inner(unsafe { give_block_back(first, block, heap) }));
-    drop(permit);
+    unsafe { give_block_back(first, block, &heap) };
+    drop((heap, permit));
 }
 
 impl<H: HeapRef> Deref for Lease<H> {

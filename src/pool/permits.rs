@@ -98,8 +98,8 @@ impl Permits {
     fn give_to_tally(&self, number: impl FnOnce() -> usize, mut count: u32) -> WasLast {
         if self.shelves.have_room() {
             let number = number();
-            let room = self.shelves.share(number, number::taken());
-            match self.shelves.put_anew(number, count, room, &self.tally) {
+            self.shelves.share(number, number::taken());
+            match self.shelves.put_anew(number, count, &self.tally) {
                 Ok(()) => return WasLast(false),
                 Err(more) => count += more,
             }

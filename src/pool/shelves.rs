@@ -126,11 +126,13 @@ impl Shelves {
         put
     }
 
-    /// As `put`, on a shelf that had no room or was closed, and has `room`. The caller has a permit; if this returns false it has as many as are
+    /// As `put`, on a shelf that had no room or was closed, and has been given its share. The caller has a permit; if this returns false it has as many as are
     /// returned beside it more, so that the shelf is half full.
     #[cold]
-    pub(super) fn put_anew(&self, number: usize, count: u32, room: u32, tally: &Tally) -> Result<(), u32> {
+    pub(super) fn put_anew(&self, number: usize, count: u32, tally: &Tally) -> Result<(), u32> {
         let Some(shelf) = self.shelves.get(number) else { return Err(0) };
+        // As in `share`.
+        let room = shelf.room.load(Ordering::Relaxed);
         if count > room {
             return Err(0);
         }
@@ -223,28 +225,28 @@ mod tests {
         assert_eq!(tally.take_permits(9, 0), Ok(9));
         assert_eq!((shelves.share(0, 2), shelves.share(SHELVES, 2)), (4, 0));
         assert!(!shelves.put(0, 1), "nobody has opened it");
-        assert_eq!(shelves.put_anew(0, 3, 4, &tally), Ok(()));
+        assert_eq!(shelves.put_anew(0, 3, &tally), Ok(()));
         assert!(!shelves.put(0, 2) && shelves.put(0, 1));
         // One of four is too many: then half of them go as well.
-        assert_eq!((shelves.kept(), shelves.put_anew(0, 1, 4, &tally), shelves.kept()), (4, Err(2), 2));
+        assert_eq!((shelves.kept(), shelves.put_anew(0, 1, &tally), shelves.kept()), (4, Err(2), 2));
         assert!(shelves.put(0, 1));
-        assert_eq!((shelves.put_anew(0, 5, 4, &tally), shelves.kept()), (Err(0), 3));
-        assert_eq!(shelves.put_anew(SHELVES, 1, 4, &tally), Err(0));
+        assert_eq!((shelves.put_anew(0, 5, &tally), shelves.kept()), (Err(0), 3));
+        assert_eq!(shelves.put_anew(SHELVES, 1, &tally), Err(0));
         shelves.collect(0, &tally);
         assert_eq!((shelves.kept(), tally.permits()), (0, 6));
         assert!(!tally.is_keeping());
         shelves.collect(0, &tally);
-        assert_eq!((shelves.put_anew(0, 1, 4, &tally), shelves.kept(), tally.permits()), (Err(0), 0, 6));
+        assert_eq!((shelves.put_anew(0, 1, &tally), shelves.kept(), tally.permits()), (Err(0), 0, 6));
     }
 
     #[test]
     fn a_shelf_that_has_less_room_than_before_gives_up_what_is_too_much() {
         let (tally, shelves) = (Tally::new(1000, 100, 500, true), Shelves::new(1000, Barrier::new()));
         assert_eq!((tally.take_permits(90, 0), shelves.share(0, 1)), (Ok(90), MOST_KEPT));
-        assert_eq!(shelves.put_anew(0, 80, MOST_KEPT, &tally), Ok(()));
+        assert_eq!(shelves.put_anew(0, 80, &tally), Ok(()));
         assert_eq!(shelves.share(0, 100), 10);
         assert!(!shelves.put(0, 1));
-        assert_eq!((shelves.put_anew(0, 1, 10, &tally), shelves.kept()), (Err(75), 5));
+        assert_eq!((shelves.put_anew(0, 1, &tally), shelves.kept()), (Err(75), 5));
         assert!(shelves.put(0, 5) && !shelves.put(0, 1));
     }
 }

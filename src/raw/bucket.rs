@@ -163,7 +163,7 @@ impl Bucket {
             // Relaxed: a claim of numbers; nobody else ever wrote these blocks.
             match self.watermark.compare_exchange_weak(first, first + count, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {
-                    let run = Run { first: first - first % WORD, bits: first_bits(count) << (first % WORD) };
+                    let run = Run::of(first, count);
                     self.poison(run);
                     return Some(run);
                 }
@@ -195,7 +195,7 @@ impl Bucket {
 
     /// Puts block `index` back, which the caller holds claimed.
     pub(crate) fn deposit_index(&self, index: usize) {
-        self.put(Run { first: index - index % WORD, bits: 1 << (index % WORD) });
+        self.put(Run::of(index, 1));
     }
 
     /// Puts blocks back that the caller holds claimed.
@@ -214,8 +214,7 @@ impl Bucket {
                 }
                 while index < end {
                     let len = (end - index).min(WORD - index % WORD);
-                    let run = Run { first: index - index % WORD, bits: first_bits(len) << (index % WORD) };
-                    gathered.add(run, |run| self.put(run));
+                    gathered.add(Run::of(index, len), |run| self.put(run));
                     index += len;
                 }
                 blocks = &behind[neighbours.len()..];
@@ -410,6 +409,11 @@ impl Gathered {
 }
 
 impl Run {
+    /// The `len` blocks from `index` on, which are of one word.
+    fn of(index: usize, len: usize) -> Self {
+        Self { first: index - index % WORD, bits: first_bits(len) << (index % WORD) }
+    }
+
     /// The lowest block.
     pub(crate) fn first_block(self) -> usize {
         self.first + self.bits.trailing_zeros() as usize
@@ -521,7 +525,7 @@ mod models {
 
         fn give(&self, block: usize) {
             self.write(block);
-            self.bucket.put(Run { first: block - block % WORD, bits: 1 << (block % WORD) });
+            self.bucket.deposit_index(block);
         }
 
         fn grow(&self) -> bool {
