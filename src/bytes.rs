@@ -255,6 +255,18 @@ impl<H: HeapRef> SmBytes<H> {
         Ok(unsafe { SmBuf::from_sole_parts(self.into_parts()) })
     }
 
+    /// Gives up the share of the block. The last of its owners gets the block back as a buffer; of several that go at once, exactly one.
+    #[cfg(feature = "zeroize")]
+    pub(crate) fn into_last(self) -> Option<SmBuf<H>> {
+        if !self.share_count()?.give_up() {
+            // The share is gone already: only the heap reference is left to be dropped.
+            drop(self.into_parts());
+            return None;
+        }
+        // SAFETY: U1, I11: there is a block, and its other owners are gone; its count is as new, that of one owner.
+        Some(unsafe { SmBuf::from_sole_parts(self.into_parts()) })
+    }
+
     /// The block's first byte; meaningless when there is no block.
     #[inline]
     fn first_byte(&self) -> NonNull<u8> {

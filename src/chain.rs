@@ -124,6 +124,12 @@ impl<H: HeapRef> SmChain<H> {
         *self = Self::new();
     }
 
+    /// Leaves no part.
+    #[cfg(feature = "zeroize")]
+    pub(crate) fn take_parts(&mut self) -> impl Iterator<Item = SmBytes<H>> {
+        mem::take(self).parts.into_iter()
+    }
+
     /// Takes the first `at` bytes out. O(1) if they are in one part; otherwise they are copied to a block of that part's heap.
     ///
     /// # Panics

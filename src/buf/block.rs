@@ -3,7 +3,7 @@
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 
-use super::{BlockSize, SmBuf, refused};
+use super::{BlockSize, DANGLING, SmBuf, refused};
 use crate::error::AllocError;
 use crate::heap::{HeapRef, ShareCount};
 
@@ -120,6 +120,22 @@ impl<H: HeapRef> SmBuf<H> {
     /// Whether there is a block, and nobody else owns any of it.
     pub(crate) fn is_sole_owner(&mut self) -> bool {
         self.block.exists() && self.reclaim()
+    }
+
+    /// Leaves the block to its other owners, if there are any, and has none then; otherwise it has all of the block. Says whether it has one.
+    /// Of several that leave at once, exactly one is the last, and has it.
+    #[cfg(feature = "zeroize")]
+    pub(crate) fn leave_or_own(&mut self) -> bool {
+        if !self.block.is_split() {
+            return self.block.exists();
+        }
+        if self.share_count().give_up() {
+            // The count is as new, that of one owner: this one.
+            return self.reclaim();
+        }
+        // U1: what it owned of the block went with its share.
+        (self.start, self.head, self.len, self.cap, self.block) = (DANGLING, 0, 0, 0, self.block.none());
+        false
     }
 
     /// Leaves the buffer empty, all that it owns of the block being spare.

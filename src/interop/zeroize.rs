@@ -1,12 +1,13 @@
 //! zeroize: secrets in blocks, overwritten before the blocks go back.
-//!
-//! What a buffer left behind when it moved to a larger block is out of reach here, as with a `Vec`: give it its room from the start, or
-//! use a heap with [`zero_on_free`](crate::HeapBuilder::zero_on_free).
+
+use core::mem;
 
 use zeroize::Zeroize;
 
 use crate::boxed::SmBox;
 use crate::buf::SmBuf;
+use crate::bytes::SmBytes;
+use crate::chain::SmChain;
 use crate::heap::HeapRef;
 use crate::pool::Lease;
 
@@ -17,7 +18,16 @@ impl<T: Zeroize + ?Sized, H: HeapRef> Zeroize for SmBox<T, H> {
     }
 }
 
-/// Overwrites all of the block that is the buffer's own, spare room and what was read from the front included, and empties it.
+/// Overwrites all of the block that nobody else owns, and empties the buffer: content, spare room, what was read from the front, and what
+/// others had split off and dropped.
+///
+/// A buffer that [shares its block](SmBuf::split_to) at that moment overwrites its part, and lets go of the block. What it had read from that
+/// part's front lies outside of it; the last of the block's owners, if that one is overwritten too, overwrites the whole block. So
+/// of a block whose owners are all in `Zeroizing`, be they buffers or [`SmBytes`], nothing is left.
+///
+/// What a buffer left behind when it moved to another block is out of reach, as with a `Vec`: when it grew, when it
+/// [shrank](SmBuf::shrink_to_fit), or when it was put behind another that was not its neighbour. Give it its room from the start, or use a heap
+/// with [`zero_on_free`](crate::HeapBuilder::zero_on_free), which overwrites every block that comes back.
 ///
 /// ```
 /// use smarena::SmBuf;
@@ -28,9 +38,43 @@ impl<T: Zeroize + ?Sized, H: HeapRef> Zeroize for SmBox<T, H> {
 /// ```
 impl<H: HeapRef> Zeroize for SmBuf<H> {
     fn zeroize(&mut self) {
-        // First: what was read is spare room again, unless another owner may have it.
+        // First: what was read is spare room again, and what the other owners had if they are gone.
+        let alone = self.is_sole_owner();
         self.clear();
         self.spare_capacity_mut().zeroize();
+        if !alone && self.leave_or_own() {
+            // The others went meanwhile.
+            self.clear();
+            self.spare_capacity_mut().zeroize();
+        }
+    }
+}
+
+/// Drops the bytes, and overwrites the whole block if nobody else owns any of it. Until then those others can read the bytes, so they stay as
+/// they are; the last owner of the block, if that one is overwritten too, overwrites all of it. Static bytes stay, of course.
+///
+/// ```
+/// use smarena::{SmBuf, SmBytes};
+/// use zeroize::Zeroizing;
+///
+/// let key = Zeroizing::new(SmBytes::copy_from_slice(b"secret"));
+/// let clone = key.clone();
+/// drop(key);
+/// assert_eq!(*clone, b"secret"); // overwritten when `clone` is dropped
+/// ```
+impl<H: HeapRef> Zeroize for SmBytes<H> {
+    fn zeroize(&mut self) {
+        let nothing = Self::new_in(self.heap().clone());
+        if let Some(mut buf) = mem::replace(self, nothing).into_last() {
+            buf.zeroize();
+        }
+    }
+}
+
+/// All parts, each as [`SmBytes`] are; the chain is empty then.
+impl<H: HeapRef> Zeroize for SmChain<H> {
+    fn zeroize(&mut self) {
+        self.take_parts().for_each(|mut part| part.zeroize());
     }
 }
 

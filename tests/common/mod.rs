@@ -22,12 +22,18 @@ pub(crate) const POISON: u8 = 0xA5;
 #[derive(Clone, Default)]
 pub(crate) struct CountingHeap(Arc<Mutex<Books>>);
 
+type Action = Box<dyn FnOnce() + Send>;
+
 #[derive(Default)]
 struct Books {
     live: HashMap<usize, (Layout, Box<ShareCount>)>,
     /// Layouts asked for, granted or not, in order.
     asked: Vec<Layout>,
     faults: Vec<String>,
+    /// What the block held that was given back last.
+    came_back: Vec<u8>,
+    /// What is done when a block's count is looked up so many times more.
+    at_look_up: Option<(usize, Action)>,
     /// Calls that are still granted, if that is bounded.
     calls_left: Option<usize>,
     /// The largest layout granted, if that is bounded.
@@ -73,6 +79,24 @@ impl CountingHeap {
     /// The last layout it was asked for.
     pub(crate) fn last_asked(&self) -> Layout {
         *self.books().asked.last().expect("the heap was asked for a block")
+    }
+
+    /// What the block held that was given back last.
+    pub(crate) fn came_back(&self) -> Vec<u8> {
+        self.books().came_back.clone()
+    }
+
+    /// Does something in the `number`th look-up of a share count from now on, before the count is used: what another thread might do there.
+    pub(crate) fn at_look_up(&self, number: usize, action: impl FnOnce() + Send + 'static) {
+        self.books().at_look_up = Some((number, Box::new(action)));
+    }
+
+    /// Does it now, if it was not done yet.
+    pub(crate) fn at_last(&self) {
+        let action = self.books().at_look_up.take();
+        if let Some((_, action)) = action {
+            action();
+        }
     }
 
     /// How many references to this heap there are.
@@ -158,13 +182,29 @@ unsafe impl HeapRef for CountingHeap {
     }
 
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        if self.books().strike(block, layout) {
+        let mut books = self.books();
+        if books.strike(block, layout) {
+            let content = NonNull::slice_from_raw_parts(block, layout.size());
+            // SAFETY: live until a moment ago, and poisoned when it was new: there is no byte that was never written.
+            books.came_back = unsafe { content.as_ref() }.to_vec();
             // SAFETY: created with this layout, and live until a moment ago.
             unsafe { std::alloc::dealloc(block.as_ptr(), backing(layout)) };
         }
     }
 
     unsafe fn share_count(&self, block: NonNull<u8>, layout: Layout) -> NonNull<ShareCount> {
+        let mut books = self.books();
+        let due = match &mut books.at_look_up {
+            Some((left, _)) => {
+                *left -= 1;
+                *left == 0
+            }
+            None => false,
+        };
+        drop(books);
+        if due {
+            self.at_last();
+        }
         let books = self.books();
         let (known, count) = books.live.get(&block.addr().get()).expect("a live block");
         assert_eq!(*known, layout, "{block:?} is shared under another layout");
