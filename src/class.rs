@@ -47,7 +47,8 @@ pub const MAX_BLOCK_SIZE: usize = 2 << 20;
 
 /// A type that names a table. Implemented by the built-in tables and by [`size_classes!`](crate::size_classes).
 ///
-/// It is safe to implement: whatever the [`Table`] is, it was checked. [`SizeClasses`] comes with it.
+/// It is safe to implement: whatever the [`Table`] is, it was checked. [`SizeClasses`] comes with it. A type and its subtype may have
+/// different tables; what depends on a table takes no type for another (`docs/SAFETY.md`, "Types that stand for a heap").
 ///
 /// ```
 /// use smarena::class::{SizeTable, Table};
@@ -298,7 +299,8 @@ fn aligned_class_for<C: SizeClasses>(size: usize, align: usize) -> Option<usize>
 pub struct Class<C> {
     /// Less than the number of `C`'s classes.
     index: u8,
-    table: PhantomData<fn() -> C>,
+    /// Invariant, as a heap is: a number that belongs to this table belongs to no other.
+    table: PhantomData<fn(C) -> C>,
 }
 
 impl<C: SizeClasses> Class<C> {

@@ -89,9 +89,9 @@ pub enum HugePages {
     Always,
 }
 
-/// Everything a heap is built from. Public only because `static_heap!` passes it on.
+/// Everything a heap is built from.
 #[derive(Debug, Clone, Copy)]
-pub struct Config {
+pub(crate) struct Config {
     pub(crate) block_sizes: &'static [usize],
     /// Bytes of each bucket; entries beyond the number of buckets are unused.
     pub(crate) bytes: [usize; MAX_CLASSES],

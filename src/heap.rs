@@ -15,17 +15,18 @@ mod linear;
 mod local;
 mod reference;
 mod thread_cache;
+#[cfg(doctest)]
+mod variance;
 
 use core::fmt;
 use core::marker::PhantomData;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
 
-pub use builder::HeapBuilder;
+pub use builder::{HeapBuilder, Settings};
 pub use global::{Global, StaticHeap};
 #[cfg(feature = "capi")]
 pub(crate) use linear::LinearHeap;
-#[doc(hidden)]
 pub use local::LocalCache;
 pub use reference::HeapRef;
 pub use thread_cache::ThreadCache;
@@ -61,7 +62,8 @@ use crate::raw::heap::{RawHeap, checked_align};
 /// ```
 pub struct Heap<C: SizeClasses> {
     raw: RawHeap,
-    classes: PhantomData<fn() -> C>,
+    /// Invariant: no heap of one table is a heap of another, not even of a subtype's.
+    classes: PhantomData<fn(C) -> C>,
 }
 
 // No call of a heap runs code of its user's, so no panic of that code finds it half changed.

@@ -93,7 +93,9 @@ pub use crate::chain::SmChain;
 pub use crate::class::{Geometric, Linear, Piecewise, SizeClasses};
 pub use crate::config::{CacheWarmup, Exhausted, HugePages};
 pub use crate::error::{AllocError, ConfigError};
-pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, LocalCache, ShareCount, StaticHeap, ThreadCache};
+pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, ShareCount, StaticHeap, ThreadCache};
+#[doc(hidden)]
+pub use crate::heap::{LocalCache, Settings};
 pub use crate::into_bytes::IntoBytes;
 #[cfg(feature = "async")]
 pub use crate::pool::Acquire;

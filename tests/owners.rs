@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use smarena::{
-    AllocError, BufPool, Exhausted, Global, Heap, HeapRef, Lease, Linear, Piecewise, PoolError, SmBox, SmBuf,
+    AllocError, BufPool, Exhausted, Global, Heap, HeapRef, Lease, Linear, Piecewise, PoolError, SmArena, SmBox, SmBuf,
     StaticHeap,
 };
 
@@ -15,6 +15,27 @@ smarena::static_heap! {
 
 fn small() -> Heap<Linear<8>> {
     Heap::new(1 << 20).unwrap()
+}
+
+type Owners<'h> = (SmBox<u8, &'h Heap<Linear<8>>>, SmBuf<&'h Heap<Linear<8>>>, SmArena<u8, &'h Heap<Linear<8>>>);
+
+/// Compiles only if owners that borrow a heap for longer are taken for some that borrow it for less.
+fn keep_together<'h>(long: Owners<'static>, brief: Owners<'h>) -> Vec<Owners<'h>> {
+    vec![long, brief]
+}
+
+#[test]
+fn owners_by_different_borrows_are_kept_together() {
+    smarena::static_heap! { struct Lasting: Linear<8> { bucket_bytes: 1 << 20 } }
+    let heap = small();
+    let long =
+        (SmBox::new_in(1, Lasting::HEAP), SmBuf::with_capacity_in(1, Lasting::HEAP), SmArena::new_in(Lasting::HEAP));
+    let brief = (SmBox::new_in(2, &heap), SmBuf::with_capacity_in(1, &heap), SmArena::new_in(&heap));
+    let kept = keep_together(long, brief);
+    assert_eq!(kept.iter().map(|(boxed, ..)| **boxed).sum::<u8>(), 3);
+    assert_eq!((heap.stats().live(), Lasting::HEAP.stats().live()), (2, 2));
+    drop(kept);
+    assert_eq!((heap.stats().live(), Lasting::HEAP.stats().live()), (0, 0));
 }
 
 /// Everything an owner does to a heap, from this thread and another.

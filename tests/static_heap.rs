@@ -100,6 +100,22 @@ fn blocks_move_between_sizes_by_type() {
 }
 
 #[test]
+fn a_heap_built_on_demand_need_not_be_a_static() {
+    static OTHER: Heap<Eight> = Heap::on_demand(&const { Heap::<Eight>::builder().bucket_bytes(1 << 16).for_static() });
+    let never_used = Heap::<Eight>::on_demand(&const { Heap::<Eight>::builder().for_static() });
+    drop(never_used);
+    let heap = Heap::<Eight>::on_demand(&const { Heap::<Eight>::builder().bucket_bytes(1 << 16).for_static() });
+    let boxed = SmBox::new_in([1_u8; 128], &heap);
+    let other = SmBox::new_in([2_u8; 128], &OTHER);
+    assert_eq!((heap.stats().live(), OTHER.stats().live(), boxed[0], other[127]), (1, 1, 1, 2));
+    drop(boxed);
+    // With its cache on this thread, which lies in what goes now.
+    drop(heap);
+    drop(other);
+    assert_eq!(OTHER.stats().live(), 0);
+}
+
+#[test]
 fn two_types_may_name_one_heap() {
     smarena::static_heap! { struct First: Eight { bucket_bytes: 1 << 20 } }
 
@@ -108,7 +124,8 @@ fn two_types_may_name_one_heap() {
     thread_local! {
         static SECOND: LocalCache<Second> = const { LocalCache::new() };
     }
-    impl StaticHeap for Second {
+    // SAFETY: no parameters; the thread-local is its own.
+    unsafe impl StaticHeap for Second {
         type Table = Eight;
         const HEAP: &'static Heap<Eight> = First::HEAP;
         const LOCAL: Option<&'static LocalKey<LocalCache<Self>>> = Some(&SECOND);

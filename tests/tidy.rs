@@ -139,6 +139,11 @@ fn unsafe_code_cites_an_invariant() {
 }
 
 #[test]
+fn hidden_items_are_listed_with_their_reason() {
+    assert_none(safety::hidden_items_are_listed(&repository()));
+}
+
+#[test]
 fn only_sync_names_loom_and_shuttle() {
     check(form::only_sync_names_loom_and_shuttle);
 }

@@ -40,7 +40,17 @@ pub struct HeapBuilder<C> {
     config: Config,
     /// A block size that a setting named and the table does not have: `build` reports it.
     unknown: Option<usize>,
-    classes: PhantomData<fn() -> C>,
+    /// Invariant: the block sizes in `config` are those of `C` and of no other table.
+    classes: PhantomData<fn(C) -> C>,
+}
+
+/// What [`static_heap!`](crate::static_heap) builds a heap from when it is first needed: checked settings of a builder for the same table.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Settings<C> {
+    pub(super) config: Config,
+    /// Invariant, as the builder is.
+    classes: PhantomData<fn(C) -> C>,
 }
 
 impl<C: SizeClasses> HeapBuilder<C> {
@@ -268,12 +278,12 @@ impl<C: SizeClasses> HeapBuilder<C> {
         }
     }
 
-    /// The configuration of a static heap; one that cannot be built does not compile.
+    /// The settings of a static heap; those of one that cannot be built do not compile.
     #[doc(hidden)]
     #[must_use]
-    pub const fn for_static(self) -> Config {
+    pub const fn for_static(self) -> Settings<C> {
         match self.checked() {
-            Ok(config) => config,
+            Ok(config) => Settings { config, classes: PhantomData },
             Err(_) => panic!(
                 "static_heap!: every bucket needs room for at least one block and at most 1 TiB, and block sizes must be the table's"
             ),

@@ -4,9 +4,8 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::thread::LocalKey;
 
-use super::{Heap, LocalCache, local};
+use super::{Heap, LocalCache, Settings, local};
 use crate::class::{Geometric, SizeClasses};
-use crate::config::Config;
 use crate::error::AllocError;
 use crate::raw::heap::RawHeap;
 
@@ -15,7 +14,22 @@ use crate::raw::heap::RawHeap;
 /// It takes no room, so a box or buf in such a heap is as small as it can be. The heap is built when it is first used; if the
 /// system refuses the address space then, the process aborts with a message.
 ///
-/// Safe to implement: an associated constant can only ever be the same static.
+/// # Safety
+/// `Self` has no type and no lifetime parameters, so that it is no subtype of another type and none is of it: whatever holds a block of
+/// this heap goes on meaning this heap. `LOCAL` is `None`, or a thread-local that was declared for `Self` with `LocalCache::new()`.
+///
+/// `static_heap!` sees to both, also where `unsafe` is forbidden. By hand, in safe code, there is no way:
+///
+/// ```compile_fail,E0200
+/// use smarena::{Global, Heap, HeapRef, StaticHeap};
+///
+/// #[derive(Clone, Copy, Default)]
+/// struct Mine<F>(std::marker::PhantomData<F>);
+/// impl StaticHeap for Mine<fn(&'static ())> {
+///     type Table = <Global as HeapRef>::Classes;
+///     const HEAP: &'static Heap<Self::Table> = Global::HEAP;
+/// }
+/// ```
 ///
 /// ```
 /// use smarena::{SmBox, StaticHeap};
@@ -29,7 +43,7 @@ use crate::raw::heap::RawHeap;
 /// assert_eq!(Net::HEAP.stats().live(), 1);
 /// # drop(number);
 /// ```
-pub trait StaticHeap: Copy + Default + Send + Sync + 'static {
+pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// The heap's size classes.
     type Table: SizeClasses;
     /// The heap.
@@ -121,13 +135,14 @@ type GlobalTable = Geometric<40>;
 
 static GLOBAL: Heap<GlobalTable> = Heap::on_demand(
     &const {
-        let mut config = Heap::<GlobalTable>::builder().bucket_bytes(4 << 30).name("global").for_static();
-        config.halve_when_refused = true;
-        config
+        let mut settings = Heap::<GlobalTable>::builder().bucket_bytes(4 << 30).name("global").for_static();
+        settings.config.halve_when_refused = true;
+        settings
     },
 );
 
-impl StaticHeap for Global {
+// SAFETY: I13: no parameters; the thread-local is its own.
+unsafe impl StaticHeap for Global {
     type Table = GlobalTable;
     const HEAP: &'static Heap<GlobalTable> = &GLOBAL;
     const LOCAL: Option<&'static LocalKey<LocalCache<Self>>> = crate::__local_cache!(Global);
@@ -135,10 +150,18 @@ impl StaticHeap for Global {
 
 impl<C: SizeClasses> Heap<C> {
     /// A heap that is built when it is first used: the inside of [`static_heap!`](crate::static_heap).
+    ///
+    /// Settings for another table do not compile:
+    ///
+    /// ```compile_fail,E0308
+    /// use smarena::{Heap, Linear};
+    ///
+    /// static HEAP: Heap<Linear<8>> = Heap::on_demand(&const { Heap::<Linear<2>>::builder().for_static() });
+    /// ```
     #[doc(hidden)]
     #[must_use]
-    pub const fn on_demand(config: &'static Config) -> Self {
-        Self { raw: RawHeap::on_demand(config), classes: PhantomData }
+    pub const fn on_demand(settings: &'static Settings<C>) -> Self {
+        Self { raw: RawHeap::on_demand(&settings.config), classes: PhantomData }
     }
 }
 
@@ -146,6 +169,7 @@ impl<C: SizeClasses> Heap<C> {
 /// argument after a colon, those with more in parentheses.
 ///
 /// ```
+/// #![forbid(unsafe_code)]
 /// use smarena::{CacheWarmup, Exhausted, SmBuf, StaticHeap};
 ///
 /// smarena::static_heap! {
@@ -170,6 +194,15 @@ impl<C: SizeClasses> Heap<C> {
 /// ```compile_fail,E0080
 /// smarena::static_heap! { struct Tiny: smarena::Linear<8> { bucket_bytes: 100 } }
 /// ```
+///
+/// The type is the one that is declared here. An attribute that puts another in its place does not compile, where that one could be a subtype
+/// of somebody else's:
+///
+/// ```compile_fail,E0063
+/// struct Other<F>(std::marker::PhantomData<F>);
+/// type Net = Other<fn(&'static ())>;
+/// smarena::static_heap! { #[cfg(any())] struct Net: smarena::Linear<8> { bucket_bytes: 1 << 20 } }
+/// ```
 #[macro_export]
 macro_rules! static_heap {
     ($($(#[$attribute:meta])* $vis:vis struct $name:ident : $table:ty {
@@ -185,7 +218,11 @@ macro_rules! static_heap {
                     $crate::Heap::<$table>::builder()$(.$setting($($($argument),*)? $($value)?))*.for_static()
                 });
 
-            impl $crate::StaticHeap for $name {
+            // A struct without fields has no parameters, for it could not use them: no other type is taken for this one.
+            const _: $name = $name {};
+
+            // SAFETY: I13: no parameters, as the line above has shown; the thread-local is its own.
+            unsafe impl $crate::StaticHeap for $name {
                 type Table = $table;
                 const HEAP: &'static $crate::Heap<$table> = &HEAP;
                 const LOCAL: Option<&'static ::std::thread::LocalKey<$crate::LocalCache<Self>>> = $crate::__local_cache!($name);

@@ -13,11 +13,12 @@ use crate::raw::heap::Cache;
 
 /// What [`static_heap!`](crate::static_heap) declares a thread-local of.
 ///
-/// The heap's type is part of it: a thread has one such cache for each type, and no other heap can be given it.
+/// The heap's type is part of it: a thread has one such cache for each type, and no other heap can be given it. Nothing can be done
+/// with one by safe code but to make it, empty, and to drop it.
 #[doc(hidden)]
 pub struct LocalCache<S> {
     cache: Cache,
-    heap: PhantomData<fn() -> S>,
+    heap: PhantomData<fn(S) -> S>,
 }
 
 // Without a destructor, so that it can be used at any moment of a thread's life.

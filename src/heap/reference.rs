@@ -15,7 +15,7 @@ use crate::error::AllocError;
 ///
 /// # Safety
 /// The heap that blocks come from stays in place, and they stay valid, as long as any clone of the reference that allocated them exists; every
-/// clone, also after a move, refers to the same heap. `Classes` are that heap's size classes. `allocate` and
+/// clone, also after a move, or taken for a type that it is a subtype of, refers to the same heap. `Classes` are that heap's size classes. `allocate` and
 /// `reallocate` return blocks of at least the layout's size and alignment that nobody else uses, `share_count` keeps what it says, and no method unwinds.
 ///
 /// ```
@@ -97,7 +97,7 @@ pub unsafe trait HeapRef: Clone {
 /// Writes the same impl for a reference that leads to its heap by `Deref`.
 macro_rules! by_deref {
     ($type:ty, $classes:ident) => {
-        // SAFETY: I10: the heap stays alive and in place as long as the reference, and a clone leads to the same one: a borrow, or a count.
+        // SAFETY: I10, I13: the heap stays alive and in place as long as the reference, and a clone leads to the same one: a borrow, or a count.
         unsafe impl<$classes: SizeClasses> HeapRef for $type {
             type Classes = $classes;
 
@@ -152,7 +152,7 @@ macro_rules! by_deref {
 by_deref!(&Heap<C>, C);
 by_deref!(Arc<Heap<C>>, C);
 
-// SAFETY: I10: `HEAP` is one static for the whole type, and statics are never dropped.
+// SAFETY: I10, I13: `HEAP` is one static for the whole type, and statics are never dropped.
 unsafe impl<S: StaticHeap> HeapRef for S {
     type Classes = S::Table;
 

@@ -70,6 +70,9 @@
 //!   where it stays until the thread has ended. It is set and cleared under the registry's lock: cleared by the thread's `end`, after which
 //!   the thread sets no other, and in a fork's child for all threads that did not come along. Its own thread uses it as I5 has it;
 //!   others look at its atomics, under the lock.
+//! - **I13 one type, one heap.** Whatever is taken for a `Heap<C>` was built for the table `C`: `Heap`, `HeapBuilder`, `Settings` and `Class`
+//!   are invariant in `C`. Whatever is taken for a value of a `HeapRef` refers to the heap that its blocks come from: a type and its
+//!   subtype refer to one heap, by the contracts of `HeapRef` and `StaticHeap`, of which a struct without parameters has none.
 
 pub(crate) mod bitmap;
 pub(crate) mod bucket;

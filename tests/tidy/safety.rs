@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::source::{File, is_word};
+use crate::source::{File, Line, is_word};
 
 /// The file that defines each invariant (`//! - **I3 ...`), and what is wrong with the definitions.
 pub(crate) fn invariants_of(files: &[File]) -> (BTreeMap<String, &File>, Vec<String>) {
@@ -69,6 +69,48 @@ pub(crate) fn unsafe_code_cites_an_invariant(file: &File, invariants: &BTreeMap<
     complaints
 }
 
+/// Where docs/SAFETY.md lists the items that are public for a macro's sake.
+const HIDDEN: &str = "### What is public for a macro's sake";
+
+/// What is public but hidden is called by safe code all the same: docs/SAFETY.md lists each such item with the reason why no use of it is
+/// harmful, and no other.
+pub(crate) fn hidden_items_are_listed(files: &[File]) -> Vec<String> {
+    let text = files.iter().find(|file| file.path == "docs/SAFETY.md").map_or("", |file| &file.text);
+    let list = text.split_once(HIDDEN).map_or("", |(_, rest)| rest.split("\n#").next().unwrap_or(""));
+    let rows = list.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+    let mut listed: BTreeMap<&str, bool> = rows.filter_map(|name| Some((name.rsplit("::").next()?, false))).collect();
+    let mut complaints = Vec::new();
+    for file in files.iter().filter(|file| file.path.starts_with("src/")) {
+        for (number, _) in file.lines.iter().enumerate().filter(|(_, line)| line.code.contains("doc(hidden)")) {
+            for name in hidden_by(&file.lines[number + 1..]) {
+                match listed.get_mut(name) {
+                    Some(found) => *found = true,
+                    None => complaints.push(file.at(
+                        number,
+                        &format!("`{name}` is hidden and public: say in docs/SAFETY.md, below \"{HIDDEN}\", why that does no harm"),
+                    )),
+                }
+            }
+        }
+    }
+    let gone = listed.iter().filter(|(_, found)| !**found);
+    complaints.extend(gone.map(|(name, _)| format!("docs/SAFETY.md: `{name}` is listed as hidden and is not")));
+    complaints
+}
+
+/// The names of what an attribute above these lines hides: an item's, or those of a `pub use`.
+fn hidden_by(below: &[Line]) -> Vec<&str> {
+    const KEYWORDS: &[&str] =
+        &["pub", "const", "unsafe", "fn", "struct", "enum", "trait", "mod", "type", "static", "macro_rules", "crate"];
+    let item = below.iter().map(|line| line.code.trim()).find(|code| !code.is_empty() && !code.starts_with('#'));
+    let item = item.unwrap_or("");
+    let mut names = item.split(|c| !is_word(c)).filter(|word| !word.is_empty() && !KEYWORDS.contains(word));
+    match item.strip_prefix("pub use ").and_then(|path| path.rsplit("::").next()) {
+        Some(names) => names.split(|c| !is_word(c)).filter(|word| !word.is_empty()).collect(),
+        None => names.next().into_iter().collect(),
+    }
+}
+
 /// The comment that belongs to the statement at `line`: right above it, in one piece.
 fn comment_above(file: &File, line: usize) -> String {
     let mut comment = Vec::new();
@@ -90,7 +132,7 @@ fn goes_on(code: &str) -> bool {
 
 #[cfg(test)]
 mod proofs {
-    use super::{invariants_of, unsafe_code_cites_an_invariant};
+    use super::{HIDDEN, hidden_items_are_listed, invariants_of, unsafe_code_cites_an_invariant};
     use crate::source::{File, complained_lines};
 
     fn unsound(path: &str, text: &str) -> Vec<usize> {
@@ -146,5 +188,20 @@ mod proofs {
         assert_eq!(complaints.len(), 2);
         assert!(complaints[0].starts_with("src/a.rs:2:") && complaints[1].starts_with("src/b.rs:1:"), "{complaints:?}");
         assert!(invariants.keys().eq(["I1", "U1"]));
+    }
+
+    #[test]
+    fn a_hidden_item_that_nobody_explains_is_found_and_so_is_an_explanation_of_none() {
+        let list = format!(
+            "{HIDDEN}\n\n| item | why |\n|---|---|\n| `Heap::made` | so |\n| `gone` | so |\n\n## Next\n| `other` | |"
+        );
+        let source = "#[doc(hidden)]\n#[must_use]\npub const fn made() {}\n#[doc(hidden)]\npub use crate::heap::{Made, Other};\n#[doc(hidden)]\n#[macro_export]\nmacro_rules! other {}\n";
+        let files = [File::new("docs/SAFETY.md", &list), File::new("src/a.rs", source)];
+        let complaints = hidden_items_are_listed(&files);
+        let found = ["`Made` is hidden", "`Other` is hidden", "`other` is hidden", "`gone` is listed"];
+        assert_eq!(complaints.len(), found.len(), "{complaints:#?}");
+        for (complaint, found) in complaints.iter().zip(found) {
+            assert!(complaint.contains(found), "{complaint}");
+        }
     }
 }
