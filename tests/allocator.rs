@@ -1,8 +1,12 @@
 //! Heaps behind other crates' collections, in both versions of `allocator_api2`.
+#![expect(unsafe_code, reason = "the traits' own calls are tested, too")]
+
+use std::alloc::Layout;
+use std::ptr::NonNull;
 
 use allocator_api2_02::vec::Vec as Vec02;
 use allocator_api2_04::vec::Vec as Vec04;
-use smarena::{Global, Heap, Piecewise, StaticHeap};
+use smarena::{Exhausted, Global, Heap, HeapRef, Piecewise, StaticHeap};
 
 #[test]
 fn collections_of_both_versions_live_in_a_heap() {
@@ -42,4 +46,169 @@ fn collections_live_in_a_heap_that_a_type_names() {
     assert_eq!(Named::HEAP.stats().live(), 2);
     drop((old, new));
     assert_eq!(Named::HEAP.stats().live(), 0);
+}
+
+/// A heap that is not hardened, and one that is.
+fn heaps() -> [Heap<Piecewise<15>>; 2] {
+    [false, true].map(|hardened| Heap::builder().bucket_bytes(1 << 20).hardened(hardened).build().unwrap())
+}
+
+/// Writes the same tests for one version of the trait.
+macro_rules! version {
+    ($module:ident: $version:ident) => {
+        mod $module {
+            use super::*;
+            use $version::alloc::Allocator;
+            use $version::boxed::Box;
+            use $version::vec::Vec;
+
+            fn no_bytes(heap: impl Allocator + Copy) {
+                drop(Box::new_in((), heap));
+                drop(Box::new_in([0_u64; 0], heap));
+                drop(Vec::<u32, _>::new_in(heap).into_boxed_slice());
+                drop(Vec::<(), _>::with_capacity_in(10, heap).into_boxed_slice());
+                let mut full = Vec::with_capacity_in(1000, heap);
+                full.push(7_u64);
+                full.clear();
+                full.shrink_to_fit();
+                assert_eq!(full.into_boxed_slice().len(), 0);
+                for align in [1, 16, 4096, 1 << 21] {
+                    no_bytes_aligned(heap, align);
+                }
+            }
+
+            fn no_bytes_aligned(heap: impl Allocator + Copy, align: usize) {
+                let none = Layout::from_size_align(0, align).unwrap();
+                let some = Layout::from_size_align(100, align.min(4096)).unwrap();
+                for block in [heap.allocate(none), heap.allocate_zeroed(none)].map(Result::unwrap) {
+                    assert_eq!((block.len(), block.cast::<u8>().addr().get() % align), (0, 0));
+                    // SAFETY: what was allocated with this layout; and again, since there is no block.
+                    unsafe { heap.deallocate(block.cast(), none) };
+                    // SAFETY: as above.
+                    let grown = unsafe { heap.grow(block.cast(), none, some) }.unwrap();
+                    // SAFETY: live, at least 100 bytes.
+                    unsafe { grown.cast::<u8>().write_bytes(7, 100) };
+                    // SAFETY: live, of this layout.
+                    let gone = unsafe { heap.shrink(grown.cast(), some, none) }.unwrap();
+                    assert_eq!((gone.len(), gone.cast::<u8>().addr().get() % align), (0, 0));
+                    // SAFETY: as above.
+                    let grown = unsafe { heap.grow_zeroed(gone.cast(), none, some) }.unwrap();
+                    // SAFETY: live, 100 bytes, written by the heap.
+                    let content = unsafe { std::slice::from_raw_parts(grown.as_ptr().cast::<u8>(), 100) };
+                    assert_eq!(content, [0; 100]);
+                    // SAFETY: live, of this layout.
+                    unsafe { heap.deallocate(grown.cast(), some) };
+                }
+            }
+
+            #[test]
+            fn what_has_no_bytes_has_no_block() {
+                no_bytes(Global);
+                no_bytes(Named::HEAP);
+                for heap in heaps() {
+                    // A made-up pointer may lie anywhere, also in a block.
+                    let block = heap.malloc(100, 0).unwrap();
+                    // SAFETY: a layout without bytes.
+                    unsafe { Allocator::deallocate(&heap, block, Layout::new::<()>()) };
+                    assert_eq!(heap.stats().live(), 1);
+                    // SAFETY: live, from this heap.
+                    unsafe { heap.free(block) };
+                    no_bytes(&heap);
+                    assert_eq!(heap.stats().live(), 0);
+                }
+            }
+
+            #[test]
+            fn shrinking_never_fails() {
+                for (heap, small) in full_of_small() {
+                    let (old, new) = (Layout::array::<u8>(1000).unwrap(), Layout::array::<u8>(10).unwrap());
+                    let block = Allocator::allocate(&heap, old).unwrap().cast::<u8>();
+                    // SAFETY: live, 1000 bytes.
+                    unsafe { block.write_bytes(7, 1000) };
+                    // SAFETY: live, of this layout.
+                    let shrunk = unsafe { Allocator::shrink(&heap, block, old, new) }.unwrap();
+                    assert_eq!(shrunk.cast::<u8>(), block, "there is no smaller one");
+                    // SAFETY: live, of this layout.
+                    let grown = unsafe { Allocator::grow(&heap, shrunk.cast(), new, old) }.unwrap().cast::<u8>();
+                    // SAFETY: live, 1000 bytes, of which the first 10 are kept.
+                    assert_eq!(unsafe { std::slice::from_raw_parts(grown.as_ptr(), 10) }, [7; 10]);
+                    // SAFETY: live, of this layout.
+                    unsafe { Allocator::deallocate(&heap, grown, old) };
+
+                    let mut vector = Vec::with_capacity_in(1000, &heap);
+                    vector.extend_from_slice(b"abc");
+                    vector.shrink_to_fit();
+                    assert_eq!((vector.as_slice(), vector.capacity() < 1000), (&b"abc"[..], true));
+                    drop(vector);
+                    assert_eq!(heap.stats().live(), small.len());
+                }
+            }
+        }
+    };
+}
+version!(version_02: allocator_api2_02);
+version!(version_04: allocator_api2_04);
+
+/// Heaps that refuse what their buckets do not have, and whose smallest bucket has nothing left.
+fn full_of_small() -> impl Iterator<Item = (Heap<Piecewise<15>>, Vec<NonNull<u8>>)> {
+    let settings = [(false, false), (true, false), (true, true)];
+    settings.into_iter().map(|(hardened, canary)| {
+        let builder = Heap::builder().bucket_bytes(4096).on_exhausted(Exhausted::Refuse).hardened(hardened);
+        let heap = if canary { builder.canary(true) } else { builder }.build().unwrap();
+        let small = std::iter::from_fn(|| heap.malloc(10, 0).ok()).collect();
+        (heap, small)
+    })
+}
+
+#[test]
+fn a_heap_reference_shrinks_without_fail_and_knows_that_nothing_has_no_block() {
+    for (heap, small) in full_of_small() {
+        let heap = &heap;
+        let [old, new, none] = [1000, 10, 0].map(|size| Layout::from_size_align(size, 16).unwrap());
+        let block = HeapRef::allocate(&heap, old).unwrap();
+        // SAFETY: live, of this layout.
+        let shrunk = unsafe { HeapRef::reallocate(&heap, block, old, new) }.unwrap();
+        assert_eq!(shrunk, block);
+        // SAFETY: live, of this layout.
+        unsafe { HeapRef::deallocate(&heap, shrunk, new) };
+        for made_up in [1, 16, 4096].map(|align| NonNull::new(std::ptr::without_provenance_mut(align)).unwrap()) {
+            // SAFETY: a layout without bytes; whoever made the pointer up knows of no block.
+            unsafe { HeapRef::deallocate(&heap, made_up, none) };
+            // SAFETY: as above.
+            let grown = unsafe { HeapRef::reallocate(&heap, made_up, none, old) }.unwrap();
+            // SAFETY: live, of this layout.
+            unsafe { HeapRef::deallocate(&heap, grown, old) };
+        }
+        assert_eq!(heap.stats().live(), small.len());
+        // SAFETY: live, from this heap; its owner says that it has no bytes.
+        unsafe { heap.free_batch(&small) };
+        let empty = HeapRef::allocate(&heap, none).unwrap();
+        // SAFETY: live, of this layout.
+        unsafe { HeapRef::deallocate(&heap, empty, none) };
+        assert_eq!(heap.stats().live(), 0);
+    }
+}
+
+#[test]
+fn collections_of_values_without_bytes_live_in_a_heap() {
+    for heap in heaps() {
+        let hasher = std::hash::RandomState::new;
+        let mut set = hashbrown::HashSet::with_hasher_in(hasher(), &heap);
+        assert!(set.insert(()) && !set.insert(()));
+        let map = hashbrown::HashMap::<(), (), _, _>::with_hasher_in(hasher(), &heap);
+        let mut boxes: hashbrown::HashMap<u32, allocator_api2_02::boxed::Box<(), _>, _, _> =
+            hashbrown::HashMap::with_hasher_in(hasher(), &heap);
+        boxes.extend((0..100).map(|key| (key, allocator_api2_02::boxed::Box::new_in((), &heap))));
+        boxes.shrink_to_fit();
+        assert_eq!(boxes.drain().count(), 100);
+        drop((set, map, boxes));
+
+        let mut blink = blink_alloc::Blink::new_in(blink_alloc::BlinkAlloc::new_in(&heap));
+        assert_eq!(*blink.put([(); 3]), [(); 3]);
+        assert_eq!(*blink.put(7_u64), 7);
+        assert_eq!(blink.emplace().from_iter(std::iter::repeat_n((), 100)).len(), 100);
+        blink.reset();
+        drop(blink);
+        assert_eq!(heap.stats().live(), 0);
+    }
 }

@@ -1,9 +1,11 @@
 //! The whole test program allocates from `Global`: threads, panics, thread-locals and large blocks included.
+#![expect(unsafe_code, reason = "the trait's own calls are tested, too")]
 
+use std::alloc::{GlobalAlloc, Layout};
 use std::collections::HashMap;
 use std::sync::mpsc;
 
-use smarena::{Global, StaticHeap};
+use smarena::{Exhausted, Global, Heap, Linear, StaticHeap};
 
 #[global_allocator]
 static ALLOCATOR: Global = Global;
@@ -57,4 +59,44 @@ fn a_thread_local_that_allocates_when_it_is_destroyed_works() {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || LATE.with(|late| *late.borrow_mut() = Some(Late(sender)))).join().unwrap();
     assert_eq!(receiver.recv().unwrap().len(), 90);
+}
+
+/// Callers must not ask for layouts without bytes; some do, and make up pointers for them.
+#[test]
+fn what_has_no_bytes_has_a_block_or_none() {
+    let none = Layout::from_size_align(0, 16).unwrap();
+    for hardened in [false, true] {
+        let heap = Heap::<Linear<8>>::builder().bucket_bytes(1 << 20).hardened(hardened).build().unwrap();
+        // SAFETY: the heap promises more than the trait asks for.
+        let empty = unsafe { heap.alloc(none) };
+        // SAFETY: as above.
+        let zeroed = unsafe { heap.alloc_zeroed(none) };
+        assert!(!empty.is_null() && !zeroed.is_null());
+        // SAFETY: as above.
+        let grown = unsafe { GlobalAlloc::realloc(&heap, empty, none, 100) };
+        // SAFETY: as above.
+        let shrunk = unsafe { GlobalAlloc::realloc(&heap, grown, Layout::from_size_align(100, 16).unwrap(), 0) };
+        for block in [shrunk, zeroed, std::ptr::without_provenance_mut(16)] {
+            // SAFETY: as above.
+            unsafe { heap.dealloc(block, none) };
+        }
+        assert_eq!(heap.stats().live(), 0);
+    }
+}
+
+#[test]
+fn shrinking_never_fails() {
+    for hardened in [false, true] {
+        let builder = Heap::<Linear<8>>::builder().bucket_bytes(1024).on_exhausted(Exhausted::Refuse);
+        let heap = builder.hardened(hardened).build().unwrap();
+        while heap.malloc(16, 0).is_ok() {}
+        let [old, new] = [100, 10].map(|size| Layout::from_size_align(size, 16).unwrap());
+        // SAFETY: a layout with bytes.
+        let block = unsafe { heap.alloc(old) };
+        // SAFETY: live, of this layout.
+        assert_eq!(unsafe { GlobalAlloc::realloc(&heap, block, old, 10) }, block, "there is no smaller one");
+        // SAFETY: live, of this layout.
+        unsafe { heap.dealloc(block, new) };
+        assert_eq!(heap.stats().buckets()[6].live, 0);
+    }
 }

@@ -114,7 +114,8 @@ impl<C: SizeClasses> Heap<C> {
         unsafe { self.raw.share_count(block) }
     }
 
-    /// As `realloc`, told the old layout: a smaller class gets a smaller block, and only what the old layout had is copied.
+    /// As `realloc`, told the old layout: a smaller class gets a smaller block, if there is one, and only what the old layout had is
+    /// copied. What is smaller, and as aligned as the block is, is never refused.
     ///
     /// # Safety
     /// As `deallocate` with `old` on success, unless the same block is returned.
@@ -126,6 +127,10 @@ impl<C: SizeClasses> Heap<C> {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<u8>, AllocError> {
+        if old.size() == 0 {
+            // SAFETY: I10: the caller's contract is the same.
+            return unsafe { self.reallocate_nothing(local, block, old, new) };
+        }
         if self.raw.is_checked() {
             // SAFETY: I10: the caller's contract is the same.
             return unsafe { self.reallocate_checked(block, old, new) };
@@ -137,6 +142,25 @@ impl<C: SizeClasses> Heap<C> {
             Some(block) => Ok(block),
             None => Err(self.refusal(new.size(), new.align())),
         }
+    }
+
+    /// As `reallocate` of a block of no bytes, which may be a pointer that its owner made up: it is given back, never returned.
+    ///
+    /// # Safety
+    /// As `reallocate`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn reallocate_nothing(
+        &self,
+        local: Option<&Cache>,
+        block: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<u8>, AllocError> {
+        let moved = self.allocate(local, new)?;
+        // SAFETY: I10: the caller gives it up.
+        unsafe { self.deallocate(local, block, old) };
+        Ok(moved)
     }
 
     /// As `reallocate`, on a hardened heap.

@@ -1,7 +1,7 @@
 //! Heaps as allocators for the collections of other crates, in both versions of the trait that are in use.
 
 use core::alloc::Layout;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 use crate::class::SizeClasses;
 use crate::heap::{Global, Heap, HeapRef};
@@ -13,6 +13,9 @@ macro_rules! allocator {
         unsafe impl$(<$generic: SizeClasses>)? $version::alloc::Allocator for $type {
             #[inline]
             fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, $version::alloc::AllocError> {
+                if layout.size() == 0 {
+                    return Ok(no_bytes(layout));
+                }
                 match HeapRef::allocate(&self.as_heap_ref(), layout) {
                     Ok(block) => Ok(NonNull::slice_from_raw_parts(block, layout.size())),
                     Err(_) => Err($error),
@@ -21,8 +24,10 @@ macro_rules! allocator {
 
             #[inline]
             unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-                // SAFETY: I10: the caller's contract is the same.
-                unsafe { HeapRef::deallocate(&self.as_heap_ref(), block, layout) }
+                if layout.size() > 0 {
+                    // SAFETY: I10: the caller's contract is the same.
+                    unsafe { HeapRef::deallocate(&self.as_heap_ref(), block, layout) }
+                }
             }
 
             #[inline]
@@ -32,6 +37,9 @@ macro_rules! allocator {
                 old: Layout,
                 new: Layout,
             ) -> Result<NonNull<[u8]>, $version::alloc::AllocError> {
+                if old.size() == 0 {
+                    return $version::alloc::Allocator::allocate(self, new);
+                }
                 // SAFETY: I10: the caller's contract is the same.
                 match unsafe { HeapRef::reallocate(&self.as_heap_ref(), block, old, new) } {
                     Ok(block) => Ok(NonNull::slice_from_raw_parts(block, new.size())),
@@ -46,11 +54,24 @@ macro_rules! allocator {
                 old: Layout,
                 new: Layout,
             ) -> Result<NonNull<[u8]>, $version::alloc::AllocError> {
+                if new.size() == 0 {
+                    // SAFETY: I10: the caller's contract is the same.
+                    unsafe { $version::alloc::Allocator::deallocate(self, block, old) };
+                    return Ok(no_bytes(new));
+                }
                 // SAFETY: I10: as for `grow`: a heap moves in either direction.
                 unsafe { self.grow(block, old, new) }
             }
         }
     };
+}
+
+/// What a layout without bytes is given. Collections make up such pointers themselves and hand them to `deallocate` (a box of `()`, a
+/// vector without capacity that becomes a box), so no heap is ever asked about one.
+#[inline]
+fn no_bytes(layout: Layout) -> NonNull<[u8]> {
+    let aligned = NonNull::new(ptr::without_provenance_mut(layout.align())).unwrap_or(NonNull::dangling());
+    NonNull::slice_from_raw_parts(aligned, 0)
 }
 
 /// What the impls above allocate through.

@@ -313,7 +313,8 @@ impl RawHeap {
         Some(new)
     }
 
-    /// As `reallocate`, told both layouts and their classes: moves to a smaller block too, and copies no more than there is.
+    /// As `reallocate`, told both layouts and their classes: moves to a smaller block too, if there is one, and copies no more than
+    /// there is.
     ///
     /// # Safety
     /// As `reallocate`; the block was allocated with the first layout.
@@ -330,9 +331,13 @@ impl RawHeap {
                 return Some(block);
             }
             // SAFETY: I10: no class serves it, so it is the fallback's.
-            return unsafe { self.reallocate_fallback(block, new) };
+            let resized = unsafe { self.reallocate_fallback(block, new) };
+            return resized.or((new.size() <= old.size()).then_some(block));
         }
-        let moved = self.allocate(local, to, new.size(), new.align())?;
+        let Some(moved) = self.allocate(local, to, new.size(), new.align()) else {
+            // What is smaller is never refused.
+            return (new.size() <= old.size() && block.addr().get() % new.align() == 0).then_some(block);
+        };
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { moved.copy_from_nonoverlapping(block, old.size().min(new.size())) };
         // SAFETY: I10: the caller gives it up.

@@ -1,24 +1,37 @@
-//! The slow calls of a hardened heap that must know the block's size: sized frees, and reallocation.
+//! The slow calls that must know the block's size: sized frees, and on a hardened heap reallocation.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::{Cache, RawHeap};
+use crate::raw::fallback::Found;
 use crate::raw::fault::Misuse;
 
 impl RawHeap {
     /// The fast free of a block whose size is known did not take it: on a hardened heap, the size must be that on the book.
+    ///
+    /// A layout without bytes has a block like any other, or none at all: collections make up an aligned pointer for it. Such a pointer
+    /// is in no bucket, and no block of the fallback.
     ///
     /// # Safety
     /// As `deallocate_of`.
     #[cold]
     #[inline(never)]
     pub(super) unsafe fn deallocate_sized_slow(&self, local: Option<&Cache>, block: NonNull<u8>, size: usize) {
+        if size == 0 && self.is_nobodys(block) {
+            return;
+        }
         if self.checked {
             self.state().held(block, Some(size), Misuse::FreedTwice);
         }
         // SAFETY: I10: passed on.
         unsafe { self.deallocate_slow(local, block) }
+    }
+
+    /// Whether `block` is neither in a bucket nor a block of the fallback.
+    fn is_nobodys(&self, block: NonNull<u8>) -> bool {
+        let state = self.state();
+        state.locate(block).is_none() && state.fallback().find(block) == Found::Nothing
     }
 
     /// As `reallocate`, on a hardened heap. `told` is the size the caller says the block was asked for with, if it says so.
@@ -39,7 +52,12 @@ impl RawHeap {
             state.resize(own, block, held.asked, size);
             return Some(block);
         }
-        let new = self.allocate_shared(None, class, size, align)?;
+        let Some(new) = self.allocate_shared(None, class, size, align) else {
+            // What is smaller is never refused.
+            let own = held.class.filter(|_| size <= held.asked && block.addr().get() % align == 0)?;
+            state.resize(own, block, held.asked, size);
+            return Some(block);
+        };
         let content = if told.is_some() { held.asked } else { held.usable };
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { new.copy_from_nonoverlapping(block, content.min(size)) };
