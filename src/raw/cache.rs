@@ -37,7 +37,7 @@ const _: () = assert!(size_of::<Lane>() == 64);
 
 /// Where one lane's blocks lie and how many it may keep.
 pub(crate) struct LaneSetup {
-    pub(crate) start: usize,
+    pub(crate) base: NonNull<u8>,
     pub(crate) bytes: usize,
     pub(crate) block_size: u32,
     pub(crate) plan: LanePlan,
@@ -103,8 +103,8 @@ impl Cache {
         }
         let mut memory = memory.as_ptr();
         for (lane, setup) in self.lanes.iter().zip(lanes) {
-            let inside = if region.is_some() { (setup.start, setup.bytes) } else { (0, 0) };
-            lane.open(inside, setup.block_size, memory, setup.plan);
+            let bytes = if region.is_some() { setup.bytes } else { 0 };
+            lane.open(setup.base, bytes, setup.block_size, memory, setup.plan);
             memory = memory.wrapping_add(setup.plan.bytes());
         }
         self.open.store(1, Relaxed);

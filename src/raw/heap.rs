@@ -260,6 +260,7 @@ impl RawHeap {
         let cache = self.cache_or(local);
         if let (Some(class), Some(lane)) = (class, cache.lane_of(block)) {
             let usable = lane.block_size();
+            let block = lane.own(block);
             if size <= usable && block.addr().get() & (align.max(1) - 1) == 0 {
                 return Some(block);
             }
@@ -298,6 +299,7 @@ impl RawHeap {
         }
         // SAFETY: I10: passed on.
         let usable = unsafe { self.usable_size(block) };
+        let block = self.state().own(block);
         if size <= usable && block.addr().get() % align == 0 {
             return Some(block);
         }
@@ -327,22 +329,30 @@ impl RawHeap {
         (to, new): (Option<usize>, Layout),
     ) -> Option<NonNull<u8>> {
         if from == to && block.addr().get() % new.align() == 0 {
-            if from.is_some() {
-                return Some(block);
+            if let Some(class) = from {
+                let lane = self.cache_or(local).lane(class);
+                return Some(if lane.is_inside(block) { lane.own(block) } else { self.own(block) });
             }
             // SAFETY: I10: no class serves it, so it is the fallback's.
             let resized = unsafe { self.reallocate_fallback(block, new) };
-            return resized.or((new.size() <= old.size()).then_some(block));
+            return resized.or((new.size() <= old.size()).then(|| self.own(block)));
         }
         let Some(moved) = self.allocate(local, to, new.size(), new.align()) else {
             // What is smaller is never refused.
-            return (new.size() <= old.size() && block.addr().get() % new.align() == 0).then_some(block);
+            return (new.size() <= old.size() && block.addr().get() % new.align() == 0).then(|| self.own(block));
         };
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { moved.copy_from_nonoverlapping(block, old.size().min(new.size())) };
         // SAFETY: I10: the caller gives it up.
         unsafe { self.deallocate_of(local, from, block, old.size()) };
         Some(moved)
+    }
+
+    /// As `Lane::own`, of a block that this thread's cache does not know.
+    #[cold]
+    #[inline(never)]
+    fn own(&self, block: NonNull<u8>) -> NonNull<u8> {
+        self.state().own(block)
     }
 
     /// # Safety

@@ -73,6 +73,8 @@
 //! - **I13 one type, one heap.** Whatever is taken for a `Heap<C>` was built for the table `C`: `Heap`, `HeapBuilder`, `Settings` and `Class`
 //!   are invariant in `C`. Whatever is taken for a value of a `HeapRef` refers to the heap that its blocks come from: a type and its
 //!   subtype refer to one heap, by the contracts of `HeapRef` and `StaticHeap`, of which a struct without parameters has none.
+//! - **I14 own pointers.** Of a pointer that a caller gives back only the address is used. The block is reached, and handed out again, by a pointer
+//!   made from the bucket's or the reservation's (`Lane::own`, `State::own`), which has the right to all of it.
 
 pub(crate) mod bitmap;
 pub(crate) mod bucket;

@@ -269,6 +269,14 @@ impl State {
         self.region.locate(self.first_span(), block)
     }
 
+    /// The heap's own pointer to a live block: a caller's may have the right to a part of it alone (I14).
+    pub(crate) fn own(&self, block: NonNull<u8>) -> NonNull<u8> {
+        match self.locate(block) {
+            Some(_) => self.reservation.base().with_addr(block.addr()),
+            None => block,
+        }
+    }
+
     /// The address of the first span.
     fn first_span(&self) -> usize {
         self.reservation.base().addr().get() + self.region.offset(0)
@@ -339,6 +347,7 @@ impl State {
     /// Takes a block back that lies in the span of `class`.
     pub(crate) fn give(&self, cache: Option<&Cache>, class: usize, block: NonNull<u8>) {
         let bucket = &self.buckets()[class];
+        let block = self.own(block);
         if let Some(watch) = self.watch(class) {
             return self.take_back(watch, bucket, block);
         }

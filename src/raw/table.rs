@@ -61,7 +61,7 @@ impl Table {
         }
         let memory = chunks.at_least(plans.iter().map(|plan| plan.bytes()).sum())?;
         let lanes = how.buckets.iter().zip(plans).map(|(bucket, plan)| LaneSetup {
-            start: bucket.span().start(),
+            base: bucket.span().base(),
             bytes: bucket.most_bytes(),
             block_size: u32::try_from(bucket.block_size()).expect("no table has blocks above 2 MiB"),
             plan,

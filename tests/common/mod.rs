@@ -8,7 +8,7 @@ use std::alloc::Layout;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use smarena::{AllocError, Geometric, HeapRef, ShareCount};
@@ -27,6 +27,8 @@ type Action = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 struct Books {
     live: HashMap<usize, (Layout, Box<ShareCount>)>,
+    /// The heap's own pointer to each live block: one that comes back may have been narrowed to a part of it.
+    own: HashMap<usize, AtomicPtr<u8>>,
     /// Layouts asked for, granted or not, in order.
     asked: Vec<Layout>,
     faults: Vec<String>,
@@ -148,19 +150,20 @@ impl Books {
         // SAFETY: a block of this size.
         unsafe { block.write_bytes(POISON, layout.size()) };
         self.live.insert(block.addr().get(), (layout, Box::default()));
+        self.own.insert(block.addr().get(), AtomicPtr::new(block.as_ptr()));
         block
     }
 
-    /// Whether `block` is live with this `layout`; strikes it off then.
-    fn strike(&mut self, block: NonNull<u8>, layout: Layout) -> bool {
+    /// If `block` is live with this `layout`, strikes it off; the heap's own pointer to it.
+    fn strike(&mut self, block: NonNull<u8>, layout: Layout) -> Option<NonNull<u8>> {
         match self.live.get(&block.addr().get()) {
             Some((known, _)) if *known == layout => {
                 self.live.remove(&block.addr().get());
-                true
+                NonNull::new(self.own.remove(&block.addr().get())?.into_inner())
             }
             known => {
                 self.faults.push(format!("{block:?} came back with {layout:?}, known as {known:?}"));
-                false
+                None
             }
         }
     }
@@ -183,7 +186,7 @@ unsafe impl HeapRef for CountingHeap {
 
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         let mut books = self.books();
-        if books.strike(block, layout) {
+        if let Some(block) = books.strike(block, layout) {
             let content = NonNull::slice_from_raw_parts(block, layout.size());
             // SAFETY: live until a moment ago, and poisoned when it was new: there is no byte that was never written.
             books.came_back = unsafe { content.as_ref() }.to_vec();
@@ -215,7 +218,7 @@ unsafe impl HeapRef for CountingHeap {
         let mut books = self.books();
         books.grant(new)?;
         let moved = books.create(new);
-        if books.strike(block, old) {
+        if let Some(block) = books.strike(block, old) {
             // SAFETY: two different blocks, both at least this large.
             unsafe { moved.copy_from_nonoverlapping(block, old.size().min(new.size())) };
             // SAFETY: created with this layout, and live until a moment ago.

@@ -45,8 +45,9 @@ pub(crate) struct Lane {
     pub(super) free: AtomicPtr<Slot>,
     /// Blocks a chunk takes: `L` of I7.
     chunk: AtomicU16,
-    /// The addresses of the bucket's blocks, for a free that expects this bucket. Zero: no address is inside.
-    start: Cell<usize>,
+    /// The pointer to the bucket's first block, from which those to all others are made.
+    base: Cell<*mut u8>,
+    /// How many bytes of blocks lie there, for a free that expects this bucket. Zero: no address is inside.
     bytes: Cell<usize>,
     /// All chunks side by side.
     chunks: Cell<*mut Slot>,
@@ -103,7 +104,7 @@ impl Lane {
             alloc: AtomicPtr::new(null_mut()),
             free: AtomicPtr::new(null_mut()),
             chunk: AtomicU16::new(0),
-            start: Cell::new(0),
+            base: Cell::new(null_mut()),
             bytes: Cell::new(0),
             chunks: Cell::new(null_mut()),
             order: Cell::new(null_mut()),
@@ -114,6 +115,9 @@ impl Lane {
     }
 
     /// A cached block.
+    ///
+    /// What lies in the slot has come from a caller, who may have had the right to a part of the block alone. What goes out is made anew from
+    /// the bucket's own pointer; it has the same address, so no instruction is left of that.
     #[inline(always)]
     pub(crate) fn pop(&self) -> Option<NonNull<u8>> {
         let cursor = self.alloc.load(Relaxed);
@@ -123,6 +127,7 @@ impl Lane {
         // SAFETY: I7: a cursor off its chunk's start points at a parked block.
         let block = unsafe { cursor.read() };
         self.alloc.store(cursor.wrapping_sub(1), Relaxed);
+        let block = self.own(block);
         poison::handed_out(block, self.block_size());
         Some(block)
     }
@@ -144,8 +149,21 @@ impl Lane {
     /// As `push`, for a block that only probably belongs to this bucket.
     #[inline(always)]
     pub(crate) fn push_if_inside(&self, block: NonNull<u8>) -> bool {
-        let offset = block.addr().get().wrapping_sub(self.start.get());
-        offset < self.bytes.get() && self.push(block)
+        self.is_inside(block) && self.push(block)
+    }
+
+    /// Whether `block` is one of this bucket's. On a heap whose frees all take the slow path no address is.
+    #[inline(always)]
+    pub(crate) fn is_inside(&self, block: NonNull<u8>) -> bool {
+        block.addr().get().wrapping_sub(self.base.get().addr()) < self.bytes.get()
+    }
+
+    /// The heap's own pointer to `block`, which is one of this bucket's.
+    #[inline(always)]
+    pub(crate) fn own(&self, block: NonNull<u8>) -> NonNull<u8> {
+        let own = self.base.get().with_addr(block.addr().get());
+        // SAFETY: I14: the address of a `NonNull`.
+        unsafe { NonNull::new_unchecked(own) }
     }
 
     /// Bytes of a block of this bucket.
@@ -228,10 +246,10 @@ impl Lane {
         unsafe { ptr::copy(self.first(start), start.wrapping_add(1), len) };
     }
 
-    /// Makes a zero lane empty, with room. `inside` is where the bucket's blocks start and how many bytes they span.
-    pub(super) fn open(&self, inside: (usize, usize), block_size: u32, memory: *mut u8, plan: LanePlan) {
-        self.start.set(inside.0);
-        self.bytes.set(inside.1);
+    /// Makes a zero lane empty, with room. `base` is the pointer to the bucket's first block, and frees within `bytes` bytes from there may come here.
+    pub(super) fn open(&self, base: NonNull<u8>, bytes: usize, block_size: u32, memory: *mut u8, plan: LanePlan) {
+        self.base.set(base.as_ptr());
+        self.bytes.set(bytes);
         self.block_size.set(block_size);
         if plan.chunk == 0 {
             return;
@@ -258,7 +276,7 @@ impl Lane {
         self.alloc.store(null_mut(), Relaxed);
         self.free.store(null_mut(), Relaxed);
         self.chunk.store(0, Relaxed);
-        self.start.set(0);
+        self.base.set(null_mut());
         self.bytes.set(0);
         self.block_size.set(0);
         self.chunks.set(null_mut());

@@ -46,6 +46,7 @@ impl RawHeap {
     ) -> Option<NonNull<u8>> {
         let state = self.state();
         let held = state.held(block, told, Misuse::UsedWhileFree);
+        let block = state.own(block);
         // Told the sizes, a block moves to another class, a smaller one, too; not told, it stays where it fits. As on other heaps.
         let stays = held.class.filter(|&own| if told.is_some() { class == Some(own) } else { size <= held.capacity });
         if let (Some(own), true) = (stays, block.addr().get() % align == 0) {

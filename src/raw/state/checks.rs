@@ -109,7 +109,7 @@ impl State {
             };
         };
         let bucket = &self.buckets()[class];
-        let index = bucket.index(block);
+        let (block, index) = (self.own(block), bucket.index(block));
         let Some(asked) = self.watch(class).and_then(|watch| watch.ledger.asked(index)) else {
             fault::misuse(bucket.site(index), if_free);
         };
