@@ -88,7 +88,9 @@ pub unsafe trait HeapRef: Clone {
     /// no more aligned than `block` is.
     ///
     /// # Safety
-    /// As [`deallocate`](Self::deallocate) with the layout `old` on success, unless the same block is returned.
+    /// As [`deallocate`](Self::deallocate) with the layout `old` on success, unless the same block is returned. `old` is what a call that
+    /// takes layouts was last told: a raw [`realloc`](Heap::realloc) leaves a block where it fits, even where the class that would serve
+    /// its new size has larger ones.
     ///
     /// # Errors
     /// [`AllocError`]; then `block` is still live and as it was.
