@@ -40,10 +40,8 @@ struct Known;
 impl Known {
     /// A thread is refused blocks that lie in its other cache of the same heap.
     const TWO_CACHES: bool = true;
-    /// Zero-sized layouts are not dangling pointers' business.
-    const ZERO_SIZE: bool = true;
-    /// Shrinking may fail.
-    const SHRINK: bool = true;
+    /// What is made smaller and more aligned than it was may stay in a block that is smaller than those of its new class.
+    const SHRINK_ALIGNED: bool = true;
     /// Blocks that `trim` holds for a moment count as used up.
     const TRIM: bool = true;
     /// Statistics read caches that are being opened or closed.
@@ -753,9 +751,6 @@ impl<'h> World<'h> {
             Step::Allocate { way, size, align, zeroed } => {
                 let way = self.way(caches, way, None);
                 let layout = Layout::from_size_align(size, align).unwrap();
-                if Known::ZERO_SIZE && size == 0 && way.face() != Face::Raw {
-                    return;
-                }
                 self.allocate(way, layout, zeroed);
             }
             Step::Free { way, block } => {
@@ -780,8 +775,8 @@ impl<'h> World<'h> {
                 let way = self.way(caches, way, Some(&old));
                 let align = if way.face() == Face::GlobalAlloc { old.layout.align() } else { align };
                 let layout = Layout::from_size_align(size, align).unwrap();
-                let zero = size == 0 || old.layout.size() == 0;
-                if (Known::ZERO_SIZE && zero && way.face() != Face::Raw) || align > 4096 {
+                let more_aligned = size <= old.layout.size() && align > old.layout.align();
+                if align > 4096 || (Known::SHRINK_ALIGNED && more_aligned && way.face() != Face::Raw) {
                     lock(&self.held).push(old);
                     return;
                 }
@@ -789,7 +784,7 @@ impl<'h> World<'h> {
             }
             Step::Nothing { way, align, size } => {
                 let way = self.way(caches, way, None);
-                if way.face() == Face::Raw || Known::ZERO_SIZE {
+                if way.face() == Face::Raw {
                     return;
                 }
                 let layout = Layout::from_size_align(0, align).unwrap();
@@ -885,7 +880,7 @@ impl<'h> World<'h> {
             }
             Err(error) => {
                 assert!(!sure, "{layout:?} was refused: {error:?}");
-                assert!(!fits || Known::SHRINK, "{:?} could not be made {layout:?}", old.layout);
+                assert!(!fits, "{:?} could not be made {layout:?}", old.layout);
                 self.unclaim(self.class(layout));
                 accept(error, layout);
                 old.check(old.layout.size());
