@@ -9,11 +9,14 @@ pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64,
 pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 #[cfg(loom)]
-pub(crate) use loom::sync::Mutex;
+pub(crate) use loom::sync::{Condvar, Mutex};
 #[cfg(shuttle)]
-pub(crate) use shuttle::sync::Mutex;
+pub(crate) use shuttle::sync::{Condvar, Mutex};
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::Mutex;
+
+mod word;
+pub(crate) use word::Word;
 
 /// Locks a mutex whose guarded value is right at every step, so that a panic meanwhile has harmed nothing.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> impl core::ops::DerefMut<Target = T> {

@@ -1,49 +1,111 @@
-//! A spin lock whose holder does little: for the registry, the building of a static heap, and a fallback's list.
+//! A lock whose waiters sleep, and come in in the order in which they arrived: for the registry, the building of a static heap, a
+//! heap's caches and its fallback.
 //!
-//! Not `std::sync::Mutex`, because a fork must be able to take it before and release it after in both processes, with no guard
-//! on any stack; and because nothing under a global allocator may allocate.
+//! ```text
+//! acquire:  ticket = next++;  until turns[ticket] == ticket: sleep on that word
+//! release:  turns[ticket + 1] = ticket + 1;  somebody has that ticket? wake it
+//! ```
+//!
+//! Nobody waits for more threads than came before it; and who waits does not run, so that a thread of high priority does not keep the
+//! holder from its turn. Not `std::sync::Mutex`, because a fork must be able to take it before and release it after in both processes,
+//! with no guard on any stack; and because nothing under a global allocator may allocate.
 
-use crossbeam_utils::Backoff;
+use crate::sync::{AtomicU32, Ordering, Word, fence};
 
-use crate::sync::{AtomicBool, Ordering, pause};
+/// Words that the tickets take turns at, so that a wake reaches one sleeper and not all: with the 32 bits that the system tells
+/// sleepers on one word apart by, one of 256.
+const WORDS: u32 = if cfg!(any(loom, shuttle)) { 1 } else { 8 };
+/// How often whoever is next looks before it sleeps: a holder has little to do.
+const LOOKS: u32 = if cfg!(any(loom, shuttle)) { 0 } else { 40 };
 
 /// Shared. Not reentrant.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    held: AtomicBool,
+    /// The ticket of whoever comes next.
+    next: AtomicU32,
+    /// The holder's ticket, or the next one's if nobody holds the lock.
+    turn: AtomicU32,
+    /// Of the tickets that share a word, the last one whose turn has come.
+    turns: [Word; WORDS as usize],
 }
 
 impl Lock {
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     pub(crate) const fn new() -> Self {
-        Self { held: AtomicBool::new(false) }
+        Self { next: AtomicU32::new(0), turn: AtomicU32::new(0), turns: [const { Word::new(0) }; WORDS as usize] }
     }
 
-    #[cfg(loom)]
+    #[cfg(any(loom, shuttle))]
     pub(crate) fn new() -> Self {
-        Self { held: AtomicBool::new(false) }
+        Self { next: AtomicU32::new(0), turn: AtomicU32::new(0), turns: core::array::from_fn(|_| Word::new(0)) }
     }
 
-    /// Waits until nobody holds the lock, and takes it.
+    /// Waits for all that came before, and takes the lock.
     pub(crate) fn acquire(&self) {
-        let backoff = Backoff::new();
+        // Relaxed: a number that nobody else gets; what comes before it is ordered by the fence in `wait`.
+        let ticket = self.next.fetch_add(1, Ordering::Relaxed);
+        count::acquisition();
         // Acquire pairs with `release`: what the last holder did is seen.
-        while self.held.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            pause(&backoff);
+        if self.word(ticket).load(Ordering::Acquire) != ticket {
+            self.wait(ticket);
         }
     }
 
-    /// Lets the next one in. Only the holder calls this.
+    #[cold]
+    fn wait(&self, ticket: u32) {
+        let word = self.word(ticket);
+        let mut looks = LOOKS;
+        loop {
+            // Acquire pairs with `release`, as in `acquire`.
+            let seen = word.load(Ordering::Acquire);
+            if seen == ticket {
+                return;
+            }
+            // Relaxed: a hint.
+            if looks > 0 && ticket.wrapping_sub(self.turn.load(Ordering::Relaxed)) <= 1 {
+                looks -= 1;
+                core::hint::spin_loop();
+                continue;
+            }
+            // Pairs with that in `release`: either the holder sees that the ticket was taken, or the sleeper that its turn has come.
+            fence(Ordering::SeqCst);
+            count::sleep();
+            word.sleep(seen, ticket / WORDS);
+        }
+    }
+
+    /// Lets the next one in. Only the holder calls this, on whichever thread.
     pub(crate) fn release(&self) {
+        // Relaxed, both: the holder's own, handed on with the lock.
+        let next = self.turn.load(Ordering::Relaxed).wrapping_add(1);
+        self.turn.store(next, Ordering::Relaxed);
         // Release pairs with `acquire`.
-        self.held.store(false, Ordering::Release);
+        self.word(next).store(next, Ordering::Release);
+        // Pairs with that in `wait`.
+        fence(Ordering::SeqCst);
+        // Relaxed: the fence orders it.
+        if self.next.load(Ordering::Relaxed) != next {
+            self.word(next).wake(next / WORDS);
+        }
+    }
+
+    /// Releases the lock in a fork's child, where those who waited for it do not exist. Only the holder calls this.
+    pub(crate) fn reset(&self) {
+        // Relaxed, all: there is no other thread.
+        self.next.store(0, Ordering::Relaxed);
+        self.turn.store(0, Ordering::Relaxed);
+        self.turns.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+    }
+
+    fn word(&self, ticket: u32) -> &Word {
+        &self.turns[(ticket % WORDS) as usize]
     }
 
     /// Whether somebody holds it, for tests.
     #[cfg(all(test, not(loom), not(shuttle)))]
     pub(crate) fn is_held(&self) -> bool {
         // Relaxed: only the test's own thread changes it.
-        self.held.load(Ordering::Relaxed)
+        self.next.load(Ordering::Relaxed) != self.turn.load(Ordering::Relaxed)
     }
 
     /// Runs `body` while holding the lock. A panic in `body` releases it.
@@ -57,5 +119,160 @@ impl Lock {
         self.acquire();
         let _release = Release(self);
         body()
+    }
+}
+
+/// What this thread did with locks, for tests that ask for no more steps than needed.
+#[cfg(test)]
+pub(crate) mod count {
+    use core::cell::Cell;
+
+    std::thread_local! {
+        static ACQUISITIONS: Cell<usize> = const { Cell::new(0) };
+        static SLEEPS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn acquisition() {
+        ACQUISITIONS.set(ACQUISITIONS.get() + 1);
+    }
+
+    pub(super) fn sleep() {
+        SLEEPS.set(SLEEPS.get() + 1);
+    }
+
+    /// How often this thread took a lock, and how often it slept for one.
+    #[cfg(not(any(loom, shuttle)))]
+    pub(crate) fn steps() -> (usize, usize) {
+        (ACQUISITIONS.get(), SLEEPS.get())
+    }
+}
+
+#[cfg(not(test))]
+mod count {
+    #[inline(always)]
+    pub(super) fn acquisition() {}
+    #[inline(always)]
+    pub(super) fn sleep() {}
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::{Arc, Barrier};
+
+    use super::*;
+
+    struct Counter(Lock, Cell<usize>);
+    // SAFETY: I8: the cell is used under the lock alone.
+    unsafe impl Sync for Counter {}
+
+    /// Threads that come while the lock is held get in in the order in which they came, and each sleeps once at the most, but for those
+    /// that share its bit.
+    #[test]
+    fn who_comes_first_is_served_first_and_sleeps_once() {
+        const WAITING: u32 = 300;
+        let lock = &Lock::new();
+        let order = &Cell::new(Vec::new());
+        struct Shared<'s>(&'s Cell<Vec<u32>>);
+        // SAFETY: I8: used under the lock alone.
+        unsafe impl Sync for Shared<'_> {}
+        let order = &Shared(order);
+        lock.acquire();
+        let sleeps: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (1..=WAITING)
+                .map(|number| {
+                    let thread = scope.spawn(move || {
+                        let before = count::steps().1;
+                        lock.with(|| {
+                            let mut served = order.0.take();
+                            served.push(number);
+                            order.0.set(served);
+                        });
+                        count::steps().1 - before
+                    });
+                    // Only then the next one.
+                    while lock.next.load(Ordering::Relaxed) == number {
+                        std::thread::yield_now();
+                    }
+                    thread
+                })
+                .collect();
+            lock.release();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(order.0.take(), (1..=WAITING).collect::<Vec<_>>());
+        assert!(sleeps <= 2 * WAITING as usize, "{sleeps} sleeps");
+    }
+
+    #[test]
+    fn many_threads_count_exactly_and_the_numbers_may_wrap() {
+        let counter = Arc::new(Counter(Lock::new(), Cell::new(0)));
+        // Shortly before the end of the numbers.
+        let first = u32::MAX - 500;
+        counter.0.next.store(first, Ordering::Relaxed);
+        counter.0.turn.store(first, Ordering::Relaxed);
+        counter.0.word(first).store(first, Ordering::Relaxed);
+        let start = Arc::new(Barrier::new(8));
+        let threads = [(); 8].map(|()| {
+            let (counter, start) = (Arc::clone(&counter), Arc::clone(&start));
+            std::thread::spawn(move || {
+                start.wait();
+                (0..1000).for_each(|_| counter.0.with(|| counter.1.set(counter.1.get() + 1)));
+            })
+        });
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(counter.1.get(), 8000);
+        assert!(!counter.0.is_held());
+    }
+
+    #[test]
+    fn a_forks_child_has_nobody_to_let_in() {
+        let lock = Lock::new();
+        for _ in 0..5 {
+            lock.with(|| ());
+        }
+        lock.acquire();
+        // A thread that waits, and does not come along.
+        lock.next.fetch_add(1, Ordering::Relaxed);
+        lock.reset();
+        assert!(!lock.is_held());
+        lock.with(|| assert!(lock.is_held()));
+        assert!(!lock.is_held());
+    }
+}
+
+/// Models: a cell that two threads at a time would race for, and sleepers that nobody would wake.
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::sync::{Arc, UnsafeCell, model, thread};
+
+    struct Counter(Lock, UnsafeCell<usize>);
+    // SAFETY: I8: the cell is used under the lock, which loom checks.
+    unsafe impl Sync for Counter {}
+    // SAFETY: as for `Sync`.
+    unsafe impl Send for Counter {}
+
+    impl Counter {
+        fn add(&self) {
+            // SAFETY: I8: as above.
+            self.0.with(|| self.1.with_mut(|count| unsafe { *count += 1 }));
+        }
+    }
+
+    #[test]
+    fn loom_a_lock_lets_one_in_at_a_time_and_leaves_nobody_asleep() {
+        model(|| {
+            let counter = Arc::new(Counter(Lock::new(), UnsafeCell::new(0)));
+            let threads = [(); 2].map(|()| {
+                let counter = Arc::clone(&counter);
+                thread::spawn(move || counter.add())
+            });
+            counter.add();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            counter.add();
+            // SAFETY: I8: the others have ended.
+            assert_eq!(counter.1.with(|count| unsafe { *count }), 4);
+        });
     }
 }

@@ -52,12 +52,12 @@ unsafe impl Sync for Registry {}
 unsafe impl Send for Registry {}
 
 impl Registry {
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     pub(crate) const fn new() -> Self {
         Self { building: Lock::new(), lock: Lock::new(), first: Cell::new(None), taken: Self::none_taken() }
     }
 
-    #[cfg(loom)]
+    #[cfg(any(loom, shuttle))]
     pub(crate) fn new() -> Self {
         Self { building: Lock::new(), lock: Lock::new(), first: Cell::new(None), taken: Self::none_taken() }
     }
@@ -103,16 +103,21 @@ impl Registry {
         self.each(|member| member.lock().acquire());
     }
 
-    /// Undoes `before_fork`, in parent and child alike.
+    /// Undoes `before_fork` in the parent.
     pub(crate) fn after_fork(&self) {
         self.each(|member| member.lock().release());
         self.lock.release();
         self.building.release();
     }
 
-    /// In a fork's child, before `after_fork`. `slot` is that of its only thread.
+    /// Undoes `before_fork` in the child. `slot` is that of its only thread.
     pub(crate) fn in_child(&self, slot: Option<usize>) {
-        self.each(|member| member.forked(slot));
+        self.each(|member| {
+            member.forked(slot);
+            member.lock().reset();
+        });
+        self.lock.reset();
+        self.building.reset();
     }
 
     /// The block of whichever live heap that `address` points into.
@@ -252,6 +257,9 @@ mod tests {
         registry.before_fork();
         assert_eq!(locks().map(Lock::is_held), [true; 4]);
         registry.after_fork();
+        assert_eq!(locks().map(Lock::is_held), [false; 4]);
+        registry.before_fork();
+        registry.in_child(None);
         assert_eq!(locks().map(Lock::is_held), [false; 4]);
     }
 }

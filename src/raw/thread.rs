@@ -233,7 +233,6 @@ mod at_end {
     /// The other threads' memory is not theirs any more.
     unsafe extern "C" fn in_child() {
         REGISTRY.in_child(super::current());
-        REGISTRY.after_fork();
     }
 
     #[cfg(all(test, not(loom)))]
