@@ -239,7 +239,10 @@ impl<T, H: HeapRef> SmBox<T, H> {
         // which will not drop it. B1 holds as before, the layouts being the same.
         let block: SmBox<MaybeUninit<T>, H> = unsafe { SmBox::from_raw_in(ptr.cast(), heap) };
         // SAFETY: B2: the value is still there, and this is the only time it is read.
-        unsafe { block.assume_init_read() }
+        let value = unsafe { block.assume_init_read() };
+        // Not left to the end: there the compiler loses what is returned, should dropping the heap reference panic.
+        drop(block);
+        value
     }
 }
 

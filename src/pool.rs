@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! BufPool ---.
-//! BufPool ----+--> Shared { permits: shelves + tally + line, size, heap }
+//! BufPool ----+--> Shared { permits: shelves + tally + line; size, heap }
 //! Lease   ----|
 //! SmBytes ---'     freed by whoever is the last to go
 //! ```
@@ -15,13 +15,14 @@
 //! | this one | the pool, and acquiring without waiting |
 //! | `acquire` | waiting, as a task or as a thread |
 //! | `batch`, `lease`, `frozen` | several permits taken at once; one buffer on loan; one that is shared |
-//! | `permits` = `shelves` + `tally` + `line` | the protocol: what each thread keeps ready, one atomic word, and the line of those who wait |
+//! | `owners`, `wait` | handles and permits, and what they keep alive together; who waits for a permit |
+//! | `permits` = `shelves` + `tally` + `line` | the protocol: what each thread keeps ready, one atomic word, and the line of those who wait, a `queue` |
 //! | `number`, `barrier` | which shelf is a thread's; how one thread is seen by another at no cost to it |
 //! | `builder`, `stats`, `error` | how a pool is made, what it did, why it had no buffer |
 //!
 //! # Invariants
 //!
-//! * **P1** A `BufPool` counts as one handle, a `Permit` as one permit and a `Batch` as those it has left, in the tally,
+//! * **P1** A `Handle` counts as one handle, a `Permit` as one permit and `Several` as those that are left, in the tally,
 //!   from the moment they exist until their drop. While a handle or a permit exists, the `Shared` it points to is valid. A permit
 //!   that is put on a shelf goes on counting there (K3), and is nobody's; it is taken from there by whoever has a handle.
 //! * **P2** The tally tells exactly one owner that it was the last, after all others have ended
@@ -30,6 +31,9 @@
 //! * **P3** Outside of P2, a `Shared` is only read through shared references.
 //! * **P4** A block that was frozen counts as one permit too, until `PoolHeap` is told to give it back; no other block is ever
 //!   given back through a `PoolHeap`.
+//! * **P5** An owner that gives up what it has does so by one access to one atomic, by a reference to that atomic alone; what else it takes for
+//!   that was copied before. No call is under way then that was given a reference to more of the `Shared`: another owner may free it before
+//!   that call returns, and what a call was given must be there until it does.
 
 #[cfg(feature = "async")]
 mod acquire;
@@ -42,20 +46,23 @@ mod lease;
 #[cfg(feature = "async")]
 mod line;
 mod number;
+mod owners;
 mod permits;
+#[cfg(feature = "async")]
+mod queue;
 mod shelves;
 mod stats;
 mod tally;
+#[cfg(feature = "async")]
+mod wait;
 
 use core::fmt;
-use core::ptr::NonNull;
 
 use crate::buf::BlockSize;
 use crate::class::Class;
 use crate::heap::{Global, HeapRef};
 
-use permits::Permits;
-use tally::WasLast;
+use owners::Handle;
 
 #[cfg(feature = "async")]
 pub use acquire::Acquire;
@@ -65,8 +72,6 @@ pub use error::PoolError;
 pub use frozen::PoolHeap;
 pub use lease::Lease;
 pub use stats::PoolStats;
-
-use lease::Permit;
 
 /// A bounded source of equal buffers, for network code that must not outgrow its memory.
 ///
@@ -103,12 +108,12 @@ use lease::Permit;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct BufPool<H: HeapRef = Global> {
-    shared: NonNull<Shared<H>>,
+    handle: Handle<Buffers<H>>,
 }
 
-/// What all handles and leases of a pool have in common. Shared by all threads.
-struct Shared<H: HeapRef> {
-    permits: Permits,
+/// What a pool's permits stand for: how each buffer is made. Constant.
+#[derive(Debug)]
+struct Buffers<H: HeapRef> {
     /// What the user asked for, in bytes.
     buf_size: usize,
     /// The bytes in front of a new lease's content.
@@ -119,12 +124,6 @@ struct Shared<H: HeapRef> {
     heap: H,
 }
 
-// SAFETY: P3: a handle gives other threads `&Shared`, hence `H: Sync`; as the last owner it drops
-// the heap reference on its own thread (P2) and clones of it go with the leases, hence `H: Send`.
-// Everything else in there is atomic or constant.
-unsafe impl<H: HeapRef + Send + Sync> Send for BufPool<H> {}
-// SAFETY: as above; `&BufPool` gives no more than a clone of the pool does.
-unsafe impl<H: HeapRef + Send + Sync> Sync for BufPool<H> {}
 impl BufPool {
     /// Describes a pool: 1024 buffers of 2048 bytes, unless told otherwise.
     ///
@@ -158,10 +157,9 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[inline(always)]
     pub fn try_acquire(&self) -> Result<Lease<H>, PoolError> {
-        match self.shared().permits.take(1) {
-            // P1: it has just been counted. From here on the permit gives itself back, whatever the heap does.
-            1 => Lease::new(Permit { shared: self.shared }),
-            _ => Err(self.limit_reached()),
+        match self.handle.take_one() {
+            Some(permit) => Lease::new(permit),
+            None => Err(self.limit_reached()),
         }
     }
 
@@ -186,12 +184,11 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     pub fn acquire_batch(&self, count: usize) -> Result<Batch<'_, H>, PoolError> {
         let wanted = u32::try_from(count).unwrap_or(u32::MAX);
-        let taken = self.shared().permits.take(wanted);
-        if taken == 0 && wanted > 0 {
+        let taken = self.handle.take(wanted);
+        if taken.len() == 0 && wanted > 0 {
             return Err(self.limit_reached());
         }
-        // P1: they have just been counted.
-        Ok(Batch::new(self, taken))
+        Ok(Batch::new(taken))
     }
 
     /// The number of leases that exist now: never more than the limit; when other threads use the pool it is out of date at
@@ -208,7 +205,7 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.shared().permits.out() as usize
+        self.handle.permits().out() as usize
     }
 
     /// The most leases that can exist at a time.
@@ -220,7 +217,7 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.shared().permits.tally().limit() as usize
+        self.handle.permits().tally().limit() as usize
     }
 
     /// The bytes each buffer has room for when it is acquired; its capacity may be larger.
@@ -232,7 +229,7 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[must_use]
     pub fn buf_size(&self) -> usize {
-        self.shared().buf_size
+        self.handle.buf_size
     }
 
     /// Whether the pool is short of buffers: from the moment when as many leases exist as the high watermark says, until
@@ -258,18 +255,12 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[must_use]
     pub fn is_congested(&self) -> bool {
-        self.shared().permits.tally().is_congested()
-    }
-
-    #[inline]
-    fn shared(&self) -> &Shared<H> {
-        // SAFETY: P1: this handle keeps it valid; P3: nobody has it mutably.
-        unsafe { self.shared.as_ref() }
+        self.handle.permits().tally().is_congested()
     }
 
     #[cold]
     fn limit_reached(&self) -> PoolError {
-        self.shared().permits.tally().refused();
+        self.handle.permits().tally().refused();
         PoolError::LimitReached { limit: self.limit(), buf_size: self.buf_size() }
     }
 }
@@ -277,17 +268,7 @@ impl<H: HeapRef> BufPool<H> {
 /// Another handle to the same pool.
 impl<H: HeapRef> Clone for BufPool<H> {
     fn clone(&self) -> Self {
-        self.shared().permits.tally().add_handle();
-        // P1: counted in the line above.
-        BufPool { shared: self.shared }
-    }
-}
-
-impl<H: HeapRef> Drop for BufPool<H> {
-    fn drop(&mut self) {
-        let last = self.shared().permits.drop_handle();
-        // SAFETY: P2: this is what the tally said of us, and nothing here touches it again.
-        unsafe { free_if_last(self.shared, last) }
+        BufPool { handle: self.handle.clone() }
     }
 }
 
@@ -298,17 +279,5 @@ impl<H: HeapRef> fmt::Debug for BufPool<H> {
             .field("limit", &self.limit())
             .field("in_flight", &self.in_flight())
             .finish()
-    }
-}
-
-/// Frees what the owners of a pool shared.
-///
-/// # Safety
-/// `last` is what `shared`'s tally told the caller, who does not touch it afterwards.
-#[inline]
-unsafe fn free_if_last<H: HeapRef>(shared: NonNull<Shared<H>>, last: WasLast) {
-    if last.0 {
-        // SAFETY: made by `Box::leak` in `build_in`; by P2 the caller is its only owner.
-        drop(unsafe { Box::from_raw(shared.as_ptr()) });
     }
 }

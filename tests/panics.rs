@@ -1,18 +1,21 @@
 //! A panic at the n-th call of user code, whichever that is, for every n: owners over all of it lose no value and no block.
 //!
-//! User code is every `Drop`, `Clone`, `Eq`, `Hash`, iterator and closure that a scenario hands in. Each asks `user_code`, which
+//! User code is every `Drop`, `Clone`, `Eq`, `Hash`, iterator, closure, reader, heap reference and waker that a scenario hands in. Each asks `user_code`, which
 //! panics at the n-th call. A scenario is run for n = 0, 1, 2, ... until nobody panics any more.
-#![expect(unsafe_code, reason = "the counting heap implements an unsafe trait")]
+#![expect(unsafe_code, reason = "the counting heap implements an unsafe trait, and wakers are made of raw parts")]
 
 mod common;
 
+use std::alloc::Layout;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::NonNull;
 
 use common::{Census, Counted, CountingHeap};
-use smarena::{BufPool, SharedArena, SmArena, SmBox, SmBuf, compat};
+use smarena::{AllocError, BufPool, HeapRef, ShareCount, SharedArena, SmArena, SmBox, SmBuf, SmChain, compat};
 
 thread_local! {
     /// Calls of user code until one panics.
@@ -290,6 +293,353 @@ fn pools() {
         }
         assert_eq!(pool.in_flight(), 0);
     });
+}
+
+/// A heap reference whose clones and drops may panic. (Its methods may not, by the trait's contract.)
+struct TouchyHeap(CountingHeap);
+
+impl Clone for TouchyHeap {
+    fn clone(&self) -> Self {
+        user_code();
+        Self(self.0.clone())
+    }
+}
+
+impl Drop for TouchyHeap {
+    fn drop(&mut self) {
+        user_code();
+    }
+}
+
+// SAFETY: the heap is the inner one.
+unsafe impl HeapRef for TouchyHeap {
+    type Classes = <CountingHeap as HeapRef>::Classes;
+
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        self.0.allocate(layout)
+    }
+
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { self.0.deallocate(block, layout) }
+    }
+
+    unsafe fn share_count(&self, block: NonNull<u8>, layout: Layout) -> NonNull<ShareCount> {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { self.0.share_count(block, layout) }
+    }
+
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { self.0.reallocate(block, old, new) }
+    }
+}
+
+#[test]
+fn heap_references_of_boxes_and_arenas() {
+    at_every_call(15, |heap, value| {
+        let heap = TouchyHeap(heap.clone());
+        let boxed = SmBox::new_in(value(1), heap.clone());
+        drop(SmBox::into_inner(boxed.clone()));
+        let mut arena = SmArena::new_in(heap.clone());
+        let handle = arena.insert(value(2));
+        drop(arena.clone());
+        drop(arena.remove(handle));
+        let shared = SharedArena::new_in(heap.clone());
+        shared.insert(value(3));
+    });
+}
+
+#[test]
+fn heap_references_of_buffers() {
+    at_every_call(11, |heap, _| {
+        let heap = TouchyHeap(heap.clone());
+        let mut buf = SmBuf::copy_from_slice_in(b"some bytes for the head and some for the rear", heap.clone());
+        let head = buf.split_to(10);
+        drop(buf.clone());
+        let bytes = head.freeze();
+        let part = bytes.slice(2..7);
+        let mut chain = SmChain::new();
+        chain.push(part.clone());
+        chain.push(buf.freeze());
+        assert_eq!(chain.len(), 40);
+        drop(chain);
+        drop(bytes);
+        assert!(part.try_into_mut().is_ok());
+    });
+}
+
+/// Whether a pool that nobody uses any more has all its permits, and serves.
+#[track_caller]
+fn is_whole<H: HeapRef>(pool: &BufPool<H>) {
+    let stats = pool.stats();
+    assert_eq!((stats.in_flight, stats.waiting), (0, 0));
+    assert_eq!(pool.acquire_batch(usize::MAX).unwrap().len(), stats.limit);
+}
+
+#[test]
+fn heap_references_of_pools() {
+    for n in 0.. {
+        let heap = CountingHeap::new();
+        let pool = BufPool::builder().buf_size(64).limit(2).build_in(TouchyHeap(heap.clone())).unwrap();
+        let ended = ends(n, || {
+            let mut lease = pool.try_acquire().unwrap();
+            lease.extend_from_slice(b"bytes");
+            let frozen = lease.freeze();
+            drop(pool.acquire_batch(1).unwrap().next().unwrap().unwrap().into_buf());
+            drop(frozen.clone());
+            drop(frozen);
+            drop(pool.try_acquire().unwrap().freeze());
+            let mut shared = pool.try_acquire().unwrap();
+            shared.extend_from_slice(b"bytes");
+            let head = shared.split_to(2);
+            drop((shared.freeze(), head));
+        });
+        is_whole(&pool);
+        let last = ends(usize::MAX, || drop(pool));
+        assert!(last);
+        assert_eq!(heap.references(), 1, "a reference was lost by a panic at call {n}");
+        heap.settle();
+        if ended {
+            assert!(n >= 14, "{n}");
+            return;
+        }
+    }
+}
+
+#[test]
+fn readers() {
+    struct Touchy(&'static [u8]);
+    impl std::io::Read for Touchy {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            user_code();
+            let read = self.0.read(into);
+            user_code();
+            read
+        }
+    }
+    at_every_call(3, |heap, _| {
+        let mut buf = SmBuf::new_in(heap.clone());
+        let outcome = catch_unwind(AssertUnwindSafe(|| buf.read_from(&mut Touchy(b"what there is to read")).unwrap()));
+        assert!(b"what there is to read".starts_with(&buf), "{buf:?}");
+        outcome.unwrap_or_else(|panic| resume_unwind(panic));
+        buf.retain(|byte| {
+            user_code();
+            *byte != b' '
+        });
+    });
+}
+
+/// Wakers whose `clone`, `wake` and `drop` may panic.
+#[cfg(feature = "async")]
+mod wakers {
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::ptr::without_provenance;
+    use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+
+    use smarena::{Acquire, Lease};
+
+    use super::*;
+
+    thread_local! {
+        /// Those that exist, and those that were woken, a bit for the number of each.
+        static WAKERS: Cell<usize> = const { Cell::new(0) };
+        static WOKEN: Cell<usize> = const { Cell::new(0) };
+    }
+
+    static TABLE: RawWakerVTable = RawWakerVTable::new(
+        |number| {
+            user_code();
+            WAKERS.set(WAKERS.get() + 1);
+            RawWaker::new(number, &TABLE)
+        },
+        |number| {
+            WAKERS.set(WAKERS.get() - 1);
+            WOKEN.set(WOKEN.get() | 1 << number.addr());
+            user_code();
+        },
+        |_| user_code(),
+        |_| {
+            WAKERS.set(WAKERS.get() - 1);
+            user_code();
+        },
+    );
+
+    fn waker(number: usize) -> Waker {
+        WAKERS.set(WAKERS.get() + 1);
+        // SAFETY: the functions keep no more than a count.
+        unsafe { Waker::from_raw(RawWaker::new(without_provenance(number), &TABLE)) }
+    }
+
+    type Future1<'p> = Pin<Box<Acquire<'p, CountingHeap>>>;
+
+    /// The outcome of a poll, by a waker that is dropped again.
+    fn poll(future: &mut Future1<'_>, number: usize) -> Poll<Lease<CountingHeap>> {
+        let waker = waker(number);
+        let outcome = future.as_mut().poll(&mut Context::from_waker(&waker)).map(Result::unwrap);
+        // Not by the function's end: what it returns would be leaked by the compiler if that panics.
+        drop(waker);
+        outcome
+    }
+
+    #[test]
+    fn a_panic_in_any_call_of_a_waker_loses_no_permit_and_no_place() {
+        for n in 0.. {
+            WAKERS.set(0);
+            let heap = CountingHeap::new();
+            let pool = BufPool::builder().buf_size(64).limit(2).build_in(heap.clone()).unwrap();
+            let ended = ends(n, || {
+                let batch = pool.acquire_batch(2).unwrap();
+                let mut waiting: Vec<_> = (0..4).map(|_| Box::pin(pool.acquire())).collect();
+                for (number, future) in waiting.iter_mut().enumerate() {
+                    assert!(poll(future, number).is_pending());
+                }
+                // Another waker, the same one, and one that is never woken.
+                assert!(poll(&mut waiting[0], 7).is_pending() && poll(&mut waiting[3], 3).is_pending());
+                drop(waiting.remove(1));
+                drop(batch);
+                drop(waiting.remove(0));
+                assert!(waiting.iter_mut().all(|future| poll(future, 8).is_ready()));
+            });
+            is_whole(&pool);
+            drop(pool);
+            assert_eq!((WAKERS.get(), heap.references()), (0, 1), "call {n}");
+            heap.settle();
+            if ended {
+                assert!(n >= 15, "{n}");
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn who_waits_behind_a_waker_that_panics_is_served_and_told() {
+        let heap = CountingHeap::new();
+        let pool = BufPool::builder().buf_size(64).limit(3).build_in(heap.clone()).unwrap();
+        for n in 0..3 {
+            WOKEN.set(0);
+            let batch = pool.acquire_batch(3).unwrap();
+            let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(pool.acquire())).collect();
+            for (number, future) in waiting.iter_mut().enumerate() {
+                assert!(poll(future, number).is_pending());
+            }
+            assert!(!ends(n, || drop(batch)), "a waker's panic is not kept from who gives back");
+            assert_eq!(WOKEN.get(), 0b111);
+            let leases: Vec<_> = waiting.iter_mut().map(|future| poll(future, 0)).collect();
+            assert!(leases.iter().all(Poll::is_ready));
+        }
+        is_whole(&pool);
+    }
+
+    /// A waker that panics each time.
+    fn bad() -> Waker {
+        struct Bad;
+        impl std::task::Wake for Bad {
+            fn wake(self: std::sync::Arc<Self>) {
+                std::panic::panic_any(USER_CODE);
+            }
+        }
+        std::sync::Arc::new(Bad).into()
+    }
+
+    #[test]
+    fn when_all_wakers_panic_one_panic_is_passed_on_and_none_while_a_thread_unwinds() {
+        let heap = CountingHeap::new();
+        let pool = BufPool::builder().buf_size(64).limit(3).build_in(heap.clone()).unwrap();
+        for unwinding in [false, true] {
+            let batch = pool.acquire_batch(3).unwrap();
+            let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(pool.acquire())).collect();
+            for future in &mut waiting {
+                assert!(future.as_mut().poll(&mut Context::from_waker(&bad())).is_pending());
+            }
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                let _batch = batch;
+                if unwinding {
+                    std::panic::panic_any("the first");
+                }
+            }));
+            let panic = *outcome.unwrap_err().downcast::<&str>().unwrap();
+            assert_eq!(panic, if unwinding { "the first" } else { USER_CODE });
+            assert!(waiting.iter_mut().all(|future| poll(future, 0).is_ready()));
+        }
+        is_whole(&pool);
+    }
+
+    #[test]
+    fn a_permit_that_comes_while_a_waker_is_cloned_is_not_lost_with_the_clone() {
+        thread_local!(static HELD: Cell<Option<Lease<CountingHeap>>> = const { Cell::new(None) });
+        static GIVES_BACK: RawWakerVTable = RawWakerVTable::new(
+            |data| {
+                drop(HELD.take());
+                RawWaker::new(data, &CLONED)
+            },
+            |_| {},
+            |_| {},
+            |_| {},
+        );
+        static CLONED: RawWakerVTable =
+            RawWakerVTable::new(|data| RawWaker::new(data, &CLONED), |_| {}, |_| {}, |_| user_code());
+        let heap = CountingHeap::new();
+        let pool = BufPool::builder().buf_size(64).limit(1).build_in(heap.clone()).unwrap();
+        HELD.set(Some(pool.try_acquire().unwrap()));
+        // SAFETY: the functions look at nothing.
+        let waker = unsafe { Waker::from_raw(RawWaker::new(without_provenance(0), &GIVES_BACK)) };
+        let mut waiting = Box::pin(pool.acquire());
+        let ended = ends(0, || assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()));
+        assert!(!ended, "the clone was not dropped");
+        drop(waiting);
+        is_whole(&pool);
+    }
+
+    #[test]
+    fn a_forgotten_place_keeps_its_permit_and_the_pool_also_if_its_waker_panics() {
+        let heap = CountingHeap::new();
+        let pool = BufPool::builder().buf_size(64).limit(1).build_in(heap.clone()).unwrap();
+        let lease = pool.try_acquire().unwrap();
+        let mut waiting = Box::pin(pool.acquire());
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&bad())).is_pending());
+        // A task that is forgotten where it waits.
+        let _forgotten = ManuallyDrop::new(waiting);
+        drop(pool);
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(lease))).is_err());
+        // The permit that it was handed is as forgotten as it is.
+        assert_eq!(heap.references(), 2);
+        heap.settle();
+    }
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn values_from_files() {
+    thread_local!(static CENSUS: Census = Census::new());
+    struct FromFile(Counted);
+    impl<'de> serde::Deserialize<'de> for FromFile {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let number = u64::deserialize(deserializer)?;
+            user_code();
+            Ok(FromFile(CENSUS.with(|census| census.value(number))))
+        }
+    }
+    impl serde::Serialize for FromFile {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_u64(self.0.number())
+        }
+    }
+    let arena: SmArena<u64> = (0..7).collect();
+    let arena = serde_json::to_string(&arena).unwrap();
+    for n in 0.. {
+        let ended = ends(n, || {
+            let arena: SmArena<FromFile, CountingHeap> = serde_json::from_str(&arena).unwrap();
+            let boxed: SmBox<FromFile, CountingHeap> = serde_json::from_str("3").unwrap();
+            assert_eq!((arena.len(), boxed.0.number()), (7, 3));
+        });
+        assert_eq!(CENSUS.with(Census::alive), 0, "values were lost by a panic at call {n}");
+        if ended {
+            assert!(n >= 8, "{n}");
+            return;
+        }
+    }
 }
 
 #[test]

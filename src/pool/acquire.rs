@@ -3,15 +3,11 @@
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 use core::time::Duration;
-use std::sync::Arc;
-use std::task::Wake;
-use std::thread::{self, Thread};
-use std::time::Instant;
 
-use super::line::Place;
-use super::{BufPool, Lease, Permit, PoolError};
+use super::wait::Wait;
+use super::{BufPool, Buffers, Lease, PoolError};
 use crate::heap::{Global, HeapRef};
 
 impl<H: HeapRef> BufPool<H> {
@@ -23,7 +19,7 @@ impl<H: HeapRef> BufPool<H> {
     /// on its way to it, that goes to the next one.
     ///
     /// If a buffer is free this costs what [`try_acquire`](BufPool::try_acquire) does; waiting takes a lock, and allocates nothing once the
-    /// line has been as long before. Dropping a future that waits is linear in the number of those who do.
+    /// line has been as long before. Dropping a future that waits is O(1), however many do.
     ///
     /// # Errors
     /// [`PoolError::Alloc`] with what the heap says. Never [`PoolError::LimitReached`].
@@ -44,7 +40,7 @@ impl<H: HeapRef> BufPool<H> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn acquire(&self) -> Acquire<'_, H> {
-        Acquire { pool: self, place: None }
+        Acquire(Wait::new(&self.handle))
     }
 
     /// A buffer on loan, as soon as there is one; the thread sleeps meanwhile. With feature `async`.
@@ -71,26 +67,13 @@ impl<H: HeapRef> BufPool<H> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn acquire_blocking(&self, timeout: Option<Duration>) -> Result<Lease<H>, PoolError> {
-        // A moment that no clock reaches is as good as none.
-        let deadline = timeout.and_then(|timeout| Some((timeout, Instant::now().checked_add(timeout)?)));
-        let mut acquire = self.acquire();
-        let waker = this_threads_waker();
-        let mut context = Context::from_waker(&waker);
-        loop {
-            if let Poll::Ready(outcome) = Pin::new(&mut acquire).poll(&mut context) {
-                return outcome;
-            }
-            match deadline {
-                None => thread::park(),
-                Some((timeout, deadline)) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        self.shared().permits.tally().refused();
-                        return Err(PoolError::TimedOut { timeout, limit: self.limit(), buf_size: self.buf_size() });
-                    }
-                    thread::park_timeout(left);
-                }
-            }
+        match Wait::new(&self.handle).block(timeout) {
+            Some(permit) => Lease::new(permit),
+            None => Err(PoolError::TimedOut {
+                timeout: timeout.unwrap_or(Duration::MAX),
+                limit: self.limit(),
+                buf_size: self.buf_size(),
+            }),
         }
     }
 }
@@ -106,64 +89,18 @@ impl<H: HeapRef> BufPool<H> {
 /// # Ok::<(), smarena::ConfigError>(())
 /// ```
 #[must_use = "a future does nothing until it is polled"]
-pub struct Acquire<'p, H: HeapRef = Global> {
-    pool: &'p BufPool<H>,
-    /// While it waits.
-    place: Option<Place>,
-}
+pub struct Acquire<'p, H: HeapRef = Global>(Wait<'p, Buffers<H>>);
 
 impl<H: HeapRef> Future for Acquire<'_, H> {
     type Output = Result<Lease<H>, PoolError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Acquire { pool, place } = self.get_mut();
-        let permits = &pool.shared().permits;
-        if place.is_none() && permits.take(1) == 0 {
-            *place = permits.join(context);
-        }
-        if let Some(waiting) = place {
-            if permits.poll(waiting, context).is_pending() {
-                return Poll::Pending;
-            }
-            *place = None;
-        }
-        // P1: there was one, or it was there when we came to the line, or it was handed to us: counted as taken in each case.
-        Poll::Ready(Lease::new(Permit { shared: pool.shared }))
-    }
-}
-
-impl<H: HeapRef> Drop for Acquire<'_, H> {
-    fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            self.pool.shared().permits.leave(&place);
-        }
+        Pin::new(&mut self.get_mut().0).poll(context).map(Lease::new)
     }
 }
 
 impl<H: HeapRef> fmt::Debug for Acquire<'_, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acquire").field("waiting", &self.place.is_some()).finish_non_exhaustive()
+        f.debug_struct("Acquire").field("waiting", &self.0.has_place()).finish_non_exhaustive()
     }
-}
-
-/// Wakes a parked thread.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Made once for each thread; once more if the thread is past its thread-local destructors.
-fn this_threads_waker() -> Waker {
-    fn make() -> Waker {
-        Arc::new(Unpark(thread::current())).into()
-    }
-    thread_local!(static WAKER: Waker = make());
-    WAKER.try_with(Waker::clone).unwrap_or_else(|_| make())
 }

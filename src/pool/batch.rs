@@ -2,10 +2,11 @@
 
 use core::fmt;
 
-use super::{BufPool, Lease, Permit, PoolError};
+use super::owners::Several;
+use super::{Buffers, Lease, PoolError};
 use crate::heap::{Global, HeapRef};
 
-/// Buffers on loan that were acquired together, by [`BufPool::acquire_batch`]: an iterator that takes them out one by one.
+/// Buffers on loan that were acquired together, by [`BufPool::acquire_batch`](crate::BufPool::acquire_batch): an iterator that takes them out one by one.
 ///
 /// ```
 /// use smarena::BufPool;
@@ -19,16 +20,11 @@ use crate::heap::{Global, HeapRef};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "the buffers go back when the batch is dropped"]
-pub struct Batch<'p, H: HeapRef = Global> {
-    pool: &'p BufPool<H>,
-    /// P1: as many permits are this batch's own.
-    left: u32,
-}
+pub struct Batch<'p, H: HeapRef = Global>(Several<'p, Buffers<H>>);
 
 impl<'p, H: HeapRef> Batch<'p, H> {
-    /// `count` permits of `pool` that were counted and are nobody else's.
-    pub(super) fn new(pool: &'p BufPool<H>, count: u32) -> Self {
-        Batch { pool, left: count }
+    pub(super) fn new(permits: Several<'p, Buffers<H>>) -> Self {
+        Batch(permits)
     }
 }
 
@@ -38,13 +34,12 @@ impl<H: HeapRef> Iterator for Batch<'_, H> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        // P1: it was one of this batch's until the line above.
-        Some(Lease::new(Permit { shared: self.pool.shared }))
+        self.0.next().map(Lease::new)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left as usize, Some(self.left as usize))
+        let left = self.0.len() as usize;
+        (left, Some(left))
     }
 }
 
@@ -52,17 +47,8 @@ impl<H: HeapRef> ExactSizeIterator for Batch<'_, H> {}
 
 impl<H: HeapRef> core::iter::FusedIterator for Batch<'_, H> {}
 
-impl<H: HeapRef> Drop for Batch<'_, H> {
-    fn drop(&mut self) {
-        if self.left > 0 {
-            let last = self.pool.shared().permits.give(self.left);
-            debug_assert!(!last.0, "the pool is borrowed");
-        }
-    }
-}
-
 impl<H: HeapRef> fmt::Debug for Batch<'_, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("left", &self.left).finish_non_exhaustive()
+        f.debug_struct("Batch").field("left", &self.0.len()).finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
 //! How a pool is described, and made.
 
-use core::ptr::NonNull;
-
-use super::{BufPool, Permits, Shared};
+use super::owners::Handle;
+use super::permits::Permits;
+use super::{BufPool, Buffers};
 use crate::buf::{BlockSize, SmBuf, narrow};
 use crate::class::Class;
 use crate::error::ConfigError;
@@ -143,9 +143,7 @@ impl BufPoolBuilder {
             },
         };
         let class = Class::holding(block.bytes() as usize);
-        let permits = Permits::new(limit, low, high);
-        let shared = Box::new(Shared { permits, buf_size, headroom, block, class, heap });
-        // P1: a new tally counts one handle, which this is.
-        Ok(BufPool { shared: NonNull::from(Box::leak(shared)) })
+        let buffers = Buffers { buf_size, headroom, block, class, heap };
+        Ok(BufPool { handle: Handle::new(Permits::new(limit, low, high), buffers) })
     }
 }

@@ -2,10 +2,10 @@
 
 use core::alloc::Layout;
 use core::fmt;
-use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
-use super::{Lease, Permit, Shared};
+use super::owners::{Permit, Shared};
+use super::{Buffers, Lease};
 use crate::buf::{Parts, SmBuf};
 use crate::bytes::SmBytes;
 use crate::error::AllocError;
@@ -43,17 +43,16 @@ impl<H: HeapRef> Lease<H> {
     #[must_use = "the buffer goes back when it is dropped"]
     pub fn freeze(self) -> SmBytes<PoolHeap<H>> {
         let (mut buf, permit) = self.into_parts();
-        let shared = permit.shared;
         if !buf.is_sole_owner() {
             buf = SmBuf::copy_from_slice_in(&buf, buf.heap().clone());
         }
         if buf.capacity() == 0 {
             // No block, nothing to share. The permit goes back at once.
-            return SmBytes::new_in(PoolHeap { heap: buf.heap().clone(), shared });
+            return SmBytes::new_in(PoolHeap { heap: buf.heap().clone(), shared: permit.as_raw() });
         }
         let Parts { start, head, len, block, heap } = buf.into_parts();
         // P4: from here on the permit is the block's.
-        let _moved = ManuallyDrop::new(permit);
+        let shared = permit.into_raw();
         let parts = Parts { start, head, len, block, heap: PoolHeap { heap, shared } };
         // SAFETY: U1: a block, and its only owner, as was just seen; the count of owners is the same heap's as before.
         unsafe { SmBuf::from_sole_parts(parts) }.freeze()
@@ -79,7 +78,7 @@ impl<H: HeapRef> Lease<H> {
 pub struct PoolHeap<H: HeapRef = crate::heap::Global> {
     heap: H,
     /// Valid while a block is out (P4); not to be touched otherwise. So clones need not be counted.
-    shared: NonNull<Shared<H>>,
+    shared: NonNull<Shared<Buffers<H>>>,
 }
 
 // SAFETY: P4: whoever gives the last block back acts as a permit does, on its own thread, and a permit is `Send` and `Sync`
@@ -99,18 +98,18 @@ unsafe impl<H: HeapRef> HeapRef for PoolHeap<H> {
 
     #[inline]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: P4: it was the block's until now. It goes last: the block is back in the heap before another can take the permit.
+        let _permit = unsafe { Permit::from_raw(self.shared) };
         // SAFETY: the caller's promise is passed on; by P4 the block is the pool's heap's.
         unsafe { self.heap.deallocate(block, layout) };
-        // In this order: the block is back in the heap before another can take the permit. P1, P4: it was the block's until now.
-        drop(Permit { shared: self.shared });
     }
 
     #[inline]
     unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: as above.
+        let _permit = unsafe { Permit::from_raw(self.shared) };
+        // SAFETY: as above.
         unsafe { self.heap.deallocate_by_address(block, layout) };
-        // As above.
-        drop(Permit { shared: self.shared });
     }
 
     #[inline]

@@ -5,7 +5,8 @@ use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 
-use super::{PoolError, Shared, free_if_last};
+use super::owners::Permit;
+use super::{Buffers, PoolError};
 use crate::buf::{BlockSize, SmBuf, give_block_back};
 use crate::heap::{Global, HeapRef};
 
@@ -27,7 +28,7 @@ use crate::heap::{Global, HeapRef};
 pub struct Lease<H: HeapRef = Global> {
     /// Both are there until `take_parts`.
     buf: ManuallyDrop<SmBuf<H>>,
-    permit: ManuallyDrop<Permit<H>>,
+    permit: ManuallyDrop<Permit<Buffers<H>>>,
 }
 
 const _: () = assert!(size_of::<Option<Lease>>() == size_of::<Lease>());
@@ -35,18 +36,17 @@ const _: () = assert!(size_of::<Option<Lease>>() == size_of::<Lease>());
 impl<H: HeapRef> Lease<H> {
     /// Takes the buffer that `permit` stands for from the heap.
     #[inline(always)]
-    pub(super) fn new(permit: Permit<H>) -> Result<Self, PoolError> {
-        let shared = permit.shared();
-        let mut buf = SmBuf::try_with_block_in(shared.block, shared.class, shared.heap.clone())?;
-        if shared.headroom > 0 {
-            buf.set_front(shared.headroom);
+    pub(super) fn new(permit: Permit<Buffers<H>>) -> Result<Self, PoolError> {
+        let mut buf = SmBuf::try_with_block_in(permit.block, permit.class, permit.heap.clone())?;
+        if permit.headroom > 0 {
+            buf.set_front(permit.headroom);
         }
         Ok(Lease { buf: ManuallyDrop::new(buf), permit: ManuallyDrop::new(permit) })
     }
 
     /// The buffer, and the permit that it has no more.
     #[inline]
-    pub(super) fn into_parts(self) -> (SmBuf<H>, Permit<H>) {
+    pub(super) fn into_parts(self) -> (SmBuf<H>, Permit<Buffers<H>>) {
         // SAFETY: P1: it is never dropped or used again.
         unsafe { ManuallyDrop::new(self).take_parts() }
     }
@@ -56,7 +56,7 @@ impl<H: HeapRef> Lease<H> {
     /// # Safety
     /// The lease is not used again, and dropped by nobody but the caller, if that is its drop.
     #[inline(always)]
-    unsafe fn take_parts(&mut self) -> (SmBuf<H>, Permit<H>) {
+    unsafe fn take_parts(&mut self) -> (SmBuf<H>, Permit<Buffers<H>>) {
         // SAFETY: P1: taken once, as the caller promises.
         let buf = unsafe { ManuallyDrop::take(&mut self.buf) };
         // SAFETY: P1: as above.
@@ -99,7 +99,7 @@ impl<H: HeapRef> Drop for Lease<H> {
 /// # Safety
 /// As for [`give_block_back`].
 #[inline(never)]
-unsafe fn end<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: H, permit: Permit<H>) {
+unsafe fn end<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: H, permit: Permit<Buffers<H>>) {
     // SAFETY: U1: as the caller promises.
     unsafe { give_block_back(first, block, &heap) };
     drop((heap, permit));
@@ -139,33 +139,5 @@ impl<H: HeapRef> AsMut<[u8]> for Lease<H> {
 impl<H: HeapRef> fmt::Debug for Lease<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
-    }
-}
-
-/// One permit that is out. Dropping it gives it back, or to whoever waits for it.
-pub(super) struct Permit<H: HeapRef> {
-    /// P1: by making one of these, one permit that was counted becomes its own.
-    pub(super) shared: NonNull<Shared<H>>,
-}
-
-// SAFETY: as for `BufPool`: a permit is an owner of the same kind.
-unsafe impl<H: HeapRef + Send + Sync> Send for Permit<H> {}
-// SAFETY: as above.
-unsafe impl<H: HeapRef + Send + Sync> Sync for Permit<H> {}
-
-impl<H: HeapRef> Permit<H> {
-    #[inline]
-    pub(super) fn shared(&self) -> &Shared<H> {
-        // SAFETY: P1: this permit keeps it valid; P3: nobody has it mutably.
-        unsafe { self.shared.as_ref() }
-    }
-}
-
-impl<H: HeapRef> Drop for Permit<H> {
-    #[inline]
-    fn drop(&mut self) {
-        let last = self.shared().permits.give(1);
-        // SAFETY: P2: this is what the tally said of us, and nothing here touches it again.
-        unsafe { free_if_last(self.shared, last) }
     }
 }

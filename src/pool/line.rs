@@ -10,8 +10,7 @@
 //!
 //! A queue of our own and not an `event_listener::Event`, for two reasons. That one allocates a node for each wait, which
 //! in a program at its limit is one for each packet; this one's memory stays with it. And that one calls wakers with its lock held:
-//! a waker that drops the task it wakes, with an `Acquire` in it, then waits for itself. Here foreign code never runs under the lock,
-//! but for the cloning of a waker.
+//! a waker that drops the task it wakes, with an `Acquire` in it, then waits for itself. Here foreign code never runs under the lock.
 //!
 //! # Invariants
 //!
@@ -23,118 +22,97 @@
 //!
 //! A place that is forgotten (`mem::forget`) stays in the queue, and keeps the permit it will be given, as a forgotten lease does.
 
-use core::mem;
-use core::task::{Context, Poll, Waker};
-use std::collections::VecDeque;
+use core::mem::{self, ManuallyDrop};
+use core::task::{Poll, Waker};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread;
 
+use super::queue::{Place, Queue};
 use super::tally::Tally;
 use crate::sync::{Mutex, lock};
 
 /// Who waits. Shared by all threads.
 #[derive(Debug)]
-pub(super) struct Line(Mutex<Queue>);
-
-/// Under the line's lock.
-#[derive(Debug)]
-struct Queue {
-    /// In the order of their tickets, which is that of their coming.
-    waiting: VecDeque<Waiting>,
-    next_ticket: u64,
-}
-
-/// One of those who wait. Under the line's lock.
-#[derive(Debug)]
-struct Waiting {
-    ticket: u64,
-    waker: Waker,
-}
-
-/// A place in the line. It must not be dropped but [left](Line::leave): it may stand for a permit (L3).
-#[derive(Debug)]
-pub(super) struct Place {
-    ticket: u64,
-}
-
-impl Queue {
-    fn find(&self, place: &Place) -> Option<usize> {
-        self.waiting.binary_search_by_key(&place.ticket, |waiting| waiting.ticket).ok()
-    }
-}
+pub(super) struct Line(Mutex<Queue<Waker>>);
 
 impl Line {
     pub(super) fn new() -> Self {
-        Line(Mutex::new(Queue { waiting: VecDeque::new(), next_ticket: 0 }))
+        Line(Mutex::new(Queue::new()))
     }
 
     /// How many wait.
     pub(super) fn len(&self) -> usize {
-        lock(&self.0).waiting.len()
+        lock(&self.0).len()
     }
 
-    /// Takes the last place, or returns `None` if a permit was free and has been taken instead, as [`take_permit_or_wait`] says that
+    /// Takes the last place, or gives the waker back if a permit was free and has been taken instead, as [`take_permit_or_wait`] says that
     /// it was.
     ///
     /// [`take_permit_or_wait`]: Tally::take_permit_or_wait
     #[cold]
-    pub(super) fn join(&self, context: &Context<'_>, take_permit_or_wait: impl FnOnce() -> bool) -> Option<Place> {
-        let waker = context.waker().clone();
+    pub(super) fn join(&self, waker: Waker, take_permit_or_wait: impl FnOnce() -> bool) -> Result<Place, Waker> {
         let mut queue = lock(&self.0);
         // First: it may allocate, and so panic.
-        queue.waiting.reserve(1);
+        queue.reserve();
         if take_permit_or_wait() {
-            drop(queue);
-            return None;
+            return Err(waker);
         }
         // L2: none was free when the mark was set. L1: whoever gives one back now waits for the lock.
-        let ticket = queue.next_ticket;
-        queue.next_ticket += 1;
-        queue.waiting.push_back(Waiting { ticket, waker });
-        Some(Place { ticket })
+        Ok(queue.push(waker))
     }
 
     /// Ready when the permit is the caller's; the place is no more then.
-    pub(super) fn poll(&self, place: &Place, context: &Context<'_>) -> Poll<()> {
-        let mut queue = lock(&self.0);
-        let Some(at) = queue.find(place) else { return Poll::Ready(()) };
-        let waker = &mut queue.waiting[at].waker;
-        if !waker.will_wake(context.waker()) {
-            let old = mem::replace(waker, context.waker().clone());
-            drop(queue);
-            drop(old);
+    pub(super) fn poll(&self, place: &Place, waker: &Waker) -> Poll<()> {
+        match lock(&self.0).get(place) {
+            None => return Poll::Ready(()),
+            Some(old) if old.will_wake(waker) => return Poll::Pending,
+            Some(_) => {}
         }
+        let new = waker.clone();
+        let mut queue = lock(&self.0);
+        let Some(waker) = queue.get(place) else { return Poll::Ready(()) };
+        let old = mem::replace(waker, new);
+        drop(queue);
+        drop(old);
         Poll::Pending
     }
 
-    /// Leaves without a permit: if it has been handed over already, it goes to the next in line. Linear in the number of
-    /// those who wait.
+    /// Leaves. Returns true if a permit has been handed over already: it is the caller's.
     #[cold]
-    pub(super) fn leave(&self, tally: &Tally, place: &Place) {
+    pub(super) fn leave(&self, tally: &Tally, place: &Place) -> bool {
         let mut queue = lock(&self.0);
-        let left = queue.find(place).and_then(|at| queue.waiting.remove(at));
+        let left = queue.remove(place);
         if left.is_some() {
-            tally.give_from_line(0, !queue.waiting.is_empty());
+            tally.give_from_line(0, queue.len() > 0);
         }
         drop(queue);
-        if left.is_none() {
-            self.serve(tally, 1);
-        }
+        left.is_none()
     }
 
     /// Hands `count` permits to those who wait, and gives back what is left of them. The caller has a handle:
     /// those who are served may be gone, with all they had of the pool, before this returns.
     #[cold]
     pub(super) fn serve(&self, tally: &Tally, count: u32) {
-        let mut left = count;
-        while left > 0 {
+        let mut panicked = None;
+        for served in 0..count {
             let mut queue = lock(&self.0);
-            let Some(first) = queue.waiting.pop_front() else {
-                return tally.give_from_line(left, false);
+            let Some(first) = queue.pop() else {
+                tally.give_from_line(count - served, false);
+                break;
             };
             // L3: one of ours is the first one's now.
-            left -= 1;
-            tally.give_from_line(0, !queue.waiting.is_empty());
+            tally.give_from_line(0, queue.len() > 0);
             drop(queue);
-            first.waker.wake();
+            // Whatever a waker does, the permits are not lost and the others are told.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| first.wake())) {
+                // Those before it are not dropped: that may panic again.
+                panicked = Some(ManuallyDrop::new(panic));
+            }
+        }
+        match panicked {
+            // While this thread unwinds already, one more would end the process.
+            Some(panic) if !thread::panicking() => resume_unwind(ManuallyDrop::into_inner(panic)),
+            _ => {}
         }
     }
 }

@@ -2,16 +2,18 @@
 //! waits for are passed on in order.
 
 #[cfg(feature = "async")]
-use core::task::{Context, Poll};
+use core::task::{Poll, Waker};
 
 use crossbeam_utils::CachePadded;
 
 use super::barrier::Barrier;
 #[cfg(feature = "async")]
-use super::line::{Line, Place};
+use super::line::Line;
 use super::number;
-use super::shelves::Shelves;
-use super::tally::{SomeAreKept, Tally, WasLast};
+#[cfg(feature = "async")]
+use super::queue::Place;
+use super::shelves::{Busy, Shelves};
+use super::tally::{SomeAreKept, Tally};
 
 /// The pool's permits and those who wait for them. Shared by all threads.
 #[derive(Debug)]
@@ -60,113 +62,116 @@ impl Permits {
 
     /// Takes `wanted` permits, or as many as there are: none while somebody waits. The caller has a handle.
     #[inline]
-    pub(super) fn take(&self, wanted: u32) -> u32 {
+    pub(super) fn take(&self, wanted: u32) -> Taken {
         self.take_as(number::current(), number::claim, wanted)
     }
 
     /// As `take`, by the thread with this number, or the one it claims.
     #[inline(always)]
-    fn take_as(&self, number: usize, claim: impl FnOnce() -> usize, wanted: u32) -> u32 {
-        let taken = self.shelves.take(number, wanted);
-        if taken == wanted { taken } else { taken + self.take_from_tally(number, claim, wanted - taken) }
+    fn take_as(&self, number: usize, claim: impl FnOnce() -> usize, wanted: u32) -> Taken {
+        let count = self.shelves.take(number, wanted);
+        if count == wanted {
+            return Taken { count, surplus: 0 };
+        }
+        let more = self.take_from_tally(number, claim, wanted - count);
+        Taken { count: count + more.count, surplus: more.surplus }
     }
 
     /// A thread that only takes, while another gives back, would come here each time: it takes some to keep as well.
     #[inline(never)]
-    fn take_from_tally(&self, number: usize, claim: impl FnOnce() -> usize, wanted: u32) -> u32 {
+    fn take_from_tally(&self, number: usize, claim: impl FnOnce() -> usize, wanted: u32) -> Taken {
         let number = if self.shelves.have_room() { claim() } else { number };
         let more = self.shelves.share(number, number::taken()) / 2;
-        let taken = self.decide(number, || self.tally.take_permits(wanted, more));
-        if taken <= wanted {
-            return taken;
-        }
-        let last = self.give_to_tally(|| number, taken - wanted);
-        debug_assert!(!last.0, "the caller has a handle");
-        wanted
-    }
-
-    /// Gives `count` permits back, or to those who wait for them. The caller has them, and may have nothing else of
-    /// the pool: it must not touch this afterwards.
-    #[inline]
-    pub(super) fn give(&self, count: u32) -> WasLast {
-        let number = number::current();
-        if self.shelves.put(number, count) { WasLast(false) } else { self.give_to_tally(number::claim, count) }
-    }
-
-    /// As `give`, to a shelf that is not ready for them, or to the tally.
-    #[inline(never)]
-    fn give_to_tally(&self, number: impl FnOnce() -> usize, mut count: u32) -> WasLast {
-        if self.shelves.have_room() {
-            let number = number();
-            self.shelves.share(number, number::taken());
-            match self.shelves.put_anew(number, count, &self.tally) {
-                Ok(()) => return WasLast(false),
-                Err(more) => count += more,
-            }
-        }
-        match self.tally.give_permits(count) {
-            Ok(last) => last,
-            Err(_) => self.serve(count),
-        }
-    }
-
-    #[cfg(feature = "async")]
-    #[cold]
-    #[inline(never)]
-    fn serve(&self, count: u32) -> WasLast {
-        // Whoever is served may be done with the permit, and be the last owner, before we have left the line.
-        self.tally.add_handle();
-        self.line.serve(&self.tally, count);
-        self.drop_handle()
-    }
-
-    #[cfg(not(feature = "async"))]
-    fn serve(&self, count: u32) -> WasLast {
-        unreachable!("{count} permits for those who wait, and nobody can");
-    }
-
-    /// Counts one handle less: the caller's, who must not touch this afterwards.
-    pub(super) fn drop_handle(&self) -> WasLast {
-        self.decide(number::current(), || self.tally.drop_handle())
-    }
-
-    /// What the tally says, when no permits are kept if it cannot say so otherwise. The caller has a handle.
-    #[inline]
-    fn decide<T>(&self, number: usize, mut ask: impl FnMut() -> Result<T, SomeAreKept>) -> T {
         loop {
-            match ask() {
-                Ok(decided) => return decided,
+            match self.tally.take_permits(wanted, more) {
+                Ok(taken) => return Taken { count: taken.min(wanted), surplus: taken.saturating_sub(wanted) },
                 Err(SomeAreKept) => self.shelves.collect(number, &self.tally),
             }
         }
     }
 
-    /// Takes the last place in the line, or returns `None` if a permit was free and has been taken instead.
-    /// The caller has a handle, until it has left.
+    /// Puts `count` permits, the caller's, on this thread's shelf; they are given back, and the pool may be gone, at the end of what this
+    /// returns. `None` if the shelf is not ready for them.
+    #[inline]
+    pub(super) fn put(&self, count: u32) -> Option<Busy<'_>> {
+        self.shelves.put(number::current(), count)
+    }
+
+    /// As `put`, to a shelf that may have to be opened first. An error says how many permits the caller has to give to the tally instead.
+    pub(super) fn put_anew(&self, count: u32) -> Result<Busy<'_>, u32> {
+        self.put_anew_as(number::claim, count)
+    }
+
+    /// As `put_anew`, by the thread that claims this number.
+    fn put_anew_as(&self, claim: impl FnOnce() -> usize, count: u32) -> Result<Busy<'_>, u32> {
+        if !self.shelves.have_room() {
+            return Err(count);
+        }
+        let number = claim();
+        self.shelves.share(number, number::taken());
+        self.shelves.put_anew(number, count, &self.tally).map_err(|more| count + more)
+    }
+
+    /// Hands `count` permits to those who wait, and gives back what is left of them. The caller has the permits, and a handle: those who are
+    /// served may be gone, with all they had of the pool, before this returns.
+    ///
+    /// # Panics
+    /// When all is done, with what the last of the wakers panicked with.
     #[cfg(feature = "async")]
-    pub(super) fn join(&self, context: &Context<'_>) -> Option<Place> {
-        self.line.join(context, || self.decide(number::current(), || self.tally.take_permit_or_wait()))
+    pub(super) fn serve(&self, count: u32) {
+        self.line.serve(&self.tally, count);
+    }
+
+    #[cfg(not(feature = "async"))]
+    pub(super) fn serve(&self, count: u32) {
+        unreachable!("{count} permits for those who wait, and nobody can");
+    }
+
+    /// Gives what is kept on shelves to the tally. The caller has a handle.
+    pub(super) fn collect(&self) {
+        self.shelves.collect(number::current(), &self.tally);
+    }
+
+    /// Takes the last place in the line, or fails if a permit was free and has been taken instead. The caller has a handle, until it has left.
+    #[cfg(feature = "async")]
+    pub(super) fn join(&self, waker: Waker) -> Result<Place, Waker> {
+        self.line.join(waker, || {
+            loop {
+                match self.tally.take_permit_or_wait() {
+                    Ok(taken) => return taken,
+                    Err(SomeAreKept) => self.collect(),
+                }
+            }
+        })
     }
 
     /// Ready when the permit is the caller's; the place is no more then.
     #[cfg(feature = "async")]
-    pub(super) fn poll(&self, place: &Place, context: &Context<'_>) -> Poll<()> {
-        self.line.poll(place, context)
+    pub(super) fn poll(&self, place: &Place, waker: &Waker) -> Poll<()> {
+        self.line.poll(place, waker)
     }
 
-    /// Leaves the line without a permit.
+    /// Leaves the line. Returns true if the permit was the caller's already, who still has it.
     #[cfg(feature = "async")]
-    pub(super) fn leave(&self, place: &Place) {
-        self.line.leave(&self.tally, place);
+    pub(super) fn leave(&self, place: &Place) -> bool {
+        self.line.leave(&self.tally, place)
     }
+}
+
+/// Permits that were taken: the caller gives the surplus back, which finds no room on its shelf.
+#[must_use = "both are the caller's"]
+pub(super) struct Taken {
+    pub(super) count: u32,
+    pub(super) surplus: u32,
 }
 
 /// Models: the cell stands for the one buffer there is. Touching it is an access that loom checks against all others.
 #[cfg(all(test, loom, feature = "async"))]
 mod models {
     use core::future::poll_fn;
-    use core::task::Waker;
+    use core::task::Context;
 
+    use super::super::tally::{SomebodyWaits, WasLast};
     use super::*;
     use crate::sync::{Arc, UnsafeCell, block_on, model, thread};
 
@@ -190,7 +195,49 @@ mod models {
         }
 
         fn take(&self) -> bool {
-            self.permits.take(1) == 1
+            self.permits.take(1).count == 1
+        }
+
+        /// What an owner does who gives permits back. Only what comes last is not covered by the cell (P5).
+        fn give_as(&self, number: usize, count: u32) -> WasLast {
+            if let Some(busy) = self.shared.with(|_| self.permits.shelves.put(number, count)) {
+                busy.end();
+                return WasLast(false);
+            }
+            let count = match self.shared.with(|_| self.permits.put_anew_as(|| number, count)) {
+                Ok(busy) => {
+                    busy.end();
+                    return WasLast(false);
+                }
+                Err(count) => count,
+            };
+            let giving = self.shared.with(|_| self.permits.tally.giving(count));
+            giving.end().unwrap_or_else(|SomebodyWaits(count)| {
+                self.shared.with(|_| {
+                    self.permits.tally.add_handle();
+                    self.permits.serve(count);
+                });
+                self.drop_handle_as(number)
+            })
+        }
+
+        fn give(&self) -> WasLast {
+            self.give_as(usize::MAX, 1)
+        }
+
+        /// As above, for a handle.
+        fn drop_handle_as(&self, number: usize) -> WasLast {
+            loop {
+                let leaving = self.shared.with(|_| self.permits.tally.leaving());
+                match leaving.end() {
+                    Ok(last) => return last,
+                    Err(SomeAreKept) => self.shared.with(|_| self.permits.shelves.collect(number, &self.permits.tally)),
+                }
+            }
+        }
+
+        fn drop_handle(&self) -> WasLast {
+            self.drop_handle_as(usize::MAX)
         }
 
         /// What a future does when it is polled.
@@ -205,10 +252,13 @@ mod models {
 
         fn poll_in_line(&self, place: &mut Option<Place>, context: &Context<'_>) -> Poll<()> {
             if place.is_none() {
-                *place = self.permits.join(context);
+                match self.permits.join(context.waker().clone()) {
+                    Ok(joined) => *place = Some(joined),
+                    Err(_) => return Poll::Ready(()),
+                }
             }
             let Some(waiting) = place else { return Poll::Ready(()) };
-            self.permits.poll(waiting, context)
+            self.permits.poll(waiting, context.waker())
         }
 
         /// Waits for the permit to the end.
@@ -219,8 +269,7 @@ mod models {
 
         fn use_and_give(&self) -> WasLast {
             self.buffer.with_mut(|_| ());
-            self.shared.with(|_| ());
-            self.permits.give(1)
+            self.give()
         }
 
         fn end(&self, last: WasLast) -> usize {
@@ -240,10 +289,10 @@ mod models {
             let waiting = thread::spawn(move || {
                 waiting.acquire();
                 let given = waiting.use_and_give();
-                waiting.end(given) + waiting.end(waiting.permits.drop_handle())
+                waiting.end(given) + waiting.end(waiting.drop_handle())
             });
             // Gone with all it has while the other may be waiting, being served, or at its end.
-            let mut last = pool.end(pool.permits.drop_handle());
+            let mut last = pool.end(pool.drop_handle());
             let given = pool.use_and_give();
             last += pool.end(given);
             assert_eq!(last + waiting.join().unwrap(), 1);
@@ -260,11 +309,11 @@ mod models {
                 thread::spawn(move || {
                     pool.acquire();
                     let given = pool.use_and_give();
-                    pool.end(given) + pool.end(pool.permits.drop_handle())
+                    pool.end(given) + pool.end(pool.drop_handle())
                 })
             });
             let given = pool.use_and_give();
-            let mut last = pool.end(given) + pool.end(pool.permits.drop_handle());
+            let mut last = pool.end(given) + pool.end(pool.drop_handle());
             for waiting in waiting {
                 last += waiting.join().unwrap();
             }
@@ -281,19 +330,16 @@ mod models {
             let leaving = thread::spawn(move || {
                 let mut place = None;
                 let outcome = leaving.poll(&mut place, &Context::from_waker(Waker::noop()));
-                if outcome.is_pending() {
-                    leaving.permits.leave(&place.expect("who waits has a place"));
-                }
-                if outcome.is_ready() {
+                if outcome.is_ready() || leaving.permits.leave(&place.expect("who waits has a place")) {
                     assert_eq!(leaving.use_and_give(), WasLast(false));
                 }
-                assert_eq!(leaving.permits.drop_handle(), WasLast(false));
+                assert_eq!(leaving.drop_handle(), WasLast(false));
             });
             let staying = Pool::handle(&pool);
             let staying = thread::spawn(move || {
                 staying.acquire();
                 assert_eq!(staying.use_and_give(), WasLast(false));
-                assert_eq!(staying.permits.drop_handle(), WasLast(false));
+                assert_eq!(staying.drop_handle(), WasLast(false));
             });
             assert_eq!(pool.use_and_give(), WasLast(false));
             leaving.join().unwrap();
@@ -301,7 +347,7 @@ mod models {
             // Nothing was lost, and nothing is left behind.
             assert_eq!((pool.permits.out(), pool.permits.waiting()), (0, 0));
             assert!(pool.take());
-            assert_eq!(pool.permits.give(1), WasLast(false));
+            assert_eq!(pool.give(), WasLast(false));
         });
     }
 
@@ -313,24 +359,27 @@ mod models {
         fn of_three() -> Arc<Pool> {
             let permits = Permits::with_shelves(3, 1, 3, 1, Barrier::new());
             let pool = Arc::new(Pool { permits, buffer: UnsafeCell::new(()), shared: UnsafeCell::new(()) });
-            assert_eq!((pool.permits.take_as(0, || 0, 1), Self::give(&pool, 0, 1)), (1, 0));
+            assert_eq!((Self::take(&pool, 0, 1), Self::give(&pool, 0, 1)), (1, 0));
             assert_eq!((pool.permits.shelves.kept(), pool.permits.out()), (1, 0));
             pool
         }
 
         /// How often the pool has ended by this.
         fn give(pool: &Pool, number: usize, count: u32) -> usize {
-            pool.shared.with(|_| ());
-            if pool.permits.shelves.put(number, count) {
-                return 0;
+            pool.end(pool.give_as(number, count))
+        }
+
+        /// What it took; the surplus it gives back.
+        fn take(pool: &Pool, number: usize, wanted: u32) -> u32 {
+            let taken = pool.permits.take_as(number, || number, wanted);
+            if taken.surplus > 0 {
+                assert_eq!(pool.give_as(number, taken.surplus), WasLast(false));
             }
-            let last = pool.permits.give_to_tally(|| number, count);
-            pool.end(last)
+            taken.count
         }
 
         fn drop_handle(pool: &Pool, number: usize) -> usize {
-            let last = pool.permits.decide(number, || pool.permits.tally.drop_handle());
-            pool.end(last)
+            pool.end(pool.drop_handle_as(number))
         }
     }
 
@@ -339,8 +388,8 @@ mod models {
         model(|| {
             let pool = Kept::of_three();
             let other = Pool::handle(&pool);
-            let other = thread::spawn(move || other.permits.take_as(1, || 1, 2));
-            let taken = pool.permits.take_as(0, || 0, 2) + other.join().unwrap();
+            let other = thread::spawn(move || Kept::take(&other, 1, 2));
+            let taken = Kept::take(&pool, 0, 2) + other.join().unwrap();
             assert_eq!((taken, pool.permits.out()), (3, 3));
         });
     }
@@ -351,13 +400,13 @@ mod models {
             let permits = Permits::with_shelves(4, 2, 4, 2, Barrier::new());
             let pool = Arc::new(Pool { permits, buffer: UnsafeCell::new(()), shared: UnsafeCell::new(()) });
             // So many were out once: since then one may be taken to keep beside one.
-            assert_eq!((pool.permits.take_as(0, || 0, 3), Kept::give(&pool, 0, 3)), (3, 0));
+            assert_eq!((Kept::take(&pool, 0, 3), Kept::give(&pool, 0, 3)), (3, 0));
             let other = Pool::handle(&pool);
-            let other = thread::spawn(move || other.permits.take_as(1, || 1, 1));
-            let taken = pool.permits.take_as(0, || 0, 4) + other.join().unwrap();
+            let other = thread::spawn(move || Kept::take(&other, 1, 1));
+            let taken = Kept::take(&pool, 0, 4) + other.join().unwrap();
             assert!(taken >= 3);
             // The other may just have had one in its hands that it keeps no more.
-            assert_eq!((taken + pool.permits.take_as(0, || 0, 4), pool.permits.out()), (4, 4));
+            assert_eq!((taken + Kept::take(&pool, 0, 4), pool.permits.out()), (4, 4));
         });
     }
 
@@ -365,10 +414,10 @@ mod models {
     fn loom_what_is_put_on_a_shelf_is_found() {
         model(|| {
             let pool = Kept::of_three();
-            assert_eq!(pool.permits.take_as(0, || 0, 1), 1);
+            assert_eq!(Kept::take(&pool, 0, 1), 1);
             let other = Pool::handle(&pool);
             let other = thread::spawn(move || {
-                let taken = other.permits.take_as(1, || 1, 3);
+                let taken = Kept::take(&other, 1, 3);
                 if taken == 3 {
                     other.buffer.with_mut(|_| ());
                 }
@@ -379,7 +428,7 @@ mod models {
             let taken = other.join().unwrap();
             assert!(taken >= 2);
             // By another thread with the number of the one that has ended: not from our own shelf.
-            assert_eq!((pool.permits.take_as(1, || 1, 3), pool.permits.out()), (3 - taken, 3));
+            assert_eq!((Kept::take(&pool, 1, 3), pool.permits.out()), (3 - taken, 3));
         });
     }
 
@@ -388,19 +437,19 @@ mod models {
         model(|| {
             let pool = Kept::of_three();
             // For good.
-            assert_eq!(pool.permits.take_as(1, || 1, 1), 1);
+            assert_eq!(Kept::take(&pool, 1, 1), 1);
             let waiting = Pool::handle(&pool);
             let waiting = thread::spawn(move || {
                 let mut place = None;
                 block_on(poll_fn(|context| {
-                    if place.is_none() && waiting.permits.take_as(1, || 1, 1) == 1 {
+                    if place.is_none() && Kept::take(&waiting, 1, 1) == 1 {
                         return Poll::Ready(());
                     }
                     waiting.poll_in_line(&mut place, context)
                 }));
                 Kept::drop_handle(&waiting, 1)
             });
-            let taken = pool.permits.take_as(0, || 0, 2);
+            let taken = Kept::take(&pool, 0, 2);
             let last = if taken > 0 { Kept::give(&pool, 0, taken) } else { 0 };
             assert_eq!((waiting.join().unwrap(), last), (0, 0));
             assert_eq!((pool.permits.out(), pool.permits.waiting()), (2, 0));
@@ -411,7 +460,7 @@ mod models {
     fn loom_the_last_owner_leaves_nothing_on_a_shelf() {
         model(|| {
             let pool = Kept::of_three();
-            assert_eq!((pool.permits.take_as(0, || 0, 1), pool.permits.take_as(0, || 0, 1)), (1, 1));
+            assert_eq!((Kept::take(&pool, 0, 1), Kept::take(&pool, 0, 1)), (1, 1));
             let lease = Arc::clone(&pool);
             let lease = thread::spawn(move || Kept::give(&lease, 1, 1));
             let last = Kept::give(&pool, 0, 1) + Kept::drop_handle(&pool, 0);
@@ -430,7 +479,7 @@ mod models {
             let newcomer = Pool::handle(&pool);
             let newcomer = thread::spawn(move || {
                 let taken = newcomer.take();
-                assert_eq!(newcomer.permits.drop_handle(), WasLast(false));
+                assert_eq!(newcomer.drop_handle(), WasLast(false));
                 taken
             });
             assert_eq!(pool.use_and_give(), WasLast(false));

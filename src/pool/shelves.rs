@@ -58,6 +58,18 @@ struct Shelf {
     barrier: Barrier,
 }
 
+/// A thread is busy with its shelf. Its end may be the last access to the pool: P5.
+#[must_use = "whoever collects waits for its end"]
+pub(super) struct Busy<'s>(&'s AtomicBool);
+
+impl Busy<'_> {
+    #[inline(always)]
+    pub(super) fn end(self) {
+        // Release: pairs with the Acquire of `leave_empty`, for what is kept, and for all that the thread did to the pool before.
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 impl Shelves {
     /// The room of all shelves in a pool with this limit: none in small ones.
     pub(super) fn room(limit: u32) -> u32 {
@@ -105,31 +117,36 @@ impl Shelves {
     pub(super) fn take(&self, number: usize, wanted: u32) -> u32 {
         let Some(shelf) = self.shelves.get(number) else { return 0 };
         let mut taken = 0;
-        shelf.change(|kept| {
+        let busy = shelf.change(|kept| {
             taken = wanted.min(kept);
             kept - taken
         });
+        busy.end();
         taken
     }
 
-    /// Puts `count` permits on the shelf of `number`, if it is open and has room for all of them: then they are not the caller's any more, and
-    /// the pool may be gone. Or returns false. The number is this thread's or no shelf's.
+    /// Puts `count` permits on the shelf of `number`, if it is open and has room for all of them: at the end of what this returns they are not
+    /// the caller's any more, and the pool may be gone. The number is this thread's or no shelf's.
     #[inline(always)]
-    pub(super) fn put(&self, number: usize, count: u32) -> bool {
-        let Some(shelf) = self.shelves.get(number) else { return false };
+    pub(super) fn put(&self, number: usize, count: u32) -> Option<Busy<'_>> {
+        let shelf = self.shelves.get(number)?;
         let mut put = false;
-        shelf.change(|kept| {
+        let busy = shelf.change(|kept| {
             // As in `share`.
             put = count <= shelf.room.load(Ordering::Relaxed).saturating_sub(kept);
             if put { kept + count } else { kept }
         });
-        put
+        if put {
+            return Some(busy);
+        }
+        busy.end();
+        None
     }
 
-    /// As `put`, on a shelf that had no room or was closed, and has been given its share. The caller has a permit; if this returns false it has as many as are
-    /// returned beside it more, so that the shelf is half full.
+    /// As `put`, on a shelf that had no room or was closed, and has been given its share. The caller has a permit; of an error it has as
+    /// many as it says more, so that the shelf is half full.
     #[cold]
-    pub(super) fn put_anew(&self, number: usize, count: u32, tally: &Tally) -> Result<(), u32> {
+    pub(super) fn put_anew(&self, number: usize, count: u32, tally: &Tally) -> Result<Busy<'_>, u32> {
         let Some(shelf) = self.shelves.get(number) else { return Err(0) };
         // As in `share`.
         let room = shelf.room.load(Ordering::Relaxed);
@@ -147,8 +164,8 @@ impl Shelves {
                 shelf.closed.store(false, Ordering::Relaxed);
             }
         }
-        if self.put(number, count) {
-            return Ok(());
+        if let Some(busy) = self.put(number, count) {
+            return Ok(busy);
         }
         // Relaxed: K1: if it is open, ours; if not, nothing is taken.
         let kept = shelf.kept.load(Ordering::Relaxed);
@@ -184,9 +201,9 @@ impl Shelves {
 }
 
 impl Shelf {
-    /// Lets the shelf's thread change what is kept, unless the shelf is closed.
+    /// Lets the shelf's thread change what is kept, unless the shelf is closed. The thread is busy until it says that it is not.
     #[inline(always)]
-    fn change(&self, change: impl FnOnce(u32) -> u32) {
+    fn change(&self, change: impl FnOnce(u32) -> u32) -> Busy<'_> {
         // Relaxed: the barrier keeps it before the look at `closed`, and its partner is that of `collect`.
         self.busy.store(true, Ordering::Relaxed);
         self.barrier.light();
@@ -196,15 +213,13 @@ impl Shelf {
             let kept = self.kept.load(Ordering::Relaxed);
             self.kept.store(change(kept), Ordering::Relaxed);
         }
-        // Release: pairs with the Acquire of `leave_empty`, for what is kept, and for all that the thread did to the pool before: this
-        // may be its last access.
-        self.busy.store(false, Ordering::Release);
+        Busy(&self.busy)
     }
 
     /// Waits until the shelf's thread is not busy with it, and takes everything. It is closed, and a heavy barrier ago.
     fn leave_empty(&self) -> u32 {
         let backoff = Backoff::new();
-        // Acquire: pairs with the Release of `change`.
+        // Acquire: pairs with the Release of `Busy::end`.
         while self.busy.load(Ordering::Acquire) {
             pause(&backoff);
         }
@@ -219,34 +234,42 @@ impl Shelf {
 mod tests {
     use super::*;
 
+    fn put(shelves: &Shelves, number: usize, count: u32) -> bool {
+        shelves.put(number, count).map(Busy::end).is_some()
+    }
+
+    fn put_anew(shelves: &Shelves, number: usize, count: u32, tally: &Tally) -> Result<(), u32> {
+        shelves.put_anew(number, count, tally).map(Busy::end)
+    }
+
     #[test]
     fn a_shelf_keeps_so_many_and_no_more_and_none_once_they_were_collected() {
         let (tally, shelves) = (Tally::new(100, 10, 50, true), Shelves::new(8, Barrier::new()));
         assert_eq!(tally.take_permits(9, 0), Ok(9));
         assert_eq!((shelves.share(0, 2), shelves.share(SHELVES, 2)), (4, 0));
-        assert!(!shelves.put(0, 1), "nobody has opened it");
-        assert_eq!(shelves.put_anew(0, 3, &tally), Ok(()));
-        assert!(!shelves.put(0, 2) && shelves.put(0, 1));
+        assert!(!put(&shelves, 0, 1), "nobody has opened it");
+        assert_eq!(put_anew(&shelves, 0, 3, &tally), Ok(()));
+        assert!(!put(&shelves, 0, 2) && put(&shelves, 0, 1));
         // One of four is too many: then half of them go as well.
-        assert_eq!((shelves.kept(), shelves.put_anew(0, 1, &tally), shelves.kept()), (4, Err(2), 2));
-        assert!(shelves.put(0, 1));
-        assert_eq!((shelves.put_anew(0, 5, &tally), shelves.kept()), (Err(0), 3));
-        assert_eq!(shelves.put_anew(SHELVES, 1, &tally), Err(0));
+        assert_eq!((shelves.kept(), put_anew(&shelves, 0, 1, &tally), shelves.kept()), (4, Err(2), 2));
+        assert!(put(&shelves, 0, 1));
+        assert_eq!((put_anew(&shelves, 0, 5, &tally), shelves.kept()), (Err(0), 3));
+        assert_eq!(put_anew(&shelves, SHELVES, 1, &tally), Err(0));
         shelves.collect(0, &tally);
         assert_eq!((shelves.kept(), tally.permits()), (0, 6));
         assert!(!tally.is_keeping());
         shelves.collect(0, &tally);
-        assert_eq!((shelves.put_anew(0, 1, &tally), shelves.kept(), tally.permits()), (Err(0), 0, 6));
+        assert_eq!((put_anew(&shelves, 0, 1, &tally), shelves.kept(), tally.permits()), (Err(0), 0, 6));
     }
 
     #[test]
     fn a_shelf_that_has_less_room_than_before_gives_up_what_is_too_much() {
         let (tally, shelves) = (Tally::new(1000, 100, 500, true), Shelves::new(1000, Barrier::new()));
         assert_eq!((tally.take_permits(90, 0), shelves.share(0, 1)), (Ok(90), MOST_KEPT));
-        assert_eq!(shelves.put_anew(0, 80, &tally), Ok(()));
+        assert_eq!(put_anew(&shelves, 0, 80, &tally), Ok(()));
         assert_eq!(shelves.share(0, 100), 10);
-        assert!(!shelves.put(0, 1));
-        assert_eq!((shelves.put_anew(0, 1, &tally), shelves.kept()), (Err(75), 5));
-        assert!(shelves.put(0, 5) && !shelves.put(0, 1));
+        assert!(!put(&shelves, 0, 1));
+        assert_eq!((put_anew(&shelves, 0, 1, &tally), shelves.kept()), (Err(75), 5));
+        assert!(put(&shelves, 0, 5) && !put(&shelves, 0, 1));
     }
 }

@@ -52,7 +52,7 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[must_use]
     pub fn stats(&self) -> PoolStats {
-        let permits = &self.shared().permits;
+        let permits = self.handle.permits();
         let tally = permits.tally();
         PoolStats {
             buf_size: self.buf_size(),

@@ -33,15 +33,36 @@ const MOST_HANDLES: u64 = 1 << 28;
 #[derive(Debug)]
 pub(super) struct Tally {
     word: AtomicU64,
+    rules: Rules,
+    /// The most permits that were taken at once. No part of the protocol.
+    peak: AtomicU32,
+    /// How often somebody went away without a permit. No part of the protocol.
+    refusals: Counter,
+}
+
+/// What the marks go by. Constants, copied by whoever must do without the tally (P5).
+#[derive(Debug, Clone, Copy)]
+struct Rules {
     limit: u32,
     low: u32,
     high: u32,
     /// The keeping mark is set when no more permits than this are taken; never if there is no shelf.
     keep_from: Option<u32>,
-    /// The most permits that were taken at once. No part of the protocol.
-    peak: AtomicU32,
-    /// How often somebody went away without a permit. No part of the protocol.
-    refusals: Counter,
+}
+
+/// Permits that are about to be given back, perhaps as the last that anybody has of the pool: P5.
+#[must_use = "they are still taken"]
+pub(super) struct Giving<'t> {
+    word: &'t AtomicU64,
+    rules: Rules,
+    count: u32,
+}
+
+/// A handle that is about to go, perhaps as the last that anybody has of the pool: P5.
+#[must_use = "it is still counted"]
+pub(super) struct Leaving<'t> {
+    word: &'t AtomicU64,
+    keeps: bool,
 }
 
 /// The caller was the last owner: what the tally belongs to is the caller's alone.
@@ -53,9 +74,9 @@ pub(super) struct WasLast(pub(super) bool);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SomeAreKept;
 
-/// The permits were not given back: somebody waits for them.
+/// So many permits were not given back: somebody waits for them.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct SomebodyWaits;
+pub(super) struct SomebodyWaits(pub(super) u32);
 
 impl Tally {
     /// No permit is taken, and one handle exists. `low < high <= limit`.
@@ -66,10 +87,7 @@ impl Tally {
         let word = if has_shelves { ONE_HANDLE | KEEPING } else { ONE_HANDLE };
         Tally {
             word: AtomicU64::new(word),
-            limit,
-            low,
-            high,
-            keep_from,
+            rules: Rules { limit, low, high, keep_from },
             peak: AtomicU32::new(0),
             refusals: Counter::new(0),
         }
@@ -77,7 +95,7 @@ impl Tally {
 
     /// The most permits that can be out at once.
     pub(super) fn limit(&self) -> u32 {
-        self.limit
+        self.rules.limit
     }
 
     /// The permits that are taken, those on shelves included. Never more than the limit.
@@ -95,7 +113,7 @@ impl Tally {
     /// Whether permits may be kept on shelves.
     pub(super) fn is_keeping(&self) -> bool {
         // Relaxed: the mark is cleared under the shelves' lock alone, which orders it for those who rely on it.
-        self.keep_from.is_some() && self.word.load(Ordering::Relaxed) & KEEPING != 0
+        self.rules.keep_from.is_some() && self.word.load(Ordering::Relaxed) & KEEPING != 0
     }
 
     /// The most permits that were ever taken at once.
@@ -126,7 +144,7 @@ impl Tally {
         // refuses one that comes just then although a permit has come back.
         loop {
             self.decides(word, wanted)?;
-            let taken = if word & WAITING == 0 { wanted.min(self.limit - permits_of(word)) } else { 0 };
+            let taken = if word & WAITING == 0 { wanted.min(self.rules.limit - permits_of(word)) } else { 0 };
             if taken == 0 {
                 return Ok(0);
             }
@@ -144,20 +162,20 @@ impl Tally {
         if word & KEEPING == 0 {
             return 0;
         }
-        self.peak().min(self.high - 1).saturating_sub(permits_of(word) + taken)
+        self.peak().min(self.rules.high - 1).saturating_sub(permits_of(word) + taken)
     }
 
     /// Whether what becomes of a wish for `wanted` permits can be decided by `word` alone.
     #[inline]
     fn decides(&self, word: u64, wanted: u32) -> Result<(), SomeAreKept> {
-        let enough = permits_of(word).saturating_add(wanted) < self.high;
+        let enough = permits_of(word).saturating_add(wanted) < self.rules.high;
         if enough || word & KEEPING == 0 { Ok(()) } else { Err(SomeAreKept) }
     }
 
     /// Takes `count` permits if the word is still `word`, in which they are free; says what it is otherwise.
     #[inline]
     fn try_take(&self, word: u64, count: u32) -> Result<(), u64> {
-        let taken = self.marked(word + u64::from(count) * ONE_PERMIT);
+        let taken = self.rules.marked(word + u64::from(count) * ONE_PERMIT);
         // Acquire: pairs with the Release of whoever gave the permits back, so that the blocks of the
         // buffers they stood for are back in the heap. Relaxed on failure: only a guess again.
         self.word.compare_exchange_weak(word, taken, Ordering::Acquire, Ordering::Relaxed)?;
@@ -169,24 +187,10 @@ impl Tally {
         Ok(())
     }
 
-    /// Gives `count` permits back, unless somebody waits: then nothing has changed.
+    /// What gives `count` permits back. The caller has them.
     #[inline]
-    pub(super) fn give_permits(&self, count: u32) -> Result<WasLast, SomebodyWaits> {
-        // Relaxed: a guess that the exchange below verifies.
-        let mut word = self.word.load(Ordering::Relaxed);
-        // Not `fetch_sub` with a look at the mark afterwards: without its permits the caller has no
-        // hold on this memory any more, and could not serve those who wait.
-        while word & WAITING == 0 {
-            let given = self.keeping(self.marked(word - u64::from(count) * ONE_PERMIT));
-            // Release: what this owner did to the pool and its heap comes before the next taker of the
-            // permits (Acquire in `try_take`) and before the last owner's freeing. Acquire: as the last
-            // owner, this one sees what all others did before their own Release here or in `drop_handle`.
-            match self.word.compare_exchange_weak(word, given, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return Ok(nobody_left(given)),
-                Err(now) => word = now,
-            }
-        }
-        Err(SomebodyWaits)
+    pub(super) fn giving(&self, count: u32) -> Giving<'_> {
+        Giving { word: &self.word, rules: self.rules, count }
     }
 
     /// Counts one handle more. Whoever calls this has one, or a permit.
@@ -200,25 +204,9 @@ impl Tally {
         }
     }
 
-    /// Counts one handle less. The last one does not go while permits may be kept: nobody would collect them.
-    pub(super) fn drop_handle(&self) -> Result<WasLast, SomeAreKept> {
-        if self.keep_from.is_none() {
-            // AcqRel: as in `give_permits`.
-            return Ok(nobody_left(self.word.fetch_sub(ONE_HANDLE, Ordering::AcqRel) - ONE_HANDLE));
-        }
-        // Relaxed: a guess that the exchange below verifies.
-        let mut word = self.word.load(Ordering::Relaxed);
-        loop {
-            if handles_of(word) == 1 && word & KEEPING != 0 {
-                return Err(SomeAreKept);
-            }
-            let left = word - ONE_HANDLE;
-            // AcqRel: as in `give_permits`.
-            match self.word.compare_exchange_weak(word, left, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return Ok(nobody_left(left)),
-                Err(now) => word = now,
-            }
-        }
+    /// What counts one handle less: the caller's.
+    pub(super) fn leaving(&self) -> Leaving<'_> {
+        Leaving { word: &self.word, keeps: self.rules.keep_from.is_some() }
     }
 
     /// Clears the keeping mark, and gives back the `count` permits that lay on shelves. For the one who has closed them
@@ -228,11 +216,60 @@ impl Tally {
         // Nobody else clears the mark, so the subtraction borrows nothing. Release: as in `give_permits`.
         self.word.fetch_sub(KEEPING + u64::from(count) * ONE_PERMIT, Ordering::Release);
     }
+}
 
+impl Giving<'_> {
+    /// Gives the permits back, unless somebody waits: then nothing has changed.
+    #[inline]
+    pub(super) fn end(self) -> Result<WasLast, SomebodyWaits> {
+        let Giving { word: shared, rules, count } = self;
+        // Relaxed: a guess that the exchange below verifies.
+        let mut word = shared.load(Ordering::Relaxed);
+        // Not `fetch_sub` with a look at the mark afterwards: without its permits the caller has no
+        // hold on this memory any more, and could not serve those who wait.
+        while word & WAITING == 0 {
+            let given = rules.keeping(rules.marked(word - u64::from(count) * ONE_PERMIT));
+            // Release: what this owner did to the pool and its heap comes before the next taker of the
+            // permits (Acquire in `try_take`) and before the last owner's freeing. Acquire: as the last
+            // owner, this one sees what all others did before their own Release here or in `Leaving::end`.
+            match shared.compare_exchange_weak(word, given, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Ok(nobody_left(given)),
+                Err(now) => word = now,
+            }
+        }
+        Err(SomebodyWaits(count))
+    }
+}
+
+impl Leaving<'_> {
+    /// Counts one handle less. The last one does not go while permits may be kept: nobody would collect them.
+    pub(super) fn end(self) -> Result<WasLast, SomeAreKept> {
+        let Leaving { word: shared, keeps } = self;
+        if !keeps {
+            // AcqRel: as in `Giving::end`.
+            return Ok(nobody_left(shared.fetch_sub(ONE_HANDLE, Ordering::AcqRel) - ONE_HANDLE));
+        }
+        // Relaxed: a guess that the exchange below verifies.
+        let mut word = shared.load(Ordering::Relaxed);
+        loop {
+            if handles_of(word) == 1 && word & KEEPING != 0 {
+                return Err(SomeAreKept);
+            }
+            let left = word - ONE_HANDLE;
+            // AcqRel: as in `Giving::end`.
+            match shared.compare_exchange_weak(word, left, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Ok(nobody_left(left)),
+                Err(now) => word = now,
+            }
+        }
+    }
+}
+
+impl Rules {
     /// `word`, in which nobody waits, with the keeping mark if permits may be kept from now on. It is congested no more then,
     /// since these are at most the low mark's.
     #[inline]
-    fn keeping(&self, word: u64) -> u64 {
+    fn keeping(self, word: u64) -> u64 {
         match self.keep_from {
             Some(few) if permits_of(word) <= few && handles_of(word) > 0 => word | KEEPING,
             _ => word,
@@ -241,7 +278,7 @@ impl Tally {
 
     /// `word` with the right mark for its number of permits.
     #[inline]
-    fn marked(&self, word: u64) -> u64 {
+    fn marked(self, word: u64) -> u64 {
         let permits = permits_of(word);
         if permits >= self.high {
             word | CONGESTED
@@ -263,7 +300,7 @@ impl Tally {
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
             self.decides(word, 1)?;
-            let outcome = if word & WAITING == 0 && permits_of(word) < self.limit {
+            let outcome = if word & WAITING == 0 && permits_of(word) < self.rules.limit {
                 self.try_take(word, 1).map(|()| true)
             } else {
                 // Relaxed: the mark brings others to the line, where its lock orders everything.
@@ -285,9 +322,9 @@ impl Tally {
         // Relaxed: a guess that the exchange below verifies.
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
-            let given = self.marked(word - u64::from(count) * ONE_PERMIT);
+            let given = self.rules.marked(word - u64::from(count) * ONE_PERMIT);
             let given = if waiting { given } else { given & !WAITING };
-            // Release: as in `give_permits`.
+            // Release: as in `Giving::end`.
             match self.word.compare_exchange_weak(word, given, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => word = now,
@@ -322,7 +359,7 @@ mod tests {
         assert!(tally.take_permits(1, 0) == Ok(1) && tally.take_permits(1, 0) == Ok(1));
         assert!(tally.take_permits(1, 0) == Ok(0));
         assert_eq!(tally.permits(), 2);
-        assert_eq!(tally.give_permits(1), Ok(WasLast(false)));
+        assert_eq!(tally.giving(1).end(), Ok(WasLast(false)));
         assert!(tally.take_permits(1, 0) == Ok(1));
     }
 
@@ -331,7 +368,7 @@ mod tests {
         let tally = Tally::new(u32::MAX, 0, u32::MAX, false);
         tally.word.store(ONE_HANDLE + u64::from(u32::MAX), Ordering::Relaxed);
         assert!(tally.take_permits(1, 0) == Ok(0));
-        assert_eq!(tally.drop_handle(), Ok(WasLast(false)));
+        assert_eq!(tally.leaving().end(), Ok(WasLast(false)));
         assert_eq!(tally.permits(), u32::MAX);
     }
 
@@ -340,16 +377,16 @@ mod tests {
         let tally = Tally::new(1, 0, 1, false);
         tally.add_handle();
         assert!(tally.take_permits(1, 0) == Ok(1));
-        assert_eq!(tally.drop_handle(), Ok(WasLast(false)));
-        assert_eq!(tally.drop_handle(), Ok(WasLast(false)));
-        assert_eq!(tally.give_permits(1), Ok(WasLast(true)));
+        assert_eq!(tally.leaving().end(), Ok(WasLast(false)));
+        assert_eq!(tally.leaving().end(), Ok(WasLast(false)));
+        assert_eq!(tally.giving(1).end(), Ok(WasLast(true)));
     }
 
     #[test]
     fn many_permits_are_as_many_as_there_are() {
         let tally = Tally::new(5, 0, 5, false);
         assert_eq!([3, 3, 3].map(|wanted| tally.take_permits(wanted, 0)), [Ok(3), Ok(2), Ok(0)]);
-        assert_eq!((tally.give_permits(4), tally.permits()), (Ok(WasLast(false)), 1));
+        assert_eq!((tally.giving(4).end(), tally.permits()), (Ok(WasLast(false)), 1));
         assert_eq!((tally.take_permits(2, 0), tally.peak()), (Ok(2), 5));
     }
 
@@ -361,7 +398,7 @@ mod tests {
             if up {
                 assert_eq!(tally.take_permits(1, 0), Ok(1));
             } else {
-                assert_eq!(tally.give_permits(1), Ok(WasLast(false)));
+                assert_eq!(tally.giving(1).end(), Ok(WasLast(false)));
             }
             seen.push((tally.permits(), tally.is_congested()));
         }
@@ -376,11 +413,11 @@ mod tests {
     fn what_is_taken_to_keep_stays_below_the_peak_and_the_high_mark() {
         let tally = Tally::new(10, 3, 6, true);
         assert_eq!((tally.take_permits(2, 5), tally.take_permits(2, 5), tally.peak()), (Ok(2), Ok(2), 4));
-        assert_eq!(tally.give_permits(3), Ok(WasLast(false)));
+        assert_eq!(tally.giving(3).end(), Ok(WasLast(false)));
         assert_eq!((tally.take_permits(1, 1), tally.take_permits(1, 5), tally.peak()), (Ok(2), Ok(1), 4));
         tally.stop_keeping(1);
         assert_eq!((tally.take_permits(6, 5), tally.peak(), tally.is_congested()), (Ok(6), 9, true));
-        assert_eq!((tally.give_permits(9), tally.is_keeping()), (Ok(WasLast(false)), true));
+        assert_eq!((tally.giving(9).end(), tally.is_keeping()), (Ok(WasLast(false)), true));
         // Nine were taken once, but six would be the high mark.
         assert_eq!((tally.take_permits(1, 9), tally.is_congested()), (Ok(5), false));
     }
@@ -393,12 +430,12 @@ mod tests {
             (tally.take_permits(4, 0), tally.take_permits(1, 0), tally.take_permits(8, 0)),
             (Ok(4), Err(SomeAreKept), Err(SomeAreKept))
         );
-        assert_eq!((tally.drop_handle(), tally.permits(), tally.is_congested()), (Err(SomeAreKept), 4, false));
+        assert_eq!((tally.leaving().end(), tally.permits(), tally.is_congested()), (Err(SomeAreKept), 4, false));
         tally.stop_keeping(1);
         assert_eq!((tally.is_keeping(), tally.take_permits(2, 0), tally.is_congested()), (false, Ok(2), true));
-        assert_eq!((tally.give_permits(2), tally.is_keeping()), (Ok(WasLast(false)), false));
+        assert_eq!((tally.giving(2).end(), tally.is_keeping()), (Ok(WasLast(false)), false));
         assert_eq!(
-            (tally.give_permits(1), tally.is_keeping(), tally.is_congested()),
+            (tally.giving(1).end(), tally.is_keeping(), tally.is_congested()),
             (Ok(WasLast(false)), true, false)
         );
     }
@@ -408,7 +445,7 @@ mod tests {
     fn nobody_waits_while_permits_may_be_kept() {
         let tally = Tally::new(8, 2, 5, true);
         assert_eq!((tally.take_permits(3, 0), tally.take_permit_or_wait()), (Ok(3), Ok(true)));
-        assert_eq!((tally.take_permit_or_wait(), tally.give_permits(1)), (Err(SomeAreKept), Ok(WasLast(false))));
+        assert_eq!((tally.take_permit_or_wait(), tally.giving(1).end()), (Err(SomeAreKept), Ok(WasLast(false))));
     }
 
     #[test]
@@ -416,9 +453,9 @@ mod tests {
         let tally = Tally::new(8, 4, 8, true);
         assert_eq!(tally.take_permits(2, 0), Ok(2));
         tally.stop_keeping(0);
-        assert_eq!(tally.drop_handle(), Ok(WasLast(false)));
-        assert_eq!((tally.give_permits(1), tally.is_keeping()), (Ok(WasLast(false)), false));
-        assert_eq!(tally.give_permits(1), Ok(WasLast(true)));
+        assert_eq!(tally.leaving().end(), Ok(WasLast(false)));
+        assert_eq!((tally.giving(1).end(), tally.is_keeping()), (Ok(WasLast(false)), false));
+        assert_eq!(tally.giving(1).end(), Ok(WasLast(true)));
     }
 
     #[test]
@@ -427,12 +464,12 @@ mod tests {
         let tally = Tally::new(2, 0, 1, false);
         assert!(tally.take_permit_or_wait() == Ok(true) && tally.take_permit_or_wait() == Ok(true));
         assert_eq!(tally.take_permit_or_wait(), Ok(false));
-        assert_eq!((tally.give_permits(1), tally.permits()), (Err(SomebodyWaits), 2));
+        assert_eq!((tally.giving(1).end(), tally.permits()), (Err(SomebodyWaits(1)), 2));
         tally.give_from_line(0, true);
-        assert_eq!((tally.give_permits(1), tally.take_permits(1, 0)), (Err(SomebodyWaits), Ok(0)));
+        assert_eq!((tally.giving(1).end(), tally.take_permits(1, 0)), (Err(SomebodyWaits(1)), Ok(0)));
         tally.give_from_line(1, false);
         assert_eq!((tally.permits(), tally.is_congested()), (1, true));
-        assert_eq!((tally.take_permits(1, 0), tally.give_permits(2)), (Ok(1), Ok(WasLast(false))));
+        assert_eq!((tally.take_permits(1, 0), tally.giving(2).end()), (Ok(1), Ok(WasLast(false))));
         assert!(!tally.is_congested());
     }
 
@@ -443,7 +480,7 @@ mod tests {
         assert!(tally.take_permit_or_wait() == Ok(true) && tally.take_permit_or_wait() == Ok(false));
         tally.give_from_line(1, false);
         tally.word.fetch_or(WAITING, Ordering::Relaxed);
-        assert_eq!(tally.drop_handle(), Ok(WasLast(true)));
+        assert_eq!(tally.leaving().end(), Ok(WasLast(true)));
     }
 }
 
@@ -491,7 +528,7 @@ mod models {
                 let taken = pool.tally.take_permits(1, 0) == Ok(1);
                 if taken {
                     pool.buffer.with_mut(|_| ());
-                    assert_eq!(pool.tally.give_permits(1), Ok(WasLast(false)));
+                    assert_eq!(pool.tally.giving(1).end(), Ok(WasLast(false)));
                 }
                 taken
             };
@@ -512,11 +549,11 @@ mod models {
                 let pool = Arc::clone(&pool);
                 thread::spawn(move || {
                     pool.look();
-                    pool.leave(pool.tally.give_permits(1).unwrap())
+                    pool.leave(pool.tally.giving(1).end().unwrap())
                 })
             });
             pool.look();
-            let mut last = usize::from(pool.leave(pool.tally.drop_handle().unwrap()));
+            let mut last = usize::from(pool.leave(pool.tally.leaving().end().unwrap()));
             for lease in leases {
                 last += usize::from(lease.join().unwrap());
             }
