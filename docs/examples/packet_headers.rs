@@ -3,6 +3,12 @@
 //! `cargo run --example packet_headers` answers a UDP datagram as an echo server at the lowest layer would: no byte of the payload
 //! moves between arrival and departure.
 
+#[path = "shared/ending.rs"]
+mod ending;
+
+use std::process::ExitCode;
+
+use ending::Ending;
 use smarena::SmBuf;
 use zerocopy::byteorder::network_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Ref, Unaligned};
@@ -126,14 +132,13 @@ fn take_apart(frame: SmBuf) -> Result<(Ref<SmBuf, Headers>, SmBuf), SmBuf> {
     frame.parse_prefix::<Headers>()
 }
 
-#[expect(clippy::print_stdout, reason = "the example's output")]
-fn main() {
+fn main() -> ExitCode {
     let mut frame = SmBuf::with_headroom(1500, size_of::<Headers>());
     frame.extend_from_slice(b"hello");
     send(&mut frame, (0x0a00_0001, 4000), (0x0a00_0002, 7));
     answer(&mut frame).expect("a datagram just made");
     let (headers, payload) = take_apart(frame).expect("a datagram just made");
-    println!("{headers:?}\n{payload:?}");
+    Ending::Good(format!("{headers:?}\n{payload:?}\n")).tell("packet_headers")
 }
 
 #[cfg(test)]

@@ -19,10 +19,15 @@ mod arguments;
 #[cfg(test)]
 #[path = "../shared/checks.rs"]
 mod checks;
+#[cfg(all(test, target_os = "linux"))]
+#[path = "../../../tests/child/mod.rs"]
+mod child;
 #[path = "../shared/compare.rs"]
 mod compare;
 #[path = "../shared/counting.rs"]
 mod counting;
+#[path = "../shared/ending.rs"]
+mod ending;
 #[path = "../shared/gates.rs"]
 mod gates;
 #[path = "../shared/payload.rs"]
@@ -31,6 +36,9 @@ mod publisher;
 mod subscribers;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, target_os = "linux"))]
+#[path = "../shared/trouble.rs"]
+mod trouble;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -42,8 +50,9 @@ use bytes::{Bytes, BytesMut};
 use smarena::{BufPool, PoolError, PoolHeap, SmBytes};
 use tokio::sync::Semaphore;
 
-use compare::{Failure, Number, Options, Program, Report};
-use gates::{Gates, Round};
+use compare::{Number, Options, Program, Report};
+use ending::{Failure, spawn};
+use gates::{Gates, Round, together};
 
 const PROGRAM: Program = Program {
     name: "broadcast",
@@ -161,19 +170,22 @@ fn round<S: Source>(options: Options, source: &S) -> Result<Round, Failure> {
         near.push(listener.accept()?.0);
     }
     let gates = Gates::new(2);
-    let gates = &gates;
     thread::scope(|scope| {
-        let publisher = scope.spawn(move || {
-            let publisher = publisher::Publisher::new(near, options);
-            gates.work(publisher, LIMIT, options.packets, |publisher, messages| publisher.publish(source, messages))
+        let gates = &gates;
+        let mut parts = Vec::new();
+        let measured = gates.part(|| {
+            let publish = move || {
+                let publisher = publisher::Publisher::new(near, options);
+                gates.work(publisher, LIMIT, options.packets, |publisher, messages| publisher.publish(source, messages))
+            };
+            parts.push(spawn(scope, "the publisher", publish)?);
+            let receive = move || {
+                let subscribers = subscribers::Subscribers::new(far, options);
+                gates.work(subscribers, LIMIT, options.packets, |subscribers, messages| subscribers.receive(messages))
+            };
+            parts.push(spawn(scope, "the subscribers", receive)?);
+            gates.measure(options.peers * options.packets)
         });
-        let subscribers = scope.spawn(move || {
-            let subscribers = subscribers::Subscribers::new(far, options);
-            gates.work(subscribers, LIMIT, options.packets, |subscribers, messages| subscribers.receive(messages))
-        });
-        let round = gates.measure(options.peers * options.packets);
-        subscribers.join().map_err(|_| "the subscribers panicked")??;
-        publisher.join().map_err(|_| "the publisher panicked")??;
-        Ok(round)
+        together(measured, parts)
     })
 }

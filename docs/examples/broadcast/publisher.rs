@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
-use crate::compare::{Failure, Options};
+use crate::compare::Options;
+use crate::ending::Failure;
 use crate::{LIMIT, Source, payload};
 
 pub(crate) struct Publisher<M> {
@@ -21,21 +22,28 @@ pub(crate) struct Publisher<M> {
     number: u64,
 }
 
-/// Messages that one subscriber has not been sent yet: never more than exist.
+/// Messages that one subscriber has not been sent yet: never more than exist. `None` when it has gone: a message that nobody fetches
+/// would keep its buffer for ever, and the publisher would wait for it.
 struct Mailbox<M> {
-    messages: Mutex<VecDeque<M>>,
+    messages: Mutex<Option<VecDeque<M>>>,
     filled: Notify,
 }
 
 impl<M> Mailbox<M> {
+    fn messages(&self) -> MutexGuard<'_, Option<VecDeque<M>>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn push(&self, message: M) {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push_back(message);
+        if let Some(messages) = &mut *self.messages() {
+            messages.push_back(message);
+        }
         self.filled.notify_one();
     }
 
     async fn pop(&self) -> M {
         loop {
-            let message = self.messages.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let message = self.messages().as_mut().and_then(VecDeque::pop_front);
             match message {
                 Some(message) => return message,
                 None => self.filled.notified().await,
@@ -52,7 +60,7 @@ impl<M: AsRef<[u8]> + Clone + Send + 'static> Publisher<M> {
         let mut mailboxes = Vec::new();
         for stream in streams {
             stream.set_nonblocking(true)?;
-            let messages = Mutex::new(VecDeque::with_capacity(LIMIT));
+            let messages = Mutex::new(Some(VecDeque::with_capacity(LIMIT)));
             let mailbox = Arc::new(Mailbox { messages, filled: Notify::new() });
             drop(runtime.spawn(deliver(tokio::net::TcpStream::from_std(stream)?, Arc::clone(&mailbox))));
             mailboxes.push(mailbox);
@@ -92,6 +100,7 @@ async fn deliver<M: AsRef<[u8]>>(mut stream: tokio::net::TcpStream, mailbox: Arc
         let message = mailbox.pop().await;
         // A subscriber that has gone misses the rest. It knows best why.
         if stream.write_all(message.as_ref()).await.is_err() {
+            *mailbox.messages() = None;
             return;
         }
     }

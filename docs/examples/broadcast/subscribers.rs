@@ -4,7 +4,8 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::compare::{Failure, Options};
+use crate::compare::Options;
+use crate::ending::Failure;
 use crate::payload;
 
 /// A message that takes longer is lost.

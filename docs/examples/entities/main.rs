@@ -14,25 +14,33 @@
 //! | `world` | entities with components in boxes, in an arena that threads share |
 //! | `player` | what one thread does in a tick |
 
-#![expect(clippy::print_stdout, reason = "a program's results go to standard output")]
-
 #[path = "../shared/arguments.rs"]
 mod arguments;
+#[cfg(all(test, target_os = "linux"))]
+#[path = "../../../tests/child/mod.rs"]
+mod child;
+#[path = "../shared/ending.rs"]
+mod ending;
 mod player;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, target_os = "linux"))]
+#[path = "../shared/trouble.rs"]
+mod trouble;
 mod world;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lexopt::{Arg, Parser};
 
 use arguments::{value, within};
+use ending::{Ending, Failure, spawn};
 use player::{Player, Tally};
 use world::{Battle, World};
 
@@ -111,37 +119,68 @@ impl fmt::Display for Report {
 }
 
 fn main() -> ExitCode {
-    let options = match parse(std::env::args_os().collect::<Vec<_>>()) {
-        Ok(Parsed::Run(options)) => options,
-        Ok(Parsed::Help) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(complaint) => {
-            eprintln!("entities: {complaint}\n\n{HELP}");
-            return ExitCode::from(2);
-        }
-    };
-    let report = run(options);
-    print!("{report}");
-    if report.is_flawless() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    program(std::env::args_os().collect()).tell("entities")
 }
 
-fn run(options: Options) -> Report {
+/// The program, for these arguments; the first is its name.
+fn program(arguments: Vec<OsString>) -> Ending {
+    match parse(arguments) {
+        Ok(Parsed::Help) => Ending::Good(HELP.to_owned()),
+        Ok(Parsed::Run(options)) => match run(options) {
+            Ok(report) if report.is_flawless() => Ending::Good(report.to_string()),
+            Ok(report) => Ending::Flawed(report.to_string()),
+            Err(error) => Ending::Failed(error),
+        },
+        Err(error) => Ending::Misused(error),
+    }
+}
+
+fn run(options: Options) -> Result<Report, Failure> {
     let battle = Battle::new();
-    let start = Instant::now();
-    let tally = thread::scope(|scope| {
+    // All threads begin together, or none does.
+    let start = Start::default();
+    let (tally, time) = thread::scope(|scope| {
         let fight = |seed| {
+            if !start.is_given() {
+                return Tally::default();
+            }
             let mut player = Player::new(&battle, seed, options.population);
             (0..options.ticks).for_each(|_| player.tick());
             player.tally
         };
-        let threads: Vec<_> = (1..=options.threads as u64).map(|seed| scope.spawn(move || fight(seed))).collect();
-        let tallies = threads.into_iter().map(|thread| thread.join().expect("a thread panicked"));
-        tallies.fold(Tally::default(), |sum, tally| sum + tally)
-    });
-    let time = start.elapsed();
+        let threads = (1..=options.threads as u64).map(|seed| spawn(scope, "a player", move || fight(seed)));
+        let threads: Result<Vec<_>, _> = threads.collect();
+        let begin = Instant::now();
+        start.give(threads.is_ok());
+        let tallies = threads?.into_iter().map(|thread| thread.join().expect("a thread panicked"));
+        Ok::<_, Failure>((tallies.fold(Tally::default(), |sum, tally| sum + tally), begin.elapsed()))
+    })?;
     let left = battle.len();
     drop(battle);
-    Report { tally, left, leaked: World::components_in_use(), time }
+    Ok(Report { tally, left, leaked: World::components_in_use(), time })
+}
+
+/// What all threads wait for.
+#[derive(Default)]
+struct Start {
+    given: Mutex<Option<bool>>,
+    told: Condvar,
+}
+
+impl Start {
+    fn give(&self, given: bool) {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(given);
+        self.told.notify_all();
+    }
+
+    /// Whether there is one.
+    fn is_given(&self) -> bool {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match *given {
+                Some(given) => return given,
+                None => given = self.told.wait(given).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
 }

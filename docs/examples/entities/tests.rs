@@ -1,5 +1,6 @@
 //! The program does what it says. One test alone uses the world: the blocks it counts are the whole process's.
 
+use std::ffi::OsString;
 use std::thread;
 
 use crate::world::{Battle, Found};
@@ -7,8 +8,18 @@ use crate::{Options, Parsed, parse, run};
 
 #[test]
 fn no_handle_is_mistaken_and_nothing_is_lost() {
+    #[cfg(target_os = "linux")]
+    {
+        crate::trouble::threads_that_cannot_be_started(
+            "tests::no_handle_is_mistaken_and_nothing_is_lost",
+            "entities",
+            3,
+            || crate::program(words("entities --threads 3 --population 10 --ticks 10")),
+        );
+        crate::trouble::results_that_cannot_be_written("entities");
+    }
     for (threads, population, ticks) in [(1, 1, 1000), (2, 100, 50_000), (4, 3, 50_000)] {
-        let report = run(Options { threads, population, ticks });
+        let report = run(Options { threads, population, ticks }).unwrap();
         assert!(report.is_flawless(), "{report}");
         let tally = report.tally;
         assert_eq!(tally.attacks, (threads * ticks) as u64);
@@ -41,4 +52,9 @@ fn arguments_are_checked() {
     assert_eq!(parse("entities --threads 0"), Err("--threads: \"0\" is not a number from 1 to 64".into()));
     assert_eq!(parse("entities --ticks"), Err("--ticks needs a value".into()));
     assert_eq!(parse("entities --tick 7"), Err("invalid option '--tick'".into()));
+}
+
+/// Arguments of a program.
+fn words(words: &str) -> Vec<OsString> {
+    words.split(' ').map(Into::into).collect()
 }

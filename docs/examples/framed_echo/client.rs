@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::compare::Failure;
+use crate::ending::Failure;
 use crate::{PREFIX, payload};
 
 /// Frames under way at a time, as far as they fit into what a connection surely holds.

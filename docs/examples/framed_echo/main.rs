@@ -18,11 +18,16 @@ mod arguments;
 #[cfg(test)]
 #[path = "../shared/checks.rs"]
 mod checks;
+#[cfg(all(test, target_os = "linux"))]
+#[path = "../../../tests/child/mod.rs"]
+mod child;
 mod client;
 #[path = "../shared/compare.rs"]
 mod compare;
 #[path = "../shared/counting.rs"]
 mod counting;
+#[path = "../shared/ending.rs"]
+mod ending;
 #[path = "../shared/gates.rs"]
 mod gates;
 #[path = "../shared/payload.rs"]
@@ -30,6 +35,9 @@ mod payload;
 mod server;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, target_os = "linux"))]
+#[path = "../shared/trouble.rs"]
+mod trouble;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, TcpListener};
@@ -39,8 +47,9 @@ use std::thread;
 use bytes::{Buf, BufMut, BytesMut};
 use smarena::{BufPool, Lease, PoolError};
 
-use compare::{Failure, Number, Options, Program, Report};
-use gates::{Gates, Round};
+use compare::{Number, Options, Program, Report};
+use ending::{Failure, spawn};
+use gates::{Gates, Round, together};
 
 const PROGRAM: Program = Program {
     name: "framed_echo",
@@ -128,22 +137,18 @@ fn round<S: Source>(options: Options, source: S) -> Result<Round, Failure> {
         (0..options.peers).map(|_| client::Client::connect(server, options.size)).collect::<Result<_, _>>()?;
     let gates = Gates::new(options.peers);
     thread::scope(|scope| {
-        let serving = scope.spawn(|| server::serve(listener, options, &source));
-        let gates = &gates;
-        let clients: Vec<_> = clients
-            .into_iter()
-            .map(|client| {
-                scope.spawn(move || {
-                    let warm_up = options.packets.min(100);
-                    gates.work(Ok(client), warm_up, options.packets, client::Client::exchange)
-                })
-            })
-            .collect();
-        let round = gates.measure(options.peers * options.packets);
-        for client in clients {
-            client.join().map_err(|_| "a client panicked")??;
-        }
-        serving.join().map_err(|_| "the server panicked")??;
-        Ok(round)
+        let (gates, source) = (&gates, &source);
+        let mut parts = Vec::new();
+        let measured = gates.part(|| {
+            let serve = move || gates.part(|| server::serve(listener, options, source));
+            parts.push(spawn(scope, "the server", serve)?);
+            for client in clients {
+                let work =
+                    move || gates.work(Ok(client), options.packets.min(100), options.packets, client::Client::exchange);
+                parts.push(spawn(scope, "a client", work)?);
+            }
+            gates.measure(options.peers * options.packets)
+        });
+        together(measured, parts)
     })
 }

@@ -10,7 +10,8 @@ use smarena::{Handle, SmArena};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::compare::{Failure, Options};
+use crate::compare::Options;
+use crate::ending::Failure;
 use crate::{Net, PREFIX, Source};
 
 /// What the server knows of a client.

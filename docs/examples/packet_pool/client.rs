@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
+use crate::ending::Failure;
 use crate::options::Options;
-use crate::race::{Counter, Race};
-use crate::{Buffer, Failure, Pool, payload};
+use crate::race::{Counter, Race, WARM_UP};
+use crate::{Buffer, Pool, payload};
 
 /// The protocol's part of a client.
 pub(crate) trait Connection {
@@ -18,7 +19,13 @@ pub(crate) trait Connection {
 
     /// Sends `packet` and waits for its echo, but not for ever: `None` if it was sent in vain, however often.
     /// Each time it is sent again counts in `resent`.
-    fn exchange(&mut self, packet: &mut Buffer, pool: &Pool, resent: &mut u64) -> Result<Option<Buffer>, Failure>;
+    fn exchange(
+        &mut self,
+        packet: &mut Buffer,
+        pool: &Pool,
+        race: &Race,
+        resent: &mut u64,
+    ) -> Result<Option<Buffer>, Failure>;
 }
 
 /// What one client saw, warm-up included except for the latencies.
@@ -41,6 +48,7 @@ pub(crate) fn run<C: Connection>(
 ) -> Result<Seen, Failure> {
     // Fixed bounds, 1 ns to 100 s: the histogram never grows while we count allocations.
     let latency = Histogram::new_with_bounds(1, 100_000_000_000, 3)?;
+    let warm_up = options.sizes.len().max(WARM_UP) as u64;
     let mut seen = Seen { latency, differing: 0, resent: 0, lost: 0 };
 
     for (number, &size) in (0..).zip(options.sizes.iter().cycle()) {
@@ -54,7 +62,7 @@ pub(crate) fn run<C: Connection>(
         payload::fill(&mut packet[C::PREFIX..], number);
 
         let start = Instant::now();
-        let echo = connection.exchange(&mut packet, pool, &mut seen.resent)?;
+        let echo = connection.exchange(&mut packet, pool, race, &mut seen.resent)?;
         let time = start.elapsed();
         match echo {
             None => seen.lost += 1,
@@ -66,6 +74,9 @@ pub(crate) fn run<C: Connection>(
             Some(_) => {}
         }
         // Here both buffers go back to the pool.
+        if number + 1 == warm_up {
+            race.warm();
+        }
     }
     Ok(seen)
 }

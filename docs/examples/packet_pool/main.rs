@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A UDP server and a TCP server send back whatever they receive; client threads send packets and compare every byte
-//! that returns. Every buffer on either side is a lease from one pool. After a warm-up the program counts
+//! that returns. Every buffer on either side is a lease from one pool. When all of them have begun the program counts
 //! what the threads together ask of the system's allocator: it should be nothing at all.
 //!
 //! | file | what it shows |
@@ -15,15 +15,18 @@
 //! | `client` | what every client does, whatever the protocol |
 //! | `race` | when to warm up, measure and stop |
 //! | `options`, `report` | arguments, results |
-//! | `payload`, `counting`, `arguments` in the folder `shared` | content that can be checked, allocations, numbers from the command line |
-
-#![expect(clippy::print_stdout, reason = "a program's results go to standard output")]
+//! | `payload`, `counting`, `arguments`, `ending` in the folder `shared` | content that can be checked, allocations, numbers from the command line, how a program ends |
 
 #[path = "../shared/arguments.rs"]
 mod arguments;
+#[cfg(all(test, target_os = "linux"))]
+#[path = "../../../tests/child/mod.rs"]
+mod child;
 mod client;
 #[path = "../shared/counting.rs"]
 mod counting;
+#[path = "../shared/ending.rs"]
+mod ending;
 mod options;
 #[path = "../shared/payload.rs"]
 mod payload;
@@ -32,15 +35,19 @@ mod report;
 mod tcp;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, target_os = "linux"))]
+#[path = "../shared/trouble.rs"]
+mod trouble;
 mod udp;
 
-use std::error::Error;
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::process::ExitCode;
 use std::thread;
 
 use smarena::{BufPool, Lease};
 
+use ending::{Ending, Failure, spawn};
 use options::{Options, Parsed};
 use race::Race;
 use report::Report;
@@ -60,30 +67,20 @@ pub(crate) type Pool = BufPool<Net>;
 /// A buffer from the pool. It goes back when it is dropped, on whichever thread that happens.
 pub(crate) type Buffer = Lease<Net>;
 
-/// Whatever went wrong, on its way from any thread to `main`.
-pub(crate) type Failure = Box<dyn Error + Send + Sync>;
-
 fn main() -> ExitCode {
-    let options = match options::parse(std::env::args_os()) {
-        Ok(Parsed::Run(options)) => options,
-        Ok(Parsed::Help) => {
-            print!("{}", options::HELP);
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprintln!("packet_pool: {error}\nTry --help.");
-            return ExitCode::from(2);
-        }
-    };
-    match run(&options) {
-        Ok(report) => {
-            print!("{report}");
-            if report.is_flawless() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => {
-            eprintln!("packet_pool: {error}");
-            ExitCode::FAILURE
-        }
+    program(std::env::args_os().collect()).tell("packet_pool")
+}
+
+/// The program, for these arguments; the first is its name.
+pub(crate) fn program(arguments: Vec<OsString>) -> Ending {
+    match options::parse(arguments) {
+        Ok(Parsed::Help) => Ending::Good(options::HELP.to_owned()),
+        Ok(Parsed::Run(options)) => match run(&options) {
+            Ok(report) if report.is_flawless() => Ending::Good(report.to_string()),
+            Ok(report) => Ending::Flawed(report.to_string()),
+            Err(error) => Ending::Failed(error),
+        },
+        Err(error) => Ending::Misused(error),
     }
 }
 
@@ -94,12 +91,13 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
         // A client holds two buffers, the packet and its echo; a server one for each packet it is busy with.
         .limit(2 * 2 * options.clients + options.clients + 1)
         .build_in(Net)?;
-    let race = Race::new();
+    let race = Race::new(2 * options.clients);
 
     // All sockets are connected before a thread starts: a failure up to here leaves nobody waiting.
     let address = (Ipv4Addr::LOCALHOST, options.port);
-    let udp_server = UdpSocket::bind(address)?;
-    let tcp_server = TcpListener::bind(address)?;
+    let taken = |protocol, error| format!("{protocol} port {} of {} cannot be had: {error}", address.1, address.0);
+    let udp_server = UdpSocket::bind(address).map_err(|error| taken("UDP", error))?;
+    let tcp_server = TcpListener::bind(address).map_err(|error| taken("TCP", error))?;
     let mut udp_clients = Vec::new();
     let mut tcp_clients = Vec::new();
     for _ in 0..options.clients {
@@ -109,26 +107,30 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
 
     thread::scope(|scope| {
         let (pool, race) = (&pool, &race);
-        let servers = [
-            scope.spawn(move || race.over_if_failed(udp::serve(&udp_server, pool, race))),
-            scope.spawn(move || race.over_if_failed(tcp::serve(&tcp_server, options.clients, pool))),
-        ];
-        let udp_clients: Vec<_> = udp_clients
-            .into_iter()
-            .map(|client| scope.spawn(move || race.over_if_failed(client::run(client, options, pool, race))))
-            .collect();
-        let tcp_clients: Vec<_> = tcp_clients
-            .into_iter()
-            .map(|client| scope.spawn(move || race.over_if_failed(client::run(client, options, pool, race))))
-            .collect();
-
+        let (mut servers, mut udp, mut tcp) = (Vec::new(), Vec::new(), Vec::new());
+        // If one of them cannot be started, those before it are told.
+        let everybody = race.part(|| {
+            let serve_udp = move || race.part(|| udp::serve(&udp_server, pool, race));
+            servers.push(spawn(scope, "the UDP server", serve_udp)?);
+            let serve_tcp = move || race.part(|| tcp::serve(tcp_server, options.clients, pool, race));
+            servers.push(spawn(scope, "the TCP server", serve_tcp)?);
+            for client in udp_clients {
+                udp.push(spawn(scope, "a UDP client", move || race.part(|| client::run(client, options, pool, race)))?);
+            }
+            for client in tcp_clients {
+                tcp.push(spawn(scope, "a TCP client", move || race.part(|| client::run(client, options, pool, race)))?);
+            }
+            Ok(())
+        });
         let steady = race.direct(options);
 
         // Everybody is waited for before any result is looked at: the servers end only when they are told to.
-        let udp: Vec<_> = udp_clients.into_iter().map(|client| client.join()).collect();
-        let tcp: Vec<_> = tcp_clients.into_iter().map(|client| client.join()).collect();
+        let udp: Vec<_> = udp.into_iter().map(|client| client.join()).collect();
+        let tcp: Vec<_> = tcp.into_iter().map(|client| client.join()).collect();
         race.close();
-        for server in servers.map(|server| server.join()) {
+        let servers: Vec<_> = servers.into_iter().map(|server| server.join()).collect();
+        everybody?;
+        for server in servers {
             server.map_err(|_| "a server panicked")??;
         }
         Report::new(options, steady, udp, tcp, pool)

@@ -1,16 +1,18 @@
 //! The run's phases, and the counters that all threads share.
 
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::thread;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use smarena::{HeapStats, StaticHeap};
 
+use crate::ending::Failure;
 use crate::options::Options;
 use crate::{Net, counting};
 
-/// Long enough for every thread to get its cache, and for the sockets to allocate what they keep.
-const WARM_UP: Duration = Duration::from_millis(500);
+/// Exchanges after which a client has its cache, and its sockets what they keep; a turn of all sizes at least.
+pub(crate) const WARM_UP: usize = 100;
 
 const WARMING_UP: u8 = 0;
 const STEADY: u8 = 1;
@@ -20,8 +22,28 @@ const OVER: u8 = 2;
 pub(crate) struct Race {
     phase: AtomicU8,
     closed: AtomicBool,
+    /// Clients that are not warm yet; changes, and the end by a failure, are told.
+    cold: Mutex<usize>,
+    changed: Condvar,
     pub(crate) udp: Counter,
     pub(crate) tcp: Counter,
+}
+
+/// Somebody's part, which has failed unless it says otherwise.
+struct Part<'r> {
+    race: &'r Race,
+    failed: bool,
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        if self.failed {
+            // Under the lock, so that whoever waits has looked before, or sees it.
+            let _cold = self.race.cold.lock().unwrap_or_else(PoisonError::into_inner);
+            self.race.phase.store(OVER, Ordering::Relaxed);
+            self.race.changed.notify_all();
+        }
+    }
 }
 
 /// Packets echoed in the steady state, of one protocol.
@@ -49,10 +71,12 @@ pub(crate) struct Traffic {
 }
 
 impl Race {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(clients: usize) -> Self {
         Self {
             phase: AtomicU8::new(WARMING_UP),
             closed: AtomicBool::new(false),
+            cold: Mutex::new(clients),
+            changed: Condvar::new(),
             udp: Counter::default(),
             tcp: Counter::default(),
         }
@@ -60,22 +84,26 @@ impl Race {
 
     /// Leads everybody through the phases, with a line of progress every second.
     pub(crate) fn direct(&self, options: &Options) -> Steady {
-        thread::sleep(WARM_UP);
+        let mut cold = self.cold.lock().unwrap_or_else(PoisonError::into_inner);
+        while *cold > 0 && !self.is_over() {
+            cold = self.changed.wait(cold).unwrap_or_else(PoisonError::into_inner);
+        }
         let allocations = counting::allocations();
         let start = Instant::now();
         // If somebody has failed by now, it is over before it began.
         let _ = self.phase.compare_exchange(WARMING_UP, STEADY, Ordering::Relaxed, Ordering::Relaxed);
 
-        let mut before = 0;
-        for second in 1.. {
+        let (mut second, mut before) = (1, 0);
+        while !self.is_over() && start.elapsed() < options.time {
             let next = Duration::from_secs(second).min(options.time);
-            thread::sleep(next.saturating_sub(start.elapsed()));
-            if next == options.time || self.is_over() {
-                break;
+            let left = next.saturating_sub(start.elapsed());
+            cold = self.changed.wait_timeout(cold, left).unwrap_or_else(PoisonError::into_inner).0;
+            if start.elapsed() >= next && next < options.time {
+                let packets = self.udp.read().packets + self.tcp.read().packets;
+                // Not by `eprintln!`, which panics where nothing can be written.
+                drop(writeln!(io::stderr(), "{second:>4} s {:>10} packets/s", packets - before));
+                (second, before) = (second + 1, packets);
             }
-            let packets = self.udp.read().packets + self.tcp.read().packets;
-            eprintln!("{second:>4} s {:>10} packets/s", packets - before);
-            before = packets;
         }
 
         let time = start.elapsed();
@@ -94,11 +122,17 @@ impl Race {
         self.phase.load(Ordering::Relaxed) == OVER
     }
 
-    /// Passes on how somebody's part ended; if it failed, everybody else's is over too.
-    pub(crate) fn over_if_failed<T, E>(&self, outcome: Result<T, E>) -> Result<T, E> {
-        if outcome.is_err() {
-            self.phase.store(OVER, Ordering::Relaxed);
-        }
+    /// Says that one client more is warm.
+    pub(crate) fn warm(&self) {
+        *self.cold.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.changed.notify_all();
+    }
+
+    /// Does somebody's part; if it fails, or panics, everybody else's is over too.
+    pub(crate) fn part<T>(&self, part: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+        let mut ends = Part { race: self, failed: true };
+        let outcome = part();
+        ends.failed = outcome.is_err();
         outcome
     }
 

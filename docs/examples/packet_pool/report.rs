@@ -5,10 +5,11 @@ use std::thread;
 
 use hdrhistogram::Histogram;
 
+use crate::Pool;
 use crate::client::Seen;
+use crate::ending::Failure;
 use crate::options::Options;
 use crate::race::{Steady, Traffic};
-use crate::{Failure, Pool};
 
 pub(crate) struct Report {
     options: Options,

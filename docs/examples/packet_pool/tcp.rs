@@ -7,8 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::client::Connection;
+use crate::ending::{Failure, spawn};
 use crate::race::{Counter, Race};
-use crate::{Buffer, Failure, Pool};
+use crate::{Buffer, Pool};
 
 /// Bytes of the length in front of each packet.
 pub(crate) const PREFIX: usize = size_of::<u32>();
@@ -17,14 +18,19 @@ pub(crate) const PREFIX: usize = size_of::<u32>();
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves this many connections, a thread for each, until the clients have closed them.
-pub(crate) fn serve(listener: &TcpListener, connections: usize, pool: &Pool) -> Result<(), Failure> {
+pub(crate) fn serve(listener: TcpListener, connections: usize, pool: &Pool, race: &Race) -> Result<(), Failure> {
     thread::scope(|scope| {
-        let mut handlers = Vec::new();
-        for stream in listener.incoming().take(connections) {
-            let stream = stream?;
-            handlers.push(scope.spawn(move || echo(stream, pool)));
-        }
-        for handler in handlers {
+        // Here, and not by whoever waits for this: if a thread is missing the clients are told now, also those that nobody has accepted,
+        // whose connections the listener closes as it goes.
+        let all = race.part(move || {
+            let mut handlers = Vec::new();
+            for stream in listener.incoming().take(connections) {
+                let stream = stream?;
+                handlers.push(spawn(scope, "a connection", move || race.part(|| echo(stream, pool)))?);
+            }
+            Ok(handlers)
+        });
+        for handler in all? {
             handler.join().map_err(|_| "a connection's thread panicked")??;
         }
         Ok(())
@@ -87,7 +93,13 @@ impl Connection for Client {
         &race.tcp
     }
 
-    fn exchange(&mut self, packet: &mut Buffer, pool: &Pool, _resent: &mut u64) -> Result<Option<Buffer>, Failure> {
+    fn exchange(
+        &mut self,
+        packet: &mut Buffer,
+        pool: &Pool,
+        _race: &Race,
+        _resent: &mut u64,
+    ) -> Result<Option<Buffer>, Failure> {
         let len = u32::try_from(packet.len() - PREFIX)?;
         packet[..PREFIX].copy_from_slice(&len.to_be_bytes());
         self.stream.write_all(packet)?;

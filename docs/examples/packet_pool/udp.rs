@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use crate::client::Connection;
+use crate::ending::Failure;
 use crate::race::{Counter, Race};
-use crate::{Buffer, Failure, Pool, payload};
+use crate::{Buffer, Pool, payload};
 
 /// How long the server waits before it looks whether the run is over.
 const SERVER_PATIENCE: Duration = Duration::from_millis(100);
@@ -48,8 +49,17 @@ impl Connection for Client {
         &race.udp
     }
 
-    fn exchange(&mut self, packet: &mut Buffer, pool: &Pool, resent: &mut u64) -> Result<Option<Buffer>, Failure> {
+    fn exchange(
+        &mut self,
+        packet: &mut Buffer,
+        pool: &Pool,
+        race: &Race,
+        resent: &mut u64,
+    ) -> Result<Option<Buffer>, Failure> {
         for attempt in 0..ATTEMPTS {
+            if attempt > 0 && race.is_over() {
+                break;
+            }
             *resent += u64::from(attempt > 0);
             self.socket.send(packet)?;
             loop {

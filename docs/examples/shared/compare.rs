@@ -1,6 +1,5 @@
 //! What the examples have in common that run on a pool and, with `--baseline`, on `BytesMut` too: arguments, rounds in turn, the report.
 
-use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -9,10 +8,8 @@ use std::process::ExitCode;
 use lexopt::{Arg, Parser};
 
 use crate::arguments::{value, within};
+use crate::ending::{Ending, Failure};
 use crate::gates::Round;
-
-/// Whatever went wrong, on its way from any thread to `main`.
-pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// One of our programs.
 pub(crate) struct Program {
@@ -54,28 +51,20 @@ pub(crate) enum Parsed {
 
 impl Program {
     /// The whole program: reads the arguments, runs, prints.
-    #[expect(clippy::print_stdout, reason = "a program's results go to standard output")]
     pub(crate) fn main(&self, run: impl FnOnce(Options) -> Result<Report, Failure>) -> ExitCode {
-        let Self { name, help, .. } = self;
-        match self.parse(std::env::args_os()).map(|parsed| (run, parsed)) {
-            Ok((_, Parsed::Help)) => {
-                print!("{help}");
-                ExitCode::SUCCESS
-            }
-            Ok((run, Parsed::Run(options))) => match run(options) {
-                Ok(report) => {
-                    print!("{report}");
-                    ExitCode::SUCCESS
-                }
-                Err(error) => {
-                    eprintln!("{name}: {error}");
-                    ExitCode::FAILURE
-                }
-            },
-            Err(error) => {
-                eprintln!("{name}: {error}\nTry --help.");
-                ExitCode::from(2)
-            }
+        match self.parse(std::env::args_os()) {
+            Ok(Parsed::Help) => Ending::Good(self.help.to_owned()),
+            Ok(Parsed::Run(options)) => Self::end(run(options)),
+            Err(error) => Ending::Misused(error),
+        }
+        .tell(self.name)
+    }
+
+    /// What a run came to.
+    pub(crate) fn end(run: Result<Report, Failure>) -> Ending {
+        match run {
+            Ok(report) => Ending::Good(report.to_string()),
+            Err(error) => Ending::Failed(error),
         }
     }
 

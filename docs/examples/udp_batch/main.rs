@@ -19,10 +19,15 @@ mod arguments;
 #[cfg(test)]
 #[path = "../shared/checks.rs"]
 mod checks;
+#[cfg(all(test, target_os = "linux"))]
+#[path = "../../../tests/child/mod.rs"]
+mod child;
 #[path = "../shared/compare.rs"]
 mod compare;
 #[path = "../shared/counting.rs"]
 mod counting;
+#[path = "../shared/ending.rs"]
+mod ending;
 #[path = "../shared/gates.rs"]
 mod gates;
 #[path = "../shared/payload.rs"]
@@ -31,6 +36,9 @@ mod receiver;
 mod sender;
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, target_os = "linux"))]
+#[path = "../shared/trouble.rs"]
+mod trouble;
 mod way;
 
 use std::net::{Ipv4Addr, UdpSocket};
@@ -41,8 +49,9 @@ use std::thread;
 use bytes::{BufMut, BytesMut};
 use smarena::{BufPool, Lease, PoolError};
 
-use compare::{Failure, Number, Options, Program, Report};
-use gates::{Gates, Round};
+use compare::{Number, Options, Program, Report};
+use ending::{Failure, spawn};
+use gates::{Gates, Round, together};
 
 const PROGRAM: Program = Program {
     name: "udp_batch",
@@ -128,33 +137,31 @@ pub(crate) fn run(options: Options) -> Result<Report, Failure> {
 fn round<S: Source>(options: Options, source: &S) -> Result<Round, Failure> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = socket.local_addr()?;
+    // One more datagram at the end, so that the receiver looks.
+    let last = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let gates = Gates::new(options.peers);
     let senders: Vec<_> = (0..options.peers)
-        .map(|number| sender::Sender::connect(address, number, options.size))
+        .map(|number| sender::Sender::connect(address, number, options.size, &gates))
         .collect::<Result<_, _>>()?;
     let addresses: Vec<_> = senders.iter().map(sender::Sender::address).collect::<Result<_, _>>()?;
-    let gates = Gates::new(options.peers);
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let (gates, over) = (&gates, &over);
-        let receiving = scope.spawn(move || receiver::run(socket, &addresses, source, over));
-        let senders: Vec<_> = senders
-            .into_iter()
-            .map(|sender| {
-                scope.spawn(move || {
-                    let warm_up = options.packets.min(1000);
-                    gates.work(Ok(sender), warm_up, options.packets, sender::Sender::send)
-                })
-            })
-            .collect();
-        let round = gates.measure(options.peers * options.packets);
-        let senders: Vec<_> = senders.into_iter().map(|sender| sender.join()).collect();
+        let (gates, over, addresses) = (&gates, &over, &addresses);
+        let mut parts = Vec::new();
+        let measured = gates.part(|| {
+            let receive = move || gates.part(|| receiver::run(socket, addresses, source, over));
+            parts.push(spawn(scope, "the receiver", receive)?);
+            for sender in senders {
+                let send =
+                    move || gates.work(Ok(sender), options.packets.min(1000), options.packets, sender::Sender::send);
+                parts.push(spawn(scope, "a sender", send)?);
+            }
+            gates.measure(options.peers * options.packets)
+        });
         over.store(true, Ordering::Relaxed);
-        // One more datagram, so that the receiver looks.
-        UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.send_to(&[], address)?;
-        receiving.join().map_err(|_| "the receiver panicked")??;
-        for sender in senders {
-            sender.map_err(|_| "a sender panicked")??;
-        }
+        let told = last.send_to(&[], address);
+        let round = together(measured, parts)?;
+        told?;
         Ok(round)
     })
 }

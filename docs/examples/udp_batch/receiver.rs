@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::compare::Failure;
+use crate::ending::{Failure, spawn};
 use crate::sender::WINDOW;
 use crate::way::{End, Way};
 use crate::{Source, payload};
@@ -34,7 +34,7 @@ pub(crate) fn run<S: Source>(
     }
     thread::scope(|scope| {
         let (full, empty) = (&full, &empty);
-        let consumer = scope.spawn(move || consume(full, End(empty), &confirming, senders));
+        let consumer = spawn(scope, "the consumer", move || consume(full, End(empty), &confirming, senders))?;
         // At its end the consumer is told that no more comes.
         let received = receive(socket, source, empty, End(full), over);
         consumer.join().map_err(|_| "the consumer panicked")??;
