@@ -1,5 +1,6 @@
 //! Programs that must not compile, with the words the compiler says it with, and one that must.
 
+#[cfg_attr(miri, ignore = "starts compilers")]
 #[test]
 fn what_fits_into_no_block_does_not_compile() {
     let cases = trybuild::TestCases::new();

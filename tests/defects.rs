@@ -155,7 +155,7 @@ fn defect_8_9_no_block_is_handed_out_twice_under_contention() {
 }
 
 #[test]
-#[cfg(all(target_pointer_width = "64", target_os = "linux", not(smarena_portable)))]
+#[cfg(all(target_pointer_width = "64", target_os = "linux", not(any(smarena_portable, miri))))]
 fn defect_10_a_bucket_of_more_than_4_gib_has_as_many_distinct_blocks() {
     const BLOCK: usize = 2 << 20;
     smarena::size_classes! { Large: [2 << 20] }
@@ -319,7 +319,7 @@ fn defect_18_size_zero_can_be_freed_reallocated_and_measured() {
 }
 
 #[test]
-#[cfg(all(target_os = "linux", not(smarena_portable)))]
+#[cfg(all(target_os = "linux", not(any(smarena_portable, miri))))]
 fn defect_19_creation_touches_next_to_nothing_and_trim_gives_memory_back() {
     // Without huge pages: of one that reaches beyond the watermark the kernel may make a whole one again, whenever it likes.
     let heap = Heap::<Linear<8>>::builder().bucket_bytes(16 << 20).huge_pages(HugePages::Never).build().unwrap();

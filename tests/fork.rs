@@ -1,5 +1,5 @@
 //! A fork while other threads allocate: the child, which has one thread alone, can go on allocating and freeing.
-#![cfg(all(target_os = "linux", not(smarena_portable)))]
+#![cfg(all(target_os = "linux", not(any(smarena_portable, miri))))]
 #![expect(unsafe_code, reason = "fork, and the raw calls")]
 
 mod child;

@@ -143,6 +143,7 @@ fn ends(path: &str, end: &End, body: impl FnOnce()) {
 /// `test: "words that the child must be aborted with" => misuse;` or `test: out of reach => misuse;`
 macro_rules! misuse {
     ($($test:ident: $($words:literal)? $(out of $reach:ident)? => $body:expr;)*) => {$(
+        #[cfg_attr(miri, ignore = "starts a process")]
         #[test]
         fn $test() {
             let end = misuse!(@end $($words)? $($reach)?);
@@ -782,7 +783,7 @@ misuse! {
 }
 
 // Pages out of reach in front of every span and behind it.
-#[cfg(not(smarena_portable))]
+#[cfg(not(any(smarena_portable, miri)))]
 misuse! {
     a_write_behind_the_last_block_of_a_span: out of reach => {
         let heap = hardened();
@@ -896,6 +897,7 @@ mod allocator_api2 {
 }
 
 /// The same in-child runner, and a body that does nothing wrong: what the tests above would do if nothing were found.
+#[cfg_attr(miri, ignore = "starts a process")]
 #[test]
 fn a_child_that_misuses_nothing_ends_well() {
     let output = child::in_child("a_child_that_misuses_nothing_ends_well", || {

@@ -52,6 +52,7 @@ fn without_rust(header: &str) -> String {
     kept.join("\n") + "\n"
 }
 
+#[cfg_attr(miri, ignore = "reads and writes files")]
 #[test]
 fn the_header_is_what_the_source_says() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/smmalloc.h");

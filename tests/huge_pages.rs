@@ -1,5 +1,5 @@
 //! For which part of a heap huge pages are asked for, as the system itself says it.
-#![cfg(all(target_os = "linux", not(smarena_portable)))]
+#![cfg(all(target_os = "linux", not(any(smarena_portable, miri))))]
 
 use std::fs;
 

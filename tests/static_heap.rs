@@ -7,7 +7,7 @@ mod child;
 
 use std::cell::RefCell;
 use std::ptr::NonNull;
-#[cfg(all(unix, not(smarena_portable)))]
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, LocalKey};
@@ -228,7 +228,7 @@ fn a_guard_that_outlives_the_threads_end_does_not_keep_its_memory_known() {
 }
 
 /// Runs after the thread's caches were closed: in every round of destructors that the C library makes, each time after ours.
-#[cfg(all(unix, not(smarena_portable)))]
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
 #[test]
 fn the_last_destructors_of_a_thread_leave_nothing_in_its_memory() {
     smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
@@ -326,6 +326,7 @@ fn settings_with_several_arguments() {
     target_pointer_width = "64",
     not(any(
         smarena_portable,
+        miri,
         smarena_tool = "asan",
         smarena_tool = "msan",
         smarena_tool = "tsan",

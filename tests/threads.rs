@@ -15,7 +15,7 @@ struct Blocks(Vec<NonNull<u8>>);
 // SAFETY: any thread may own and free blocks.
 unsafe impl Send for Blocks {}
 
-#[cfg(all(unix, not(smarena_portable)))]
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
 fn use_once(heap: &Heap<Linear<8>>) {
     let block = heap.malloc(64, 0).unwrap();
     // SAFETY: live, from this heap.
@@ -114,7 +114,7 @@ fn an_explicit_cache_in_a_thread_local_keeps_its_slot_until_it_is_gone() {
 }
 
 /// A key of the C library whose destructor runs after the crate's own function: the heap has made its own key before.
-#[cfg(all(unix, not(smarena_portable)))]
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
 fn later_key(destructor: unsafe extern "C" fn(*mut libc::c_void)) -> libc::pthread_key_t {
     drop(Late::HEAP.thread_cache(0, CacheWarmup::Cold));
     let mut key = 0;
@@ -124,7 +124,7 @@ fn later_key(destructor: unsafe extern "C" fn(*mut libc::c_void)) -> libc::pthre
 }
 
 /// The C library calls our function first, while the guard is alive, and again after the one that drops the guard.
-#[cfg(all(unix, not(smarena_portable)))]
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
 #[test]
 fn a_guard_that_goes_last_of_all_does_not_keep_its_threads_slot() {
     smarena::static_heap! { struct Kept: Linear<8> { bucket_bytes: 1 << 20 } }
@@ -156,7 +156,7 @@ fn a_guard_that_goes_last_of_all_does_not_keep_its_threads_slot() {
 }
 
 /// By reference: such a cache lies in the table, at a slot that is another thread's by now.
-#[cfg(all(unix, not(smarena_portable)))]
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
 #[test]
 fn a_thread_past_its_end_uses_nothing_of_the_one_that_has_its_slot() {
     smarena::static_heap! { struct Net: Linear<8> { bucket_bytes: 1 << 20 } }
@@ -199,7 +199,7 @@ fn a_thread_past_its_end_uses_nothing_of_the_one_that_has_its_slot() {
 }
 
 /// Nobody would say that a thread has ended, so none has a cache.
-#[cfg(all(unix, not(smarena_portable)))]
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
 #[test]
 fn where_the_c_library_has_no_key_left_threads_have_no_caches() {
     let ended = child::in_child("where_the_c_library_has_no_key_left_threads_have_no_caches", || {
@@ -420,6 +420,7 @@ fn frozen_bytes_of_a_static_heap_outlive_the_thread_that_made_them() {
     assert_eq!(Lasting::HEAP.stats().live(), 0);
 }
 
+#[cfg_attr(miri, ignore = "starts a process")]
 #[test]
 fn a_process_ends_while_threads_use_frozen_bytes() {
     smarena::static_heap! { struct Used: Linear<8> { bucket_bytes: 1 << 20 } }

@@ -133,9 +133,12 @@ pub struct Global;
 /// The block sizes of `Global`: the last is 32 KiB.
 type GlobalTable = Geometric<40>;
 
+/// The bytes of each of its buckets: addresses, but under Miri, which has nothing but memory.
+const GLOBAL_BYTES: usize = if cfg!(miri) { 256 << 10 } else { 4 << 30 };
+
 static GLOBAL: Heap<GlobalTable> = Heap::on_demand(
     &const {
-        let mut settings = Heap::<GlobalTable>::builder().bucket_bytes(4 << 30).name("global").for_static();
+        let mut settings = Heap::<GlobalTable>::builder().bucket_bytes(GLOBAL_BYTES).name("global").for_static();
         settings.config.halve_when_refused = true;
         settings
     },

@@ -43,7 +43,7 @@ impl Barrier {
     }
 }
 
-#[cfg(all(target_os = "linux", not(any(smarena_portable, loom, shuttle))))]
+#[cfg(all(target_os = "linux", not(any(smarena_portable, miri, loom, shuttle))))]
 mod system {
     use rustix::thread::{MembarrierCommand, membarrier};
 
@@ -70,7 +70,7 @@ mod system {
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(any(smarena_portable, loom, shuttle)))))]
+#[cfg(not(all(target_os = "linux", not(any(smarena_portable, miri, loom, shuttle)))))]
 mod system {
     pub(super) fn register() -> bool {
         false

@@ -2,16 +2,16 @@
 //!
 //! Two forms with one interface: `unix` maps memory itself and can leave it out of reach and give it back; `portable`
 //! asks `std::alloc::System` for zeroed memory and gives it back only as a whole. `--cfg smarena_portable` builds the
-//! second one everywhere, so that it runs under the same tests.
+//! second one everywhere, so that it runs under the same tests; Miri, which knows no mappings, has it too.
 
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 use super::refusal;
 
-#[cfg(any(not(unix), smarena_portable))]
+#[cfg(any(not(unix), smarena_portable, miri))]
 use portable as form;
-#[cfg(all(unix, not(smarena_portable)))]
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
 use unix as form;
 
 /// The smallest page of any system, in bytes: what addresses are aligned to at least.
@@ -135,7 +135,7 @@ impl Drop for Reservation {
     }
 }
 
-#[cfg(all(unix, not(smarena_portable)))]
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
 mod unix {
     use super::{HUGE_PAGE, NonNull};
     use core::ptr;
@@ -233,7 +233,7 @@ mod unix {
     }
 }
 
-#[cfg(any(not(unix), smarena_portable))]
+#[cfg(any(not(unix), smarena_portable, miri))]
 mod portable {
     use super::{NO_MEMORY, NonNull, PAGE};
     use std::alloc::{GlobalAlloc, Layout, System};
@@ -301,7 +301,7 @@ mod tests {
         unsafe { byte.write(7) };
         // SAFETY: I4: this test owns the whole reservation.
         let given_back = unsafe { reservation.purge(1 << 20, 1 << 20) };
-        if cfg!(all(unix, not(smarena_portable))) {
+        if cfg!(all(unix, not(any(smarena_portable, miri)))) {
             assert_eq!(given_back, PAGE);
             // SAFETY: I1: still committed.
             assert_eq!(unsafe { byte.read() }, 0);

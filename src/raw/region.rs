@@ -81,8 +81,8 @@ impl Region {
     }
 
     /// Bytes in front of the first span that stay out of reach, as the pages behind every span do. A huge page, so that the span
-    /// is aligned as the reservation is.
-    pub(crate) const LEAD: usize = os::HUGE_PAGE;
+    /// is aligned as the reservation is; less under Miri, to which every byte is work.
+    pub(crate) const LEAD: usize = if cfg!(miri) { os::PAGE } else { os::HUGE_PAGE };
 
     /// The most bytes all spans of a heap may take: 64 TiB, half of what a 48-bit system gives a process.
     pub(crate) const ADDRESS_SPACE: usize = 1 << 46;

@@ -4,9 +4,15 @@
 //! can dangle when a heap goes. The offset is 0 before the thread's first slow path, after its end has begun, and for
 //! threads beyond the last slot: they find table slot 0, which is empty and full for ever (I6), and go the slow way.
 
-#[cfg(all(feature = "capi", target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(loom)))]
+#[cfg(all(feature = "capi", target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(any(loom, miri))))]
 mod initial;
-#[cfg(not(all(feature = "capi", target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(loom))))]
+#[cfg(not(all(
+    feature = "capi",
+    target_arch = "x86_64",
+    target_os = "linux",
+    target_env = "gnu",
+    not(any(loom, miri))
+)))]
 mod initial {
     //! No variable but the ordinary one.
 
@@ -137,7 +143,7 @@ fn end() -> bool {
 
 /// Calls `end` when the thread ends, through a key of the C library: its destructors run after those of Rust's
 /// thread-locals, so these still find their caches, and setting it allocates nothing through Rust.
-#[cfg(all(unix, not(smarena_portable), not(shuttle)))]
+#[cfg(all(unix, not(any(smarena_portable, miri)), not(shuttle)))]
 mod at_end {
     use core::ffi::c_void;
     use core::ptr;
@@ -252,7 +258,7 @@ mod at_end {
 }
 
 /// Calls `end` when the thread ends, through a thread-local with a destructor.
-#[cfg(all(any(not(unix), smarena_portable), not(shuttle)))]
+#[cfg(all(any(not(unix), smarena_portable, miri), not(shuttle)))]
 mod at_end {
     struct AtEnd;
 
