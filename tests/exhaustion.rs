@@ -5,7 +5,7 @@
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-use smarena::{AllocError, Exhausted, Heap, HeapRef, Linear, Piecewise, SizeClasses, SmBox, SmBuf};
+use smarena::{AllocError, CacheWarmup, Exhausted, Heap, HeapRef, Linear, Piecewise, SizeClasses, SmBox, SmBuf};
 
 fn drain<C: SizeClasses>(heap: &Heap<C>, size: usize, bucket: usize) -> Vec<NonNull<u8>> {
     let mut blocks = Vec::new();
@@ -183,4 +183,36 @@ fn a_chunk_to_write_to_is_as_large_as_the_heap_has_it() {
     buf.put_bytes(2, 16);
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| buf.chunk_mut().len())).is_err());
     assert_eq!(buf.len(), 32);
+}
+
+#[test]
+fn a_cache_never_keeps_more_blocks_than_it_was_made_for() {
+    for blocks in 1..=9 {
+        for warmup in [CacheWarmup::Cold, CacheWarmup::Warm, CacheWarmup::Hot] {
+            let builder = Heap::<Linear<1>>::builder().bucket_bytes(64 * 16).on_exhausted(Exhausted::Refuse);
+            let heap = builder.thread_cache(blocks * 16, warmup).build().unwrap();
+            let kept = || {
+                let cached = heap.stats().buckets()[0].cached;
+                assert!(cached <= blocks, "{cached} blocks in a cache for {blocks}, {warmup:?}");
+                cached
+            };
+            let mut most = 0;
+            for count in [1, 2, 3, 64, 5, 1] {
+                let held: Vec<_> = (0..count).map(|_| (heap.malloc(16, 0).unwrap(), kept()).0).collect();
+                for block in held {
+                    // SAFETY: live, from this heap.
+                    unsafe { heap.free(block) };
+                    most = most.max(kept());
+                }
+            }
+            assert!(most * 2 > blocks, "{most} blocks in a cache for {blocks}, {warmup:?}");
+            // Another thread can have all others.
+            let kept = kept();
+            let had = std::thread::scope(|scope| {
+                let all = || std::iter::from_fn(|| heap.malloc(16, 0).ok()).count();
+                scope.spawn(all).join().unwrap()
+            });
+            assert_eq!(had, 64 - kept);
+        }
+    }
 }

@@ -37,7 +37,7 @@ const LAYERS: &str = "
     L1  raw::ledger    -> nothing
     L1  raw::quarantine -> nothing
     L1  raw::share     -> raw::fault
-    L1  raw::bucket    -> raw::share raw::bitmap raw::region raw::os raw::poison raw::fault
+    L1  raw::bucket    -> raw::share raw::bitmap raw::region raw::os raw::lock raw::poison raw::fault
     L1  raw::cache     -> raw::bucket raw::bitmap raw::poison
     L1  raw::registry  -> raw::lock raw::fault
     L1  raw::seat      -> raw::cache raw::bucket raw::os

@@ -134,8 +134,8 @@ impl Bitmap {
     /// Takes the lowest free blocks of one word.
     pub(crate) fn claim_in(&self, word: usize, max: usize) -> Option<Run> {
         let bits = &self.levels[0][word];
-        // Relaxed: only a first guess, the exchange below decides.
-        let mut seen = bits.load(Ordering::Relaxed);
+        // Acquire, also where the exchange fails: who finds nothing comes after all that was before it was taken (`Changes`).
+        let mut seen = bits.load(Ordering::Acquire);
         loop {
             if seen == 0 {
                 return None;
@@ -143,7 +143,7 @@ impl Bitmap {
             let taken = lowest(seen, max);
             // Acquire pairs with `put`'s release: what the previous owner did to the blocks is over.
             // Release keeps our own second look in `retire` behind it.
-            match bits.compare_exchange_weak(seen, seen & !taken, Ordering::AcqRel, Ordering::Relaxed) {
+            match bits.compare_exchange_weak(seen, seen & !taken, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     if taken == seen && self.top > 0 {
                         self.retire(1, word);

@@ -3,6 +3,8 @@
 //! `withdraw` takes blocks out, free ones first and lowest first, then never-used ones; `deposit` puts them back; `trim` gives
 //! the memory of wholly free pages to the system. Never-used blocks have no bits: a new bucket touches no memory.
 
+mod exact;
+
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
@@ -15,6 +17,7 @@ use super::poison;
 use super::region::Span;
 use super::share::ShareCount;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+use exact::Changes;
 
 /// How many words' blocks a deposit gathers before it puts them: one for each bit of a `u32`.
 const GATHERED: usize = u32::BITS as usize;
@@ -37,6 +40,8 @@ pub(crate) struct Bucket {
     limit: AtomicUsize,
     /// The first never-used block; at most `limit`. On a line of its own: every refill of a growing heap writes it.
     watermark: CachePadded<AtomicUsize>,
+    /// What happens to the free blocks.
+    changes: Changes,
     /// Layouts of this class that had to be served elsewhere.
     overflowed: AtomicUsize,
 }
@@ -54,6 +59,8 @@ pub(crate) struct Parts {
     pub(crate) words: &'static [AtomicU64],
     /// `most` new counts.
     pub(crate) shares: &'static [ShareCount],
+    /// Whether somebody asks whether it is exhausted for certain.
+    pub(crate) exact: bool,
 }
 
 impl Bucket {
@@ -67,6 +74,7 @@ impl Bucket {
             most: parts.most,
             limit: AtomicUsize::new(parts.blocks),
             watermark: CachePadded::new(AtomicUsize::new(0)),
+            changes: Changes::new(parts.exact),
             overflowed: AtomicUsize::new(0),
         }
     }
@@ -95,10 +103,6 @@ impl Bucket {
         self.watermark.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn free_blocks(&self) -> usize {
-        self.free.count(self.watermark())
-    }
-
     pub(crate) fn overflowed(&self) -> usize {
         // Relaxed: a count for people.
         self.overflowed.load(Ordering::Relaxed)
@@ -119,6 +123,7 @@ impl Bucket {
 
     /// Takes up to `max` neighbouring blocks, 64 at most; the caller now holds them claimed (I3).
     pub(crate) fn withdraw(&self, max: usize) -> Option<Run> {
+        self.changes.give_way();
         self.free.claim(max).or_else(|| self.fresh(max))
     }
 
@@ -145,23 +150,19 @@ impl Bucket {
         got
     }
 
-    /// As `withdraw`, but certain: `None` only if at some moment of the call no block was free.
-    fn withdraw_exact(&self, max: usize) -> Option<Run> {
-        self.free.claim_exact(self.watermark(), max).or_else(|| self.fresh(max))
-    }
-
     /// Takes never-used blocks.
     fn fresh(&self, max: usize) -> Option<Run> {
         let limit = self.limit();
-        let mut first = self.watermark.load(Ordering::Relaxed);
+        // Acquire: who finds no never-used block comes after all that was before they were taken (`Changes`).
+        let mut first = self.watermark.load(Ordering::Acquire);
         loop {
             // A run belongs to one word, so that it can be put back as it is.
             let count = max.min(WORD - first % WORD).min(limit - first.min(limit));
             if count == 0 {
                 return None;
             }
-            // Relaxed: a claim of numbers; nobody else ever wrote these blocks.
-            match self.watermark.compare_exchange_weak(first, first + count, Ordering::Relaxed, Ordering::Relaxed) {
+            // Nobody else ever wrote these blocks. Release and acquire: as above.
+            match self.watermark.compare_exchange_weak(first, first + count, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     let run = Run::of(first, count);
                     self.poison(run);
@@ -177,9 +178,9 @@ impl Bucket {
         self.withdraw(1).map(|run| self.only_block(run))
     }
 
-    /// As `withdraw_one`, but certain, as `withdraw_exact`.
-    pub(crate) fn withdraw_one_exact(&self) -> Option<NonNull<u8>> {
-        self.withdraw_exact(1).map(|run| self.only_block(run))
+    /// As `withdraw_one`, but certain. The error is the limit that the bucket had at a moment of the call when no block of it was free.
+    pub(crate) fn withdraw_one_exact(&self) -> Result<NonNull<u8>, usize> {
+        self.claim_exact().map(|run| self.only_block(run))
     }
 
     fn only_block(&self, run: Run) -> NonNull<u8> {
@@ -196,6 +197,7 @@ impl Bucket {
     /// Puts block `index` back, which the caller holds claimed.
     pub(crate) fn deposit_index(&self, index: usize) {
         self.put(Run::of(index, 1));
+        self.changes.deposited();
     }
 
     /// Puts blocks back that the caller holds claimed.
@@ -221,6 +223,7 @@ impl Bucket {
             }
         }
         gathered.runs().for_each(|run| self.put(run));
+        self.changes.deposited();
     }
 
     /// Those at the head of `behind` that follow `block`, and each other, in the order of their addresses. Blocks come back as they were
@@ -316,64 +319,31 @@ impl Bucket {
         NonNull::slice_from_raw_parts(self.span.base(), self.most_bytes())
     }
 
-    /// Commits `step` more blocks, within the span's reserve. False when there is no more, or the system refuses.
-    pub(crate) fn grow(&self, reservation: &Reservation, span_offset: usize, step: usize) -> bool {
+    /// Whether it can have more blocks than it has.
+    pub(crate) fn can_grow(&self) -> bool {
+        self.limit() < self.most
+    }
+
+    /// Commits `step` more blocks than the `limit` at which it was exhausted, unless it has grown since. False if the system refuses.
+    pub(crate) fn grow(&self, limit: usize, reservation: &Reservation, span_offset: usize, step: usize) -> bool {
         let size = self.block_size();
-        self.grow_with(step, |from, to| reservation.commit(span_offset + from * size, (to - from) * size).is_ok())
+        self.grow_with(limit, step, |from, to| {
+            reservation.commit(span_offset + from * size, (to - from) * size).is_ok()
+        })
     }
 
     /// As `grow`; `commit` makes the blocks from its first argument up to its second usable, or says that it cannot.
-    fn grow_with(&self, step: usize, commit: impl FnOnce(usize, usize) -> bool) -> bool {
-        let limit = self.limit();
+    fn grow_with(&self, limit: usize, step: usize, commit: impl FnOnce(usize, usize) -> bool) -> bool {
         let next = self.most.min(limit.saturating_add(step.max(1)));
-        if next == limit || !commit(limit, next) {
-            return false;
+        if self.limit() == limit && next > limit {
+            if !commit(limit, next) {
+                return false;
+            }
+            // Release pairs with `limit`. If another thread grew the bucket meanwhile, that serves as well:
+            // committing twice changes nothing.
+            let _ = self.limit.compare_exchange(limit, next, Ordering::AcqRel, Ordering::Relaxed);
         }
-        // Release pairs with `limit`. If another thread grew the bucket meanwhile, that serves as well:
-        // committing twice changes nothing.
-        let _ = self.limit.compare_exchange(limit, next, Ordering::AcqRel, Ordering::Relaxed);
         true
-    }
-
-    /// Gives the memory of free pages back to the system; returns the bytes that were resident.
-    pub(crate) fn trim(&self, reservation: &Reservation, span_offset: usize) -> usize {
-        let size = self.block_size();
-        // SAFETY: I3, I4: `trim_with` holds all these blocks claimed, from the first byte to the last.
-        self.trim_with(|first, count| unsafe { reservation.purge(span_offset + first * size, count * size) })
-    }
-
-    /// As `trim`; `purge` is given the first of some neighbouring blocks and how many they are, all claimed by this call.
-    ///
-    /// Claims the free blocks of 64 words at a time, so that others miss few of them and only for a moment; 4096 blocks are a
-    /// whole number of pages, so no page is overlooked between two rounds.
-    fn trim_with(&self, purge: impl Fn(usize, usize) -> usize) -> usize {
-        const ROUND: usize = 64;
-        let words = self.watermark().div_ceil(WORD);
-        let mut given_back = 0;
-        for start in (0..words).step_by(ROUND) {
-            let mut claimed = [0_u64; ROUND];
-            let round = start..words.min(start + ROUND);
-            for word in round.clone() {
-                claimed[word - start] = self.free.claim_in(word, WORD).map_or(0, |run| run.bits);
-            }
-            let is_ours = |block: usize| claimed[block / WORD] & (1 << (block % WORD)) != 0;
-            let end = round.len() * WORD;
-            let mut block = 0;
-            while block < end {
-                let from = block;
-                while block < end && is_ours(block) {
-                    block += 1;
-                }
-                if block > from {
-                    given_back += purge(start * WORD + from, block - from);
-                }
-                block += 1;
-            }
-            for word in round {
-                self.put(Run { first: word * WORD, bits: claimed[word - start] });
-            }
-        }
-        given_back
     }
 }
 
@@ -431,7 +401,16 @@ mod tests {
         let memory = Box::leak(vec![0_u128; blocks].into_boxed_slice());
         let words = (0..Bitmap::words(blocks)).map(|_| AtomicU64::new(0)).collect();
         let span = Span::new(NonNull::from(memory).cast(), SIZE);
-        let parts = Parts { heap: "test", number: 0, span, blocks, most: blocks, words: Vec::leak(words), shares: &[] };
+        let parts = Parts {
+            heap: "test",
+            number: 0,
+            span,
+            blocks,
+            most: blocks,
+            words: Vec::leak(words),
+            shares: &[],
+            exact: true,
+        };
         Bucket::new(parts)
     }
 
@@ -456,15 +435,15 @@ mod tests {
         while bucket.withdraw(WORD).is_some() {}
         bucket.begin_put(WORD + 1);
         assert_eq!(bucket.withdraw_one(), None);
-        assert_eq!(bucket.withdraw_one_exact(), Some(bucket.block(WORD + 1)));
-        assert_eq!(bucket.withdraw_one_exact(), None);
+        assert_eq!(bucket.withdraw_one_exact(), Ok(bucket.block(WORD + 1)));
+        assert_eq!(bucket.withdraw_one_exact(), Err(2 * WORD));
     }
 
     #[test]
     fn a_bucket_that_is_told_to_grow_by_nothing_grows_by_one_block() {
         let mut bucket = leaked(3);
         bucket.limit = AtomicUsize::new(1);
-        assert!(bucket.grow_with(0, |from, to| (from, to) == (1, 2)));
+        assert!(bucket.grow_with(1, 0, |from, to| (from, to) == (1, 2)));
         assert_eq!(bucket.limit(), 2);
     }
 
@@ -488,8 +467,8 @@ mod models {
 
     const SIZE: usize = 16;
 
-    struct Blocks {
-        bucket: Bucket,
+    pub(super) struct Blocks {
+        pub(super) bucket: Bucket,
         content: Vec<UnsafeCell<usize>>,
         /// What `commit` did: only the order of the limit makes it seen.
         committed: Vec<AtomicBool>,
@@ -497,11 +476,20 @@ mod models {
 
     impl Blocks {
         /// A bucket of `blocks` blocks that can grow to `most`.
-        fn new(blocks: usize, most: usize) -> Arc<Self> {
+        pub(super) fn new(blocks: usize, most: usize) -> Arc<Self> {
             let words = (0..Bitmap::words(most)).map(|_| AtomicU64::new(0)).collect();
             let base = NonNull::new(core::ptr::without_provenance_mut(SIZE)).unwrap();
             let span = Span::new(base, SIZE);
-            let parts = Parts { heap: "model", number: 0, span, blocks, most, words: Vec::leak(words), shares: &[] };
+            let parts = Parts {
+                heap: "model",
+                number: 0,
+                span,
+                blocks,
+                most,
+                words: Vec::leak(words),
+                shares: &[],
+                exact: true,
+            };
             Arc::new(Self {
                 bucket: Bucket::new(parts),
                 content: (0..most).map(|_| UnsafeCell::new(0)).collect(),
@@ -517,33 +505,59 @@ mod models {
         }
 
         /// Takes one block and uses it.
-        fn take(&self) -> Option<usize> {
+        pub(super) fn take(&self) -> Option<usize> {
             let block = self.bucket.withdraw(1)?.first_block();
             self.write(block);
             Some(block)
         }
 
-        fn give(&self, block: usize) {
+        pub(super) fn give(&self, block: usize) {
             self.write(block);
             self.bucket.deposit_index(block);
         }
 
-        fn grow(&self) -> bool {
-            self.bucket.grow_with(1, |from, to| {
-                self.committed[from..to].iter().for_each(|block| block.store(true, Ordering::Relaxed));
-                true
-            })
+        /// As a heap whose buckets grow by `step` blocks takes one.
+        pub(super) fn take_or_grow(&self, step: usize) -> Option<usize> {
+            while self.bucket.can_grow() {
+                match self.take_exact() {
+                    Ok(block) => return Some(block),
+                    Err(limit) => self.bucket.grow_with(limit, step, |from, to| {
+                        self.committed[from..to].iter().for_each(|block| block.store(true, Ordering::Relaxed));
+                        true
+                    }),
+                };
+            }
+            self.take()
+        }
+
+        pub(super) fn take_exact(&self) -> Result<usize, usize> {
+            let block = self.bucket.claim_exact()?.first_block();
+            self.write(block);
+            Ok(block)
+        }
+
+        /// Takes a block of one word, as one does that has missed those of the words below.
+        pub(super) fn take_of_word(&self, word: usize) -> Option<usize> {
+            let block = self.bucket.free.claim_in(word, 1)?.first_block();
+            self.write(block);
+            Some(block)
+        }
+
+        pub(super) fn take_fresh(&self) -> Option<usize> {
+            let block = self.bucket.fresh(1)?.first_block();
+            self.write(block);
+            Some(block)
         }
 
         /// As purging does: the content of all these blocks is lost.
-        fn trim(&self) -> usize {
-            self.bucket.trim_with(|first, count| {
+        pub(super) fn trim(&self) -> usize {
+            self.bucket.trim_with(1, |first, count| {
                 (first..first + count).for_each(|block| self.write(block));
                 count
             })
         }
 
-        fn left(&self) -> usize {
+        pub(super) fn left(&self) -> usize {
             core::iter::from_fn(|| self.take()).count()
         }
     }
@@ -566,30 +580,10 @@ mod models {
             let blocks = Blocks::new(0, 2);
             let other = Arc::clone(&blocks);
             // Grows the bucket by one block at a time until there is a block to be had, as a heap does.
-            let take = |blocks: &Blocks| while blocks.take().is_none() && blocks.grow() {};
-            let thread = thread::spawn(move || take(&other));
-            take(&blocks);
+            let thread = thread::spawn(move || other.take_or_grow(1));
+            blocks.take_or_grow(1);
             thread.join().unwrap();
             assert!(blocks.bucket.limit() <= 2 && blocks.bucket.watermark() <= blocks.bucket.limit());
-        });
-    }
-
-    #[test]
-    fn loom_trimming_touches_no_block_that_is_somebodys() {
-        model(|| {
-            let blocks = Blocks::new(4, 4);
-            let mine = [(); 4].map(|()| blocks.take().unwrap());
-            blocks.give(mine[1]);
-            blocks.give(mine[2]);
-            let other = Arc::clone(&blocks);
-            let thread = thread::spawn(move || {
-                other.give(mine[0]);
-                usize::from(other.take().is_some())
-            });
-            let trimmed = blocks.trim();
-            assert!(trimmed <= 3);
-            let taken = thread.join().unwrap();
-            assert_eq!(blocks.left(), 3 - taken, "trimming lost a block, or made one");
         });
     }
 }

@@ -30,8 +30,8 @@ pub(crate) trait Member {
     fn drain_local(&self, slot: usize);
     /// This process is a fork's child, and only the thread with `slot`, if it has one, came along.
     fn forked(&self, slot: Option<usize>);
-    /// A lock of its own that a fork must hold as well.
-    fn lock(&self) -> &Lock;
+    /// Shows `visit` the locks of its own that a fork must hold as well, in the order in which they are taken.
+    fn each_lock(&self, visit: &dyn Fn(&Lock));
     /// The block that `address` points into, if it lies in one of the spans.
     fn site_of(&self, address: NonNull<u8>) -> Option<Site>;
 }
@@ -106,12 +106,12 @@ impl Registry {
     pub(crate) fn before_fork(&self) {
         self.building.acquire();
         self.lock.acquire();
-        self.each(|member| member.lock().acquire());
+        self.each(|member| member.each_lock(&Lock::acquire));
     }
 
     /// Undoes `before_fork` in the parent.
     pub(crate) fn after_fork(&self) {
-        self.each(|member| member.lock().release());
+        self.each(|member| member.each_lock(&Lock::release));
         self.lock.release();
         self.building.release();
     }
@@ -120,7 +120,7 @@ impl Registry {
     pub(crate) fn in_child(&self, slot: Option<usize>) {
         self.each(|member| {
             member.forked(slot);
-            member.lock().reset();
+            member.each_lock(&Lock::reset);
         });
         self.lock.reset();
         self.building.reset();
@@ -205,8 +205,8 @@ mod tests {
 
         fn forked(&self, _: Option<usize>) {}
 
-        fn lock(&self) -> &Lock {
-            &self.lock
+        fn each_lock(&self, visit: &dyn Fn(&Lock)) {
+            visit(&self.lock);
         }
 
         fn site_of(&self, _: NonNull<u8>) -> Option<Site> {
@@ -308,8 +308,8 @@ mod models {
             &self.links
         }
 
-        fn lock(&self) -> &Lock {
-            &self.lock
+        fn each_lock(&self, visit: &dyn Fn(&Lock)) {
+            visit(&self.lock);
         }
 
         fn site_of(&self, _: NonNull<u8>) -> Option<Site> {

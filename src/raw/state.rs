@@ -203,6 +203,7 @@ impl State {
                 words: unsafe { words.next(bitmap_words(most)) },
                 // SAFETY: I1, I11: as `Plan` has it; zero bytes are new counts.
                 shares: unsafe { shares.next(most) },
+                exact: config.exhausted != Exhausted::NextBucketThenFallback,
             });
             // SAFETY: I1: `Plan` left room for all buckets here.
             let place = unsafe { first.add(number) };
@@ -318,13 +319,18 @@ impl State {
     ) -> Option<NonNull<u8>> {
         let bucket = &self.buckets()[class];
         match self.config.exhausted {
-            Exhausted::Refuse => {
-                // A refusal must be true: look once more, at every word.
-                return bucket.withdraw_one_exact();
-            }
+            // A refusal must be true.
+            Exhausted::Refuse => return bucket.withdraw_one_exact().ok(),
             Exhausted::Grow { .. } => {
                 let step = self.config.blocks(class);
-                while bucket.grow(&self.reservation, self.region.offset(class), step) {
+                while bucket.can_grow() {
+                    let limit = match bucket.withdraw_one_exact() {
+                        Ok(block) => return Some(block),
+                        Err(limit) => limit,
+                    };
+                    if !bucket.grow(limit, &self.reservation, self.region.offset(class), step) {
+                        break;
+                    }
                     if let Some(block) = self.take(cache, class) {
                         return Some(block);
                     }
@@ -398,8 +404,9 @@ impl Member for State {
         self.table.forget_locals_but(slot);
     }
 
-    fn lock(&self) -> &Lock {
-        &self.fallback.lock
+    fn each_lock(&self, visit: &dyn Fn(&Lock)) {
+        visit(&self.fallback.lock);
+        self.buckets().iter().for_each(|bucket| visit(bucket.lock()));
     }
 
     fn site_of(&self, address: NonNull<u8>) -> Option<Site> {

@@ -65,7 +65,7 @@ impl Lane {
         let chunk = self.chunk_len();
         let mut places = [const { MaybeUninit::uninit() }; 1 + MOST];
         let ahead = usize::from(self.spare.get()).div_ceil(2).min(MOST / chunk - 1);
-        let want = 1 + chunk * (1 + ahead);
+        let want = if self.single.get() { 1 } else { 1 + chunk * (1 + ahead) };
         let got = bucket.withdraw_many(&mut places[..want]);
         let rest = got.checked_sub(1)?;
         let in_alloc = if rest == 0 { 0 } else { (rest - 1) % chunk + 1 };
@@ -92,7 +92,7 @@ impl Lane {
     #[inline(never)]
     pub(crate) fn spill_to_stack(&self, block: NonNull<u8>) -> bool {
         let full = self.full.load(Relaxed);
-        if self.chunk_len() == 0 {
+        if self.chunk_len() == 0 || self.single.get() {
             return false;
         }
         debug_assert!(self.free_len() == self.chunk_len(), "only a full chunk goes to the stack");
@@ -169,8 +169,8 @@ impl Lane {
 
     /// Fills the lane to `halves` halves of what it may hold, from the bucket. The free chunk stays empty: the first frees want room.
     pub(crate) fn warm(&self, bucket: &Bucket, halves: usize) {
-        let (chunk, spare) = (self.chunk_len(), usize::from(self.spare.get()));
-        let room = (chunk * (spare + 2) * halves / 2).min(chunk * (spare + 1));
+        // A lane of one block has no other place for it.
+        let room = (self.room() * halves / 2).min((self.room() - self.chunk_len()).max(1));
         while self.cached() < room {
             let Some(run) = bucket.withdraw(room - self.cached()) else { return };
             for index in run.descending() {
@@ -180,7 +180,7 @@ impl Lane {
                 debug_assert!(parked, "there is room");
             }
         }
-        if self.alloc_len() == 0 && chunk > 0 {
+        if self.alloc_len() == 0 && self.chunk_len() > 0 && !self.single.get() {
             self.swap();
         }
     }

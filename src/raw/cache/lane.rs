@@ -45,6 +45,8 @@ pub(crate) struct Lane {
     pub(super) free: AtomicPtr<Slot>,
     /// Blocks a chunk takes: `L` of I7.
     chunk: AtomicU16,
+    /// Whether it holds one block in all: then in the free chunk, and the alloc chunk is empty but for the moment of a pop.
+    pub(super) single: Cell<bool>,
     /// The pointer to the bucket's first block, from which those to all others are made.
     base: Cell<*mut u8>,
     /// How many bytes of blocks lie there, for a free that expects this bucket. Zero: no address is inside.
@@ -68,15 +70,17 @@ pub(crate) struct LanePlan {
     pub(super) chunk: usize,
     /// Chunks beside the alloc chunk and the free chunk.
     pub(super) spare: usize,
+    /// Whether the two hold one block between them.
+    pub(super) single: bool,
 }
 
 impl LanePlan {
     /// No cache.
-    pub(crate) const NONE: Self = Self { chunk: 0, spare: 0 };
+    pub(crate) const NONE: Self = Self { chunk: 0, spare: 0, single: false };
 
     /// For at most `bytes` bytes of blocks of `block_size`, and never more blocks than the bucket has.
     ///
-    /// Less than one block means no cache for this bucket; one block means one each way.
+    /// Less than one block means no cache for this bucket.
     pub(crate) fn new(bytes: usize, block_size: usize, blocks: usize) -> Self {
         let held = (bytes / block_size).min(blocks);
         if held == 0 {
@@ -85,7 +89,7 @@ impl LanePlan {
         let worth = (CHUNK_WORTH / block_size).clamp(SHORTEST_CHUNK, LONGEST_CHUNK);
         let chunk = worth.min(held / 2).max(1);
         let spare = held.saturating_sub(2 * chunk) / chunk;
-        Self { chunk, spare: spare.min(u16::MAX as usize - 2) }
+        Self { chunk, spare: spare.min(u16::MAX as usize - 2), single: held == 1 }
     }
 
     /// Bytes of memory that the lane's chunks and their order take.
@@ -104,6 +108,7 @@ impl Lane {
             alloc: AtomicPtr::new(null_mut()),
             free: AtomicPtr::new(null_mut()),
             chunk: AtomicU16::new(0),
+            single: Cell::new(false),
             base: Cell::new(null_mut()),
             bytes: Cell::new(0),
             chunks: Cell::new(null_mut()),
@@ -183,6 +188,11 @@ impl Lane {
         self.alloc_len() + self.free_len() + usize::from(self.full.load(Relaxed)) * self.chunk_len()
     }
 
+    /// Blocks it may hold, in all its chunks.
+    pub(super) fn room(&self) -> usize {
+        if self.single.get() { 1 } else { self.chunk_len() * (usize::from(self.spare.get()) + 2) }
+    }
+
     #[inline]
     pub(super) fn alloc_len(&self) -> usize {
         (self.alloc.load(Relaxed).addr() & LOW_BITS) / SLOT
@@ -258,6 +268,7 @@ impl Lane {
         debug_assert!(chunks.addr() % CHUNK_BYTES == 0);
         #[expect(clippy::cast_possible_truncation, reason = "a chunk has at most 63 blocks")]
         self.chunk.store(plan.chunk as u16, Relaxed);
+        self.single.set(plan.single);
         self.chunks.set(chunks);
         self.order.set(memory.wrapping_add(CHUNK_BYTES * plan.chunks()).cast());
         #[expect(clippy::cast_possible_truncation, reason = "a plan has no more chunks than a u16 counts")]
@@ -276,6 +287,7 @@ impl Lane {
         self.alloc.store(null_mut(), Relaxed);
         self.free.store(null_mut(), Relaxed);
         self.chunk.store(0, Relaxed);
+        self.single.set(false);
         self.base.set(null_mut());
         self.bytes.set(0);
         self.block_size.set(0);
@@ -305,10 +317,10 @@ mod tests {
                 for blocks in [1, 2, 3, 100, 1 << 20] {
                     let plan = LanePlan::new(bytes, block_size, blocks);
                     let held = (bytes / block_size).min(blocks);
-                    let capacity = (plan.spare + 2) * plan.chunk;
+                    let capacity = if plan.single { 1 } else { (plan.spare + 2) * plan.chunk };
                     assert!(plan.chunk <= LONGEST_CHUNK);
                     assert_eq!(plan.chunk == 0, held == 0);
-                    assert!(capacity <= held.max(2), "{plan:?} for {held} blocks");
+                    assert!(capacity <= held, "{plan:?} for {held} blocks");
                     assert!(capacity + plan.chunk > held.min(1 << 16) || held == 0, "{plan:?} for {held} blocks");
                 }
             }

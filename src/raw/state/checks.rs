@@ -145,7 +145,7 @@ impl State {
             let waited = quarantine.release().map(|waited| bucket.block(waited));
             waited
                 .inspect(|&block| poison::handed_out(block, bucket.block_size()))
-                .or_else(|| bucket.withdraw_one_exact())
+                .or_else(|| bucket.withdraw_one_exact().ok())
         })
     }
 
