@@ -3,8 +3,8 @@
 use crate::class::MAX_CLASSES;
 use crate::error::ConfigError;
 
-/// The most bytes a span can have: 1 TiB. Block numbers are computed exactly up to here.
-pub(crate) const SPAN_LIMIT: usize = 1 << 40;
+/// The most bytes a span can have: 1 TiB, up to which block numbers are computed exactly; 1 GiB where addresses have 32 bits.
+pub(crate) const SPAN_LIMIT: usize = (usize::MAX >> if usize::BITS == 64 { 24 } else { 2 }) + 1;
 
 /// What happens when a bucket has no free block left.
 ///

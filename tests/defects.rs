@@ -210,7 +210,7 @@ fn defect_12_realloc_honours_the_alignment() {
 #[test]
 fn defect_13_every_cache_size_works() {
     let heap = heap();
-    for bytes in [0, 1, 15, 16, 17, 31, 32, 128, 129, 4096, 1 << 20, 1 << 40, usize::MAX] {
+    for bytes in [0, 1, 15, 16, 17, 31, 32, 128, 129, 4096, 1 << 20, isize::MAX as usize, usize::MAX] {
         for warmup in [CacheWarmup::Cold, CacheWarmup::Warm, CacheWarmup::Hot] {
             let cache = heap.thread_cache(bytes, warmup);
             for bucket in heap.stats().buckets() {
@@ -245,6 +245,9 @@ fn defect_13_every_cache_keeps_within_its_own_memory() {
     }
 }
 
+/// 1 TiB; 1 GiB where addresses have 32 bits.
+const LONGEST_SPAN: usize = (usize::MAX >> if cfg!(target_pointer_width = "64") { 24 } else { 2 }) + 1;
+
 #[test]
 fn defect_14_impossible_configurations_are_errors_that_name_value_and_limit() {
     let text = |result: Result<Eight, ConfigError>| result.unwrap_err().to_string();
@@ -252,14 +255,14 @@ fn defect_14_impossible_configurations_are_errors_that_name_value_and_limit() {
     assert_eq!(text(Heap::new(100)), "bucket 6 of 112-byte blocks was given 100 bytes; it needs at least 112");
     assert_eq!(
         text(Heap::new(usize::MAX)),
-        format!("bucket 0 of 16-byte blocks was given {} bytes; a span holds at most {}", usize::MAX, 1_u64 << 40)
+        format!("bucket 0 of 16-byte blocks was given {} bytes; a span holds at most {LONGEST_SPAN}", usize::MAX)
     );
     assert_eq!(
         text(Heap::builder().bucket_bytes_of(24, 1 << 20).build()),
         "no bucket has blocks of 24 bytes; the table's sizes are [16, 32, 48, 64, 80, 96, 112, 128]"
     );
     assert!(matches!(
-        Heap::<Linear<64>>::new(1 << 40),
+        Heap::<Linear<64>>::new(LONGEST_SPAN),
         Err(ConfigError::AddressSpace { buckets: 64, .. } | ConfigError::Refused { .. })
     ));
 }
@@ -313,7 +316,7 @@ fn defect_18_size_zero_can_be_freed_reallocated_and_measured() {
         unsafe { heap.free(block) };
     }
     assert_eq!(heap.stats().live(), 0);
-    for align in [3, 24, 65536, usize::MAX, 1 << 63] {
+    for align in [3, 24, 65536, usize::MAX, 1 << (usize::BITS - 1)] {
         assert_eq!(heap.malloc(0, align), Err(AllocError::Alignment { align, limit: 4096 }));
     }
 }

@@ -43,7 +43,7 @@ impl Known {
     /// What is made smaller and more aligned than it was may stay in a block that is smaller than those of its new class.
     const SHRINK_ALIGNED: bool = true;
     /// Blocks that `trim` holds for a moment count as used up.
-    const TRIM: bool = true;
+    const TRIM: bool = false;
     /// Statistics read caches that are being opened or closed.
     const STATS: bool = true;
 }
@@ -573,7 +573,7 @@ struct World<'h> {
     held: Mutex<Vec<Held>>,
     /// First byte of every live block, and the byte behind its last.
     live: Mutex<BTreeMap<usize, usize>>,
-    /// The capacity of each bucket, as last seen.
+    /// The capacity of each bucket before this step.
     capacity: Mutex<Vec<usize>>,
     /// Blocks of each class that are live or being allocated.
     claimed: Vec<AtomicUsize>,
@@ -636,7 +636,7 @@ impl<'h> World<'h> {
         if !self.turns || self.whole.stats().is_none() || (Known::TWO_CACHES && self.rules.by_type) {
             return;
         }
-        let before = std::mem::replace(&mut lock(&self.capacity)[class], self.capacity_of(class));
+        let before = lock(&self.capacity)[class];
         if end == class {
             if self.capacity_of(class) > before {
                 self.whole.trim();
@@ -916,6 +916,7 @@ impl<'h> World<'h> {
                 None => systems += 1,
             }
         }
+        *lock(&self.capacity) = stats.buckets().iter().map(|bucket| bucket.capacity).collect();
         let counted: Vec<_> = stats.buckets().iter().map(|bucket| bucket.live).collect();
         assert_eq!(counted, live, "{stats:?}");
         assert!((systems..=systems + nowhere).contains(&stats.fallback_live), "{systems} from the system: {stats:?}");
@@ -954,6 +955,8 @@ impl<'h> World<'h> {
             self.whole.free_batch(&blocks);
             self.whole.free_batch(last.as_slice());
         }
+        // This thread has more to do, and the next program has other threads.
+        self.whole.trim();
     }
 }
 
@@ -1037,6 +1040,7 @@ impl Drop for World<'_> {
             // SAFETY: live, with this layout, given up.
             unsafe { self.way(&[], 0, Some(&held)).deallocate(held.block, held.layout) };
         }
+        self.whole.trim();
     }
 }
 

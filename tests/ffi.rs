@@ -64,7 +64,7 @@ impl Live {
 }
 
 fn is_served(bytes: usize, alignment: usize) -> bool {
-    bytes < 1 << 48 && (alignment == 0 || alignment.is_power_of_two() && alignment <= 4096)
+    bytes < usize::MAX >> 16 && (alignment == 0 || alignment.is_power_of_two() && alignment <= 4096)
 }
 
 fn run(buckets: u32, steps: Vec<Step>) {

@@ -96,6 +96,7 @@ fn owners_keep_a_counted_heap_alive() {
     assert!(gone.upgrade().is_none());
 }
 
+#[cfg(target_pointer_width = "64")]
 #[test]
 fn owners_in_a_static_heap_are_as_small_as_can_be() {
     assert_eq!((size_of::<SmBox<[u8; 64], Net>>(), size_of::<SmBuf<Net>>(), size_of::<Lease<Net>>()), (8, 24, 32));

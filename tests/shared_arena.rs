@@ -69,7 +69,7 @@ fn threads_insert_read_and_remove_each_others_values() {
                     let known = {
                         let mut shelf = shelf.lock().unwrap();
                         shelf.push((handle, content));
-                        let at = usize::try_from(next(&mut random)).unwrap() % shelf.len();
+                        let at = usize::try_from(next(&mut random) % shelf.len() as u64).unwrap();
                         // Half of the time it stays, so that others race for it, and stale handles are about.
                         if step % 2 == 0 { shelf.swap_remove(at) } else { shelf[at] }
                     };

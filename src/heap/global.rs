@@ -117,8 +117,8 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
 
 /// The process-wide heap, for those who do not want to think about which.
 ///
-/// Blocks of 16 bytes to 32 KiB, four sizes a doubling; each bucket may use up to 4 GiB (less where the system refuses the address
-/// space), after that the next one and the system allocator serve.
+/// Blocks of 16 bytes to 32 KiB, four sizes a doubling; each bucket may use up to 4 GiB (4 MiB where addresses have 32 bits, and
+/// less where the system refuses the address space), after that the next one and the system allocator serve.
 ///
 /// ```
 /// use smarena::{Global, SmBox, StaticHeap};
@@ -133,8 +133,15 @@ pub struct Global;
 /// The block sizes of `Global`: the last is 32 KiB.
 type GlobalTable = Geometric<40>;
 
-/// The bytes of each of its buckets: addresses, but under Miri, which has nothing but memory.
-const GLOBAL_BYTES: usize = if cfg!(miri) { 256 << 10 } else { 4 << 30 };
+/// The bytes of each of its buckets: addresses, but under Miri, which has nothing but memory. Of 32 bits' addresses all buckets together take
+/// 320 MiB.
+const GLOBAL_BYTES: usize = if cfg!(miri) {
+    256 << 10
+} else if usize::BITS == 64 {
+    u32::MAX as usize + 1
+} else {
+    4 << 20
+};
 
 static GLOBAL: Heap<GlobalTable> = Heap::on_demand(
     &const {

@@ -84,8 +84,8 @@ impl Region {
     /// is aligned as the reservation is; less under Miri, to which every byte is work.
     pub(crate) const LEAD: usize = if cfg!(miri) { os::PAGE } else { os::HUGE_PAGE };
 
-    /// The most bytes all spans of a heap may take: 64 TiB, half of what a 48-bit system gives a process.
-    pub(crate) const ADDRESS_SPACE: usize = 1 << 46;
+    /// The most bytes all spans of a heap may take: 64 TiB, half of what a 48-bit system gives a process; 2 GiB of 32 bits' addresses.
+    pub(crate) const ADDRESS_SPACE: usize = (usize::MAX >> if usize::BITS == 64 { 18 } else { 1 }) + 1;
 
     /// Where span `span` starts in the reservation.
     pub(crate) fn offset(self, span: usize) -> usize {
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn block_numbers_are_exact_at_both_ends_of_the_largest_span() {
-        let base = NonNull::new(core::ptr::without_provenance_mut::<u8>(1 << 46)).unwrap();
+        let base = NonNull::new(core::ptr::without_provenance_mut::<u8>(Region::ADDRESS_SPACE)).unwrap();
         for block_size in (16..=4096).step_by(16).chain([4112, 9216, 65536, 65552, (2 << 20) - 16, 2 << 20]) {
             let span = Span::new(base, block_size);
             let last = SPAN_LIMIT / block_size - 1;
@@ -131,7 +131,7 @@ mod tests {
         let region = Region::new(8, 16 << 20).unwrap();
         assert_eq!(1 << region.shift, 32 << 20);
         assert!(region.offset(0) >= os::page(), "in front of the first span");
-        let base = 1 << 40;
+        let base = SPAN_LIMIT;
         let at =
             |address: usize| region.locate(base, NonNull::new(core::ptr::without_provenance_mut(address)).unwrap());
         assert_eq!(at(base), Some(0));
@@ -146,6 +146,6 @@ mod tests {
     fn what_does_not_fit_into_the_address_space_is_refused() {
         assert!(Region::new(64, SPAN_LIMIT).is_none());
         assert!(Region::new(1, usize::MAX).is_none());
-        assert!(Region::new(64, SPAN_LIMIT / 4).is_some());
+        assert!(Region::new(64, Region::ADDRESS_SPACE / 64 - os::page()).is_some());
     }
 }

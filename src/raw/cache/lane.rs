@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_plan_holds_as_many_blocks_as_fit_into_its_bytes() {
-        for bytes in [0, 1, 16, 31, 32, 47, 48, 100, 4096, 64 << 10, 2 << 20, 1 << 40] {
+        for bytes in [0, 1, 16, 31, 32, 47, 48, 100, 4096, 64 << 10, 2 << 20, isize::MAX as usize] {
             for block_size in [16, 48, 64, 128, 1024, 32 << 10] {
                 for blocks in [1, 2, 3, 100, 1 << 20] {
                     let plan = LanePlan::new(bytes, block_size, blocks);
