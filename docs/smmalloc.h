@@ -36,7 +36,8 @@ void sm_allocator_destroy(void *allocator);
  * Gives the calling thread a cache of up to `cache_size` blocks of each bucket.
  *
  * `warmup` says how full it is made: 0 empty, 1 half, 2 full; anything else counts as 0. What the thread had cached before goes back first. With
- * `cache_size` 0 the thread takes every block from its bucket. Threads that never call this have a small cache in buckets that are large.
+ * `cache_size` 0 the thread takes every block from its bucket. Threads that call neither this nor sm_allocator_thread_cache_destroy have a small
+ * cache in buckets that are large: of a 256th of the bucket's bytes at most.
  */
 void sm_allocator_thread_cache_create(void *allocator,
                                       int32_t warmup,
@@ -44,6 +45,11 @@ void sm_allocator_thread_cache_create(void *allocator,
 
 /**
  * Gives the blocks that the calling thread has cached back to their buckets. The allocator can be used as before.
+ *
+ * From now on the thread takes every block from its bucket, until it creates a cache again. While no thread has a cache of the allocator, any
+ * thread can have every block of a bucket: exactly as many as `bucket_size` bytes hold. A thread that has called neither this nor
+ * sm_allocator_thread_cache_create has a small cache of its own accord, of a 256th of a bucket's bytes at most; other threads do not get
+ * the blocks that lie there. Call this on each thread that must not keep any.
  */
 void sm_allocator_thread_cache_destroy(void *allocator);
 

@@ -16,6 +16,8 @@
 //! - Any thread may use any allocator, and free what another thread allocated. A thread that ends gives back what it had cached.
 //! - Blocks have the sizes 16, 32, 48, … bytes; a bucket of `bucket_size` bytes serves exactly as many as fit. When it is used up the next
 //!   buckets serve, then the system allocator, which also has what is larger than any block.
+//! - A thread that created no cache has a small one of its own accord, of a 256th of a bucket's bytes at most, unless it has called
+//!   [`sm_allocator_thread_cache_destroy`]: then it caches nothing until it creates a cache.
 //! - `allocator` is `NULL` or was returned by [`sm_allocator_create`] and has not been destroyed; `memory` is `NULL` or a live block of that
 //!   allocator. Nothing checks the first. The second is checked by allocators created while the environment variable
 //!   `SMMALLOC_HARDENED` is set, to anything but nothing and `0`: they end the process by `abort`, with a line on standard error that names
@@ -124,7 +126,8 @@ pub unsafe extern "C" fn sm_allocator_destroy(allocator: *mut c_void) {
 /// Gives the calling thread a cache of up to `cache_size` blocks of each bucket.
 ///
 /// `warmup` says how full it is made: 0 empty, 1 half, 2 full; anything else counts as 0. What the thread had cached before goes back first. With
-/// `cache_size` 0 the thread takes every block from its bucket. Threads that never call this have a small cache in buckets that are large.
+/// `cache_size` 0 the thread takes every block from its bucket. Threads that call neither this nor sm_allocator_thread_cache_destroy have a small
+/// cache in buckets that are large: of a 256th of the bucket's bytes at most.
 ///
 /// # Safety
 /// `allocator` is NULL or a live allocator.
@@ -151,6 +154,11 @@ pub unsafe extern "C" fn sm_allocator_thread_cache_create(allocator: *mut c_void
 }
 
 /// Gives the blocks that the calling thread has cached back to their buckets. The allocator can be used as before.
+///
+/// From now on the thread takes every block from its bucket, until it creates a cache again. While no thread has a cache of the allocator, any
+/// thread can have every block of a bucket: exactly as many as `bucket_size` bytes hold. A thread that has called neither this nor
+/// sm_allocator_thread_cache_create has a small cache of its own accord, of a 256th of a bucket's bytes at most; other threads do not get
+/// the blocks that lie there. Call this on each thread that must not keep any.
 ///
 /// # Safety
 /// `allocator` is NULL or a live allocator.

@@ -132,6 +132,33 @@ fn shuttle_blocks_of_a_growing_heap_have_one_owner_and_come_back() {
     });
 }
 
+/// Caches are opened, closed and emptied while somebody counts.
+#[test]
+fn shuttle_statistics_never_count_more_than_there_is() {
+    schedules(|| {
+        let books = Arc::new(Books { heap: heap(Exhausted::Refuse), live: Mutex::default(), sent: Mutex::default() });
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let books = Arc::clone(&books);
+                spawn(move || {
+                    for _ in 0..3 {
+                        let cache = books.heap.thread_cache(64, crate::config::CacheWarmup::Hot);
+                        books.work(4);
+                        drop(cache);
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..4 {
+            for bucket in books.heap.stats().buckets() {
+                assert!([bucket.live, bucket.free, bucket.cached].iter().all(|&count| count <= bucket.capacity));
+                assert_eq!(bucket.live + bucket.free + bucket.cached, bucket.watermark, "{bucket:?}");
+            }
+        }
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
 #[test]
 fn shuttle_threads_and_heaps_end_in_any_order() {
     schedules(|| {

@@ -213,5 +213,8 @@
 //! # Differences
 //!
 //! - `cache_size` counts bytes of blocks for each bucket, as the .NET documentation says; the C interface counts blocks, as the library behind it did.
+//! - A thread that creates no cache has a small one by itself, 64 KiB of blocks of each size in a Rust heap
+//!   ([`HeapBuilder::no_thread_cache`](crate::HeapBuilder::no_thread_cache) for none), and through the C interface of a 256th of a bucket's bytes at most. There a thread that has called
+//!   `DestroyThreadCache` has none until it creates one.
 //! - `malloc` gives an error that says why, not a null pointer.
 //! - An alignment is honoured by `realloc` too, and when a bucket is exhausted.

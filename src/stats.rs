@@ -130,12 +130,14 @@ impl<C: SizeClasses> Heap<C> {
             parked.iter_mut().enumerate().for_each(|(number, sum)| *sum += cache.lane(number).cached());
         });
         let buckets = state.buckets().iter().enumerate().map(|(number, bucket)| {
-            let (watermark, free) = (bucket.watermark(), bucket.free_blocks());
-            let cached = parked[number] + state.waiting(number);
+            let free = bucket.free_blocks();
+            // Last, since they never fall: then what was counted before is not above them, but for blocks that moved meanwhile.
+            let (watermark, capacity) = (bucket.watermark(), bucket.limit());
+            let (live, free, cached) = shares(watermark, free, parked[number] + state.waiting(number));
             BucketStats {
                 block_size: bucket.block_size(),
-                capacity: bucket.limit(),
-                live: watermark.saturating_sub(free + cached),
+                capacity,
+                live,
                 free,
                 cached,
                 watermark,
@@ -146,6 +148,14 @@ impl<C: SizeClasses> Heap<C> {
         let (fallback_live, fallback_bytes) = state.fallback().live();
         HeapStats { name: state.config.name, fallback_live, fallback_bytes, caches, buckets: buckets.collect() }
     }
+}
+
+/// Of `watermark` blocks those that are live, free and cached. The last two were counted one after the other, while blocks moved
+/// perhaps: together they are no more than there are.
+fn shares(watermark: usize, free: usize, cached: usize) -> (usize, usize, usize) {
+    let free = free.min(watermark);
+    let cached = cached.min(watermark - free);
+    (watermark - free - cached, free, cached)
 }
 
 impl fmt::Display for HeapStats {
@@ -171,5 +181,25 @@ impl fmt::Display for HeapStats {
         }
         let unused = self.buckets.iter().filter(|bucket| bucket.watermark == 0).count();
         if unused > 0 { writeln!(f, "{unused} buckets were never used") } else { Ok(()) }
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::shares;
+
+    #[test]
+    fn whatever_was_counted_the_shares_are_those_of_the_blocks_there_are() {
+        let counts = [0, 1, 7, 8, 9, 100, usize::MAX];
+        for watermark in [0, 1, 8, 100] {
+            for (free, cached) in counts.into_iter().flat_map(|free| counts.map(|cached| (free, cached))) {
+                let (live, shown_free, shown_cached) = shares(watermark, free, cached);
+                assert_eq!(live + shown_free + shown_cached, watermark);
+                assert!(shown_free <= free && shown_cached <= cached);
+                if free.saturating_add(cached) <= watermark {
+                    assert_eq!((shown_free, shown_cached), (free, cached));
+                }
+            }
+        }
     }
 }

@@ -207,3 +207,64 @@ fn nothing_and_nobody_are_told_so() {
         sm_allocator_destroy(allocator);
     }
 }
+
+/// The blocks of bucket `bucket` that can be had now, all of which are taken and given back.
+fn can_be_had(allocator: *mut c_void, bucket: i32) -> usize {
+    let mut taken = Vec::new();
+    loop {
+        // SAFETY: a live allocator.
+        let memory = unsafe { sm_malloc(allocator, (bucket as usize + 1) * 16, 0) };
+        taken.push(memory);
+        // SAFETY: a live block.
+        if unsafe { sm_mbucket(allocator, memory) } != bucket {
+            break;
+        }
+    }
+    // SAFETY: live blocks, used no more.
+    unsafe { sm_free_batch(allocator, taken.as_mut_ptr(), taken.len()) };
+    taken.len() - 1
+}
+
+/// As in the original: who destroyed its cache has none until it creates one, so that all blocks can be had by any thread.
+#[test]
+fn a_thread_that_destroyed_its_cache_keeps_nothing() {
+    const LARGE: usize = 16 << 20;
+    let allocator = sm_allocator_create(8, LARGE);
+    let address = allocator.expose_provenance();
+    // SAFETY: a live allocator.
+    unsafe { sm_allocator_thread_cache_destroy(allocator) };
+    let blocks = LARGE / 128;
+    for _ in 0..2 {
+        assert_eq!(can_be_had(allocator, 7), blocks);
+        // Another thread finds them all, and gives them all back again.
+        let there = std::thread::spawn(move || {
+            let allocator = std::ptr::with_exposed_provenance_mut(address);
+            // SAFETY: a live allocator.
+            unsafe { sm_allocator_thread_cache_create(allocator, 2, 64) };
+            // SAFETY: a live allocator.
+            unsafe { sm_allocator_thread_cache_destroy(allocator) };
+            can_be_had(allocator, 7)
+        });
+        assert_eq!(there.join().unwrap(), blocks);
+    }
+    // A new thread in the same slot is none that destroyed a cache, and one that creates its cache has it again.
+    let keeps = std::thread::spawn(move || {
+        let allocator = std::ptr::with_exposed_provenance_mut(address);
+        can_be_had(allocator, 7);
+        address
+    });
+    assert_eq!(keeps.join().unwrap(), address);
+    // SAFETY: a live allocator.
+    unsafe { sm_allocator_thread_cache_create(allocator, 0, 1000) };
+    assert_eq!(can_be_had(allocator, 7), blocks);
+    let others = std::thread::spawn(move || {
+        let allocator = std::ptr::with_exposed_provenance_mut(address);
+        // SAFETY: a live allocator.
+        unsafe { sm_allocator_thread_cache_destroy(allocator) };
+        can_be_had(allocator, 7)
+    });
+    let others = others.join().unwrap();
+    assert!((blocks - 1000..blocks).contains(&others), "{others} of {blocks}");
+    // SAFETY: created above; nothing of it is used any more.
+    unsafe { sm_allocator_destroy(allocator) };
+}

@@ -77,6 +77,11 @@ fn on_a_thread() -> bool {
     extern "C" fn body(_: *mut c_void) -> *mut c_void {
         if boxes_and_a_buffer() { NonNull::dangling().as_ptr() } else { null_mut() }
     }
+    on_a_c_thread(body)
+}
+
+/// Whether `body` returns something on a thread of the C library's.
+fn on_a_c_thread(body: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
     let (mut thread, mut result) = (MaybeUninit::uninit(), null_mut());
     // SAFETY: a place for the thread's name, default attributes, and a body that takes any argument.
     let status = unsafe { libc::pthread_create(thread.as_mut_ptr(), null(), body, null_mut()) };
@@ -224,6 +229,75 @@ fn a_child_finds_no_heap_half_built() {
             all_ended_well
         });
         assert!(all_ended_well, "a child hung or failed");
+    });
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A thread is stopped in the middle of whatever it does in its cache when the process forks: the child drops its copy of the heap, and uses
+/// another one, in which a new thread may get that thread's slot.
+#[test]
+fn a_child_drops_a_heap_that_a_thread_was_using() {
+    smarena::static_heap! { struct Net: Linear<8> { bucket_bytes: 1 << 20 } }
+    extern "C" fn uses_net(_: *mut c_void) -> *mut c_void {
+        use_heap(Net::HEAP, 2000, 0..128);
+        NonNull::dangling().as_ptr()
+    }
+    let done = AtomicBool::new(false);
+    let heap = Eight::new(1 << 20).unwrap();
+    let begun = Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _many = heap.thread_cache(64 << 10, smarena::CacheWarmup::Cold);
+            use_heap(&heap, 5000, 0..64);
+            use_heap(Net::HEAP, 5000, 0..64);
+            begun.wait();
+            while !done.load(Ordering::Relaxed) {
+                use_heap(&heap, 5000, 0..64);
+                use_heap(Net::HEAP, 5000, 0..64);
+            }
+        });
+        begun.wait();
+        let heap = &raw const heap;
+        for round in 0..300 {
+            let ended = forked(|| {
+                // SAFETY: of this process's copy; nobody else is in it, and it ends without looking at it again.
+                drop(unsafe { heap.read() });
+                Net::HEAP.stats().caches == 0 && on_a_c_thread(uses_net) && Net::HEAP.stats().caches == 0
+            });
+            if !ended.success() {
+                done.store(true, Ordering::Relaxed);
+            }
+            assert!(ended.success(), "round {round}: {ended}");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+/// In a process of its own, since it takes every slot.
+#[test]
+fn a_child_has_the_slots_of_those_that_did_not_come_along() {
+    let output = child::in_child("a_child_has_the_slots_of_those_that_did_not_come_along", || {
+        let heap = &Eight::new(1 << 20).unwrap();
+        let (begun, end) = (&Barrier::new(1024), &Barrier::new(1024));
+        std::thread::scope(|scope| {
+            for _ in 0..1023 {
+                let life = || {
+                    use_heap(heap, 3, 0..128);
+                    begun.wait();
+                    end.wait();
+                };
+                std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, life).unwrap();
+            }
+            begun.wait();
+            use_heap(heap, 3, 0..128);
+            let ended = forked(|| {
+                let none = heap.stats().caches;
+                use_heap(heap, 3, 0..128);
+                (none, heap.stats().caches) == (0, 1) && use_global()
+            });
+            end.wait();
+            assert!(ended.success(), "{ended}");
+        });
     });
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, LocalKey};
 
-use smarena::{CacheWarmup, Heap, Linear, LocalCache, SmBox, StaticHeap, ThreadCache};
+use smarena::{CacheWarmup, Exhausted, Heap, Linear, LocalCache, SmBox, StaticHeap, ThreadCache};
 
 type Eight = Linear<8>;
 
@@ -259,6 +259,115 @@ fn the_last_destructors_of_a_thread_leave_nothing_in_its_memory() {
     // The leaked guard's cache, in the table.
     assert_eq!(cached::<Net>().1, 1);
     assert_eq!(Net::HEAP.stats().live(), 0);
+}
+
+/// A thread of the C library's that first comes by a heap when its last destructor runs: nobody would tell the heap of its end if the
+/// crate's own key were not behind all others.
+#[cfg(all(target_os = "linux", not(any(smarena_portable, miri))))]
+#[test]
+fn a_thread_that_comes_when_it_ends_leaves_nothing_behind() {
+    use std::ffi::c_void;
+    use std::mem::MaybeUninit;
+    use std::ptr::null_mut;
+
+    smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
+    /// Keys whose destructors each set the next one's value, the last of which uses the heap; and one that is set in every round.
+    static KEYS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+    /// In which round the heap is used, and in which the thread is now.
+    static ROUND: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+
+    unsafe extern "C" fn round(value: *mut c_void) {
+        let now = ROUND[1].fetch_add(1, Ordering::Relaxed) + 1;
+        if now == ROUND[0].load(Ordering::Relaxed) {
+            use_by_type(Net, 20);
+            drop(SmBox::new_in(7, Net::HEAP));
+        } else {
+            let key = KEYS[now as usize % 2].load(Ordering::Relaxed);
+            // SAFETY: the keys were made below, and are never deleted.
+            unsafe { libc::pthread_setspecific(key, value) };
+        }
+    }
+
+    extern "C" fn body(value: *mut c_void) -> *mut c_void {
+        // SAFETY: as above.
+        unsafe { libc::pthread_setspecific(KEYS[0].load(Ordering::Relaxed), value) };
+        null_mut()
+    }
+
+    // So that the heaps have made their key, and those below come after it.
+    drop(SmBox::new_in(1, Net));
+    for key in &KEYS {
+        let mut made = 0;
+        // SAFETY: a valid place, and a function of the type asked for.
+        assert_eq!(unsafe { libc::pthread_key_create(&raw mut made, Some(round)) }, 0);
+        key.store(made, Ordering::Relaxed);
+    }
+    let before = (cached::<Net>().1, Net::HEAP.stats().live());
+    // Two keys by turns come to six calls in the four rounds: the last is the very last that the C library makes.
+    for uses_in in 1..=8 {
+        ROUND[0].store(uses_in, Ordering::Relaxed);
+        ROUND[1].store(0, Ordering::Relaxed);
+        let mut thread = MaybeUninit::uninit();
+        let value = std::ptr::dangling_mut::<u8>().cast();
+        // SAFETY: a place for the thread's name, default attributes, and a body that takes any argument.
+        assert_eq!(unsafe { libc::pthread_create(thread.as_mut_ptr(), std::ptr::null(), body, value) }, 0);
+        // SAFETY: written, since the thread was created.
+        let thread = unsafe { thread.assume_init() };
+        // SAFETY: joined once.
+        assert_eq!(unsafe { libc::pthread_join(thread, null_mut()) }, 0);
+        assert!(ROUND[1].load(Ordering::Relaxed) >= uses_in.min(4));
+        assert_eq!((cached::<Net>().1, Net::HEAP.stats().live()), before, "used in call {uses_in}");
+    }
+}
+
+/// What lies in the thread's other cache is not refused, nor is anything fetched from elsewhere instead.
+#[test]
+fn a_block_in_the_threads_other_cache_is_found() {
+    smarena::static_heap! {
+        struct Few: Eight { bucket_bytes: 128 * 64, on_exhausted: Exhausted::Refuse }
+        struct Grows: Eight { bucket_bytes: 128 * 64, on_exhausted: Exhausted::Grow { reserve: 1 << 20 } }
+        struct Overflows: Eight { bucket_bytes: 128 * 64 }
+    }
+
+    fn all<S: StaticHeap<Table = Eight>>(heap: S) {
+        let free = |blocks: Vec<NonNull<u8>>| {
+            // SAFETY: live, from this heap, once.
+            blocks.into_iter().for_each(|block| unsafe { S::HEAP.free(block) });
+        };
+        let free_by_type = |blocks: Vec<NonNull<u8>>| {
+            // SAFETY: live, from this heap, once.
+            blocks.into_iter().for_each(|block| unsafe { heap.free(block) });
+        };
+        for _ in 0..3 {
+            free((0..64).map(|_| S::HEAP.malloc(128, 0).unwrap()).collect());
+            let by_type: Vec<_> = (0..64).map(|_| heap.malloc(128, 0).unwrap()).collect();
+            let stats = S::HEAP.stats();
+            let bucket = stats.buckets()[7];
+            assert_eq!((bucket.live, bucket.overflowed, bucket.capacity), (64, 0, 64), "{stats}");
+            free_by_type(by_type);
+            let by_reference: Vec<_> = (0..64).map(|_| S::HEAP.malloc(128, 0).unwrap()).collect();
+            let bucket = S::HEAP.stats().buckets()[7];
+            assert_eq!((bucket.live, bucket.overflowed, bucket.capacity), (64, 0, 64));
+            free_by_type(by_reference);
+        }
+        // Of the next bucket, too, before there is a block of the system's.
+        free((0..64).map(|_| S::HEAP.malloc(128, 0).unwrap()).collect());
+        if S::HEAP.malloc(112, 0).is_ok_and(|block| {
+            // SAFETY: live, from this heap, once.
+            unsafe { S::HEAP.free(block) };
+            true
+        }) {
+            assert_eq!(S::HEAP.stats().fallback_live, 0);
+        }
+    }
+
+    thread::spawn(|| {
+        all(Few);
+        all(Grows);
+        all(Overflows);
+    })
+    .join()
+    .unwrap();
 }
 
 /// Allocates and frees by type when it is destroyed, which is while its thread ends.

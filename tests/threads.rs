@@ -113,14 +113,29 @@ fn an_explicit_cache_in_a_thread_local_keeps_its_slot_until_it_is_gone() {
     assert_eq!((Kept::HEAP.stats().live(), Kept::HEAP.stats().caches), (0, 0));
 }
 
-/// A key of the C library whose destructor runs after the crate's own function: the heap has made its own key before.
+/// A key of the C library with a destructor.
 #[cfg(all(unix, not(any(smarena_portable, miri))))]
-fn later_key(destructor: unsafe extern "C" fn(*mut libc::c_void)) -> libc::pthread_key_t {
+fn key(destructor: unsafe extern "C" fn(*mut libc::c_void)) -> libc::pthread_key_t {
     drop(Late::HEAP.thread_cache(0, CacheWarmup::Cold));
     let mut key = 0;
     // SAFETY: a valid place, and a function of the type asked for.
     assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, Some(destructor)) }, 0);
+    KEY.store(key, Ordering::Relaxed);
     key
+}
+
+/// The key of the process's one test that has one.
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
+static KEY: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
+/// Whether the destructor of that key, which asks, shall be called again: after the crate's own function, which is the last of each round.
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
+fn comes_again(value: *mut libc::c_void) -> bool {
+    thread_local! {
+        static CAME: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+    // SAFETY: the key was made, and is never deleted.
+    !CAME.replace(true) && unsafe { libc::pthread_setspecific(KEY.load(Ordering::Relaxed), value) == 0 }
 }
 
 /// The C library calls our function first, while the guard is alive, and again after the one that drops the guard.
@@ -130,6 +145,9 @@ fn a_guard_that_goes_last_of_all_does_not_keep_its_threads_slot() {
     smarena::static_heap! { struct Kept: Linear<8> { bucket_bytes: 1 << 20 } }
 
     unsafe extern "C" fn drop_guard(guard: *mut libc::c_void) {
+        if comes_again(guard) {
+            return;
+        }
         // SAFETY: the box that was made below.
         drop(unsafe { Box::from_raw(guard.cast::<smarena::ThreadCache<'static, Linear<8>>>()) });
         // Opens a cache in the table once more.
@@ -137,7 +155,7 @@ fn a_guard_that_goes_last_of_all_does_not_keep_its_threads_slot() {
     }
 
     let ended = child::in_child("a_guard_that_goes_last_of_all_does_not_keep_its_threads_slot", || {
-        let key = later_key(drop_guard);
+        let key = key(drop_guard);
         // More threads than there are slots.
         for _ in 0..1100 {
             std::thread::spawn(move || {
@@ -162,7 +180,10 @@ fn a_thread_past_its_end_uses_nothing_of_the_one_that_has_its_slot() {
     smarena::static_heap! { struct Net: Linear<8> { bucket_bytes: 1 << 20 } }
     static MEETINGS: [Barrier; 3] = [const { Barrier::new(2) }; 3];
 
-    unsafe extern "C" fn past_the_end(_: *mut libc::c_void) {
+    unsafe extern "C" fn past_the_end(value: *mut libc::c_void) {
+        if comes_again(value) {
+            return;
+        }
         MEETINGS[0].wait();
         MEETINGS[1].wait();
         let cached = || {
@@ -179,7 +200,7 @@ fn a_thread_past_its_end_uses_nothing_of_the_one_that_has_its_slot() {
     }
 
     let ended = child::in_child("a_thread_past_its_end_uses_nothing_of_the_one_that_has_its_slot", || {
-        let key = later_key(past_the_end);
+        let key = key(past_the_end);
         let first = std::thread::spawn(move || {
             use_once(Net::HEAP);
             // SAFETY: the key was made above.
@@ -443,4 +464,71 @@ fn a_process_ends_while_threads_use_frozen_bytes() {
         // The process is ended now, the threads are not.
     });
     assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+}
+
+/// So many that they have every slot.
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
+#[test]
+fn a_thread_that_found_no_slot_gets_one_when_there_is_one() {
+    let ended = child::in_child("a_thread_that_found_no_slot_gets_one_when_there_is_one", || {
+        let heap = &Heap::<Linear<8>>::new(1 << 20).unwrap();
+        let (begun, end) = (&Barrier::new(1024), &Barrier::new(1024));
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (0..1023)
+                .map(|_| {
+                    let life = move || {
+                        use_once(heap);
+                        begun.wait();
+                        end.wait();
+                    };
+                    std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, life).unwrap()
+                })
+                .collect();
+            begun.wait();
+            assert_eq!(heap.stats().caches, 1023);
+            use_once(heap);
+            assert_eq!(heap.stats().caches, 1023, "there is no slot for this thread");
+            end.wait();
+            others.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+        use_once(heap);
+        assert_eq!(heap.stats().caches, 1);
+    });
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+/// However many threads end at once, and heaps with them: nobody waits for the work of another, only for its turn.
+#[test]
+#[cfg_attr(miri, ignore = "too many threads")]
+fn two_thousand_threads_that_used_ten_heaps_end_beside_heaps_that_come_and_go() {
+    let heaps: &[Heap<Linear<8>>; 10] = &std::array::from_fn(|_| Heap::new(1 << 20).unwrap());
+    let (done, used) = (&AtomicUsize::new(0), &Barrier::new(501));
+    for _ in 0..4 {
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    while done.load(Ordering::Relaxed) % 2 == 0 {
+                        let block = Heap::<Linear<8>>::new(64 << 10).unwrap().malloc(64, 0).unwrap();
+                        std::hint::black_box(block);
+                    }
+                });
+            }
+            let life = move || {
+                for heap in heaps {
+                    let blocks: Vec<_> = (0..64).map(|size| heap.malloc(size, 0).unwrap()).collect();
+                    // SAFETY: all live, from this heap.
+                    unsafe { heap.free_batch(&blocks) };
+                }
+                used.wait();
+            };
+            let threads: Vec<_> = (0..500)
+                .map(|_| std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, life).unwrap())
+                .collect();
+            used.wait();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            done.fetch_add(1, Ordering::Relaxed);
+        });
+        done.fetch_add(1, Ordering::Relaxed);
+        heaps.iter().for_each(|heap| assert_eq!((heap.stats().live(), heap.stats().caches), (0, 0)));
+    }
 }

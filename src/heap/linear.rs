@@ -104,8 +104,8 @@ impl LinearHeap {
         self.raw.reopen_cache(&|block_size| block_size.saturating_mul(blocks), warmup);
     }
 
-    /// Gives back what this thread has cached.
+    /// Gives back what this thread has cached; it caches nothing until it opens a cache again.
     pub(crate) fn close_cache(&self) {
-        self.raw.close_cache();
+        self.raw.forgo_cache();
     }
 }

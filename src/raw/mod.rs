@@ -49,7 +49,9 @@
 //!   it claimed, between two of these; it is live, the caller's. A block at or above the watermark is in none of them.
 //! - **I4 quiet.** Nobody reads or writes a block it does not own. The allocator owns a block it holds claimed.
 //! - **I5 cache of one thread.** The caches of table seat `s > 0` are written only by the thread that holds thread slot
-//!   `s`, or, under the registry's lock, by the one that ends that thread's hold. A slot changes hands under that lock.
+//!   `s`; a slot changes hands under the registry's lock. In a fork's child the slots of the threads that did not come along are free, and
+//!   their caches were made zero before, whatever state they were in. A cache is opened and closed under its table's lock, and under that
+//!   lock others look at its atomics.
 //! - **I6 zero cache.** A cache of zero bytes is empty and full: every pop and every push on it fails and writes
 //!   nothing. Table seat 0 and `raw::heap::EMPTY` stay zero for ever.
 //! - **I7 lane.** Every chunk of an open lane has 64 slots, starts at a multiple of its size and takes `L <= 63` blocks. The
@@ -57,8 +59,10 @@
 //!   other chunks stand in the order, once each. Slots 1 up to the alloc cursor, slots `64 - L` up to but not including the free cursor,
 //!   and slots `64 - L` to 63 of the first `full` chunks in the order hold blocks parked under I3. An open cache has no more
 //!   spans than lanes, and its lanes beyond the spans are zero bytes.
-//! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the lock, before
-//!   anything of it is released. A thread's end drains its slot in every listed heap under the same lock. The table and the
+//! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the registry's lock, before
+//!   anything of it is released. An entry on a slot's list lies in such a heap, in the seat of that slot; it is there before the slot's
+//!   thread has a cache in the heap, and until that thread's end has closed it or the heap ends. A thread's end is inside of one heap at a
+//!   time, from `come_in` to `go_out`, and a heap that ends waits until nobody is inside and lets nobody in. The table and the
 //!   state that a `RawHeap` shows to threads are made before they are shown, and the same until it is dropped.
 //! - **I9 header.** A fallback block is preceded by its `Header`, written before the block is handed out and read only
 //!   by the calls that own the block.
@@ -68,9 +72,9 @@
 //!   `give_up`, the last owner's, one less). Owners share out the block among themselves: what one of them may write,
 //!   no other may touch. Only an owner makes another one; the last one alone gives the block back or moves it.
 //! - **I12 local cache.** A seat's `local` is null, or the cache that the thread with that slot has for this heap in its own memory,
-//!   where it stays until the thread has ended. It is set and cleared under the registry's lock: cleared by the thread's `end`, after which
-//!   the thread sets no other, and in a fork's child for all threads that did not come along. Its own thread uses it as I5 has it;
-//!   others look at its atomics, under the lock.
+//!   where it stays until the thread has ended. It is set and cleared under the table's lock: cleared by the thread's `end`, after which
+//!   the thread sets no other, and in a fork's child for all threads that did not come along. `end` is called after whatever could use a
+//!   heap for the first time on that thread. Its own thread uses the cache as I5 has it; others look at its atomics, under the lock.
 //! - **I13 one type, one heap.** Whatever is taken for a `Heap<C>` was built for the table `C`: `Heap`, `HeapBuilder`, `Settings` and `Class`
 //!   are invariant in `C`. Whatever is taken for a value of a `HeapRef` refers to the heap that its blocks come from: a type and its
 //!   subtype refer to one heap, by the contracts of `HeapRef` and `StaticHeap`, of which a struct without parameters has none.

@@ -1,14 +1,24 @@
 //! Which thread slots are taken, and which heaps are alive: what a thread's end and a heap's end must agree on.
 //!
 //! A thread claims a slot when it first needs a cache, and gives it up when it ends; in between, the cache in that slot of
-//! every heap's table is its own (I5). A heap joins when it is built and leaves before it is released (I8). One lock
-//! covers both, so that a thread never drains a heap that is gone and a heap is never released under a draining thread.
+//! every heap's table is its own (I5). A heap joins when it is built and leaves before it is released (I8). Each slot has a list of
+//! the heaps that its thread used. A thread that ends goes along that list and empties its caches, one heap at a time and outside of
+//! the lock; a heap that ends waits until no such thread is inside:
+//!
+//! ```text
+//! thread's end:  lock { out of the last heap; into the next: its door is shut by the first who comes in, opened by the last } drain; again
+//! heap's end:    lock { leaving: nobody comes in any more } shut the door, which waits for those inside; lock { off one list } for each
+//! ```
+//!
+//! So the lock is held for a few steps at a time, whatever threads and heaps have cached.
 
 use core::cell::Cell;
 use core::ptr::NonNull;
 
 use super::fault::Site;
 use super::lock::Lock;
+use crate::sync::Ordering;
+use crate::sync::fixed::AtomicUsize;
 
 /// Thread slots, slot 0 included, which no thread gets: how many threads can have caches at once, plus one.
 pub(crate) const SLOTS: usize = if cfg!(loom) {
@@ -22,25 +32,90 @@ const WORDS: usize = SLOTS.div_ceil(64);
 
 /// What a heap shows the registry.
 pub(crate) trait Member {
-    /// Where the registry keeps its list's links. They belong to the registry's lock.
+    /// Where the registry keeps what it needs of the heap.
     fn links(&self) -> &Links;
-    /// Empties and closes the cache in `slot`. Called under the registry's lock by the thread that holds the slot.
+    /// Empties and closes the caches of the thread that holds `slot`, which is the caller. While this runs, the heap does not go.
     fn drain(&self, slot: usize);
     /// As `drain`, but only what lies in the thread's own memory.
     fn drain_local(&self, slot: usize);
+    /// Shows all entries of this heap that may be in a list, and the slots whose lists these are.
+    fn each_entry(&self, visit: &mut dyn FnMut(usize, &Entry));
     /// This process is a fork's child, and only the thread with `slot`, if it has one, came along.
     fn forked(&self, slot: Option<usize>);
-    /// Shows `visit` the locks of its own that a fork must hold as well, in the order in which they are taken.
+    /// Shows the heap's own locks, which a fork must hold as well. Nobody takes one of the registry's while holding one of these.
     fn each_lock(&self, visit: &dyn Fn(&Lock));
     /// The block that `address` points into, if it lies in one of the spans.
     fn site_of(&self, address: NonNull<u8>) -> Option<Site>;
 }
 
-/// A member's place in the list of live heaps. Shared, under the registry's lock.
-#[derive(Debug, Default)]
+/// A heap's place in the list of live heaps, and who is inside. Shared, under the registry's lock.
+#[derive(Debug)]
 pub(crate) struct Links {
     next: Cell<Option<NonNull<dyn Member>>>,
     previous: Cell<Option<NonNull<dyn Member>>>,
+    /// The heap itself, once it has joined.
+    member: Cell<Option<NonNull<dyn Member>>>,
+    /// How many ending threads are emptying their caches in this heap.
+    inside: Cell<usize>,
+    /// Held by these together, and for ever by the heap's end.
+    door: Lock,
+    /// The heap is ending: nobody comes in any more.
+    leaving: Cell<bool>,
+}
+
+impl Links {
+    pub(crate) fn new() -> Self {
+        let none = || Cell::new(None);
+        let (next, previous, member) = (none(), none(), none());
+        Self { next, previous, member, inside: Cell::new(0), door: Lock::new(), leaving: Cell::new(false) }
+    }
+
+    /// For whoever comes in; the caller holds the registry's lock, and the heap is not leaving.
+    fn come_in(&self) {
+        if self.inside.get() == 0 {
+            // At once: nobody is inside, and the heap's end would have said that it is leaving.
+            self.door.acquire();
+        }
+        self.inside.set(self.inside.get() + 1);
+    }
+
+    /// Undoes `come_in`; the caller holds the registry's lock.
+    fn go_out(&self) {
+        self.inside.set(self.inside.get() - 1);
+        if self.inside.get() == 0 {
+            self.door.release();
+        }
+    }
+}
+
+/// A heap's entry in the list of those that the thread with some slot used. Shared, under the registry's lock. Zero bytes are in no list.
+#[derive(Debug, Default)]
+pub(crate) struct Entry {
+    next: Cell<Option<NonNull<Entry>>>,
+    previous: Cell<Option<NonNull<Entry>>>,
+    /// Whose entry this is, as long as it is in the list.
+    heap: Cell<Option<NonNull<Links>>>,
+}
+
+// SAFETY: I8: every access to the cells is made under the registry's lock, but for `is_listed`.
+unsafe impl Sync for Entry {}
+
+impl Entry {
+    pub(crate) const fn new() -> Self {
+        Self { next: Cell::new(None), previous: Cell::new(None), heap: Cell::new(None) }
+    }
+
+    /// Whether it is in the list: asked by the slot's thread, which put it there and alone takes it out while the heap lives.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.heap.get().is_some()
+    }
+
+    /// In a fork's child: the thread whose list this was in does not exist.
+    pub(crate) fn forget(&self) {
+        self.heap.set(None);
+        self.next.set(None);
+        self.previous.set(None);
+    }
 }
 
 /// Shared; the lock guards everything else.
@@ -50,6 +125,10 @@ pub(crate) struct Registry {
     pub(crate) lock: Lock,
     first: Cell<Option<NonNull<dyn Member>>>,
     taken: [Cell<u64>; WORDS],
+    /// For each slot the heaps that its thread used.
+    entries: [Cell<Option<NonNull<Entry>>>; SLOTS],
+    /// How many slots nobody has, for those who had none to look at.
+    free: AtomicUsize,
 }
 
 // SAFETY: I8: every access to the cells is made under the lock, and members are themselves shared between threads.
@@ -57,15 +136,28 @@ unsafe impl Sync for Registry {}
 // SAFETY: as for `Sync`.
 unsafe impl Send for Registry {}
 
+macro_rules! registry {
+    () => {
+        Self {
+            building: Lock::new(),
+            lock: Lock::new(),
+            first: Cell::new(None),
+            taken: Self::none_taken(),
+            entries: [const { Cell::new(None) }; SLOTS],
+            free: AtomicUsize::new(SLOTS - 1),
+        }
+    };
+}
+
 impl Registry {
     #[cfg(not(any(loom, shuttle)))]
     pub(crate) const fn new() -> Self {
-        Self { building: Lock::new(), lock: Lock::new(), first: Cell::new(None), taken: Self::none_taken() }
+        registry!()
     }
 
     #[cfg(any(loom, shuttle))]
     pub(crate) fn new() -> Self {
-        Self { building: Lock::new(), lock: Lock::new(), first: Cell::new(None), taken: Self::none_taken() }
+        registry!()
     }
 
     /// Slot 0 counts as taken: it is what threads without a slot look at.
@@ -73,6 +165,12 @@ impl Registry {
         let mut words = [const { Cell::new(0) }; WORDS];
         words[0] = Cell::new(1);
         words
+    }
+
+    /// Whether it is worth while to ask for a slot.
+    pub(crate) fn has_free_slots(&self) -> bool {
+        // Relaxed: a hint; `claim_slot` knows.
+        self.free.load(Ordering::Relaxed) > 0
     }
 
     /// The lowest free thread slot; `None` when all are taken.
@@ -85,21 +183,101 @@ impl Registry {
                 return None;
             }
             self.taken[word].set(self.taken[word].get() | 1 << bit);
+            // Relaxed: a hint.
+            self.free.fetch_sub(1, Ordering::Relaxed);
             Some(slot)
         })
     }
 
-    /// Drains `slot` in every live heap and lets the next thread have it. Only the slot's holder calls this.
-    pub(crate) fn release_slot(&self, slot: usize) {
+    /// Notes that the thread with `slot`, which is the caller, uses the heap with these links.
+    pub(crate) fn enlist(&self, slot: usize, entry: &Entry, heap: &Links) {
+        if entry.is_listed() {
+            return;
+        }
         self.lock.with(|| {
-            self.each(|member| member.drain(slot));
-            self.taken[slot / 64].set(self.taken[slot / 64].get() & !(1 << (slot % 64)));
+            let first = self.entries[slot].replace(Some(NonNull::from(entry)));
+            if let Some(first) = first {
+                // SAFETY: I8: listed entries are in place.
+                unsafe { first.as_ref() }.previous.set(Some(NonNull::from(entry)));
+            }
+            entry.next.set(first);
+            entry.previous.set(None);
+            entry.heap.set(Some(NonNull::from(heap)));
         });
     }
 
-    /// Drains, in every live heap, what the ending thread that keeps `slot` has in its own memory.
+    /// Takes an entry off the list of `slot`, if it is there; the caller holds the lock.
+    fn strike(&self, slot: usize, entry: &Entry) {
+        if entry.heap.take().is_none() {
+            return;
+        }
+        let (previous, next) = (entry.previous.take(), entry.next.take());
+        match previous {
+            // SAFETY: I8: listed entries are in place.
+            Some(previous) => unsafe { previous.as_ref() }.next.set(next),
+            None => self.entries[slot].set(next),
+        }
+        if let Some(next) = next {
+            // SAFETY: I8: listed entries are in place.
+            unsafe { next.as_ref() }.previous.set(previous);
+        }
+    }
+
+    /// Drains `slot` in every heap that its thread used and lets the next thread have it. Only the slot's holder calls this.
+    pub(crate) fn release_slot(&self, slot: usize) {
+        self.walk(slot, true, |member| member.drain(slot));
+    }
+
+    /// Drains, in every heap that it used, what the ending thread that keeps `slot` has in its own memory.
     pub(crate) fn release_locals(&self, slot: usize) {
-        self.lock.with(|| self.each(|member| member.drain_local(slot)));
+        self.walk(slot, false, |member| member.drain_local(slot));
+    }
+
+    /// Shows the heaps that the thread with `slot` used to `visit`, one after the other; with `forget` they and the slot are not the thread's
+    /// any more when this returns.
+    fn walk(&self, slot: usize, forget: bool, visit: impl Fn(&dyn Member)) {
+        let mut here = None;
+        while let Some((entry, member)) = self.lock.with(|| self.step(slot, here, forget)) {
+            // SAFETY: I8: we are inside, so it does not go.
+            visit(unsafe { member.as_ref() });
+            here = Some(entry);
+        }
+    }
+
+    /// Out of the heap whose entry is `here`, and into the next one on the list that is not about to end. The caller holds the lock.
+    fn step(
+        &self,
+        slot: usize,
+        here: Option<NonNull<Entry>>,
+        forget: bool,
+    ) -> Option<(NonNull<Entry>, NonNull<dyn Member>)> {
+        let mut next = self.entries[slot].get();
+        // SAFETY: I8: we are inside of its heap, so it is in place and listed.
+        if let Some(here) = here.map(|here| unsafe { here.as_ref() }) {
+            next = here.next.get();
+            // SAFETY: I8: as above.
+            here.heap.get().inspect(|heap| unsafe { heap.as_ref() }.go_out());
+            if forget {
+                self.strike(slot, here);
+            }
+        }
+        while let Some(entry) = next {
+            // SAFETY: I8: listed entries are in place.
+            let this = unsafe { entry.as_ref() };
+            // SAFETY: I8: and so are the heaps whose they are.
+            let heap = this.heap.get().map(|heap| unsafe { heap.as_ref() });
+            if let Some(heap) = heap.filter(|heap| !heap.leaving.get()) {
+                heap.come_in();
+                return heap.member.get().map(|member| (entry, member));
+            }
+            next = this.next.get();
+        }
+        if forget {
+            self.taken[slot / 64].set(self.taken[slot / 64].get() & !(1 << (slot % 64)));
+            // Relaxed: a hint.
+            self.free.fetch_add(1, Ordering::Relaxed);
+        }
+        None
     }
 
     /// Takes every lock there is, so that none is held by a thread that a fork leaves behind.
@@ -116,12 +294,26 @@ impl Registry {
         self.building.release();
     }
 
-    /// Undoes `before_fork` in the child. `slot` is that of its only thread.
+    /// Undoes `before_fork` in the child, where there is one thread alone: that with `slot`, if it has one. The slots of the others are
+    /// free again. A heap that another thread was about to end stays as it is for ever.
     pub(crate) fn in_child(&self, slot: Option<usize>) {
         self.each(|member| {
             member.forked(slot);
             member.each_lock(&Lock::reset);
+            member.links().inside.set(0);
+            member.links().door.reset();
         });
+        for (word, none) in self.taken.iter().zip(Self::none_taken()) {
+            word.set(none.get());
+        }
+        if let Some(slot) = slot {
+            self.taken[slot / 64].set(self.taken[slot / 64].get() | 1 << (slot % 64));
+        }
+        // Relaxed: there is no other thread.
+        self.free.store(SLOTS - 1 - usize::from(slot.is_some()), Ordering::Relaxed);
+        for other in (0..SLOTS).filter(|&other| Some(other) != slot) {
+            self.entries[other].set(None);
+        }
         self.lock.reset();
         self.building.reset();
     }
@@ -155,6 +347,7 @@ impl Registry {
             let links = unsafe { member.as_ref() }.links();
             links.next.set(first);
             links.previous.set(None);
+            links.member.set(Some(member));
             if let Some(first) = first {
                 // SAFETY: I8: listed members are valid.
                 unsafe { first.as_ref() }.links().previous.set(Some(member));
@@ -163,10 +356,15 @@ impl Registry {
         });
     }
 
-    /// Takes a heap off the list, after which no thread's end touches it.
+    /// Takes a heap off all lists, after which no thread's end touches it. Waits for those that are inside; the caller sees to it that
+    /// nobody else uses the heap.
     pub(crate) fn leave(&self, member: &dyn Member) {
+        let links = member.links();
+        self.lock.with(|| links.leaving.set(true));
+        links.door.acquire();
+        member.each_entry(&mut |slot, entry| self.lock.with(|| self.strike(slot, entry)));
         self.lock.with(|| {
-            let (previous, next) = (member.links().previous.get(), member.links().next.get());
+            let (previous, next) = (links.previous.get(), links.next.get());
             match previous {
                 // SAFETY: I8: listed members are valid.
                 Some(previous) => unsafe { previous.as_ref() }.links().next.set(next),
@@ -188,6 +386,7 @@ mod tests {
     /// A heap that writes down which slots were drained.
     struct Toy {
         links: Links,
+        entries: [Entry; SLOTS],
         drained: RefCell<Vec<usize>>,
         lock: Lock,
     }
@@ -201,9 +400,21 @@ mod tests {
             self.drained.borrow_mut().push(slot);
         }
 
-        fn drain_local(&self, _: usize) {}
+        fn drain_local(&self, slot: usize) {
+            self.drain(slot);
+        }
 
-        fn forked(&self, _: Option<usize>) {}
+        fn each_entry(&self, visit: &mut dyn FnMut(usize, &Entry)) {
+            self.entries.iter().enumerate().for_each(|(slot, entry)| visit(slot, entry));
+        }
+
+        fn forked(&self, slot: Option<usize>) {
+            self.each_entry(&mut |other, entry| {
+                if Some(other) != slot {
+                    entry.forget();
+                }
+            });
+        }
 
         fn each_lock(&self, visit: &dyn Fn(&Lock)) {
             visit(&self.lock);
@@ -215,7 +426,12 @@ mod tests {
     }
 
     fn toys<const N: usize>() -> &'static [Toy; N] {
-        let toy = || Toy { links: Links::default(), drained: RefCell::default(), lock: Lock::new() };
+        let toy = || Toy {
+            links: Links::new(),
+            entries: [const { Entry::new() }; SLOTS],
+            drained: RefCell::default(),
+            lock: Lock::new(),
+        };
         Box::leak(Box::new(core::array::from_fn(|_| toy())))
     }
 
@@ -237,21 +453,103 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_drained_in_every_listed_heap_and_in_no_other() {
+    fn a_slot_is_drained_in_every_heap_that_its_thread_used_and_in_no_other() {
         let registry = Registry::new();
         let toys = toys::<4>();
         toys.iter().for_each(|toy| join(&registry, toy));
         // From the middle, then the last to come, then the first, then the only one.
         for (round, leaves) in [1, 3, 0, 2].into_iter().enumerate() {
+            let there = |toy: usize| ![1, 3, 0, 2][..round].contains(&toy);
+            for unused in 0..4 {
+                let slot = registry.claim_slot().unwrap();
+                let used = |toy: usize| there(toy) && toy != unused;
+                for toy in (0..4).filter(|&toy| used(toy)) {
+                    registry.enlist(slot, &toys[toy].entries[slot], &toys[toy].links);
+                }
+                registry.release_locals(slot);
+                registry.release_slot(slot);
+                let drained: Vec<_> = toys.iter().map(|toy| toy.drained.take() == [slot, slot]).collect();
+                assert_eq!(drained, (0..4).map(used).collect::<Vec<_>>());
+                // Nothing is left on the list for the next one.
+                registry.release_slot(registry.claim_slot().unwrap());
+                assert!(toys.iter().all(|toy| toy.drained.borrow().is_empty()));
+            }
+            // It goes while a thread that used it is there, and one that used it before has gone.
             let slot = registry.claim_slot().unwrap();
-            registry.release_slot(slot);
-            let listed: Vec<_> = toys.iter().map(|toy| toy.drained.take() == [slot]).collect();
-            let expected: Vec<_> = (0..4).map(|toy| ![1, 3, 0, 2][..round].contains(&toy)).collect();
-            assert_eq!(listed, expected);
+            for toy in (0..4).filter(|&toy| there(toy)) {
+                registry.enlist(slot, &toys[toy].entries[slot], &toys[toy].links);
+            }
             registry.leave(&toys[leaves]);
+            registry.release_slot(slot);
+            let drained: Vec<_> = toys.iter().map(|toy| toy.drained.take() == [slot]).collect();
+            assert_eq!(drained, (0..4).map(|toy| there(toy) && toy != leaves).collect::<Vec<_>>());
         }
-        registry.release_slot(registry.claim_slot().unwrap());
+    }
+
+    /// However much the threads have in the heaps, the lock is taken once a heap and held for a few steps: a thread that drains a heap
+    /// holds up neither the ends of other threads nor those of other heaps.
+    #[test]
+    fn the_lock_is_free_while_a_heap_is_drained() {
+        struct Watching(Links, Entry, &'static Registry, Cell<usize>);
+        impl Member for Watching {
+            fn links(&self) -> &Links {
+                &self.0
+            }
+            fn drain(&self, _: usize) {
+                assert!(!self.2.lock.is_held());
+                self.3.set(self.3.get() + 1);
+            }
+            fn drain_local(&self, slot: usize) {
+                self.drain(slot);
+            }
+            fn each_entry(&self, visit: &mut dyn FnMut(usize, &Entry)) {
+                visit(1, &self.1);
+            }
+            fn forked(&self, _: Option<usize>) {}
+            fn each_lock(&self, _: &dyn Fn(&Lock)) {}
+            fn site_of(&self, _: NonNull<u8>) -> Option<Site> {
+                None
+            }
+        }
+        let registry: &Registry = Box::leak(Box::new(Registry::new()));
+        let heaps: &'static [Watching; 10] =
+            Box::leak(Box::new(core::array::from_fn(|_| Watching(Links::new(), Entry::new(), registry, Cell::new(0)))));
+        for heap in heaps {
+            let member: &'static dyn Member = heap;
+            // SAFETY: I8: leaked, so it stays for ever.
+            unsafe { registry.join(NonNull::from(member)) };
+        }
+        let slot = registry.claim_slot().unwrap();
+        heaps.iter().for_each(|heap| registry.enlist(slot, &heap.1, &heap.0));
+        let before = super::super::lock::count::steps().0;
+        registry.release_slot(slot);
+        // One for each heap, one more for the end, and a door for each.
+        assert_eq!(super::super::lock::count::steps().0 - before, 10 + 1 + 10);
+        assert!(heaps.iter().all(|heap| heap.3.get() == 1));
+    }
+
+    #[test]
+    fn a_forks_child_has_the_slots_of_the_threads_that_did_not_come_along() {
+        let registry = Registry::new();
+        let toys = toys::<2>();
+        toys.iter().for_each(|toy| join(&registry, toy));
+        let slots: Vec<_> = core::iter::from_fn(|| registry.claim_slot()).collect();
+        assert!(!registry.has_free_slots());
+        for &slot in &slots {
+            toys.iter().for_each(|toy| registry.enlist(slot, &toy.entries[slot], &toy.links));
+        }
+        // Another thread's end is inside of one heap.
+        registry.lock.with(|| toys[0].links.come_in());
+        registry.before_fork();
+        registry.in_child(Some(7));
+        assert!(registry.has_free_slots());
+        assert_eq!([(); 7].map(|()| registry.claim_slot()), [1, 2, 3, 4, 5, 6, 8].map(Some));
+        // Its own heaps are still on its list, and no other's.
+        registry.release_slot(8);
         assert!(toys.iter().all(|toy| toy.drained.borrow().is_empty()));
+        registry.release_slot(7);
+        assert!(toys.iter().all(|toy| toy.drained.take() == [7]));
+        toys.iter().for_each(|toy| registry.leave(toy));
     }
 
     #[test]
@@ -279,6 +577,7 @@ mod models {
     /// A heap with one cache, and a bucket that counts what came back.
     struct Toy {
         links: Links,
+        entry: Entry,
         cache: UnsafeCell<usize>,
         bucket: crate::sync::AtomicUsize,
         released: UnsafeCell<bool>,
@@ -288,7 +587,8 @@ mod models {
     impl Toy {
         fn new() -> Box<Self> {
             Box::new(Self {
-                links: Links::default(),
+                links: Links::new(),
+                entry: Entry::new(),
                 cache: UnsafeCell::new(0),
                 bucket: crate::sync::AtomicUsize::new(0),
                 released: UnsafeCell::new(false),
@@ -310,6 +610,10 @@ mod models {
 
         fn each_lock(&self, visit: &dyn Fn(&Lock)) {
             visit(&self.lock);
+        }
+
+        fn each_entry(&self, visit: &mut dyn FnMut(usize, &Entry)) {
+            visit(1, &self.entry);
         }
 
         fn site_of(&self, _: NonNull<u8>) -> Option<Site> {
@@ -356,6 +660,7 @@ mod models {
     /// A thread's life: claim the only slot if it is free, park a block, end.
     fn live(world: &World) -> usize {
         let Some(slot) = world.registry.claim_slot() else { return 0 };
+        world.registry.enlist(slot, &world.heap.entry, &world.heap.links);
         world.heap.park();
         world.registry.release_slot(slot);
         1
@@ -378,6 +683,7 @@ mod models {
         model(|| {
             let world = world();
             let slot = world.registry.claim_slot().unwrap();
+            world.registry.enlist(slot, &world.heap.entry, &world.heap.links);
             let other = Arc::clone(&world);
             let thread = thread::spawn(move || {
                 // A second heap joins and leaves beside the first.

@@ -6,6 +6,7 @@ use core::ptr::{self, NonNull, null_mut};
 use super::bucket::Bucket;
 use super::cache::Cache;
 use super::os::{Reservation, page};
+use super::registry::Entry;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::{AtomicPtr, AtomicUsize};
 
@@ -20,11 +21,15 @@ pub(crate) struct Seat {
     cache: Cache,
     chunks: Chunks,
     /// The cache that the thread has in its own memory, if it ever used this heap through a type that names it. It belongs to
-    /// the registry's lock (I12).
+    /// the table's lock (I12).
     local: AtomicPtr<Cache>,
     local_chunks: Chunks,
     /// `ThreadCache` guards of this heap that the thread holds.
     pub(crate) guards: AtomicUsize,
+    /// Whether the thread said that it wants no cache: then it gets none by itself.
+    pub(crate) forgoes: AtomicUsize,
+    /// In the list of heaps that the thread used, from its first cache here to its end.
+    pub(crate) entry: Entry,
 }
 
 /// The mapping that a cache's chunks lie in. It outlasts the cache's closing, for the seat's next owner. One thread's at a time (I5), whose lock orders
@@ -42,6 +47,8 @@ impl Seat {
             local: AtomicPtr::new(null_mut()),
             local_chunks: Chunks::none(),
             guards: AtomicUsize::new(0),
+            forgoes: AtomicUsize::new(0),
+            entry: Entry::new(),
         }
     }
 
@@ -53,7 +60,7 @@ impl Seat {
     /// Both caches, open or not.
     ///
     /// # Safety
-    /// The caller is the seat's thread, or holds the registry's lock and looks at atomics only.
+    /// The caller is the seat's thread, or holds the table's lock and looks at atomics only.
     pub(crate) unsafe fn caches(&self) -> impl Iterator<Item = &Cache> {
         let local = NonNull::new(self.local.load(Relaxed));
         // SAFETY: I12: in place, by either of what the caller is.
@@ -71,12 +78,12 @@ impl Seat {
         ptr::eq(self.local.load(Relaxed), cache)
     }
 
-    /// Notes that the thread has `cache` in its own memory; the caller holds the registry's lock.
+    /// Notes that the thread has `cache` in its own memory; the caller holds the table's lock.
     pub(crate) fn set_local(&self, cache: &Cache) {
         self.local.store(ptr::from_ref(cache).cast_mut(), Relaxed);
     }
 
-    /// Notes that the thread's memory is gone; the caller holds the registry's lock.
+    /// Notes that the thread's memory is gone; the caller holds the table's lock.
     pub(crate) fn forget_local(&self) {
         self.local.store(null_mut(), Relaxed);
     }
@@ -86,22 +93,23 @@ impl Seat {
         if ptr::eq(cache, &raw const self.cache) { &self.chunks } else { &self.local_chunks }
     }
 
-    /// Empties the cache in the table and makes it zero again, if it is open. The memory of its chunks stays.
-    pub(crate) fn close(&self, buckets: &[Bucket]) {
-        close(&self.cache, buckets);
+    /// The cache that the thread, which is the caller, has in its own memory.
+    pub(crate) fn local(&self) -> Option<&Cache> {
+        // SAFETY: I12: the thread is still there, and this is it.
+        NonNull::new(self.local.load(Relaxed)).map(|local| unsafe { local.as_ref() })
     }
 
-    /// As `close`, for the cache in the memory of the thread, which is ending and the caller; it will not be looked at again.
-    pub(crate) fn close_local(&self, buckets: &[Bucket]) {
-        if let Some(local) = NonNull::new(self.local.load(Relaxed)) {
-            // SAFETY: I12: the thread is still there, and this is it.
-            close(unsafe { local.as_ref() }, buckets);
-        }
+    /// In a fork's child, whose thread this was does not exist: whatever it was about to do in its caches, they are zero now. What they
+    /// held, and what the thread held in its hands, stays used. Nobody else is there.
+    pub(crate) fn abandon(&self) {
+        self.cache.close();
         self.forget_local();
+        self.guards.store(0, Relaxed);
+        self.forgoes.store(0, Relaxed);
+        self.entry.forget();
     }
 
-    /// Releases the memory of the chunks; no cache is open. A heap that ends has none in any thread's memory: those whom a type
-    /// names never end.
+    /// Releases the memory of the chunks, for good. A heap that ends has none in any thread's memory: those whom a type names never end.
     pub(crate) fn release(&self) {
         self.chunks.release();
     }
@@ -130,9 +138,10 @@ impl Chunks {
         Some(first)
     }
 
+    /// In this order, as in `at_least`: a fork's child may find a thread stopped in between, and then believes in no memory.
     fn release(&self) {
         let len = self.bytes.swap(0, Relaxed);
-        if let Some(first) = NonNull::new(self.first.swap(null_mut(), Relaxed)) {
+        if let Some(first) = NonNull::new(self.first.swap(null_mut(), Relaxed)).filter(|_| len > 0) {
             // SAFETY: I5: `at_least` stored the parts, and the closed cache no longer points there.
             drop(unsafe { Reservation::from_parts(first, len) });
         }
@@ -145,13 +154,5 @@ pub(crate) fn drain(cache: &Cache, buckets: &[Bucket]) {
         for (class, bucket) in buckets.iter().enumerate() {
             cache.lane(class).drain(bucket);
         }
-    }
-}
-
-/// Empties `cache` into the buckets and makes it zero again, if it is open.
-fn close(cache: &Cache, buckets: &[Bucket]) {
-    drain(cache, buckets);
-    if cache.is_open() {
-        cache.close();
     }
 }

@@ -27,7 +27,7 @@ use super::lock::Lock;
 use super::os::{Reservation, page};
 use super::quarantine::Quarantine;
 use super::region::{Region, Span};
-use super::registry::{Links, Member};
+use super::registry::{Entry, Links, Member};
 use super::seat::Seat;
 use super::share::ShareCount;
 use super::table::{TABLE_BYTES, Table};
@@ -165,7 +165,7 @@ impl State {
         let canary = config.canary.then(Canary::new);
         let place = reservation.at(plan.state).cast::<Self>();
         let state = Self {
-            links: Links::default(),
+            links: Links::new(),
             reservation,
             region: plan.region,
             buckets,
@@ -240,7 +240,7 @@ impl State {
         // SAFETY: I10: still valid.
         let this = unsafe { state.as_ref() };
         REGISTRY.leave(this);
-        this.table.release(this.buckets());
+        this.table.release();
         this.buckets().iter().for_each(Bucket::unpoison);
         // SAFETY: I10: moved out once; the place it lay in goes with the reservation inside it, last.
         drop(unsafe { state.read() });
@@ -287,14 +287,12 @@ impl State {
     pub(crate) fn take(&self, cache: Option<&Cache>, class: usize) -> Option<NonNull<u8>> {
         let bucket = &self.buckets()[class];
         let before = bucket.watermark();
-        let block = match cache {
-            Some(cache) => {
-                let lane = cache.lane(class);
-                let own = lane.pop().or_else(|| lane.refill_from_stack());
-                own.or_else(|| lane.refill(bucket))
-            }
+        let shared = || match cache {
+            Some(cache) => cache.lane(class).refill(bucket),
             None => bucket.withdraw_one().or_else(|| self.reuse_early(class)),
         };
+        let own = cache.map(|cache| cache.lane(class)).and_then(|lane| lane.pop().or_else(|| lane.refill_from_stack()));
+        let block = own.or_else(shared).or_else(|| self.drain_other_cache(cache, class).then(shared)?);
         self.after_growth(class, before);
         block
     }
@@ -393,6 +391,7 @@ impl Member for State {
 
     fn drain(&self, slot: usize) {
         self.close_cache(slot);
+        self.table.set_forgoes(slot, false);
         self.drain_local(slot);
     }
 
@@ -400,11 +399,16 @@ impl Member for State {
         self.table.close_local(slot, self.buckets());
     }
 
+    fn each_entry(&self, visit: &mut dyn FnMut(usize, &Entry)) {
+        self.table.each_entry(visit);
+    }
+
     fn forked(&self, slot: Option<usize>) {
-        self.table.forget_locals_but(slot);
+        self.table.abandon_but(slot);
     }
 
     fn each_lock(&self, visit: &dyn Fn(&Lock)) {
+        visit(&self.table.lock);
         visit(&self.fallback.lock);
         self.buckets().iter().for_each(|bucket| visit(bucket.lock()));
     }

@@ -4,8 +4,9 @@ use core::ptr::NonNull;
 
 use super::bucket::Bucket;
 use super::cache::{Cache, LanePlan, LaneSetup};
-use super::registry::SLOTS;
-use super::seat::{STRIDE, Seat};
+use super::lock::Lock;
+use super::registry::{Entry, SLOTS};
+use super::seat::{self, STRIDE, Seat};
 use crate::class::MAX_CLASSES;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::AtomicU64;
@@ -28,12 +29,14 @@ pub(crate) struct Table {
     first: Option<NonNull<Seat>>,
     /// Slots whose seat was ever used: nobody need look at the others, whose memory was never touched.
     used: [AtomicU64; SLOTS.div_ceil(64)],
+    /// Held while a thread opens or closes a cache, and while others look at one: what they rely on is there as long as they look.
+    pub(crate) lock: Lock,
 }
 
 impl Table {
     /// A table over `TABLE_BYTES` committed zero bytes, or none at all.
     pub(crate) fn new(first: Option<NonNull<Seat>>) -> Self {
-        Self { first, used: [const { AtomicU64::new(0) }; SLOTS.div_ceil(64)] }
+        Self { first, used: [const { AtomicU64::new(0) }; SLOTS.div_ceil(64)], lock: Lock::new() }
     }
 
     pub(crate) fn first(&self) -> Option<NonNull<Seat>> {
@@ -66,66 +69,80 @@ impl Table {
             block_size: u32::try_from(bucket.block_size()).expect("no table has blocks above 2 MiB"),
             plan,
         });
-        cache.open(how.region, memory, lanes);
-        self.set_used(slot);
+        self.lock.with(|| cache.open(how.region, memory, lanes));
         Some(())
     }
 
-    /// Notes that the thread with `slot` has `cache` in its own memory; the caller is that thread, and holds the registry's lock.
+    /// Notes that the thread with `slot`, which is the caller, has `cache` in its own memory.
     pub(crate) fn set_local(&self, slot: usize, cache: &Cache) {
         if let Some(seat) = self.seat(slot) {
-            self.set_used(slot);
-            seat.set_local(cache);
+            self.lock.with(|| seat.set_local(cache));
         }
     }
 
     /// Empties the cache in `slot` into the buckets and makes it zero again. The memory of its chunks stays for the slot's next
-    /// owner: this runs under the registry's lock.
+    /// owner. The caller is the thread with `slot`.
     pub(crate) fn close(&self, slot: usize, buckets: &[Bucket]) {
         if let Some(seat) = self.used_seat(slot) {
-            seat.close(buckets);
+            self.close_cache(seat.cache(), buckets);
         }
     }
 
-    /// As `close`, for the cache that the ending thread with `slot` has in its own memory; it will not be looked at again.
+    /// As `close`, for the cache that the thread has in its own memory, as it ends; it will not be looked at again.
     pub(crate) fn close_local(&self, slot: usize, buckets: &[Bucket]) {
-        if let Some(seat) = self.used_seat(slot) {
-            seat.close_local(buckets);
+        let Some(seat) = self.used_seat(slot) else { return };
+        if let Some(local) = seat.local() {
+            self.close_cache(local, buckets);
+            self.lock.with(|| seat.forget_local());
         }
     }
 
-    /// Forgets the caches in the memory of all threads but the one with `slot`: they did not come along into a forked process.
-    pub(crate) fn forget_locals_but(&self, slot: Option<usize>) {
-        for other in (0..SLOTS).filter(|&other| Some(other) != slot) {
-            self.used_seat(other).inspect(|seat| seat.forget_local());
+    /// Only the last step is made under the lock: others may look at a cache that is being emptied.
+    fn close_cache(&self, cache: &Cache, buckets: &[Bucket]) {
+        if cache.is_open() {
+            seat::drain(cache, buckets);
+            self.lock.with(|| cache.close());
         }
     }
 
-    /// Closes every cache and releases their memory. The heap is ending: no thread uses it any more.
-    pub(crate) fn release(&self, buckets: &[Bucket]) {
-        for slot in 0..SLOTS {
-            self.close(slot, buckets);
-            if let Some(seat) = self.used_seat(slot) {
-                // No cache is left in a thread's memory: a heap that a type names never ends.
-                seat.release();
-            }
+    /// Notes whether the thread with `slot`, which is the caller, wants no cache.
+    pub(crate) fn set_forgoes(&self, slot: usize, forgoes: bool) {
+        if let Some(seat) = self.seat(slot) {
+            seat.forgoes.store(forgoes.into(), Relaxed);
         }
     }
 
-    /// Shows all open caches to `visit`.
-    ///
-    /// # Safety
-    /// The caller holds the registry's lock.
-    pub(crate) unsafe fn each_open(&self, mut visit: impl FnMut(&Cache)) {
-        for seat in (0..SLOTS).filter_map(|slot| self.used_seat(slot)) {
-            // SAFETY: I10: the caller holds the lock.
-            unsafe { seat.caches() }.filter(|cache| cache.is_open()).for_each(&mut visit);
+    /// In a fork's child: abandons the caches of all threads but the one with `slot`, which did not come along.
+    pub(crate) fn abandon_but(&self, slot: Option<usize>) {
+        self.used_seats().filter(|&(other, _)| Some(other) != slot).for_each(|(_, seat)| seat.abandon());
+    }
+
+    /// Releases the memory of all caches. The heap is ending: no thread uses it any more, and what lies in them goes with it.
+    pub(crate) fn release(&self) {
+        self.used_seats().for_each(|(_, seat)| seat.release());
+    }
+
+    /// Shows the entries of all seats that were ever used, and whose they are, to `visit`.
+    pub(crate) fn each_entry(&self, visit: &mut dyn FnMut(usize, &Entry)) {
+        self.used_seats().for_each(|(slot, seat)| visit(slot, &seat.entry));
+    }
+
+    /// Shows all open caches to `visit`, one seat's at a time under the lock.
+    pub(crate) fn each_open(&self, mut visit: impl FnMut(&Cache)) {
+        for (_, seat) in self.used_seats() {
+            // SAFETY: I12: the lock is held.
+            self.lock.with(|| unsafe { seat.caches() }.filter(|cache| cache.is_open()).for_each(&mut visit));
         }
     }
 
-    fn set_used(&self, slot: usize) {
+    /// Notes that the seat of the thread with `slot` is not untouched any more.
+    pub(crate) fn set_used(&self, slot: usize) {
         // Relaxed: a heap is released when every thread is done with it, and statistics are a snapshot.
         self.used[slot / 64].fetch_or(1 << (slot % 64), Relaxed);
+    }
+
+    fn used_seats(&self) -> impl Iterator<Item = (usize, &Seat)> {
+        (0..SLOTS).filter_map(|slot| Some((slot, self.used_seat(slot)?)))
     }
 
     fn used_seat(&self, slot: usize) -> Option<&Seat> {

@@ -47,8 +47,10 @@ enum Phase {
     Registered,
     /// As `Registered`, but the thread is ending: no more caches in its own memory, which will soon be gone.
     Ending,
-    /// There was no slot, or the thread is ending: never tries again.
-    Slotless,
+    /// There was no slot: tries again when there is one.
+    Waiting,
+    /// The thread's end is over, or would not be noticed: never tries again.
+    Ended,
 }
 
 crate::sync::thread_local! {
@@ -94,13 +96,15 @@ pub(crate) fn is_ending() -> bool {
 pub(crate) fn enter() -> Option<usize> {
     match PHASE.get() {
         Phase::Registered | Phase::Ending => current(),
-        Phase::Slotless => None,
-        Phase::New => {
+        Phase::Waiting if !REGISTRY.has_free_slots() => None,
+        Phase::Ended => None,
+        Phase::New | Phase::Waiting => {
             // Should arranging the end allocate through us, that call must not come here again.
-            PHASE.set(Phase::Slotless);
+            PHASE.set(Phase::Ended);
             if refusal::due() || !at_end::arrange() {
                 return None;
             }
+            PHASE.set(Phase::Waiting);
             let slot = REGISTRY.claim_slot()?;
             set_offset(slot * STRIDE);
             PHASE.set(Phase::Registered);
@@ -129,14 +133,17 @@ pub(crate) fn unguard() {
 /// Not the slot while a guard lives, in a thread-local that is destroyed later: false, ask again. A guard that was leaked keeps
 /// the slot for ever; nobody else can then use the cache that the guard points to.
 fn end() -> bool {
-    let Some(slot) = current() else { return true };
+    let Some(slot) = current() else {
+        PHASE.set(Phase::Ended);
+        return true;
+    };
     if GUARDS.get() > 0 {
         PHASE.set(Phase::Ending);
         REGISTRY.release_locals(slot);
         return false;
     }
     set_offset(0);
-    PHASE.set(Phase::Slotless);
+    PHASE.set(Phase::Ended);
     REGISTRY.release_slot(slot);
     true
 }
@@ -154,6 +161,12 @@ mod at_end {
 
     const UNMADE: u64 = u64::MAX;
     const REFUSED: u64 = u64::MAX - 1;
+    /// How many keys the C library has; 1 where their order is not known.
+    const MOST_KEYS: usize = match () {
+        () if cfg!(all(target_os = "linux", target_env = "gnu")) => 1024,
+        () if cfg!(all(target_os = "linux", target_env = "musl")) => 128,
+        () => 1,
+    };
     static KEY: AtomicU64 = AtomicU64::new(UNMADE);
 
     pub(super) fn arrange() -> bool {
@@ -179,12 +192,37 @@ mod at_end {
     }
 
     fn make() -> u64 {
-        let mut key: libc::pthread_key_t = 0;
-        // SAFETY: I10: `key` is a valid place, and `ended` has the signature asked for.
-        let made = unsafe { libc::pthread_key_create(&raw mut key, Some(ended)) };
+        let key = last_key();
         // SAFETY: I8: three functions without preconditions, which take and release locks.
         unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
-        if made == 0 { u64::from(key) } else { REFUSED }
+        key.map_or(REFUSED, u64::from)
+    }
+
+    /// The key that is last in the order in which the C library goes through them at a thread's end, if it can be had.
+    ///
+    /// It goes through them a few times, as long as destructors set keys again. So a destructor may use a heap for the first time when
+    /// `ended` would not be called any more, unless it comes behind all others in each round; and a thread whose end is not noticed would
+    /// leave a cache behind in memory that is none (I12). Keys are given out lowest first: all are taken until the last one comes, and
+    /// given back at once.
+    fn last_key() -> Option<libc::pthread_key_t> {
+        let mut keys = [0; MOST_KEYS];
+        let mut made = 0;
+        for place in &mut keys {
+            // SAFETY: I10: a valid place, and `ended` has the signature asked for.
+            if unsafe { libc::pthread_key_create(place, Some(ended)) } != 0 {
+                break;
+            }
+            made += 1;
+            if usize::try_from(*place) == Ok(MOST_KEYS - 1) {
+                break;
+            }
+        }
+        let last = (0..made).max_by_key(|&index| keys[index])?;
+        for (_, &key) in keys[..made].iter().enumerate().filter(|&(index, _)| index != last) {
+            // SAFETY: I10: made above; no thread has set it.
+            unsafe { libc::pthread_key_delete(key) };
+        }
+        Some(keys[last])
     }
 
     /// Keeps the shared library that this code lies in, if it does, mapped for ever: threads will call `ended`, whoever closes the
@@ -222,7 +260,7 @@ mod at_end {
 
     unsafe extern "C" fn ended(_: *mut c_void) {
         if !super::end() {
-            // Called again in the next of the few rounds that the C library makes.
+            // Called again in the next of the few rounds that the C library makes, if it makes one.
             set(KEY.load(Ordering::Acquire));
         }
     }

@@ -183,9 +183,11 @@ impl Lane {
         self.chunk.load(Relaxed).into()
     }
 
-    /// The blocks that are parked here. Exact for the owning thread, a snapshot for others.
+    /// The blocks that are parked here. Exact for the owning thread, a snapshot for others: perhaps of two moments, but never more
+    /// than the lane has room for.
     pub(crate) fn cached(&self) -> usize {
-        self.alloc_len() + self.free_len() + usize::from(self.full.load(Relaxed)) * self.chunk_len()
+        let chunk = self.chunk_len();
+        self.alloc_len().min(chunk) + self.free_len() + usize::from(self.full.load(Relaxed)) * chunk
     }
 
     /// Blocks it may hold, in all its chunks.
@@ -303,7 +305,8 @@ impl Lane {
 fn blocks_below(cursor: *mut Slot, chunk: usize) -> usize {
     // One slot lower, so that a full chunk's cursor is still inside it.
     let last = (cursor.addr().wrapping_sub(SLOT) & LOW_BITS) / SLOT;
-    (last + chunk).wrapping_sub(LONGEST_CHUNK)
+    // Never below zero for the owner; another thread may see a cursor and a length of different moments.
+    (last + chunk).saturating_sub(LONGEST_CHUNK)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -322,6 +325,30 @@ mod tests {
                     assert_eq!(plan.chunk == 0, held == 0);
                     assert!(capacity <= held, "{plan:?} for {held} blocks");
                     assert!(capacity + plan.chunk > held.min(1 << 16) || held == 0, "{plan:?} for {held} blocks");
+                }
+            }
+        }
+    }
+
+    /// Another thread may see each word of a lane as it was at another moment: before the lane was opened, while it was used, after.
+    #[test]
+    fn whatever_moments_are_seen_no_more_is_counted_than_there_is_room_for() {
+        #[repr(align(512))]
+        struct Memory([u8; 16 << 10]);
+        let mut memory = Memory([0; 16 << 10]);
+        for (bytes, block_size) in [(64, 16), (4096, 16), (4096, 1024), (32, 16), (64 << 10, 4096)] {
+            let plan = LanePlan::new(bytes, block_size, 1000);
+            let lane = Lane::empty();
+            lane.open(NonNull::dangling(), 0, 16, memory.0.as_mut_ptr(), plan);
+            let (first, last) = (lane.chunk(0), lane.chunk(1).wrapping_add(SLOTS));
+            let cursors = || (0..=2 * SLOTS).map(|slot| first.wrapping_add(slot)).chain([null_mut(), last]);
+            for (alloc, free) in cursors().flat_map(|alloc| cursors().map(move |free| (alloc, free))) {
+                for (chunk, full) in [(0, 0), (0, plan.spare), (plan.chunk, 0), (plan.chunk, plan.spare)] {
+                    lane.alloc.store(alloc, Relaxed);
+                    lane.free.store(free, Relaxed);
+                    lane.chunk.store(u16::try_from(chunk).unwrap(), Relaxed);
+                    lane.full.store(u16::try_from(full).unwrap(), Relaxed);
+                    assert!(lane.cached() <= plan.chunk * (plan.spare + 2), "{plan:?}");
                 }
             }
         }

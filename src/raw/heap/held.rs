@@ -23,6 +23,7 @@ impl RawHeap {
         let state = self.state();
         let slot = thread::enter()?;
         state.close_cache(slot);
+        state.table().set_forgoes(slot, false);
         let seat = state.table().seat(slot)?;
         state.open_cache(slot, seat.cache(), room, warmup)?;
         Some(seat)
@@ -32,6 +33,14 @@ impl RawHeap {
     pub(crate) fn close_cache(&self) {
         if let Some(slot) = thread::current() {
             self.state().close_cache(slot);
+        }
+    }
+
+    /// As `close_cache`, and this thread gets no other one until it asks for it.
+    #[cfg(feature = "capi")]
+    pub(crate) fn forgo_cache(&self) {
+        if let Some(slot) = thread::enter() {
+            self.state().forgo_cache(slot);
         }
     }
 

@@ -3,9 +3,10 @@
 use super::State;
 use crate::config::CacheWarmup;
 use crate::raw::cache::Cache;
-use crate::raw::seat;
+use crate::raw::seat::{self, Seat};
 use crate::raw::table::Opening;
 use crate::raw::thread::{self, REGISTRY};
+use crate::sync::Ordering::Relaxed;
 
 impl State {
     /// This thread's cache for a call that brought `local` along, or none: opened now if need be, `None` if it has or shall have none.
@@ -19,7 +20,8 @@ impl State {
             None => self.table.seat(slot)?.cache(),
         };
         if !cache.is_open() {
-            if !self.config.automatic_cache {
+            // Relaxed: the thread's own.
+            if !self.config.automatic_cache || self.table.seat(slot)?.forgoes.load(Relaxed) != 0 {
                 return None;
             }
             self.open_cache(slot, cache, &|_| self.config.cache_bytes, self.config.warmup)?;
@@ -32,10 +34,17 @@ impl State {
     fn admits(&self, slot: usize, local: &Cache) -> bool {
         let Some(seat) = self.table.seat(slot).filter(|_| !thread::is_ending()) else { return false };
         if !seat.has_local() {
-            // I12.
-            REGISTRY.lock.with(|| self.table.set_local(slot, local));
+            self.enlist(slot, seat);
+            self.table.set_local(slot, local);
         }
         seat.is_local(local)
+    }
+
+    /// Sees to it that the end of this thread, whose `seat` that is, empties and closes what it has in this heap.
+    fn enlist(&self, slot: usize, seat: &Seat) {
+        // First: the heap's end looks at used seats for their entries.
+        self.table.set_used(slot);
+        REGISTRY.enlist(slot, &seat.entry, &self.links);
     }
 
     /// Opens `cache`, of this thread, which has `slot`, and warms it. `None` when the system refuses memory for it.
@@ -47,6 +56,7 @@ impl State {
         room: &dyn Fn(usize) -> usize,
         warmup: CacheWarmup,
     ) -> Option<()> {
+        self.enlist(slot, self.table.seat(slot)?);
         // What must be done to a freed block is done on the slow path, so every free must get there.
         let fast_free = !self.config.zero_on_free;
         let region = fast_free.then(|| (self.first_span(), self.region.shift));
@@ -62,17 +72,42 @@ impl State {
         self.table.close(slot, self.buckets());
     }
 
+    /// Closes the thread's cache that lies in the table, and lets the thread, which has `slot`, have none until it asks for one.
+    pub(crate) fn forgo_cache(&self, slot: usize) {
+        if let Some(seat) = self.table.seat(slot) {
+            self.enlist(slot, seat);
+            self.table.set_forgoes(slot, true);
+            self.close_cache(slot);
+        }
+    }
+
+    /// This thread's caches.
+    fn own_caches(&self) -> impl Iterator<Item = &Cache> {
+        let seat = thread::current().and_then(|slot| self.table.seat(slot));
+        // SAFETY: I12: the seat is this thread's.
+        seat.into_iter().flat_map(|seat| unsafe { seat.caches() })
+    }
+
     /// Empties this thread's caches into the buckets.
     pub(super) fn drain_own_caches(&self) {
-        if let Some(seat) = thread::current().and_then(|slot| self.table.seat(slot)) {
-            // SAFETY: I10: the seat is this thread's.
-            unsafe { seat.caches() }.for_each(|cache| seat::drain(cache, self.buckets()));
+        self.own_caches().for_each(|cache| seat::drain(cache, self.buckets()));
+    }
+
+    /// Empties what this thread has of bucket `class` in another cache than `cache` into the bucket; whether there was anything.
+    ///
+    /// It has two when it calls by the type that names the heap and by reference. Nobody shall be refused what lies there.
+    pub(super) fn drain_other_cache(&self, cache: Option<&Cache>, class: usize) -> bool {
+        let others = self.own_caches().filter(|&own| cache.is_none_or(|cache| !core::ptr::eq(own, cache)));
+        let mut any = false;
+        for lane in others.map(|other| other.lane(class)).filter(|lane| lane.cached() > 0) {
+            lane.drain(&self.buckets()[class]);
+            any = true;
         }
+        any
     }
 
     /// Shows every open cache to `visit`.
     pub(crate) fn each_cache(&self, visit: impl FnMut(&Cache)) {
-        // SAFETY: I10: the lock is held.
-        REGISTRY.lock.with(|| unsafe { self.table.each_open(visit) });
+        self.table.each_open(visit);
     }
 }
