@@ -21,8 +21,8 @@ use core::alloc::Layout;
 use core::fmt;
 use core::marker::PhantomData;
 
-use table::GRAIN;
 pub use table::Table;
+use table::{GRAIN, LOOKED_UP};
 
 /// The most size classes a table can have.
 ///
@@ -251,19 +251,20 @@ macro_rules! size_classes {
 #[inline(always)]
 #[must_use]
 pub fn class_for<C: SizeClasses>(size: usize, align: usize) -> Option<usize> {
-    if size > C::LARGEST {
-        return None;
+    if align > GRAIN {
+        return aligned_class_for::<C>(size, align);
     }
-    if align <= GRAIN {
+    // Small sizes first: theirs is the look-up that is one load, and so they pass by one comparison.
+    if size <= LOOKED_UP && size <= C::LARGEST {
         return Some(C::class_of_size(size));
     }
-    aligned_class_for::<C>(size, align)
+    if size <= C::LARGEST { Some(C::class_of_size(size)) } else { None }
 }
 
-/// `class_for` where the alignment has a say. `size` is at most `LARGEST`.
+/// `class_for` where the alignment has a say.
 #[inline]
 fn aligned_class_for<C: SizeClasses>(size: usize, align: usize) -> Option<usize> {
-    if align > MAX_ALIGN || !align.is_power_of_two() {
+    if size > C::LARGEST || align > MAX_ALIGN || !align.is_power_of_two() {
         return None;
     }
     // A block size that is a multiple of `align` is no smaller than the next such multiple: begin there.

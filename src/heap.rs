@@ -28,6 +28,7 @@ pub use global::{Global, StaticHeap};
 #[cfg(feature = "capi")]
 pub(crate) use linear::LinearHeap;
 pub use local::LocalCache;
+pub(crate) use local::cache as local_cache;
 pub use reference::HeapRef;
 pub use thread_cache::ThreadCache;
 

@@ -237,7 +237,7 @@ const fn piecewise_class(size: usize) -> usize {
 
 /// Sizes up to here are looked up by the number of their last grain: fewer instructions than arithmetic, and one or two lines
 /// of the processor's cache.
-const LOOKED_UP: usize = 1024;
+pub(super) const LOOKED_UP: usize = 1024;
 type ByGrain = [u8; LOOKED_UP / GRAIN + 1];
 const PIECEWISE_CLASS: &ByGrain = &classes_by_grain(&PIECEWISE);
 const GEOMETRIC_CLASS: &ByGrain = &classes_by_grain(&GEOMETRIC);

@@ -59,10 +59,34 @@ impl<C: SizeClasses> Heap<C> {
         }
     }
 
-    /// As `malloc` for a layout that is known to the compiler, or nearly.
+    /// As `malloc` for a layout, whose alignment is one.
     #[inline(always)]
     pub(crate) fn allocate(&self, local: Option<&Cache>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.malloc_from(local, layout.size(), layout.align())
+        if let Some(class) = class_for::<C>(layout.size(), layout.align()) {
+            if let Some(block) = self.raw.cache_or(local).lane(class).pop() {
+                return Ok(block);
+            }
+        }
+        self.malloc_slow(local, layout.size(), layout.align())
+    }
+
+    /// As `allocate`, for a caller who does not ask why it was refused: the answer fits into a register, so the call needs no stack.
+    #[inline(always)]
+    pub(crate) fn allocate_or_none(&self, local: Option<&Cache>, layout: Layout) -> Option<NonNull<u8>> {
+        if let Some(class) = class_for::<C>(layout.size(), layout.align()) {
+            if let Some(block) = self.raw.cache_or(local).lane(class).pop() {
+                return Some(block);
+            }
+        }
+        self.allocate_or_none_slow(local, layout)
+    }
+
+    /// One call for everything else.
+    #[cold]
+    #[inline(never)]
+    fn allocate_or_none_slow(&self, local: Option<&Cache>, layout: Layout) -> Option<NonNull<u8>> {
+        let class = class_for::<C>(layout.size(), layout.align());
+        self.raw.allocate_slow(local, class, layout.size(), layout.align())
     }
 
     /// As `free`, told the layout: the address only has to confirm where the block came from.
@@ -135,8 +159,8 @@ impl<C: SizeClasses> Heap<C> {
             // SAFETY: I10: the caller's contract is the same.
             return unsafe { self.reallocate_checked(block, old, new) };
         }
-        let from = Self::class(old.size(), old.align());
-        let to = Self::class(new.size(), new.align());
+        let from = class_for::<C>(old.size(), old.align());
+        let to = class_for::<C>(new.size(), new.align());
         // SAFETY: I10: the caller's contract is the same.
         match unsafe { self.raw.relocate(local, block, (from, old), (to, new)) } {
             Some(block) => Ok(block),

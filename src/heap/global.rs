@@ -68,7 +68,7 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// ```
     #[inline(always)]
     fn malloc(self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
-        local::with::<Self, _>(|local| Self::HEAP.malloc_from(local, size, align))
+        Self::HEAP.malloc_from(local::cache(&self), size, align)
     }
 
     /// As [`Heap::free`].
@@ -87,7 +87,7 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     #[inline(always)]
     unsafe fn free(self, block: NonNull<u8>) {
         // SAFETY: I10: the caller's contract is the same.
-        local::with::<Self, _>(|local| unsafe { Self::HEAP.raw().deallocate(local, block) });
+        unsafe { Self::HEAP.raw().deallocate(local::cache(&self), block) }
     }
 
     /// As [`Heap::realloc`].
@@ -111,7 +111,7 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     #[inline]
     unsafe fn realloc(self, block: NonNull<u8>, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        local::with::<Self, _>(|local| unsafe { Self::HEAP.realloc_by(local, block, size, align) })
+        unsafe { Self::HEAP.realloc_by(local::cache(&self), block, size, align) }
     }
 }
 

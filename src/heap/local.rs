@@ -44,13 +44,14 @@ impl<S> fmt::Debug for LocalCache<S> {
     }
 }
 
-/// Runs `call` with this thread's cache of the heap that `S` names, if `S` says how to find it.
+/// This thread's cache of the heap that `S` names, if `S` says how to find it.
+///
+/// Not a closure inside of `LocalKey::with`: in builds with many codegen units both would stay calls. `try_with` is inlined anywhere.
 #[inline(always)]
-pub(super) fn with<S: StaticHeap, R>(call: impl FnOnce(Option<&Cache>) -> R) -> R {
-    // Not `call` inside of `LocalKey::with`, which the compiler would not inline then.
-    let local = S::LOCAL.map(|local| local.with(|local| ptr::from_ref(&local.cache)));
+pub(crate) fn cache<S: StaticHeap>(_: &S) -> Option<&Cache> {
+    let cache = S::LOCAL?.try_with(|local| ptr::from_ref(&local.cache)).ok()?;
     // SAFETY: I12: this thread's, and without a destructor: in place as long as this thread runs.
-    call(local.map(|local| unsafe { &*local }))
+    Some(unsafe { &*cache })
 }
 
 /// Declares the thread-local, and expands to where it can be found.

@@ -161,30 +161,30 @@ unsafe impl<S: StaticHeap> HeapRef for S {
 
     #[inline(always)]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        local::with::<S, _>(|local| S::HEAP.allocate(local, layout))
+        S::HEAP.allocate(local::cache(self), layout)
     }
 
     #[inline(always)]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
-        local::with::<S, _>(|local| unsafe { S::HEAP.deallocate(local, block, layout) })
+        unsafe { S::HEAP.deallocate(local::cache(self), block, layout) }
     }
 
     #[inline(always)]
     unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
-        local::with::<S, _>(|local| unsafe { S::HEAP.deallocate_by_address(local, block, layout) });
+        unsafe { S::HEAP.deallocate_by_address(local::cache(self), block, layout) }
     }
 
     #[inline(always)]
     fn allocate_class(&self, class: Class<S::Table>) -> Result<NonNull<u8>, AllocError> {
-        local::with::<S, _>(|local| S::HEAP.allocate_class(local, class))
+        S::HEAP.allocate_class(local::cache(self), class)
     }
 
     #[inline(always)]
     unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<S::Table>) {
         // SAFETY: I10: the caller's contract is the same.
-        local::with::<S, _>(|local| unsafe { S::HEAP.deallocate_class(local, block, class) });
+        unsafe { S::HEAP.deallocate_class(local::cache(self), block, class) }
     }
 
     #[inline]
@@ -196,6 +196,6 @@ unsafe impl<S: StaticHeap> HeapRef for S {
     #[inline]
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        local::with::<S, _>(|local| unsafe { S::HEAP.reallocate(local, block, old, new) })
+        unsafe { S::HEAP.reallocate(local::cache(self), block, old, new) }
     }
 }

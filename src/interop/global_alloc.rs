@@ -4,26 +4,34 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
 
 use crate::class::SizeClasses;
-use crate::heap::{Global, Heap, HeapRef};
+use crate::heap::{Global, Heap, StaticHeap, local_cache};
 
-/// Writes the same impl for one allocator type, whose reference to its heap `$heap` makes.
+/// Writes the same impl for one allocator type, from its heap, and the cache that this thread has for it, if it says so by itself.
+///
+/// Few instructions, for whoever's program is compiled in whichever way: no closures, and one call at most, of what does not unwind and answers in
+/// a register. A block goes back by its address: a layout that is known only here has its class to be looked up, which takes more.
 macro_rules! global_alloc {
-    ($(#[$doc:meta])* $type:ty $(, $generic:ident)? => $heap:expr) => {
+    ($(#[$doc:meta])* $type:ty $(, $generic:ident)?: |$this:ident| $heap:expr, $local:expr) => {
         $(#[$doc])*
         // SAFETY: I10: blocks are at least as large and as aligned as the layout (`HeapRef`), stay valid until they are freed, and
         // no call unwinds: a refusal is an `Err`, and misuse aborts.
         unsafe impl$(<$generic: SizeClasses>)? GlobalAlloc for $type {
-            #[inline]
+            #[inline(always)]
             unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-                HeapRef::allocate(&$heap(self), layout).map_or(null_mut(), NonNull::as_ptr)
+                let $this = self;
+                match $heap.allocate_or_none($local, layout) {
+                    Some(block) => block.as_ptr(),
+                    None => null_mut(),
+                }
             }
 
-            #[inline]
+            #[inline(always)]
             unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-                if let Some(block) = NonNull::new(block) {
-                    // SAFETY: I10: the caller's contract is the same.
-                    unsafe { HeapRef::deallocate(&$heap(self), block, layout) }
-                }
+                let $this = self;
+                // SAFETY: I10: the caller's block, which is never null.
+                let block = unsafe { NonNull::new_unchecked(block) };
+                // SAFETY: I10: the caller's contract is the same.
+                unsafe { $heap.deallocate_by_address($local, block, layout) }
             }
 
             #[inline]
@@ -31,8 +39,12 @@ macro_rules! global_alloc {
                 let (Some(block), Ok(new)) = (NonNull::new(block), Layout::from_size_align(size, layout.align())) else {
                     return null_mut();
                 };
+                let $this = self;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { HeapRef::reallocate(&$heap(self), block, layout, new) }.map_or(null_mut(), NonNull::as_ptr)
+                match unsafe { $heap.reallocate($local, block, layout, new) } {
+                    Ok(block) => block.as_ptr(),
+                    Err(_) => null_mut(),
+                }
             }
         }
     };
@@ -53,7 +65,7 @@ global_alloc! {
     /// let words: Vec<String> = (0..100).map(|number| number.to_string()).collect();
     /// assert!(Global::HEAP.stats().live() >= words.len());
     /// ```
-    Global => |heap: &Self| *heap
+    Global: |this| Self::HEAP, local_cache(this)
 }
 
 global_alloc! {
@@ -73,5 +85,5 @@ global_alloc! {
     /// }
     /// # Ok::<(), smarena::ConfigError>(())
     /// ```
-    Heap<C>, C => |heap| heap
+    Heap<C>, C: |this| this, None
 }

@@ -5,12 +5,14 @@
 
 mod cold;
 mod lane;
+mod register;
 
 use core::cell::Cell;
 use core::mem::size_of;
 use core::ptr::NonNull;
 
 pub(crate) use lane::{Lane, LanePlan};
+use register::in_one_register;
 
 use crate::class::MAX_CLASSES;
 use crate::sync::Ordering::Relaxed;
@@ -55,10 +57,12 @@ impl Cache {
         }
     }
 
-    /// The lane of `class`.
+    /// The lane of `class`, a number below `MAX_CLASSES`, as every class of a table is. The remainder says so to the compiler, which would
+    /// otherwise compare and provide for a panic.
     #[inline(always)]
     pub(crate) fn lane(&self, class: usize) -> &Lane {
-        &self.lanes[class]
+        debug_assert!(class < MAX_CLASSES);
+        in_one_register(&self.lanes[class % MAX_CLASSES])
     }
 
     /// The number of the span that `block` lies in; at least `spans` if it lies in none.
@@ -78,7 +82,7 @@ impl Cache {
     #[inline(always)]
     pub(crate) fn push(&self, block: NonNull<u8>) -> bool {
         // Not `lane_of`: lanes beyond the last span are zero, which reads as full, so a constant bounds the span as well.
-        self.lanes.get(self.span_of(block)).is_some_and(|lane| lane.push(block))
+        self.lanes.get(self.span_of(block)).is_some_and(|lane| in_one_register(lane).push(block))
     }
 
     pub(crate) fn is_open(&self) -> bool {
