@@ -1,9 +1,9 @@
 //! `SmArena<T>`: a table of values named by handles that never come to mean another value.
 //!
 //! Contents: [`generation`] and [`place`] are arithmetic; [`handle`] packs both; [`slot`] is one slot, [`table`] the
-//! chunks of slots, [`storage`] what is vacant and how values move; [`cursor`] and [`iter`] walk; [`entry`], [`walk`],
+//! chunks of slots, [`pieces`] what comes instead where a heap has no blocks so large, [`storage`] what is vacant and how values move; [`cursor`] and [`iter`] walk; [`entry`], [`walk`],
 //! [`disjoint`], [`slots`], [`branded`] and [`traits`] are faces. [`shared`] is the arena that threads share, with invariants of
-//! its own. Unsafe code is in slot, table, storage, cursor and at the few places in iter, entry and disjoint where a slot's
+//! its own. Unsafe code is in slot, table, pieces, storage, cursor and at the few places in iter, entry and disjoint where a slot's
 //! address becomes a reference.
 //!
 //! ```text
@@ -17,20 +17,25 @@
 //! The invariants, cited by number:
 //!
 //! - **A1** A present chunk is one block of the storage's heap with the table's layout for it: first its slots, then its
-//!   vacancy words. It does not move, and goes back once, when the table has forgotten it. Absent chunks have no slots.
-//! - **A2** The slots below `opened_end` are opened: their chunk is present, their generation is initialised, and so is
-//!   the vacancy word that stands for them. In a word that stands for an opened slot, the bits of slots not yet opened
+//!   vacancy words. It does not move, and goes back once, when the table has forgotten it. Absent chunks have no slots. While
+//!   a chunk is present there is a directory, a block of that heap too, which has its address. Slots before `near_end` lie in
+//!   present chunks, those behind it in pieces.
+//! - **A2** The slots below `opened_end` are opened: they have memory, their generation is initialised, and if they are
+//!   near so is the vacancy word that stands for them. In a word that stands for an opened slot, the bits of slots not yet opened
 //!   are 0.
 //! - **A3** For an opened slot: its generation is odd if and only if the table has it as occupied if and only if its body is a
-//!   value. Otherwise its body is a link. The table has as vacant those whose vacancy bit is set, and `late`, whose bit is clear;
-//!   `late` is an opened slot or `NONE`.
+//!   value. Otherwise its body is a link. The table has as vacant those near whose vacancy bit is set, and `late`, whose bit is
+//!   clear; `late` is an opened slot that is near, or `NONE`. Far slots have no bits.
 //! - **A4** The vacant list starts at `vacant`, goes on through links, ends with `NONE`, and has each opened slot without
 //!   a value once, except retired slots (generation `RETIRED`) and detached ones (link `DETACHED`).
-//! - **A5** `marked` counts the vacancy bits that are set for opened slots, `withheld` the retired and detached slots.
+//! - **A5** `marked` counts the vacancy bits that are set for opened slots, `far_vacant` the far slots that are vacant, `withheld` the retired and detached slots.
 //! - **A6** A generation that a slot has had with a value moved out for good never comes back at its place, not even
 //!   after its chunk was given back: `floor` is not below any generation of a chunk given back.
 //! - **A7** A place, and so a handle's, has an offset that its chunk has, which depends on `T` alone; or it is `NONE` or
 //!   `DETACHED`, which lie behind all chunks. So a place below `opened_end` is that of an opened slot.
+//! - **A8** Stretches, nodes and pieces are blocks of the arena's heap, with the layouts that `Stretch::block` and `bits` say, and
+//!   initialised before they are linked. What is linked stays so, where it is, until the owner of the pieces, who is alone
+//!   then, gives it back. A root's lowest bits say how many nodes lie above its pieces.
 
 mod branded;
 mod cursor;
@@ -40,6 +45,7 @@ mod error;
 mod generation;
 mod handle;
 mod iter;
+mod pieces;
 mod place;
 mod shared;
 mod slot;
@@ -69,7 +75,9 @@ use crate::heap::{Global, HeapRef};
 ///
 /// - A handle is 8 bytes, `Copy`, and typed. Once its value is removed it is stale for ever: a slot whose generations
 ///   are used up (after 2,147,483,647 values) is retired, never wrapped around.
-/// - A value does not move while it lives. The arena grows by adding a chunk, so no insertion copies what is there.
+/// - A value does not move while it lives. The arena grows by adding a chunk, so no insertion copies what is there. Where a
+///   heap that refuses has no block for a chunk, it grows by whatever blocks in which a value fits are left, so
+///   nobody is refused before they are used up. Look-ups among those take some steps more.
 /// - `insert`, `get` and `remove` take constant time. Iteration skips empty regions 64 slots at a time.
 ///
 /// | | `SmArena` | `slotmap::SlotMap` | `generational_arena::Arena` | `thunderdome::Arena` |
@@ -131,6 +139,7 @@ impl<T> SmArena<T> {
     /// assert!(smarena::SmArena::<u8>::with_capacity(100).capacity() >= 100);
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::with_capacity_in(capacity, Global)
     }
@@ -158,6 +167,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// assert!(arena.capacity() >= 100);
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn with_capacity_in(capacity: usize, heap: H) -> Self {
         let mut arena = Self::new_in(heap);
         arena.reserve(capacity);
@@ -218,8 +228,11 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// arena.reserve(1000);
     /// assert!(arena.capacity() >= 1000);
     /// ```
+    #[track_caller]
     pub fn reserve(&mut self, additional: usize) {
-        self.try_reserve(additional).unwrap_or_else(|error| error.fail());
+        if let Err(error) = self.try_reserve(additional) {
+            error.fail()
+        }
     }
 
     /// Makes room for at least `additional` more values, if it can.
@@ -260,11 +273,12 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// let handle = arena.insert("value");
     /// assert_eq!(arena[handle], "value");
     /// ```
-    #[inline]
+    #[inline(always)]
+    #[track_caller]
     pub fn insert(&mut self, value: T) -> Handle<T> {
         let vacancy = self.storage.vacancy_or_fail();
         // SAFETY: A4, A2: it is the head of the vacant list, or else the next slot to be opened; nothing changed since.
-        unsafe { self.storage.fill(vacancy, value) };
+        unsafe { self.storage.fill(&vacancy, value) };
         vacancy.handle()
     }
 
@@ -285,6 +299,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// assert_eq!(arena[handle].me, handle);
     /// ```
     #[inline]
+    #[track_caller]
     pub fn insert_with(&mut self, make: impl FnOnce(Handle<T>) -> T) -> Handle<T> {
         let entry = self.vacant_entry();
         let handle = entry.handle();
@@ -310,7 +325,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
             Err(error) => return Err(InsertError { value, error }),
         };
         // SAFETY: A4, A2: it is the head of the vacant list, or else the next slot to be opened; nothing changed since.
-        unsafe { self.storage.fill(vacancy, value) };
+        unsafe { self.storage.fill(&vacancy, value) };
         Ok(vacancy.handle())
     }
 
@@ -327,6 +342,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// assert_eq!(arena[handle], "value");
     /// ```
     #[inline]
+    #[track_caller]
     pub fn vacant_entry(&mut self) -> VacantEntry<'_, T, H> {
         let vacancy = self.storage.vacancy_or_fail();
         VacantEntry::new(&mut self.storage, vacancy)

@@ -99,6 +99,7 @@ impl<T> Arena<T> {
     /// assert_eq!(smarena::compat::Arena::<u8>::with_capacity(0).capacity(), 1);
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn with_capacity(n: usize) -> Self {
         let mut arena = Self { slots: Vec::new(), generation: 0, vacant: None, len: 0 };
         arena.reserve(n.max(1));
@@ -145,9 +146,12 @@ impl<T> Arena<T> {
     /// arena.reserve(3);
     /// assert_eq!(arena.capacity(), 5);
     /// ```
+    #[track_caller]
     pub fn reserve(&mut self, additional: usize) {
         let start = self.slots.len();
-        self.slots.reserve_exact(additional);
+        if let Err(error) = self.slots.try_reserve_exact(additional) {
+            panic!("no memory for {additional} more slots of {} bytes each: {error}", size_of::<Slot<T>>());
+        }
         let end = start + additional;
         self.slots.extend((start + 1..=end).map(|next| Slot::Vacant { next: Some(next) }));
         if additional > 0 {
@@ -166,6 +170,7 @@ impl<T> Arena<T> {
     /// let index = arena.insert("value");
     /// assert_eq!(arena[index], "value");
     /// ```
+    #[track_caller]
     pub fn insert(&mut self, value: T) -> Index {
         self.insert_with(|_| value)
     }
@@ -180,6 +185,7 @@ impl<T> Arena<T> {
     /// let index = arena.insert_with(|index| index);
     /// assert_eq!(arena[index], index);
     /// ```
+    #[track_caller]
     pub fn insert_with(&mut self, create: impl FnOnce(Index) -> T) -> Index {
         if self.vacant.is_none() {
             self.reserve(self.slots.len().max(1));

@@ -14,7 +14,9 @@ use std::rc::Rc;
 
 use common::CountingHeap;
 use common::tracked::{Census, Tracked};
-use smarena::{AllocError, DisjointError, GrowError, Handle, HeapRef, InsertAtError, InsertError, ShareCount, SmArena};
+use smarena::{
+    AllocError, DisjointError, GrowError, Handle, HeapRef, InsertAtError, InsertError, ShareCount, SharedArena, SmArena,
+};
 
 fn panics(body: impl FnOnce()) {
     assert!(catch_unwind(AssertUnwindSafe(body)).is_err());
@@ -366,9 +368,89 @@ fn room_that_is_there_is_reserved_already() {
     arena.insert(1_u64);
     let room = arena.capacity() - 1;
     arena.reserve(room);
-    assert_eq!((arena.capacity(), heap.live()), (room + 1, 1));
+    // The chunk, and the directory.
+    assert_eq!((arena.capacity(), heap.live()), (room + 1, 2));
     arena.reserve(room + 1);
-    assert_eq!(heap.live(), 2);
+    assert_eq!(heap.live(), 3);
+}
+
+#[test]
+fn the_words_behind_an_odd_number_of_slots_are_aligned() {
+    // One slot in the first chunk, of a size that is no multiple of 8.
+    assert_eq!((size_of::<[u32; 300]>() + 4) % 8, 4);
+    let mut arena = SmArena::new();
+    let handles: Vec<_> = (0..10).map(|number| arena.insert([number; 300])).collect();
+    for handle in handles.iter().step_by(2) {
+        arena.remove(*handle);
+    }
+    assert_eq!(arena.values().map(|value| value[299]).collect::<Vec<_>>(), [1, 3, 5, 7, 9]);
+}
+
+/// Where `call` says that it panicked, without the noise of a panic.
+fn place_of_panic(call: impl FnOnce()) -> String {
+    use std::sync::Mutex;
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    thread_local! { static PLACE: Cell<Option<(String, u32)>> = const { Cell::new(None) }; }
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|info| {
+        PLACE.set(info.location().map(|place| (place.file().to_owned(), place.line())));
+    }));
+    let panicked = catch_unwind(AssertUnwindSafe(call));
+    std::panic::set_hook(before);
+    assert!(panicked.is_err());
+    PLACE.take().unwrap().0
+}
+
+/// An arena's panics point to the call that was wrong, not into this crate.
+#[test]
+fn panics_name_the_callers_file() {
+    let heap = CountingHeap::new();
+    let mut arena = SmArena::new_in(heap.clone());
+    let handle = arena.insert(1_u64);
+    arena.remove(handle);
+    let full = {
+        let mut full = SmArena::new_in(heap.clone());
+        full.insert(1_u64);
+        full.reserve(full.capacity() - 1);
+        while full.len() < full.capacity() {
+            full.insert(2);
+        }
+        full
+    };
+    heap.refuse_after(0);
+    let mut shared = SharedArena::new_in(heap.clone());
+    let mut compat = smarena::compat::Arena::new();
+    let gone = compat.insert(1_u64);
+    compat.remove(gone);
+    let calls: [(&str, &dyn Fn()); 6] = [
+        ("index", &|| assert_eq!(arena[handle], 1)),
+        ("clone", &|| drop(full.clone())),
+        ("with_capacity_in", &|| drop(SmArena::<u64, _>::with_capacity_in(1, heap.clone()))),
+        ("compat index", &|| assert_eq!(compat[gone], 1)),
+        ("compat with_capacity", &|| drop(smarena::compat::Arena::<u64>::with_capacity(usize::MAX))),
+        ("shared insert", &|| assert!(shared.contains(shared.insert(1)))),
+    ];
+    for (name, call) in calls {
+        assert_eq!(place_of_panic(call), file!(), "{name}");
+    }
+    let mut full = full;
+    type Call = fn(&mut SmArena<u64, CountingHeap>);
+    let calls: [(&str, Call); 6] = [
+        ("insert", |full| assert_eq!(full.insert(1), Handle::DANGLING)),
+        ("insert_with", |full| assert_eq!(full.insert_with(|_| 1), Handle::DANGLING)),
+        ("vacant_entry", |full| assert_eq!(full.vacant_entry().handle(), Handle::DANGLING)),
+        ("reserve", |full| full.reserve(1)),
+        ("extend", |full| full.extend([1])),
+        ("index_mut", |full| full[Handle::DANGLING] = 1),
+    ];
+    for (name, call) in calls {
+        assert_eq!(place_of_panic(|| call(&mut full)), file!(), "{name}");
+    }
+    assert_eq!(place_of_panic(|| full.branded(|mut full| assert_eq!(full.insert(1).unbranded().slot(), 0))), file!());
+    assert_eq!(place_of_panic(|| compat[gone] = 1), file!());
+    assert_eq!(place_of_panic(|| compat.reserve(usize::MAX)), file!());
+    assert!(shared.get_mut(handle).is_none());
 }
 
 #[test]
@@ -471,9 +553,12 @@ fn disjoint_borrows_are_told_apart() {
     let [x, y, z] = arena.get_disjoint_mut([c, a, b]).unwrap();
     (*x, *y, *z) = (*y, *z, *x);
     assert_eq!((arena[a], arena[b], arena[c]), (1, 2, 0));
-    assert_eq!(arena.get_disjoint_mut([a, b, a]), Err(DisjointError::Repeated { first: 0, again: 2 }));
+    assert_eq!(arena.get_disjoint_mut([a, b, a]), Err(DisjointError::Repeated { first: 0, again: 2, slot: a.slot() }));
     arena.remove(b);
-    assert_eq!(arena.get_disjoint_mut([a, b]), Err(DisjointError::Stale { position: 1 }));
+    assert_eq!(
+        arena.get_disjoint_mut([a, b]),
+        Err(DisjointError::Stale { position: 1, slot: b.slot(), generation: b.generation() })
+    );
 }
 
 #[test]

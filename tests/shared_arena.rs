@@ -12,7 +12,7 @@ use std::sync::{Barrier, Mutex, OnceLock};
 use std::thread;
 
 use common::{Census, CountingHeap};
-use smarena::{AllocError, Guard, Handle, HeapRef, ShareCount, SharedArena};
+use smarena::{AllocError, Exhausted, Guard, Handle, Heap, HeapRef, ShareCount, SharedArena};
 
 /// Both words say the same, unless a reader sees a value that is half written, dropped or another's.
 struct Twice(Box<[u64; 2]>, &'static AtomicUsize);
@@ -235,22 +235,23 @@ fn a_debug_build_refuses_handles_of_another_arena() {
     assert!(!a.contains(of_b) && !b.contains(of_a) && a.contains(of_a));
 }
 
-/// As if another thread had added the chunk meanwhile: the first that asks this heap inserts once more before it gets its block.
+/// As if another thread had removed a value meanwhile: this heap does so while it refuses a block.
 #[derive(Clone)]
 struct Overtaken(CountingHeap);
 
-static OVERTAKEN: OnceLock<SharedArena<u64, Overtaken>> = OnceLock::new();
+static OVERTAKEN: OnceLock<SharedArena<usize, Overtaken>> = OnceLock::new();
+static REMOVED: Mutex<Option<Handle<usize>>> = Mutex::new(None);
 
 // SAFETY: the blocks are those of a counting heap.
 unsafe impl HeapRef for Overtaken {
     type Classes = <CountingHeap as HeapRef>::Classes;
 
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let block = self.0.allocate(layout)?;
-        if self.0.asked() == 1 {
-            OVERTAKEN.get().expect("the test has made it").insert(1);
-        }
-        Ok(block)
+        self.0.allocate(layout).inspect_err(|_| {
+            if let Some(handle) = REMOVED.lock().unwrap().take() {
+                assert!(OVERTAKEN.get().expect("the test has made it").remove(handle));
+            }
+        })
     }
 
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
@@ -268,12 +269,40 @@ unsafe impl HeapRef for Overtaken {
 }
 
 #[test]
-fn of_two_chunks_made_at_once_one_goes_back() {
+fn who_is_refused_a_chunk_takes_the_slot_that_became_vacant_meanwhile() {
     let heap = CountingHeap::new();
     let arena = OVERTAKEN.get_or_init(|| SharedArena::new_in(Overtaken(heap.clone())));
-    arena.insert(2);
-    assert_eq!((heap.asked(), heap.live()), (2, 1));
-    assert_eq!(arena.iter().map(|value| *value).collect::<Vec<_>>(), [1, 2]);
+    heap.refuse_after(1);
+    let first = arena.insert(0);
+    while arena.try_insert(1).is_ok() {}
+    *REMOVED.lock().unwrap() = Some(first);
+    let next = arena.insert(2);
+    assert_eq!((next.slot(), *arena.get(next).unwrap()), (first.slot(), 2));
+    assert!(arena.try_insert(3).is_err());
+}
+
+/// The heap has one block for each chunk: a thread that found its chunk missing when another has just added it is not refused.
+#[test]
+fn nobody_is_refused_a_chunk_that_another_thread_adds() {
+    smarena::size_classes! { Chunks: [1536, 3072, 6144, 12288] }
+    for _ in 0..50 {
+        let mut builder = Heap::<Chunks>::builder().on_exhausted(Exhausted::Refuse).no_thread_cache();
+        for block in [1536, 3072, 6144, 12288] {
+            builder = builder.bucket_bytes_of(block, block);
+        }
+        let heap = builder.build().unwrap();
+        let arena = SharedArena::new_in(&heap);
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    start.wait();
+                    (0..400_u64).for_each(|i| assert!(arena.try_insert(i).is_ok()));
+                });
+            }
+        });
+        assert_eq!(arena.len(), 800);
+    }
 }
 
 #[test]

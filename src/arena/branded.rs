@@ -84,6 +84,7 @@ impl<'brand, T, H: HeapRef> BrandedArena<'brand, '_, T, H> {
     ///     assert_eq!(arena[handle], 1);
     /// });
     /// ```
+    #[track_caller]
     pub fn insert(&mut self, value: T) -> BrandedHandle<'brand, T> {
         Self::brand(self.arena.insert(value))
     }
@@ -184,12 +185,14 @@ impl<T> BrandedHandle<'_, T> {
 impl<'brand, T, H: HeapRef> Index<BrandedHandle<'brand, T>> for BrandedArena<'brand, '_, T, H> {
     type Output = T;
 
+    #[track_caller]
     fn index(&self, handle: BrandedHandle<'brand, T>) -> &T {
         &self.arena[handle.handle]
     }
 }
 
 impl<'brand, T, H: HeapRef> IndexMut<BrandedHandle<'brand, T>> for BrandedArena<'brand, '_, T, H> {
+    #[track_caller]
     fn index_mut(&mut self, handle: BrandedHandle<'brand, T>) -> &mut T {
         &mut self.arena[handle.handle]
     }

@@ -1,7 +1,10 @@
 //! Walks the occupied slots of a table from both ends, a run of neighbours at a time.
 
+use core::ops::Range;
+
+use super::pieces::Found;
 use super::place::Place;
-use super::slot::SlotPtr;
+use super::slot::{Slot, SlotPtr};
 use super::table::Table;
 
 /// Where both ends of an iteration are. One iterator's.
@@ -13,8 +16,19 @@ use super::table::Table;
 pub(crate) struct Cursor<T> {
     front: End<T>,
     back: End<T>,
-    /// Occupied slots that are in neither end's runs.
+    /// Occupied slots that are near and in neither end's runs.
     untaken: u32,
+    far: Far<T>,
+}
+
+/// The far slots that neither end has come to. They follow the near ones: the front comes to them last, the back first.
+struct Far<T> {
+    /// Their numbers, vacant ones included.
+    numbers: Range<u32>,
+    /// The occupied ones among them.
+    untaken: u32,
+    /// The slots before and behind which `numbers` lie: their neighbours in the same piece need not be looked for.
+    ends: [Found<Slot<T>>; 2],
 }
 
 /// One end: its run, and the vacancy word it is at.
@@ -49,7 +63,42 @@ impl<T> Clone for End<T> {
 
 impl<T> Clone for Cursor<T> {
     fn clone(&self) -> Self {
-        Self { front: self.front.clone(), back: self.back.clone(), untaken: self.untaken }
+        Self { front: self.front.clone(), back: self.back.clone(), untaken: self.untaken, far: self.far.clone() }
+    }
+}
+
+impl<T> Clone for Far<T> {
+    fn clone(&self) -> Self {
+        Self { numbers: self.numbers.clone(), ..*self }
+    }
+}
+
+impl<T> Far<T> {
+    /// The next occupied one from the front or from the back.
+    #[cold]
+    #[inline(never)]
+    fn next(&mut self, table: &Table<T>, from_back: bool) -> Option<(Place, SlotPtr<T>)> {
+        while self.untaken > 0 {
+            let end = &mut self.ends[usize::from(from_back)];
+            let number = if from_back { self.numbers.next_back()? } else { self.numbers.next()? };
+            let place = Place::of_number(number, Slot::<T>::FIRST_BITS)?;
+            *end = match end {
+                Found { slot, before, behind: 1.. } if !from_back => {
+                    Found { slot: slot.wrapping_add(1), before: *before + 1, behind: end.behind - 1 }
+                }
+                Found { slot, before: 1.., behind } if from_back => {
+                    Found { slot: slot.wrapping_sub(1), before: end.before - 1, behind: *behind + 1 }
+                }
+                _ => table.far(place)?,
+            };
+            let slot = SlotPtr::new(end.slot);
+            // SAFETY: A2: far slots with these numbers are opened.
+            if unsafe { slot.generation() }.is_occupied() {
+                self.untaken -= 1;
+                return Some((place, slot));
+            }
+        }
+        None
     }
 }
 
@@ -85,38 +134,41 @@ impl<T> Run<T> {
 }
 
 impl<T> Cursor<T> {
-    /// `len` is the number of the table's occupied slots.
-    pub(crate) const fn new(table: &Table<T>, len: u32) -> Self {
+    pub(crate) const fn new(table: &Table<T>) -> Self {
         // Both ends stand on an empty word just outside: the front before chunk 0, the back behind the last opened slot.
         let end = table.opened_end();
         Self {
             front: End { run: Run::EMPTY, bits: 0, word: 0_u32.wrapping_sub(64), opened_end: table.opened_end_of(0) },
             back: End { run: Run::EMPTY, bits: 0, word: end.next_multiple_of(64), opened_end: end },
-            untaken: len,
+            untaken: table.near_occupied(),
+            far: Far { numbers: table.far_numbers(), untaken: table.far_occupied(), ends: [Found::NONE, Found::NONE] },
         }
     }
 
     #[inline]
     pub(crate) const fn remaining(&self) -> usize {
-        self.untaken as usize + self.front.run.len() as usize + self.back.run.len() as usize
+        (self.untaken + self.front.run.len() + self.back.run.len() + self.far.untaken) as usize
     }
 
     /// The next occupied slot from the front.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self, table: &Table<T>) -> Option<(Place, SlotPtr<T>)> {
         if let Some(next) = self.front.run.pop_first() {
             return Some(next);
         }
         if self.untaken == 0 {
-            return self.back.run.pop_first();
+            return if self.back.run.len() > 0 { self.back.run.pop_first() } else { self.next_far(table, false) };
         }
         self.untaken -= self.front.take_first(table, self.untaken);
         self.front.run.pop_first()
     }
 
     /// The next occupied slot from the back.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_back(&mut self, table: &Table<T>) -> Option<(Place, SlotPtr<T>)> {
+        if self.far.untaken > 0 {
+            return self.next_far(table, true);
+        }
         if let Some(next) = self.back.run.pop_last() {
             return Some(next);
         }
@@ -128,9 +180,20 @@ impl<T> Cursor<T> {
     }
 }
 
+impl<T> Cursor<T> {
+    /// By way of a copy: were a part of the cursor passed on by reference, its other parts could not live in registers.
+    #[inline(always)]
+    fn next_far(&mut self, table: &Table<T>, from_back: bool) -> Option<(Place, SlotPtr<T>)> {
+        let mut far = self.far.clone();
+        let next = far.next(table, from_back);
+        self.far = far;
+        next
+    }
+}
+
 impl<T> End<T> {
     /// Takes the next run from the front, of `most` slots at most, and says how many. There is one: `most` is not 0.
-    #[inline]
+    #[inline(always)]
     fn take_first(&mut self, table: &Table<T>, most: u32) -> u32 {
         while self.bits == 0 {
             self.word = self.word.wrapping_add(64);
@@ -147,7 +210,7 @@ impl<T> End<T> {
     }
 
     /// Takes the next run from the back, of `most` slots at most, and says how many. There is one: `most` is not 0.
-    #[inline]
+    #[inline(always)]
     fn take_last(&mut self, table: &Table<T>, most: u32) -> u32 {
         while self.bits == 0 {
             if Place::from_bits(self.word).offset() == 0 {
@@ -165,7 +228,7 @@ impl<T> End<T> {
         self.take(table, first + len - len_taken, len_taken)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, table: &Table<T>, first: u32, len: u32) -> u32 {
         let place = Place::from_bits(self.word + first);
         self.run = Run { first: table.slot(place), place: place.bits(), end: place.bits() + len };
@@ -179,7 +242,7 @@ impl<T> End<T> {
         self.opened_end = table.opened_end_of(chunk);
     }
 
-    #[inline]
+    #[inline(always)]
     fn load(&mut self, table: &Table<T>) {
         // SAFETY: A2: the word begins with an opened slot: it was just compared with the chunk's opened places, of which there
         // are some, as a run is left to be taken; and `opened_end` is where those end.

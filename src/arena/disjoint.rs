@@ -25,9 +25,10 @@ impl<T, H: HeapRef> SmArena<T, H> {
     pub fn get_disjoint_mut<const N: usize>(&mut self, handles: [Handle<T>; N]) -> Result<[&mut T; N], DisjointError> {
         let mut slots = [SlotPtr::NULL; N];
         for (position, &handle) in handles.iter().enumerate() {
-            slots[position] = self.storage.find(handle).ok_or(DisjointError::Stale { position })?;
+            let stale = || DisjointError::Stale { position, slot: handle.slot(), generation: handle.generation() };
+            slots[position] = self.storage.find(handle).ok_or_else(stale)?;
             if let Some(first) = handles[..position].iter().position(|&before| before == handle) {
-                return Err(DisjointError::Repeated { first, again: position });
+                return Err(DisjointError::Repeated { first, again: position, slot: handle.slot() });
             }
         }
         // SAFETY: A3: all slots were found occupied. Their handles differ pairwise and are all valid now; a slot has one

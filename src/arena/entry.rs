@@ -24,7 +24,7 @@ use crate::heap::HeapRef;
 /// ```
 pub struct VacantEntry<'a, T, H: HeapRef> {
     storage: &'a mut Storage<T, H>,
-    vacancy: Vacancy,
+    vacancy: Vacancy<T>,
 }
 
 /// A value in its slot. Made by [`SmArena::entry`](crate::SmArena::entry).
@@ -46,7 +46,7 @@ pub struct OccupiedEntry<'a, T, H: HeapRef> {
 impl<'a, T, H: HeapRef> VacantEntry<'a, T, H> {
     /// `vacancy` is what `storage` gave last.
     #[inline]
-    pub(super) const fn new(storage: &'a mut Storage<T, H>, vacancy: Vacancy) -> Self {
+    pub(super) const fn new(storage: &'a mut Storage<T, H>, vacancy: Vacancy<T>) -> Self {
         Self { storage, vacancy }
     }
 
@@ -76,7 +76,7 @@ impl<'a, T, H: HeapRef> VacantEntry<'a, T, H> {
     pub fn insert(self, value: T) -> &'a mut T {
         // SAFETY: A4, A2: it is the head of the vacant list, or else the next slot to be opened; nothing changed since,
         // as the entry has the storage to itself.
-        let slot = unsafe { self.storage.fill(self.vacancy, value) };
+        let slot = unsafe { self.storage.fill(&self.vacancy, value) };
         // SAFETY: A3: the slot has just been filled, and the storage is mutably borrowed for 'a.
         unsafe { &mut *slot.value() }
     }

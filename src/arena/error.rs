@@ -3,6 +3,7 @@
 use core::alloc::Layout;
 use core::fmt;
 
+use super::handle::Handle;
 use crate::error::AllocError;
 
 /// Why an arena could not grow. It is as it was before the call.
@@ -11,22 +12,26 @@ use crate::error::AllocError;
 /// use smarena::{GrowError, SmArena};
 ///
 /// let error = SmArena::<u64>::new().try_reserve(usize::MAX).unwrap_err();
-/// assert!(matches!(error, GrowError::Full { .. }));
+/// assert!(matches!(error, GrowError::Full { wanted: usize::MAX, .. }));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrowError {
-    /// The heap had no block for the next chunk.
-    #[error("no block for a chunk of {} bytes: {error}", layout.size())]
+    /// The heap had no block for the next chunk: neither one for as many slots as there are, nor a smaller one.
+    #[error("no block of {} bytes for an arena of {wanted} slots: {error}", layout.size())]
     Alloc {
-        /// The chunk's layout.
+        /// The slots that the arena was to have at least.
+        wanted: usize,
+        /// The layout of the smallest block that was asked for.
         layout: Layout,
         /// What the heap said.
         error: AllocError,
     },
     /// The arena has all the slots it can have for values of this size.
-    #[error("an arena of {value_size}-byte values has at most {limit} slots")]
+    #[error("{wanted} slots were asked for; an arena of {value_size}-byte values has at most {limit}")]
     Full {
+        /// The slots that the arena was to have at least.
+        wanted: usize,
         /// The size of a value in bytes.
         value_size: usize,
         /// The most slots such an arena has.
@@ -35,13 +40,22 @@ pub enum GrowError {
 }
 
 impl GrowError {
+    /// The same, for a call that asked for so many slots.
+    pub(crate) fn wanting(mut self, slots: usize) -> Self {
+        match &mut self {
+            Self::Alloc { wanted, .. } | Self::Full { wanted, .. } => *wanted = slots,
+        }
+        self
+    }
+
     /// Ends an infallible call.
     #[cold]
     #[inline(never)]
+    #[track_caller]
     pub(crate) fn fail(self) -> ! {
         match self {
-            Self::Alloc { layout, error } => error.fail(layout),
-            full @ Self::Full { .. } => panic!("{full}"),
+            Self::Alloc { layout, error: AllocError::OutOfMemory { .. }, .. } => std::alloc::handle_alloc_error(layout),
+            other => panic!("{other}"),
         }
     }
 }
@@ -73,13 +87,20 @@ pub struct InsertError<T> {
 /// let mut arena = SmArena::new();
 /// let handle = arena.insert(1);
 /// arena.remove(handle);
-/// assert_eq!(arena.insert_at(handle, 2), Err(InsertAtError::Stale(2)));
+/// let error = arena.insert_at(handle, 2).unwrap_err();
+/// assert_eq!(error, InsertAtError::Stale { handle, value: 2 });
+/// assert!(error.to_string().starts_with("slot 0 has left generation"));
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InsertAtError<T> {
     /// The handle names a generation that the slot has left behind (or never had detached). The value is given back.
-    Stale(T),
+    Stale {
+        /// The handle that was given.
+        handle: Handle<T>,
+        /// The value.
+        value: T,
+    },
     /// The arena could not grow up to the handle's slot.
     Grow(InsertError<T>),
 }
@@ -95,7 +116,7 @@ impl<T> InsertAtError<T> {
     #[must_use]
     pub fn into_value(self) -> T {
         match self {
-            Self::Stale(value) | Self::Grow(InsertError { value, .. }) => value,
+            Self::Stale { value, .. } | Self::Grow(InsertError { value, .. }) => value,
         }
     }
 }
@@ -107,24 +128,30 @@ impl<T> InsertAtError<T> {
 ///
 /// let mut arena = SmArena::new();
 /// let a = arena.insert(1);
-/// assert_eq!(arena.get_disjoint_mut([a, a]), Err(DisjointError::Repeated { first: 0, again: 1 }));
+/// assert_eq!(arena.get_disjoint_mut([a, a]), Err(DisjointError::Repeated { first: 0, again: 1, slot: a.slot() }));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DisjointError {
     /// A handle names no value.
-    #[error("handle {position} of the list names no value")]
+    #[error("handle {position} of the list, of slot {slot} and generation {generation}, names no value")]
     Stale {
         /// Its position in the list.
         position: usize,
+        /// Its slot.
+        slot: u32,
+        /// Its generation.
+        generation: u32,
     },
     /// A handle occurs twice.
-    #[error("handle {again} of the list is handle {first} again")]
+    #[error("handle {again} of the list is handle {first} again, that of slot {slot}")]
     Repeated {
         /// The position of its first occurrence.
         first: usize,
         /// The position of its second occurrence.
         again: usize,
+        /// The slot.
+        slot: u32,
     },
 }
 
@@ -147,7 +174,7 @@ impl<T> core::error::Error for InsertError<T> {}
 impl<T> fmt::Debug for InsertAtError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stale(_) => f.write_str("Stale(..)"),
+            Self::Stale { handle, .. } => f.debug_struct("Stale").field("handle", handle).finish_non_exhaustive(),
             Self::Grow(error) => f.debug_tuple("Grow").field(error).finish(),
         }
     }
@@ -156,7 +183,14 @@ impl<T> fmt::Debug for InsertAtError<T> {
 impl<T> fmt::Display for InsertAtError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Stale(_) => f.write_str("the slot has left the handle's generation behind"),
+            Self::Stale { handle, .. } => {
+                write!(
+                    f,
+                    "slot {} has left generation {} behind, or is not detached with it",
+                    handle.slot(),
+                    handle.generation()
+                )
+            }
             Self::Grow(error) => error.fmt(f),
         }
     }

@@ -74,7 +74,7 @@ pub struct IntoIter<T, H: HeapRef> {
 impl<'a, T> Iter<'a, T> {
     pub(super) fn new<H: HeapRef>(storage: &'a Storage<T, H>) -> Self {
         let table = storage.table();
-        Self { cursor: Cursor::new(storage.table(), storage.len()), table, values: PhantomData }
+        Self { cursor: Cursor::new(storage.table()), table, values: PhantomData }
     }
 
     #[inline]
@@ -88,7 +88,7 @@ impl<'a, T> IterMut<'a, T> {
     pub(super) fn new<H: HeapRef>(storage: &'a mut Storage<T, H>) -> Self {
         let storage = &*storage;
         let table = storage.table();
-        Self { cursor: Cursor::new(storage.table(), storage.len()), table, values: PhantomData }
+        Self { cursor: Cursor::new(storage.table()), table, values: PhantomData }
     }
 
     #[inline]
@@ -101,7 +101,7 @@ impl<'a, T> IterMut<'a, T> {
 
 impl<'a, T, H: HeapRef> Drain<'a, T, H> {
     pub(super) fn new(storage: &'a mut Storage<T, H>) -> Self {
-        Self { cursor: Cursor::new(storage.table(), storage.len()), storage }
+        Self { cursor: Cursor::new(storage.table()), storage }
     }
 
     #[inline]
@@ -114,7 +114,7 @@ impl<'a, T, H: HeapRef> Drain<'a, T, H> {
 impl<T, H: HeapRef> IntoIter<T, H> {
     pub(super) fn new(arena: SmArena<T, H>) -> Self {
         let storage = &arena.storage;
-        Self { cursor: Cursor::new(storage.table(), storage.len()), arena }
+        Self { cursor: Cursor::new(storage.table()), arena }
     }
 
     #[inline]
@@ -127,7 +127,7 @@ impl<T, H: HeapRef> IntoIter<T, H> {
 impl<'a, T> Iterator for Iter<'a, T> {
     type Item = (Handle<T>, &'a T);
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         self.cursor.next(self.table).map(Self::item)
     }
@@ -139,7 +139,7 @@ impl<'a, T> Iterator for Iter<'a, T> {
 }
 
 impl<T> DoubleEndedIterator for Iter<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn next_back(&mut self) -> Option<Self::Item> {
         self.cursor.next_back(self.table).map(Self::item)
     }
@@ -148,7 +148,7 @@ impl<T> DoubleEndedIterator for Iter<'_, T> {
 impl<'a, T> Iterator for IterMut<'a, T> {
     type Item = (Handle<T>, &'a mut T);
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         self.cursor.next(self.table).map(Self::item)
     }
@@ -160,7 +160,7 @@ impl<'a, T> Iterator for IterMut<'a, T> {
 }
 
 impl<T> DoubleEndedIterator for IterMut<'_, T> {
-    #[inline]
+    #[inline(always)]
     fn next_back(&mut self) -> Option<Self::Item> {
         self.cursor.next_back(self.table).map(Self::item)
     }

@@ -5,7 +5,7 @@
 //! The invariants, cited by number:
 //!
 //! - **G1** A present chunk is one block of the heap with the layout of its slots, which are all initialised. It is
-//!   present, and where it is, until the arena is dropped.
+//!   present, and where it is, until the arena is dropped. So are the pieces that follow the chunks, by A8.
 //! - **G2** A slot's value is there exactly while its generation is odd, except while the slot is one thread's alone:
 //!   the one that popped or opened it, until it publishes; the one whose removal found no guards; the one whose
 //!   guard was a removed value's last.
@@ -34,7 +34,9 @@ use crate::heap::{Global, HeapRef};
 /// - `get` takes no lock: it counts a [`Guard`] with one atomic exchange. Any number of threads may hold guards.
 /// - `remove` takes effect at once: nobody finds the value any more. It is dropped by `remove`, or, while others
 ///   hold guards, by the thread that gives up the last one.
-/// - `insert` takes no lock either; where no slot is vacant it adds a chunk twice as large as the one before.
+/// - `insert` takes no lock either, but where no slot is vacant one thread adds a chunk, twice as large as the one before
+///   (or what blocks the heap has), and those that need it wait for that. Only then is anybody refused: when the heap has no block for the next chunk
+///   and no other thread has one in the making.
 /// - Slots and memory stay until the arena is dropped.
 ///
 /// Values are shared, so what changes in them must be atomic or locked. A guard that is leaked keeps its value, and
@@ -138,6 +140,7 @@ impl<T, H: HeapRef> SharedArena<T, H> {
     /// let handle = arena.insert("value");
     /// assert_eq!(*arena.get(handle).unwrap(), "value");
     /// ```
+    #[track_caller]
     pub fn insert(&self, value: T) -> Handle<T> {
         match self.slots.insert(value) {
             Ok(handle) => handle,
@@ -171,6 +174,7 @@ impl<T, H: HeapRef> SharedArena<T, H> {
     /// assert_eq!(arena.get(handle).as_deref(), Some(&"value"));
     /// ```
     #[inline]
+    #[track_caller]
     pub fn get(&self, handle: Handle<T>) -> Option<Guard<'_, T, H>> {
         Guard::new(self, handle)
     }

@@ -32,7 +32,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
             return Ok(Some(core::mem::replace(there, value)));
         }
         if handle == Handle::DANGLING || !self.storage.is_ahead(handle.place(), handle.generation_of_slot()) {
-            return Err(InsertAtError::Stale(value));
+            return Err(InsertAtError::Stale { handle, value });
         }
         let there = self.storage.handle_at(handle.place()).and_then(|older| self.remove(older));
         // SAFETY: A3: the slot's generation is behind the handle's, and it was vacated if it was occupied.
@@ -72,7 +72,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// assert!(arena.reattach(handle, 2).is_ok());
     /// ```
     pub fn reattach(&mut self, handle: Handle<T>, value: T) -> Result<(), InsertAtError<T>> {
-        self.storage.reattach(handle, value).map_err(InsertAtError::Stale)
+        self.storage.reattach(handle, value).map_err(|value| InsertAtError::Stale { handle, value })
     }
 
     /// Gives up the slot that [`detach`](Self::detach) kept for `handle`, which is stale from now on. `false` if none is

@@ -6,7 +6,6 @@ mod chosen;
 mod growth;
 mod restore;
 
-use core::convert::Infallible;
 use core::marker::PhantomData;
 
 #[cfg(feature = "serde")]
@@ -15,7 +14,7 @@ pub(crate) use self::restore::Content;
 use super::error::GrowError;
 use super::generation::Generation;
 use super::handle::Handle;
-use super::place::{Place, slots_before};
+use super::place::Place;
 use super::slot::{Slot, SlotPtr};
 use super::table::Table;
 use crate::class::MAX_ALIGN;
@@ -35,15 +34,17 @@ pub(crate) struct Storage<T, H: HeapRef> {
 }
 
 /// A slot that the next value can move into, and the generation it will have there.
-#[derive(Clone, Copy)]
-pub(crate) struct Vacancy {
+pub(crate) struct Vacancy<T> {
+    slot: SlotPtr<T>,
     place: Place,
     generation: Generation,
+    /// Known to be true where it matters: so nobody has to ask.
+    is_near: bool,
 }
 
-impl Vacancy {
+impl<T> Vacancy<T> {
     #[inline]
-    pub(crate) const fn handle<T>(self) -> Handle<T> {
+    pub(crate) const fn handle(&self) -> Handle<T> {
         Handle::new(self.place, self.generation)
     }
 }
@@ -92,13 +93,24 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// The values there is room for.
     pub(crate) const fn capacity(&self) -> u32 {
-        slots_before(self.table.present(), Self::FIRST_BITS) - self.withheld
+        self.table.backed() - self.withheld
     }
 
     /// The slot that holds the value `handle` names.
     #[inline]
     pub(crate) fn find(&self, handle: Handle<T>) -> Option<SlotPtr<T>> {
-        let slot = self.table.opened(handle.place())?;
+        let Some(slot) = self.table.opened(handle.place()) else {
+            return self.find_far(handle);
+        };
+        // SAFETY: A2: the table has just said that the slot is opened.
+        let generation = unsafe { slot.generation() };
+        (generation == handle.generation_of_slot()).then_some(slot)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_far(&self, handle: Handle<T>) -> Option<SlotPtr<T>> {
+        let slot = self.table.opened_far(handle.place())?;
         // SAFETY: A2: the table has just said that the slot is opened.
         let generation = unsafe { slot.generation() };
         (generation == handle.generation_of_slot()).then_some(slot)
@@ -112,14 +124,19 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// The generation of the slot at `place`, if it is opened.
     pub(crate) fn generation_at(&self, place: Place) -> Option<Generation> {
-        let slot = self.table.opened(place)?;
+        let slot = self.opened(place)?;
         // SAFETY: A2: the table has just said that the slot is opened.
         Some(unsafe { slot.generation() })
     }
 
+    /// The slot at `place`, if it is opened.
+    pub(super) fn opened(&self, place: Place) -> Option<SlotPtr<T>> {
+        self.table.opened(place).or_else(|| self.table.opened_far(place))
+    }
+
     /// Whether the opened slot at `place` is detached.
     pub(crate) fn is_detached(&self, place: Place) -> bool {
-        let Some(slot) = self.table.opened(place) else {
+        let Some(slot) = self.opened(place) else {
             return false;
         };
         // SAFETY: A2: the table has just said that the slot is opened.
@@ -133,50 +150,100 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     #[inline]
     pub(crate) fn get(&self, handle: Handle<T>) -> Option<&T> {
-        let slot = self.find(handle)?;
+        let Some(slot) = self.table.opened(handle.place()) else {
+            return self.get_far(handle);
+        };
+        // SAFETY: A2: the table has just said that the slot is opened.
+        if unsafe { slot.generation() } != handle.generation_of_slot() {
+            return None;
+        }
         // SAFETY: A3: the slot's generation is the handle's and so odd; it holds a value, which `&self` keeps there.
+        Some(unsafe { slot.value_ref() })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_far(&self, handle: Handle<T>) -> Option<&T> {
+        let slot = self.find_far(handle)?;
+        // SAFETY: A3: as in `get`.
         Some(unsafe { slot.value_ref() })
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, handle: Handle<T>) -> Option<&mut T> {
-        let slot = self.find(handle)?;
+        let Some(slot) = self.table.opened(handle.place()) else {
+            return self.get_far_mut(handle);
+        };
+        // SAFETY: A2: the table has just said that the slot is opened.
+        if unsafe { slot.generation() } != handle.generation_of_slot() {
+            return None;
+        }
         // SAFETY: A3: the slot's generation is the handle's and so odd; it holds a value, and `&mut self` is alone.
+        Some(unsafe { slot.value_mut() })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_far_mut(&mut self, handle: Handle<T>) -> Option<&mut T> {
+        let slot = self.find_far(handle)?;
+        // SAFETY: A3: as in `get_mut`.
         Some(unsafe { slot.value_mut() })
     }
 
     /// The slot for the next value, if there is one or the arena can grow.
     #[inline]
-    pub(crate) fn vacancy(&mut self) -> Result<Vacancy, GrowError> {
-        self.vacancy_or(Self::unopened_elsewhere)
+    pub(crate) fn vacancy(&mut self) -> Result<Vacancy<T>, GrowError> {
+        match self.vacancy_near() {
+            Some(vacancy) => Ok(vacancy),
+            None => {
+                let place = self.place_elsewhere()?;
+                Ok(self.vacancy_at(place))
+            }
+        }
     }
 
-    /// The same for those who cannot go on without.
+    /// The same for those who cannot go on without. Not by way of the other: then there would be an error for the compiler to
+    /// provide for, and it would let every insertion copy its value once more.
     ///
     /// # Panics
     /// If there is no slot and the arena cannot grow.
-    #[inline]
-    pub(crate) fn vacancy_or_fail(&mut self) -> Vacancy {
-        let Ok(vacancy) = self.vacancy_or(|storage| Ok::<_, Infallible>(storage.unopened_elsewhere_or_fail()));
-        vacancy
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn vacancy_or_fail(&mut self) -> Vacancy<T> {
+        match self.vacancy_near() {
+            Some(vacancy) => vacancy,
+            None => {
+                let place = self.place_elsewhere_or_fail();
+                self.vacancy_at(place)
+            }
+        }
     }
 
-    /// The head of the vacant list, or else the next slot to be opened, which `elsewhere` finds if chunk `filling` has none.
-    ///
-    /// Generic over the error, so that there is none for the compiler to provide for when there can be none: it would let every
-    /// insertion copy its value once more.
+    /// Three calls that return one number each: a vacancy would come by way of memory, and every insertion have it there.
     #[inline]
-    fn vacancy_or<E>(&mut self, elsewhere: impl FnOnce(&mut Self) -> Result<Place, E>) -> Result<Vacancy, E> {
-        if self.vacant != Place::NONE {
-            // SAFETY: A4: slots in the vacant list are opened.
-            let generation = unsafe { self.table.slot(self.vacant).generation() };
-            return Ok(Vacancy { place: self.vacant, generation: generation.next() });
+    fn vacancy_at(&self, place: Place) -> Vacancy<T> {
+        let (slot, generation) = (self.slot_elsewhere(place), self.generation_elsewhere(place));
+        Vacancy { slot, place, generation, is_near: self.table.is_near(place) }
+    }
+
+    /// The head of the vacant list if it is near; or if the list is empty, the next slot to be opened if chunk `filling` has it.
+    #[inline(always)]
+    fn vacancy_near(&self) -> Option<Vacancy<T>> {
+        let is_near = true;
+        if self.vacant == Place::NONE {
+            let place = self.table.unopened()?;
+            // SAFETY: A1: chunk `filling` is present.
+            let slot = unsafe { self.table.near(place) };
+            return Some(Vacancy { slot, place, generation: self.floor.next(), is_near });
         }
-        let place = match self.table.unopened() {
-            Some(place) => place,
-            None => elsewhere(self)?,
-        };
-        Ok(Vacancy { place, generation: self.floor.next() })
+        if !self.table.is_near(self.vacant) {
+            return None;
+        }
+        // SAFETY: A1: it has just been asked.
+        let slot = unsafe { self.table.near(self.vacant) };
+        // SAFETY: A4: slots in the vacant list are opened.
+        let generation = unsafe { slot.generation() };
+        Some(Vacancy { slot, place: self.vacant, generation: generation.next(), is_near })
     }
 
     /// Moves a value into `vacancy`. A slot never used is opened only now, so the list has no chain of such slots, which
@@ -185,17 +252,17 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// # Safety
     /// `vacancy` is the one given last, and nothing changed since: it is the head of the vacant list, or if that is empty
     /// the next to be opened.
-    #[inline]
-    pub(crate) unsafe fn fill(&mut self, vacancy: Vacancy, value: T) -> SlotPtr<T> {
-        let slot = self.table.slot(vacancy.place);
+    #[inline(always)]
+    pub(crate) unsafe fn fill(&mut self, vacancy: &Vacancy<T>, value: T) -> SlotPtr<T> {
+        let slot = vacancy.slot;
         if self.vacant == Place::NONE {
             // SAFETY: A2: the list is empty, so the vacancy is the next slot to be opened; `occupy` writes its generation.
-            unsafe { self.table.open(vacancy.place) };
+            unsafe { self.table.open(vacancy.place, vacancy.is_near) };
         } else {
             // SAFETY: A4: the head of the vacant list is opened and not occupied.
             self.vacant = unsafe { slot.link() };
             // SAFETY: A2: as above.
-            unsafe { self.table.mark_occupied(vacancy.place) };
+            unsafe { self.table.mark_occupied(vacancy.place, vacancy.is_near) };
         }
         // SAFETY: A3: no value is there to be overwritten.
         unsafe { self.occupy(slot, vacancy.generation, value) };
@@ -204,7 +271,7 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// # Safety
     /// The slot is opened, marked as occupied, in no list, and has no value.
-    #[inline]
+    #[inline(always)]
     unsafe fn occupy(&mut self, slot: SlotPtr<T>, generation: Generation, value: T) {
         // SAFETY: A1: the slot is opened, and `&mut self` is alone with it.
         unsafe { slot.set_generation(generation) };
@@ -218,21 +285,11 @@ impl<T, H: HeapRef> Storage<T, H> {
         let slot = self.find(handle)?;
         // SAFETY: A3: `find` has seen that the slot is occupied.
         let value = unsafe { slot.value().read() };
-        // SAFETY: A3: the value has just been moved out, and its generation is the handle's.
-        unsafe { self.vacate(slot, handle.place(), handle.generation_of_slot()) };
-        Some(value)
-    }
-
-    /// Books a slot as vacant whose value has been moved out.
-    ///
-    /// # Safety
-    /// `slot` is the one at `place`; it is occupied, has `generation`, and its value is not used again.
-    #[inline]
-    unsafe fn vacate(&mut self, slot: SlotPtr<T>, place: Place, generation: Generation) {
         // SAFETY: A2: an occupied slot is opened.
-        unsafe { self.table.mark_vacant(place) };
-        // SAFETY: A3: the slot is opened, and the caller gave up its value.
-        unsafe { self.hand_on(slot, place, generation.next()) };
+        unsafe { self.table.mark_vacant(handle.place()) };
+        // SAFETY: A3: the value has just been moved out.
+        unsafe { self.hand_on(slot, handle.place(), handle.generation_of_slot().next()) };
+        Some(value)
     }
 
     /// Gives an opened slot without a value an even `generation` and a place in the vacant list, or retires it.

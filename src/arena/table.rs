@@ -1,73 +1,126 @@
-//! The chunks of one arena: where they are, how far they are opened, and their vacancy words.
+//! The slots of one arena: where they are, how far they are opened, and their vacancy words.
+//!
+//! Near and far: the first slots lie in chunks, which are found by one look into the directory. Once the heap has no block
+//! for the next chunk, all that are added from then on lie in pieces ([`pieces`](super::pieces)), which are further off.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use super::place::{CHUNK_NUMBERS, Place, slots_of};
+use super::pieces::{Found, Pieces};
+use super::place::{CHUNK_NUMBERS, Place, slots_before, slots_of};
 use super::slot::{Slot, SlotPtr};
 
-/// All chunks, by number; the present ones come first. Slots are opened in order, so one place says how far. A look-up
-/// reads that place and one address, which depends on the upper bits of the slot's place alone.
-pub(crate) struct Table<T> {
+/// Where the chunks are, by number. A block of the heap, so that an arena itself is small.
+pub(crate) struct Directory<T> {
     /// For each chunk, the address that offset 0 of *chunk 0* would have, were the chunk's slots numbered by place: so a
     /// place need not be taken apart. Never used as an address itself.
     origins: [SlotPtr<T>; CHUNK_NUMBERS],
     /// The same for the vacancy words, 64 places each.
     words: [*const u64; CHUNK_NUMBERS],
-    /// Behind the last opened slot (A2). In chunk `filling`, or at its end.
+}
+
+impl<T> Directory<T> {
+    pub(crate) const EMPTY: Self =
+        Self { origins: [SlotPtr::NULL; CHUNK_NUMBERS], words: [core::ptr::null(); CHUNK_NUMBERS] };
+}
+
+/// All slots. Chunks by number, the present ones first; pieces behind them. Slots are opened in order, so one place says how far. A look-up
+/// among the near ones reads that place and one address, which depends on the upper bits of the slot's place alone.
+pub(crate) struct Table<T> {
+    /// Behind the last opened slot that is near (A2). In chunk `filling`, or at its end.
     opened_end: u32,
     /// Behind the last slot of chunk `filling`; at its first while that chunk is absent.
     filling_end: u32,
-    /// The chunk in which the last opened slot lies.
-    filling: usize,
-    /// The number of present chunks.
-    present: usize,
-    /// The slot that was emptied last, unless it is occupied again: its vacancy bit is set when the next one is emptied (A3). Who
-    /// removes and inserts by turns always gets that slot, and so never writes a bit.
+    /// Null while no chunk is present.
+    directory: *mut Directory<T>,
+    /// Behind the last slot that is near: in chunk `present - 1`.
+    near_end: u32,
+    /// The slot that was emptied last, if it is near, unless it is occupied again: its vacancy bit is set when the next one is emptied (A3).
+    /// Who removes and inserts by turns always gets that slot, and so never writes a bit.
     late: Place,
     /// The vacancy bits that are set (A5).
     marked: u32,
+    /// The chunk in which the last opened slot that is near lies.
+    filling: u32,
+    /// The number of present chunks.
+    present: u32,
+    /// The slots that have memory: those of the present chunks, and of the pieces.
+    backed: u32,
+    /// The opened slots that are far, and the vacant ones among them. They are opened when all that are near are.
+    far_opened: u32,
+    far_vacant: u32,
+    pieces: Option<Pieces<Slot<T>>>,
 }
 
 impl<T> Table<T> {
     pub(crate) const fn new() -> Self {
         Self {
-            origins: [SlotPtr::NULL; CHUNK_NUMBERS],
-            words: [core::ptr::null(); CHUNK_NUMBERS],
             opened_end: 0,
             filling_end: 0,
-            filling: 0,
-            present: 0,
+            directory: core::ptr::null_mut(),
+            near_end: 0,
             late: Place::NONE,
             marked: 0,
+            filling: 0,
+            present: 0,
+            backed: 0,
+            far_opened: 0,
+            far_vacant: 0,
+            pieces: None,
         }
     }
 
     #[inline]
     pub(crate) const fn present(&self) -> usize {
-        self.present
+        self.present as usize
+    }
+
+    /// The slots that have memory.
+    #[inline]
+    pub(crate) const fn backed(&self) -> u32 {
+        self.backed
+    }
+
+    #[inline]
+    const fn near_opened(&self) -> u32 {
+        Place::from_bits(self.opened_end).number(Slot::<T>::FIRST_BITS)
+    }
+
+    /// The number of opened slots.
+    #[inline]
+    pub(crate) const fn opened_count(&self) -> u32 {
+        self.near_opened() + self.far_opened
     }
 
     /// The number of occupied slots. Not kept, as every insertion and removal would have to change it.
     #[inline]
     pub(crate) const fn occupied_slots(&self) -> u32 {
-        let opened = Place::from_bits(self.opened_end).number(Slot::<T>::FIRST_BITS);
-        opened - self.marked - (self.late.bits() != Place::NONE.bits()) as u32
+        self.near_occupied() + self.far_occupied()
+    }
+
+    #[inline]
+    pub(crate) const fn near_occupied(&self) -> u32 {
+        self.near_opened() - self.marked - (self.late.bits() != Place::NONE.bits()) as u32
+    }
+
+    #[inline]
+    pub(crate) const fn far_occupied(&self) -> u32 {
+        self.far_opened - self.far_vacant
     }
 
     /// The slots of a chunk that have been in use at some time.
     #[inline]
-    pub(crate) const fn opened_slots(&self, chunk: usize) -> u32 {
-        if chunk < self.filling {
+    const fn opened_slots(&self, chunk: usize) -> u32 {
+        if chunk < self.filling as usize {
             slots_of(chunk, Slot::<T>::FIRST_BITS)
-        } else if chunk == self.filling {
+        } else if chunk == self.filling as usize {
             self.opened_end - Place::new(chunk, 0).bits()
         } else {
             0
         }
     }
 
-    /// Behind the last opened slot of all.
+    /// Behind the last opened slot that is near.
     #[inline]
     pub(crate) const fn opened_end(&self) -> u32 {
         self.opened_end
@@ -80,18 +133,20 @@ impl<T> Table<T> {
     }
 
     /// The opened places, in order.
-    pub(crate) fn opened_places(&self) -> impl Iterator<Item = Place> + use<T> {
-        let (filling, in_filling) = (self.filling, self.opened_slots(self.filling));
-        (0..=filling).flat_map(move |chunk| {
-            let end = if chunk == filling { in_filling } else { slots_of(chunk, Slot::<T>::FIRST_BITS) };
-            (0..end).map(move |offset| Place::new(chunk, offset))
-        })
+    pub(crate) fn opened_places(&self) -> impl DoubleEndedIterator<Item = Place> + use<T> {
+        (0..self.opened_count()).filter_map(|number| Place::of_number(number, Slot::<T>::FIRST_BITS))
     }
 
     /// The place of the next slot to be opened, if chunk `filling` has it.
     #[inline]
     pub(crate) const fn unopened(&self) -> Option<Place> {
         if self.opened_end < self.filling_end { Some(Place::from_bits(self.opened_end)) } else { None }
+    }
+
+    /// The place of the next slot to be opened, if all that are near are opened, and there is memory for one more.
+    pub(crate) const fn unopened_far(&self) -> Option<Place> {
+        let number = self.opened_count();
+        if number < self.backed { Place::of_number(number, Slot::<T>::FIRST_BITS) } else { None }
     }
 
     /// Goes on to the next chunk, when all slots of this one are opened. `false` if that one is absent.
@@ -105,56 +160,116 @@ impl<T> Table<T> {
     }
 
     /// The next slot to be opened is the one with `offset` in `chunk`, which is present.
-    const fn fill_from(&mut self, chunk: usize, offset: u32) {
-        let first = Place::new(chunk, 0).bits();
+    const fn fill_from(&mut self, chunk: u32, offset: u32) {
+        let first = Place::new(chunk as usize, 0).bits();
         self.filling = chunk;
         self.opened_end = first + offset;
-        self.filling_end = first + slots_of(chunk, Slot::<T>::FIRST_BITS);
+        self.filling_end = first + slots_of(chunk as usize, Slot::<T>::FIRST_BITS);
     }
 
-    /// Where the vacancy word of the slot at `place` is, if its chunk is present.
+    /// Whether the slot at `place`, which has memory, is near.
     #[inline]
-    const fn word(&self, place: Place) -> *mut u64 {
-        self.words[place.chunk()].wrapping_add(place.word() as usize).cast_mut()
+    pub(crate) const fn is_near(&self, place: Place) -> bool {
+        place.bits() < self.near_end
     }
 
-    /// The slot at `place`, if it is opened. By A7 the comparison says so: its offset is one of its chunk.
+    /// Where the vacancy word of the slot at `place` is.
+    ///
+    /// # Safety
+    /// The slot is near.
+    #[inline]
+    const unsafe fn word(&self, place: Place) -> *mut u64 {
+        // SAFETY: A1: a chunk is present, so there is a directory.
+        let words = unsafe { &(*self.directory).words };
+        words[place.chunk()].wrapping_add(place.word() as usize).cast_mut()
+    }
+
+    /// The slot at `place`, if it is opened and near. By A7 the comparison says so: its offset is one of its chunk.
     #[inline]
     pub(crate) const fn opened(&self, place: Place) -> Option<SlotPtr<T>> {
         debug_assert!(place.bits() >= self.opened_end || place.is_of_slot(Slot::<T>::FIRST_BITS));
-        if place.bits() < self.opened_end { Some(self.slot(place)) } else { None }
+        if place.bits() < self.opened_end {
+            // SAFETY: A1: the slot is near.
+            return Some(unsafe { self.near(place) });
+        }
+        None
     }
 
-    /// The address of the slot at `place`, which means something if its chunk is present.
+    /// The slot at `place`, if it is opened and far.
+    pub(crate) fn opened_far(&self, place: Place) -> Option<SlotPtr<T>> {
+        let is_opened = !self.is_near(place) && place.number(Slot::<T>::FIRST_BITS) < self.opened_count();
+        is_opened.then(|| self.far(place)).flatten().map(|found| SlotPtr::new(found.slot))
+    }
+
+    /// The address of the slot at `place`, which means something if it has memory.
     #[inline]
-    pub(crate) const fn slot(&self, place: Place) -> SlotPtr<T> {
-        self.origins[place.chunk()].add(place.bits())
+    pub(crate) fn slot(&self, place: Place) -> SlotPtr<T> {
+        if self.is_near(place) {
+            // SAFETY: A1: the slot is near.
+            return unsafe { self.near(place) };
+        }
+        self.far(place).map_or(SlotPtr::NULL, |found| SlotPtr::new(found.slot))
+    }
+
+    /// The address of the slot at `place`.
+    ///
+    /// # Safety
+    /// The slot is near.
+    #[inline]
+    pub(crate) const unsafe fn near(&self, place: Place) -> SlotPtr<T> {
+        // SAFETY: A1: a chunk is present, so there is a directory.
+        let origins = unsafe { &(*self.directory).origins };
+        origins[place.chunk()].add(place.bits())
+    }
+
+    /// The slot at `place` and how many of its piece lie beside it, if it is far and has memory.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn far(&self, place: Place) -> Option<Found<Slot<T>>> {
+        self.pieces.as_ref()?.find(place.number(Slot::<T>::FIRST_BITS))
+    }
+
+    /// The places of the far slots that are opened are those of these numbers.
+    pub(crate) const fn far_numbers(&self) -> core::ops::Range<u32> {
+        self.near_opened()..self.opened_count()
     }
 
     /// Opens one slot, as one that is marked as occupied. Its generation is the caller's task.
     ///
     /// # Safety
-    /// `place` is what [`unopened`](Self::unopened) says.
+    /// `place` is what [`unopened`](Self::unopened) says, or `unopened_far`; `is_near` is true of it.
     #[inline]
-    pub(crate) unsafe fn open(&mut self, place: Place) {
+    pub(crate) unsafe fn open(&mut self, place: Place, is_near: bool) {
+        if !is_near {
+            self.far_opened += 1;
+            return;
+        }
         if place.bits() % 64 == 0 {
+            // SAFETY: A1: the slot is near.
+            let word = unsafe { self.word(place) };
             // SAFETY: A1: the chunk is present, and its block has room for the words of all its slots.
-            unsafe { self.word(place).write(0) };
+            unsafe { word.write(0) };
         }
         // Otherwise A2 has it that the slot's bit is 0 already.
         self.opened_end = place.bits() + 1;
     }
 
     /// # Safety
-    /// The slot at `place` is opened (A2) and vacant.
+    /// The slot at `place` is opened (A2) and vacant; `is_near` is true of it.
     #[inline]
-    pub(crate) unsafe fn mark_occupied(&mut self, place: Place) {
+    pub(crate) unsafe fn mark_occupied(&mut self, place: Place, is_near: bool) {
         if self.late == place {
             self.late = Place::NONE;
             return;
         }
+        if !is_near {
+            self.far_vacant -= 1;
+            return;
+        }
+        // SAFETY: A1: the slot is near.
+        let word = unsafe { self.word(place) };
         // SAFETY: A2: the word stands for an opened slot, so it is initialised, and `&mut self` is alone with it.
-        unsafe { *self.word(place) &= !place.bit() };
+        unsafe { *word &= !place.bit() };
         self.marked -= 1;
     }
 
@@ -162,10 +277,16 @@ impl<T> Table<T> {
     /// The slot at `place` is opened (A2) and occupied.
     #[inline]
     pub(crate) unsafe fn mark_vacant(&mut self, place: Place) {
+        if !self.is_near(place) {
+            self.far_vacant += 1;
+            return;
+        }
         let late = core::mem::replace(&mut self.late, place);
         if late != Place::NONE {
+            // SAFETY: A1: what is late is near.
+            let word = unsafe { self.word(late) };
             // SAFETY: A2: the word stands for an opened slot, so it is initialised, and `&mut self` is alone with it.
-            unsafe { *self.word(late) |= late.bit() };
+            unsafe { *word |= late.bit() };
             self.marked += 1;
         }
     }
@@ -173,11 +294,13 @@ impl<T> Table<T> {
     /// The occupied ones of the 64 slots from `first` on, one bit each.
     ///
     /// # Safety
-    /// `first` is that of an opened slot and the first of its word; `opened_end` is that of its chunk.
+    /// `first` is that of an opened slot, near, and the first of its word; `opened_end` is that of its chunk.
     #[inline]
     pub(crate) unsafe fn occupied(&self, first: Place, opened_end: u32) -> u64 {
+        // SAFETY: A1: the slot is near.
+        let word = unsafe { self.word(first) };
         // SAFETY: A2: the caller says that the word stands for an opened slot, so it is initialised.
-        let mut vacant = unsafe { self.word(first).read() };
+        let mut vacant = unsafe { word.read() };
         if self.late.word() == first.word() {
             vacant |= self.late.bit();
         }
@@ -206,27 +329,44 @@ impl<T> Table<T> {
         }
     }
 
+    /// The directory; null while no chunk is present.
+    pub(crate) const fn directory(&self) -> *mut Directory<T> {
+        self.directory
+    }
+
+    /// Puts the directory, or null, in its place, when no chunk is present.
+    pub(crate) const fn set_directory(&mut self, directory: *mut Directory<T>) {
+        debug_assert!(self.present == 0);
+        self.directory = directory;
+    }
+
     /// Makes the next chunk present. `block` has its layout, `words_at` came with that.
-    pub(crate) const fn add(&mut self, block: NonNull<u8>, words_at: usize) {
-        let chunk = self.present;
-        let first = Place::new(chunk, 0);
-        self.origins[chunk] = SlotPtr::new(block.as_ptr().cast::<Slot<T>>()).sub(first.bits());
-        self.words[chunk] = block.as_ptr().wrapping_add(words_at).cast::<u64>().wrapping_sub(first.word() as usize);
+    ///
+    /// # Safety
+    /// There is a directory, and no piece.
+    pub(crate) const unsafe fn add(&mut self, block: NonNull<u8>, words_at: usize) {
+        let chunk = self.present();
+        let (first, slots) = (Place::new(chunk, 0), slots_of(chunk, Slot::<T>::FIRST_BITS));
+        // SAFETY: A1: the directory is this table's alone.
+        let directory = unsafe { &mut *self.directory };
+        directory.origins[chunk] = SlotPtr::new(block.as_ptr().cast::<Slot<T>>()).sub(first.bits());
+        directory.words[chunk] =
+            block.as_ptr().wrapping_add(words_at).cast::<u64>().wrapping_sub(first.word() as usize);
         self.present += 1;
+        self.backed += slots;
+        self.near_end = first.bits() + slots;
         if chunk == 0 {
             self.fill_from(0, 0);
         }
     }
 
-    /// Makes the last present chunk absent and hands out its block. Its slots are not opened any more: they are vacant, or the
-    /// whole table ends.
+    /// Makes the last present chunk absent and hands out its block, when no piece is left. Its slots are not opened any more: they are
+    /// vacant, or the whole table ends.
     pub(crate) fn remove(&mut self) -> Option<(NonNull<u8>, Layout)> {
-        let chunk = self.present.checked_sub(1)?;
+        let chunk = self.present().checked_sub(1)?;
         let (layout, _) = Self::layout(chunk)?;
         let block = NonNull::new(self.slot(Place::new(chunk, 0)).block())?;
-        self.origins[chunk] = SlotPtr::NULL;
-        self.words[chunk] = core::ptr::null();
-        self.present = chunk;
+        let slots = |chunk| slots_of(chunk, Slot::<T>::FIRST_BITS);
         let mut marked = self.opened_slots(chunk);
         if self.late.chunk() == chunk {
             self.late = Place::NONE;
@@ -234,12 +374,49 @@ impl<T> Table<T> {
         }
         // A table that ends may have values that need no drop: then this is no number of anything.
         self.marked = self.marked.wrapping_sub(marked);
-        if chunk == 0 {
-            (self.opened_end, self.filling_end) = (0, 0);
-        } else if self.filling == chunk {
-            self.fill_from(chunk - 1, slots_of(chunk - 1, Slot::<T>::FIRST_BITS));
+        self.present -= 1;
+        self.backed -= slots(chunk);
+        match (chunk.checked_sub(1), self.present.checked_sub(1)) {
+            (Some(before), Some(number)) => {
+                self.near_end = Place::new(before, 0).bits() + slots(before);
+                if self.filling as usize == chunk {
+                    self.fill_from(number, slots(before));
+                }
+            }
+            _ => (self.opened_end, self.filling_end, self.near_end) = (0, 0, 0),
         }
         Some((block, layout))
+    }
+
+    /// The pieces, which are begun with the first call.
+    pub(crate) fn pieces_mut(&mut self) -> &mut Pieces<Slot<T>> {
+        self.pieces.get_or_insert_with(Pieces::new)
+    }
+
+    /// The slots of the last piece, if there is one.
+    pub(crate) fn slots_of_last_piece(&self) -> Option<u32> {
+        self.pieces.as_ref()?.slots_of_last()
+    }
+
+    /// Books so many slots of a new piece.
+    pub(crate) const fn add_far(&mut self, slots: u32) {
+        self.backed += slots;
+    }
+
+    /// Forgets so many slots at the end, which are far. Those that are opened are vacant, or the whole table ends.
+    pub(crate) fn remove_far(&mut self, slots: u32) {
+        self.backed -= slots;
+        let gone = self.opened_count().saturating_sub(self.backed);
+        self.far_opened -= gone;
+        self.far_vacant = self.far_vacant.wrapping_sub(gone);
+    }
+
+    /// The number behind the last slot of the chunk or piece that has the slot at `place`.
+    pub(crate) fn end_of_neighbours(&self, place: Place) -> u32 {
+        match self.far(place) {
+            Some(found) if !self.is_near(place) => place.number(Slot::<T>::FIRST_BITS) + found.behind + 1,
+            _ => slots_before(place.chunk() + 1, Slot::<T>::FIRST_BITS),
+        }
     }
 }
 
@@ -252,12 +429,14 @@ mod tests {
         let (layout, words_at) = Table::<u64>::layout(0).unwrap();
         // No bit in it is as that of a new word should be.
         let mut memory = vec![u128::MAX; layout.size().div_ceil(16)];
-        let mut table = Table::<u64>::new();
-        table.add(NonNull::from(memory.as_mut_slice()).cast(), words_at);
+        let (mut table, mut directory) = (Table::<u64>::new(), Directory::EMPTY);
+        table.set_directory(&raw mut directory);
+        // SAFETY: A1: the memory has the chunk's layout, and there is a directory.
+        unsafe { table.add(NonNull::from(memory.as_mut_slice()).cast(), words_at) };
         for before in 0..slots_of(0, Slot::<u64>::FIRST_BITS) {
             let place = table.unopened().unwrap();
             // SAFETY: A2: it is what `unopened` says.
-            unsafe { table.open(place) };
+            unsafe { table.open(place, true) };
             assert_eq!(table.opened_slots(0), before + 1);
             // SAFETY: A2: the word that stands for the slot just opened.
             let occupied = unsafe { table.occupied(Place::new(0, before / 64 * 64), table.opened_end()) };

@@ -28,10 +28,13 @@ impl<T, H: HeapRef + Default> Default for SmArena<T, H> {
 impl<T: Clone, H: HeapRef> Clone for SmArena<T, H> {
     /// # Panics
     /// If the heap has no memory.
+    #[track_caller]
     fn clone(&self) -> Self {
         let mut copy = Self::new_in(self.heap().clone());
         // Into an arena, so that a panicking clone finds an owner for the values cloned before.
-        self.storage.copy_into(&mut copy.storage, T::clone).unwrap_or_else(|error| error.fail());
+        if let Err(error) = self.storage.copy_into(&mut copy.storage, T::clone) {
+            error.fail()
+        }
         copy
     }
 }
@@ -44,25 +47,35 @@ impl<T, H: HeapRef> Index<Handle<T>> for SmArena<T, H> {
     type Output = T;
 
     #[inline]
+    #[track_caller]
     fn index(&self, handle: Handle<T>) -> &T {
-        self.get(handle).unwrap_or_else(|| stale(handle))
+        match self.get(handle) {
+            Some(value) => value,
+            None => stale(handle),
+        }
     }
 }
 
 impl<T, H: HeapRef> IndexMut<Handle<T>> for SmArena<T, H> {
     #[inline]
+    #[track_caller]
     fn index_mut(&mut self, handle: Handle<T>) -> &mut T {
-        self.get_mut(handle).unwrap_or_else(|| stale(handle))
+        match self.get_mut(handle) {
+            Some(value) => value,
+            None => stale(handle),
+        }
     }
 }
 
 #[cold]
 #[inline(never)]
+#[track_caller]
 fn stale<T>(handle: Handle<T>) -> ! {
     panic!("{handle:?} names no value of this arena")
 }
 
 impl<T, H: HeapRef> Extend<T> for SmArena<T, H> {
+    #[track_caller]
     fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
         // The iterator's word on its length is not taken: growing copies nothing, so there is little to win.
         for value in values {
@@ -73,6 +86,7 @@ impl<T, H: HeapRef> Extend<T> for SmArena<T, H> {
 
 // For the process-wide heap alone, as inference could not tell which one is meant.
 impl<T> FromIterator<T> for SmArena<T> {
+    #[track_caller]
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
         let mut arena = Self::new();
         arena.extend(values);

@@ -17,7 +17,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// assert_eq!(arena.values().copied().collect::<Vec<_>>(), [0, 2]);
     /// ```
     pub fn retain(&mut self, mut keep: impl FnMut(Handle<T>, &mut T) -> bool) {
-        let mut cursor = Cursor::new(self.storage.table(), self.storage.len());
+        let mut cursor = Cursor::new(self.storage.table());
         while let Some((place, _)) = cursor.next(self.storage.table()) {
             let Some(handle) = self.storage.handle_at(place) else { unreachable!("the cursor gives occupied slots") };
             if self.get_mut(handle).is_some_and(|value| !keep(handle, value)) {

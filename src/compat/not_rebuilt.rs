@@ -9,6 +9,29 @@ use super::Arena;
 /// generational-arena lets nobody set a generation; it can only be counted up, one for each removal. An arena whose
 /// generations are above 2³², or which were not reached by removals one by one (but by `clear` or `drain`, or with
 /// slots freed long before they were used again) cannot be rebuilt. Its serde format can carry it over all the same.
+///
+/// ```
+/// use smarena::compat::{Arena, NotRebuilt};
+///
+/// let mut arena = Arena::from_iter(["a", "b", "c", "d"]);
+/// let indices: Vec<_> = arena.iter().map(|(index, _)| index).collect();
+/// arena.remove(indices[0]);
+/// arena.remove(indices[1]);
+/// arena.insert("e"); // into the slot of "b"
+/// arena.remove(indices[2]);
+/// arena.insert("f"); // into that of "c"
+/// arena.insert("g"); // into that of "a", which has been vacant since before "e" came
+/// let NotRebuilt(same) = generational_arena::Arena::try_from(arena).unwrap_err();
+/// assert_eq!(same.len(), 4);
+/// ```
+///
+/// It says what is wrong, as any error does:
+///
+/// ```
+/// # let mut arena = smarena::compat::Arena::from_iter(["a", "b"]);
+/// let error = smarena::compat::NotRebuilt(arena);
+/// assert!(error.to_string().starts_with("no sequence of insertions and removals"));
+/// ```
 pub struct NotRebuilt<T>(
     /// The arena, unchanged but for the order in which vacant slots are used.
     pub Arena<T>,

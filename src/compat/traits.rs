@@ -22,18 +22,21 @@ impl<T: fmt::Debug> fmt::Debug for Arena<T> {
 impl<T> ops::Index<Index> for Arena<T> {
     type Output = T;
 
+    #[track_caller]
     fn index(&self, index: Index) -> &T {
         self.get(index).expect("No element at index")
     }
 }
 
 impl<T> ops::IndexMut<Index> for Arena<T> {
+    #[track_caller]
     fn index_mut(&mut self, index: Index) -> &mut T {
         self.get_mut(index).expect("No element at index")
     }
 }
 
 impl<T> Extend<T> for Arena<T> {
+    #[track_caller]
     fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
         for value in values {
             self.insert(value);

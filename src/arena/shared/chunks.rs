@@ -1,4 +1,4 @@
-//! The chunks of a shared arena: added once each, never moved, given back when the arena is dropped.
+//! The chunks of a shared arena, and its pieces: added once each, never moved, given back when the arena is dropped.
 
 use core::alloc::Layout;
 use core::cell::UnsafeCell;
@@ -7,9 +7,10 @@ use core::mem::MaybeUninit;
 use super::state::State;
 use crate::arena::error::GrowError;
 use crate::arena::generation::Generation;
-use crate::arena::place::{CHUNK_NUMBERS, MAX_CHUNKS, Place, slots_of};
+use crate::arena::pieces::{Pieces, Refused};
+use crate::arena::place::{CHUNK_NUMBERS, MAX_CHUNKS, Place, slots_before, slots_of};
 use crate::arena::slot;
-use crate::class::MAX_ALIGN;
+use crate::class::{MAX_ALIGN, SizeClasses};
 use crate::heap::HeapRef;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
@@ -22,6 +23,10 @@ pub(super) struct Slot<T> {
 }
 
 impl<T> Slot<T> {
+    fn new(generation: Generation) -> Self {
+        Self { state: State::new(generation), link: AtomicU64::new(0), value: UnsafeCell::new(MaybeUninit::uninit()) }
+    }
+
     /// # Safety
     /// The slot is the caller's alone and has no value (G2).
     pub(super) unsafe fn write(&self, value: T) {
@@ -62,6 +67,7 @@ impl<T> Slot<T> {
 pub(super) struct Chunks<T, H: HeapRef> {
     /// The first slot of each chunk; null while it is absent.
     first: [AtomicPtr<Slot<T>>; CHUNK_NUMBERS],
+    pieces: Pieces<Slot<T>>,
     heap: H,
 }
 
@@ -73,14 +79,14 @@ impl<T, H: HeapRef> Chunks<T, H> {
     #[cfg(not(loom))]
     pub(super) const fn new(heap: H) -> Self {
         const { Self::ALIGN_IS_SERVED };
-        Self { first: [const { AtomicPtr::new(core::ptr::null_mut()) }; CHUNK_NUMBERS], heap }
+        Self { first: [const { AtomicPtr::new(core::ptr::null_mut()) }; CHUNK_NUMBERS], pieces: Pieces::new(), heap }
     }
 
     /// A model's atomics cannot be made at compile time.
     #[cfg(loom)]
     pub(super) fn new(heap: H) -> Self {
         const { Self::ALIGN_IS_SERVED };
-        Self { first: core::array::from_fn(|_| AtomicPtr::new(core::ptr::null_mut())), heap }
+        Self { first: core::array::from_fn(|_| AtomicPtr::new(core::ptr::null_mut())), pieces: Pieces::new(), heap }
     }
 
     pub(super) const fn heap(&self) -> &H {
@@ -92,11 +98,23 @@ impl<T, H: HeapRef> Chunks<T, H> {
     pub(super) fn slot(&self, place: Place) -> Option<&Slot<T>> {
         // Acquire pairs with the release of `add`: the chunk's slots are initialised.
         let first = self.first[place.chunk()].load(Ordering::Acquire);
-        if first.is_null() || place.offset() >= slots_of(place.chunk(), Self::FIRST_BITS) {
+        if first.is_null() {
+            return self.far(place);
+        }
+        if place.offset() >= slots_of(place.chunk(), Self::FIRST_BITS) {
             return None;
         }
         // SAFETY: G1: the chunk is present and has a slot with this offset.
         Some(unsafe { &*first.wrapping_add(place.offset() as usize) })
+    }
+
+    /// The slot at `place`, if it is in a piece.
+    #[cold]
+    #[inline(never)]
+    fn far(&self, place: Place) -> Option<&Slot<T>> {
+        let found = self.pieces.find(place.number(Self::FIRST_BITS))?;
+        // SAFETY: G1: the piece is there, and its slots are initialised.
+        Some(unsafe { &*found.slot })
     }
 
     fn layout(chunk: usize) -> Option<Layout> {
@@ -108,32 +126,52 @@ impl<T, H: HeapRef> Chunks<T, H> {
         let slots = (0..MAX_CHUNKS)
             .take_while(|&chunk| Self::layout(chunk).is_some())
             .map(|chunk| slots_of(chunk, Self::FIRST_BITS) as usize);
-        GrowError::Full { value_size: size_of::<T>(), limit: slots.sum() }
+        let limit: usize = slots.sum();
+        GrowError::Full { wanted: limit + 1, value_size: size_of::<T>(), limit }
     }
 
-    /// Makes chunk `chunk` present, its slots vacant with this generation, unless another thread has done so.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn add(&self, chunk: usize, generation: Generation) -> Result<(), GrowError> {
+    /// Gives memory to the slots from `place` on, which is the first that has none; they are vacant, with this generation. One thread
+    /// at a time does so.
+    ///
+    /// That is a chunk; or, once the heap has no block for one, a piece.
+    pub(super) fn add(&self, place: Place, generation: Generation) -> Result<(), GrowError> {
+        if self.pieces.slots_of_last().is_some() {
+            return self.add_piece(place, generation, Self::full());
+        }
+        self.add_chunk(place.chunk(), generation).or_else(|error| self.add_piece(place, generation, error))
+    }
+
+    fn add_chunk(&self, chunk: usize, generation: Generation) -> Result<(), GrowError> {
         let layout = Self::layout(chunk).ok_or_else(Self::full)?;
-        let block = self.heap.allocate(layout).map_err(|error| GrowError::Alloc { layout, error })?;
+        let wanted = slots_before(chunk, Self::FIRST_BITS) as usize + 1;
+        let block = self.heap.allocate(layout).map_err(|error| GrowError::Alloc { wanted, layout, error })?;
         let first = block.cast::<Slot<T>>();
         for offset in 0..slots_of(chunk, Self::FIRST_BITS) as usize {
-            let slot = Slot {
-                state: State::new(generation),
-                link: AtomicU64::new(0),
-                value: UnsafeCell::new(MaybeUninit::uninit()),
-            };
             // SAFETY: G1: the block has the layout of so many slots, and nobody else knows it yet.
-            unsafe { first.as_ptr().wrapping_add(offset).write(slot) };
+            unsafe { first.as_ptr().wrapping_add(offset).write(Slot::new(generation)) };
         }
-        let absent = core::ptr::null_mut();
-        // Release pairs with the acquire of `slot`. Relaxed on failure: the other thread's chunk is looked at by `slot`.
-        if self.first[chunk].compare_exchange(absent, first.as_ptr(), Ordering::Release, Ordering::Relaxed).is_err() {
-            // SAFETY: G1: the block is of this heap and layout, and was never a chunk.
-            unsafe { self.heap.deallocate(block, layout) };
-        }
+        // Release pairs with the acquire of `slot`.
+        self.first[chunk].store(first.as_ptr(), Ordering::Release);
         Ok(())
+    }
+
+    /// `error` is why it is no chunk.
+    fn add_piece(&self, place: Place, generation: Generation, error: GrowError) -> Result<(), GrowError> {
+        let backed = place.number(Self::FIRST_BITS);
+        // A place must be one that any arena of this type can have.
+        let most = H::Classes::LARGEST / size_of::<Slot<T>>();
+        if most == 0
+            || Place::of_number(backed.saturating_add(u32::try_from(most).unwrap_or(u32::MAX)), Self::FIRST_BITS)
+                .is_none()
+        {
+            return Err(error);
+        }
+        let added = self.pieces.add(&self.heap, backed, |slot| {
+            // SAFETY: G1: the slot lies in a block that nobody else knows yet.
+            unsafe { slot.write(Slot::new(generation)) };
+        });
+        let wanted = backed as usize + 1;
+        added.map(drop).map_err(|Refused { layout, error }| GrowError::Alloc { wanted, layout, error })
     }
 }
 
@@ -147,5 +185,6 @@ impl<T, H: HeapRef> Drop for Chunks<T, H> {
                 unsafe { self.heap.deallocate(block, layout) };
             }
         }
+        self.pieces.clear(&self.heap);
     }
 }

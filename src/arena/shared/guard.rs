@@ -37,6 +37,7 @@ pub struct Guard<'a, T, H: HeapRef = Global> {
 impl<'a, T, H: HeapRef> Guard<'a, T, H> {
     /// The guard of the value `handle` names, if it is there.
     #[inline]
+    #[track_caller]
     pub(super) fn new(arena: &'a SharedArena<T, H>, handle: Handle<T>) -> Option<Self> {
         let slot = arena.slots.slot(handle.place())?;
         // Lazily: a guard that was not counted must not be dropped.

@@ -7,7 +7,6 @@
 
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
-use std::sync::OnceLock;
 
 use super::chunks::{Chunks, Slot};
 use crate::arena::error::GrowError;
@@ -15,7 +14,7 @@ use crate::arena::generation::Generation;
 use crate::arena::handle::Handle;
 use crate::arena::place::Place;
 use crate::heap::HeapRef;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering, lock};
 
 /// The head of an empty stack.
 const NONE: u64 = head(Place::NONE, Generation::FRESH);
@@ -37,8 +36,9 @@ pub(super) struct Slots<T, H: HeapRef> {
     opened: AtomicU32,
     /// Values that were not removed.
     len: AtomicUsize,
-    /// The generation slots begin with.
-    floor: OnceLock<Generation>,
+    /// The generation slots begin with. Held by the one thread that adds a chunk: so the heap is asked once for each,
+    /// and whoever comes meanwhile waits for that chunk instead of being refused the block that it is made of.
+    growing: Mutex<Option<Generation>>,
     /// Not `Sync` by itself.
     values: PhantomData<UnsafeCell<T>>,
 }
@@ -52,7 +52,7 @@ impl<T, H: HeapRef> Slots<T, H> {
             vacant: AtomicU64::new(NONE),
             opened: AtomicU32::new(0),
             len: AtomicUsize::new(0),
-            floor: OnceLock::new(),
+            growing: Mutex::new(None),
             values: PhantomData,
         }
     }
@@ -64,7 +64,7 @@ impl<T, H: HeapRef> Slots<T, H> {
             vacant: AtomicU64::new(NONE),
             opened: AtomicU32::new(0),
             len: AtomicUsize::new(0),
-            floor: OnceLock::new(),
+            growing: Mutex::new(None),
             values: PhantomData,
         }
     }
@@ -95,12 +95,9 @@ impl<T, H: HeapRef> Slots<T, H> {
 
     /// Puts a value into a vacant slot, or into a new one. Gives it back if there is none.
     pub(super) fn insert(&self, value: T) -> Result<Handle<T>, (T, GrowError)> {
-        let (place, slot) = match self.pop() {
-            Some(vacant) => vacant,
-            None => match self.open() {
-                Ok(opened) => opened,
-                Err(error) => return Err((value, error)),
-            },
+        let (place, slot) = match self.vacancy() {
+            Ok(vacancy) => vacancy,
+            Err(error) => return Err((value, error)),
         };
         let generation = slot.state.generation().next();
         // SAFETY: G2: the slot has just become this thread's own, and has no value.
@@ -132,12 +129,24 @@ impl<T, H: HeapRef> Slots<T, H> {
         value
     }
 
+    /// A slot for a value, which is this thread's alone until it is published.
+    fn vacancy(&self) -> Result<(Place, &Slot<T>), GrowError> {
+        if let Some(vacant) = self.pop() {
+            return Ok(vacant);
+        }
+        // A refusal must be true: while this thread asked for a chunk, others may have made slots vacant.
+        self.open().or_else(|error| self.pop().ok_or(error))
+    }
+
     /// Takes the top of the stack.
     fn pop(&self) -> Option<(Place, &Slot<T>)> {
         // Acquire pairs with `push`: the slot's link, and all that its last owner did.
         let mut seen = self.vacant.load(Ordering::Acquire);
         loop {
             let place = top_of(seen);
+            if place == Place::NONE {
+                return None;
+            }
             let slot = self.slot(place)?;
             // Relaxed: if another thread has this slot by now, the exchange fails.
             let below = slot.link.load(Ordering::Relaxed);
@@ -172,7 +181,7 @@ impl<T, H: HeapRef> Slots<T, H> {
         loop {
             let place = Self::place_of(seen).ok_or_else(Chunks::<T, H>::full)?;
             let Some(slot) = self.slot(place) else {
-                self.chunks.add(place.chunk(), *self.floor.get_or_init(Generation::first_of_arena))?;
+                self.grow(place)?;
                 continue;
             };
             match self.opened.compare_exchange_weak(seen, seen + 1, Ordering::Relaxed, Ordering::Relaxed) {
@@ -180,6 +189,17 @@ impl<T, H: HeapRef> Slots<T, H> {
                 Err(now) => seen = now,
             }
         }
+    }
+
+    /// Adds the chunk or piece with `place`, unless another thread has done so before this one's turn came.
+    #[cold]
+    #[inline(never)]
+    fn grow(&self, place: Place) -> Result<(), GrowError> {
+        let mut growing = lock(&self.growing);
+        if self.slot(place).is_some() {
+            return Ok(());
+        }
+        self.chunks.add(place, *growing.get_or_insert_with(Generation::first_of_arena))
     }
 
     /// Drops the values from slot number `next` on, which is behind each when it is dropped.
@@ -243,12 +263,13 @@ mod models {
     use core::alloc::Layout;
     use core::ptr::NonNull;
 
+    use super::Slot;
     use crate::arena::SharedArena;
     use crate::arena::handle::Handle;
-    use crate::class::Geometric;
+    use crate::class::{Geometric, SizeTable, Table};
     use crate::error::AllocError;
     use crate::heap::{HeapRef, ShareCount};
-    use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell, model, thread};
+    use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, UnsafeCell, model, thread};
 
     /// The system allocator: the kernel has models of its own.
     #[derive(Clone)]
@@ -307,6 +328,112 @@ mod models {
 
     // SAFETY: the cell is read through guards only, and written by the owner.
     unsafe impl Sync for Watched {}
+
+    /// As the system, but with one block for each chunk, and the block of a chunk that another thread is about to add is taken.
+    #[derive(Clone)]
+    struct Scarce(Arc<Mutex<Vec<usize>>>);
+
+    // SAFETY: as above.
+    unsafe impl HeapRef for Scarce {
+        type Classes = Geometric<40>;
+
+        fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+            let mut taken = self.0.lock().unwrap();
+            if taken.contains(&layout.size()) {
+                return Err(AllocError::NoBucket { size: layout.size(), align: layout.align() });
+            }
+            taken.push(layout.size());
+            System.allocate(layout)
+        }
+
+        unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+            // SAFETY: the caller's promise.
+            unsafe { System.deallocate(block, layout) };
+        }
+
+        unsafe fn reallocate(&self, _: NonNull<u8>, _: Layout, _: Layout) -> Result<NonNull<u8>, AllocError> {
+            unreachable!("chunks never move")
+        }
+
+        unsafe fn share_count(&self, _: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
+            unreachable!("chunks are not shared")
+        }
+    }
+
+    #[test]
+    fn loom_nobody_is_refused_a_chunk_that_another_thread_adds() {
+        model(|| {
+            let arena = Arc::new(SharedArena::new_in(Scarce(Arc::new(Mutex::new(Vec::new())))));
+            let other = Arc::clone(&arena);
+            // Three slots in two chunks: one of the threads comes to each when it is missing.
+            let thread = thread::spawn(move || other.try_insert([1_u64; 4]).is_ok());
+            assert!(arena.try_insert([2; 4]).is_ok() && arena.try_insert([3; 4]).is_ok());
+            assert!(thread.join().unwrap());
+            assert_eq!(arena.len(), 3);
+        });
+    }
+
+    type Value = [u64; 4];
+
+    /// Pieces of one slot, so that the tree soon grows.
+    #[derive(Clone, Copy)]
+    struct Single;
+
+    impl SizeTable for Single {
+        const TABLE: Table = Table::listed(&[size_of::<Slot<Value>>().next_multiple_of(16)]);
+    }
+
+    /// As the system, but it refuses the first block, which would be a chunk.
+    #[derive(Clone)]
+    struct Refusing(Arc<Mutex<bool>>);
+
+    // SAFETY: as above.
+    unsafe impl HeapRef for Refusing {
+        type Classes = Single;
+
+        fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+            if !core::mem::replace(&mut *self.0.lock().unwrap(), true) {
+                return Err(AllocError::NoBucket { size: layout.size(), align: layout.align() });
+            }
+            System.allocate(layout)
+        }
+
+        unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+            // SAFETY: the caller's promise.
+            unsafe { System.deallocate(block, layout) };
+        }
+
+        unsafe fn reallocate(&self, _: NonNull<u8>, _: Layout, _: Layout) -> Result<NonNull<u8>, AllocError> {
+            unreachable!("pieces never move")
+        }
+
+        unsafe fn share_count(&self, _: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
+            unreachable!("pieces are not shared")
+        }
+    }
+
+    /// Who looks a value up while its tree grows finds it, or nothing.
+    #[test]
+    fn loom_a_slot_in_a_piece_is_found_while_others_are_added() {
+        model(|| {
+            let arena = Arc::new(SharedArena::new_in(Refusing(Arc::new(Mutex::new(false)))));
+            let first = arena.insert([1_u64; 4]);
+            let wire = Arc::new(crate::sync::AtomicU64::new(first.to_bits()));
+            let (other, sender) = (Arc::clone(&arena), Arc::clone(&wire));
+            let thread = thread::spawn(move || {
+                for content in [2, 3] {
+                    sender.store(other.insert([content; 4]).to_bits(), Ordering::Relaxed);
+                }
+            });
+            assert_eq!(*arena.get(first).unwrap(), [1; 4]);
+            let found = Handle::from_bits(wire.load(Ordering::Relaxed));
+            if let Some(value) = found.and_then(|handle| arena.get(handle)) {
+                assert!((1..=3).contains(&value[0]));
+            }
+            thread.join().unwrap();
+            assert_eq!(arena.len(), 3);
+        });
+    }
 
     fn arena() -> (Arc<SharedArena<Watched, System>>, Arc<AtomicUsize>) {
         (Arc::new(SharedArena::new_in(System)), Arc::new(AtomicUsize::new(0)))

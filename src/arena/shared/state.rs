@@ -49,6 +49,7 @@ impl State {
 
     /// Counts one more guard, if the value with this generation is there.
     #[inline]
+    #[track_caller]
     pub(super) fn guard(&self, generation: Generation) -> bool {
         // Relaxed: only a first guess, the exchange below decides.
         let mut seen = self.0.load(Ordering::Relaxed);

@@ -37,7 +37,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// `slot` is the one at `handle`'s place; it is opened, not occupied, withheld and its generation is not newer.
     pub(super) unsafe fn fill_withheld(&mut self, slot: SlotPtr<T>, handle: Handle<T>, value: T) {
         // SAFETY: A2: the slot is opened.
-        unsafe { self.table.mark_occupied(handle.place()) };
+        unsafe { self.table.mark_occupied(handle.place(), self.table.is_near(handle.place())) };
         // SAFETY: A2: the slot is opened, and `&mut self` is alone with it.
         unsafe { slot.set_generation(handle.generation_of_slot()) };
         // SAFETY: A1: the slot's body is writable and aligned for `T`; no value is there to be overwritten.
@@ -81,16 +81,17 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// `is_ahead` holds for the handle, and the slot is not occupied.
     pub(crate) unsafe fn fill_at(&mut self, handle: Handle<T>, value: T) -> Result<(), (T, GrowError)> {
         let place = handle.place();
-        let unused = self.table.present() == 0 && self.floor == Generation::FRESH;
-        while self.table.present() <= place.chunk() {
+        let unused = self.table.backed() == 0 && self.floor == Generation::FRESH;
+        let number = place.number(Self::FIRST_BITS);
+        while self.table.backed() <= number {
             if let Err(error) = self.grow() {
-                return Err((value, error));
+                return Err((value, error.wanting(number as usize + 1)));
             }
         }
         if unused {
             self.floor = Generation::first_of_family(handle.generation_of_slot());
         }
-        while self.table.opened(place).is_none() {
+        while self.opened(place).is_none() {
             match self.find_unopened() {
                 Ok(next) => self.open_vacant(next),
                 Err(error) => return Err((value, error)),

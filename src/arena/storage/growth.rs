@@ -1,31 +1,54 @@
 //! How chunks come and go.
 
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
 use super::super::error::GrowError;
 use super::super::generation::Generation;
-use super::super::place::{MAX_CHUNKS, Place, slots_of};
-use super::super::slot::SlotPtr;
-use super::super::table::Table;
+use super::super::pieces::Refused;
+use super::super::place::{MAX_CHUNKS, Place, slots_before, slots_of};
+use super::super::slot::{Slot, SlotPtr};
+use super::super::table::{Directory, Table};
 use super::Storage;
+use crate::class::SizeClasses;
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> Storage<T, H> {
-    /// The next slot to be opened, when chunk `filling` has none.
+    /// The place for the next value, when it is not near or has no memory yet.
     #[cold]
     #[inline(never)]
-    pub(super) fn unopened_elsewhere(&mut self) -> Result<Place, GrowError> {
-        self.find_unopened()
+    pub(super) fn place_elsewhere(&mut self) -> Result<Place, GrowError> {
+        if self.vacant == Place::NONE { self.find_unopened() } else { Ok(self.vacant) }
     }
 
     #[cold]
     #[inline(never)]
-    pub(super) fn unopened_elsewhere_or_fail(&mut self) -> Place {
-        self.find_unopened().unwrap_or_else(|error| error.fail())
+    #[track_caller]
+    pub(super) fn place_elsewhere_or_fail(&mut self) -> Place {
+        match self.place_elsewhere() {
+            Ok(place) => place,
+            Err(error) => error.fail(),
+        }
+    }
+
+    /// The slot at that place.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn slot_elsewhere(&self, place: Place) -> SlotPtr<T> {
+        self.table.slot(place)
+    }
+
+    /// The generation that a value has at that place.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn generation_elsewhere(&self, place: Place) -> Generation {
+        self.generation_at(place).unwrap_or(self.floor).next()
     }
 
     /// Opens the slot at `place`, which is the next to be opened, and puts it at the head of the vacant list.
     pub(super) fn open_vacant(&mut self, place: Place) {
         // SAFETY: A2: it is the next slot to be opened, as the caller says.
-        unsafe { self.table.open(place) };
+        unsafe { self.table.open(place, self.table.is_near(place)) };
         // SAFETY: A2: it is opened now; its generation is the next thing it gets.
         unsafe { self.table.mark_vacant(place) };
         let slot = self.table.slot(place);
@@ -39,27 +62,75 @@ impl<T, H: HeapRef> Storage<T, H> {
             if let Some(place) = self.table.unopened() {
                 return Ok(place);
             }
-            if !self.table.fill_next_chunk() {
-                self.grow()?;
+            if self.table.fill_next_chunk() {
+                continue;
             }
+            if let Some(place) = self.table.unopened_far() {
+                return Ok(place);
+            }
+            self.grow()?;
         }
     }
 
-    /// Adds a chunk.
+    /// Adds a chunk; or, once the heap has no block for one, a piece.
     pub(crate) fn grow(&mut self) -> Result<(), GrowError> {
-        let full = GrowError::Full { value_size: size_of::<T>(), limit: Self::limit() };
-        let chunk = self.table.present();
-        if chunk == MAX_CHUNKS {
-            return Err(full);
+        let is_new = self.table.backed() == 0 && self.floor == Generation::FRESH;
+        match self.table.slots_of_last_piece() {
+            None => self.grow_near().or_else(|error| self.grow_far(error))?,
+            Some(_) => self.grow_far(self.full())?,
         }
-        let Some((layout, words_at)) = Table::<T>::layout(chunk) else {
-            return Err(full);
-        };
-        let block = self.heap.allocate(layout).map_err(|error| GrowError::Alloc { layout, error })?;
-        if chunk == 0 && self.floor == Generation::FRESH {
+        if is_new {
             self.floor = Generation::first_of_arena();
         }
-        self.table.add(block, words_at);
+        Ok(())
+    }
+
+    fn full(&self) -> GrowError {
+        GrowError::Full { wanted: self.table.backed() as usize + 1, value_size: size_of::<T>(), limit: Self::limit() }
+    }
+
+    /// Adds a chunk, and before the first one the directory.
+    fn grow_near(&mut self) -> Result<(), GrowError> {
+        let chunk = self.table.present();
+        let Some((layout, words_at)) = (chunk < MAX_CHUNKS).then(|| Table::<T>::layout(chunk)).flatten() else {
+            return Err(self.full());
+        };
+        let wanted = self.table.backed() as usize + 1;
+        let refused = |layout| move |error| GrowError::Alloc { wanted, layout, error };
+        let block = self.heap.allocate(layout).map_err(refused(layout))?;
+        if chunk == 0 {
+            let layout = Layout::new::<Directory<T>>();
+            let directory = match self.heap.allocate(layout) {
+                Ok(directory) => directory.cast::<Directory<T>>(),
+                Err(error) => {
+                    let Some((chunk, _)) = Table::<T>::layout(0) else { return Err(self.full()) };
+                    // SAFETY: A1: the block is of this heap and layout, and was never a chunk.
+                    unsafe { self.heap.deallocate(block, chunk) };
+                    return Err(refused(layout)(error));
+                }
+            };
+            // SAFETY: A1: the block has a directory's layout, and nobody else knows it.
+            unsafe { directory.write(Directory::EMPTY) };
+            self.table.set_directory(directory.as_ptr());
+        }
+        // SAFETY: A1: there is a directory by now, and no piece, or the arena would not look near.
+        unsafe { self.table.add(block, words_at) };
+        Ok(())
+    }
+
+    /// Adds a piece. `error` is why it is no chunk.
+    fn grow_far(&mut self, error: GrowError) -> Result<(), GrowError> {
+        let (backed, wanted) = (self.table.backed(), self.table.backed() as usize + 1);
+        // A place must be one that any arena of this type can have.
+        let most = H::Classes::LARGEST / size_of::<Slot<T>>();
+        if backed as usize + most > Self::limit() || most == 0 {
+            return Err(error);
+        }
+        // Slots are opened later: there is nothing to be written.
+        match self.table.pieces_mut().add(&self.heap, backed, |_| ()) {
+            Ok(slots) => self.table.add_far(slots),
+            Err(Refused { layout, error }) => return Err(GrowError::Alloc { wanted, layout, error }),
+        }
         Ok(())
     }
 
@@ -75,43 +146,34 @@ impl<T, H: HeapRef> Storage<T, H> {
     pub(crate) fn reserve(&mut self, additional: usize) -> Result<(), GrowError> {
         let wanted = additional.saturating_add(self.len() as usize);
         if wanted > Self::limit() {
-            return Err(GrowError::Full { value_size: size_of::<T>(), limit: Self::limit() });
+            return Err(GrowError::Full { wanted, value_size: size_of::<T>(), limit: Self::limit() });
         }
         while (self.capacity() as usize) < wanted {
-            self.grow()?;
+            self.grow().map_err(|error| error.wanting(wanted))?;
         }
         Ok(())
     }
 
-    /// Gives back the chunks at the end in which nothing is, nothing is detached and no slot is retired.
+    /// Gives back the chunks and pieces at the end in which nothing is, nothing is detached and no slot is retired.
     pub(crate) fn shrink(&mut self) {
-        let present = self.table.present();
-        let mut kept = present;
-        while let Some(newest) = kept.checked_sub(1).and_then(|last| self.newest_if_idle(last)) {
-            // A6: slots that are opened later must not begin below what a slot given back had got to.
-            self.floor = self.floor.max(newest);
-            kept -= 1;
+        let place_of = |number| Place::of_number(number, Self::FIRST_BITS);
+        let needed = (0..self.table.opened_count()).rev().filter_map(place_of).find(|&place| !self.is_idle(place));
+        let kept = needed.map_or(0, |place| self.table.end_of_neighbours(place));
+        // A6: slots that are opened later must not begin below what a slot given back had got to.
+        let lost = (kept..self.table.opened_count()).filter_map(|number| self.generation_at(place_of(number)?));
+        self.floor = lost.fold(self.floor, Generation::max);
+        if let Some(first) = place_of(kept).filter(|_| kept < self.table.opened_count()) {
+            self.forget_vacant_from(first);
         }
-        if kept < present {
-            self.forget_vacant_from(Place::new(kept, 0));
-        }
-        for _ in kept..present {
+        while self.table.backed() > kept {
             self.free_last();
         }
     }
 
-    /// The newest generation in a chunk, if all its opened slots are vacant: neither occupied, detached nor retired.
-    fn newest_if_idle(&self, chunk: usize) -> Option<Generation> {
-        let mut newest = Generation::FRESH;
-        for offset in 0..self.table.opened_slots(chunk) {
-            let place = Place::new(chunk, offset);
-            let generation = self.generation_at(place)?;
-            if generation.is_occupied() || generation == Generation::RETIRED || self.is_detached(place) {
-                return None;
-            }
-            newest = newest.max(generation);
-        }
-        Some(newest)
+    /// Whether the opened slot at `place` is vacant: neither occupied, detached nor retired.
+    pub(super) fn is_idle(&self, place: Place) -> bool {
+        let idle = |generation: Generation| !generation.is_occupied() && generation != Generation::RETIRED;
+        self.generation_at(place).is_some_and(idle) && !self.is_detached(place)
     }
 
     /// Drops the vacant slots from `end` on from the vacant list.
@@ -136,18 +198,42 @@ impl<T, H: HeapRef> Storage<T, H> {
         }
     }
 
+    /// Gives back the last chunk, or the last piece if there are such.
     fn free_last(&mut self) {
-        if let Some((block, layout)) = self.table.remove() {
-            // SAFETY: A1: the block came from this heap with this layout, and the table has just forgotten it.
-            unsafe { self.heap.deallocate(block, layout) };
+        if let Some(slots) = self.table.slots_of_last_piece() {
+            self.table.remove_far(slots);
+            self.table.pieces_mut().remove_last(&self.heap);
+        } else {
+            self.free_chunk();
+        }
+        self.free_directory();
+    }
+
+    /// Gives the last chunk back, when there are no pieces. `false` if there is none.
+    fn free_chunk(&mut self) -> bool {
+        let Some((block, layout)) = self.table.remove() else { return false };
+        // SAFETY: A1: the block came from this heap with this layout, and the table has just forgotten it.
+        unsafe { self.heap.deallocate(block, layout) };
+        true
+    }
+
+    /// Gives the directory back once no chunk is present.
+    fn free_directory(&mut self) {
+        if let (0, Some(directory)) = (self.table.present(), NonNull::new(self.table.directory())) {
+            self.table.set_directory(core::ptr::null_mut());
+            // SAFETY: A1: it is a block of this heap with this layout, and has just been forgotten.
+            unsafe { self.heap.deallocate(directory.cast(), Layout::new::<Directory<T>>()) };
         }
     }
 }
 
 impl<T, H: HeapRef> Drop for Storage<T, H> {
     fn drop(&mut self) {
-        for _ in 0..self.table.present() {
-            self.free_last();
+        if self.table.slots_of_last_piece().is_some() {
+            self.table.pieces_mut().clear(&self.heap);
+            self.table.remove_far(self.table.backed() - slots_before(self.table.present(), Self::FIRST_BITS));
         }
+        while self.free_chunk() {}
+        self.free_directory();
     }
 }

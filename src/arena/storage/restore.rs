@@ -20,7 +20,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         debug_assert!(generation.is_occupied() == matches!(content, Content::Value(_)));
         let place = self.find_unopened()?;
         // SAFETY: A2: it is the next slot to be opened.
-        unsafe { self.table.open(place) };
+        unsafe { self.table.open(place, self.table.is_near(place)) };
         // SAFETY: A2: it is opened now.
         unsafe { self.table.mark_vacant(place) };
         let slot = self.table.slot(place);
@@ -43,7 +43,7 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// Makes `copy`, which is new, one in which every handle is valid, and which gives out the same handles next.
     pub(crate) fn copy_into(&self, copy: &mut Self, mut value_of: impl FnMut(&T) -> T) -> Result<(), GrowError> {
-        for _ in 0..self.table.present() {
+        while copy.table.backed() < self.table.backed() {
             copy.grow()?;
         }
         copy.floor = self.floor;
@@ -74,17 +74,11 @@ impl<T, H: HeapRef> Storage<T, H> {
     #[cfg(feature = "serde")]
     pub(crate) fn sort_vacant(&mut self) {
         self.vacant = Place::NONE;
-        for chunk in (0..self.table.present()).rev() {
-            for offset in (0..self.table.opened_slots(chunk)).rev() {
-                let place = Place::new(chunk, offset);
-                let vacant = self.generation_at(place).is_some_and(|generation| {
-                    !generation.is_occupied() && generation != Generation::RETIRED && !self.is_detached(place)
-                });
-                if vacant {
-                    // SAFETY: A3: the slot is opened, not occupied, and `&mut self` is alone with it.
-                    unsafe { self.table.slot(place).set_link(self.vacant) };
-                    self.vacant = place;
-                }
+        for place in self.table.opened_places().rev() {
+            if self.is_idle(place) {
+                // SAFETY: A3: the slot is opened, not occupied, and `&mut self` is alone with it.
+                unsafe { self.table.slot(place).set_link(self.vacant) };
+                self.vacant = place;
             }
         }
     }
