@@ -70,6 +70,9 @@ mod arena;
 pub mod compat;
 #[expect(unsafe_code, reason = "shares one counted allocation: invariants P1.. at its top")]
 mod pool;
+#[cfg(feature = "record")]
+#[expect(unsafe_code, reason = "a heap reference and a global allocator by another one: I10")]
+pub mod record;
 mod stats;
 
 #[cfg(feature = "capi")]

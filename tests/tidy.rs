@@ -63,6 +63,7 @@ const LAYERS: &str = "
     L4  compat         -> L2 arena
     L4  pool           -> L2 L3
     L4  stats          -> L2 L3
+    L4  record         -> L2
 
     L5  interop        -> L2 L3 L4
     L5  ffi            -> L2 L3 L4

@@ -1,0 +1,133 @@
+//! From a recording to block sizes: a table, a chart, and an HTML file with pictures that needs no network.
+//!
+//! ```sh
+//! cargo run --release --example tune --features pictures -- record.bin      # writes record.html beside it
+//! cargo run --release --example tune --features pictures -- --demo demo.bin # records a program first
+//! ```
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use smarena::record::{Goal, Recommendation, Recorder, Recording};
+use smarena::{Global, SmBox, SmBuf};
+
+/// What can go wrong is one sentence, with the file or the argument it is about.
+type Answer<T> = Result<T, String>;
+
+struct Arguments {
+    file: PathBuf,
+    demo: bool,
+    goal: Goal,
+}
+
+const USAGE: &str = "usage: tune [--demo] [--classes N] [--waste PERCENT] [--memory MIB] FILE";
+
+fn arguments() -> Answer<Arguments> {
+    use lexopt::prelude::*;
+    let (mut file, mut demo, mut goal) = (None, false, Goal::default());
+    let mut parser = lexopt::Parser::from_env();
+    let mut read = || -> Result<(), lexopt::Error> {
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("demo") => demo = true,
+                Long("classes") => goal.classes = parser.value()?.parse()?,
+                Long("waste") => goal.waste = parser.value()?.parse::<f64>()? / 100.0,
+                Long("memory") => goal.memory = Some(parser.value()?.parse::<usize>()? << 20),
+                Value(name) if file.is_none() => file = Some(name.into()),
+                other => return Err(other.unexpected()),
+            }
+        }
+        Ok(())
+    };
+    read().map_err(|error| format!("{error}\n{USAGE}"))?;
+    if !(1..=64).contains(&goal.classes) {
+        return Err(format!("--classes {}: a table has 1 to 64 block sizes", goal.classes));
+    }
+    Ok(Arguments { file: file.ok_or(USAGE)?, demo, goal })
+}
+
+/// A program to record: sessions that come and go, with a few buffers each.
+fn demo() -> Recording {
+    let recorder = Recorder::new(Global);
+    let mut sessions = Vec::new();
+    for n in 0..50_000_usize {
+        let name = SmBuf::copy_from_slice_in("x".repeat(3 + n % 41).as_bytes(), recorder.clone());
+        sessions.push((
+            SmBox::new_in([n; 9], recorder.clone()),
+            SmBuf::with_capacity_in(200 + n % 7 * 100, recorder.clone()),
+            name,
+        ));
+        if n % 3 > 0 {
+            sessions.swap_remove(n * 7919 % sessions.len());
+        }
+    }
+    recorder.recording()
+}
+
+fn html(recording: &Recording, tuned: &Recommendation) -> String {
+    let lifetimes = recording.lifetimes();
+    format!(
+        "<!doctype html><meta charset=utf-8><title>smarena: block sizes for a recording</title>\
+         <style>body{{font:15px sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color-scheme:light dark}}pre{{overflow:auto}}svg{{max-width:100%}}</style>\
+         <h1>Block sizes for a recording</h1><p>{} blocks were asked for; one block in {} is in the sample. Half of them live for at most {} events \
+         ({} µs), {} in a hundred are given back by another thread.</p>{}{}<pre>{}</pre>\n",
+        recording.allocations(),
+        recording.one_in(),
+        lifetimes.in_events.value_at_quantile(0.5),
+        lifetimes.in_micros.value_at_quantile(0.5),
+        lifetimes.remote * 100 / lifetimes.freed.max(1),
+        recording.picture_of_sizes(tuned.block_sizes()),
+        recording.picture_of_memory(),
+        tuned.to_string().replace('<', "&lt;"),
+    )
+}
+
+fn run(Arguments { file, demo: first, goal }: &Arguments, out: &mut impl Write) -> Answer<PathBuf> {
+    let about = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    if *first {
+        let to = File::create(file).map_err(|error| about(file, error))?;
+        let mut to = BufWriter::new(to);
+        demo().save(&mut to).and_then(|()| to.flush()).map_err(|error| about(file, error))?;
+    }
+    let from = File::open(file).map_err(|error| about(file, error))?;
+    let recording = Recording::load(BufReader::new(from)).map_err(|error| about(file, error))?;
+    let tuned = recording.recommend(goal);
+    write!(out, "{tuned}\n{}", recording.chart_of_sizes(tuned.block_sizes(), 80))
+        .map_err(|error| format!("the output: {error}"))?;
+    let page = file.with_extension("html");
+    std::fs::write(&page, html(&recording, &tuned)).map_err(|error| about(&page, error))?;
+    writeln!(out, "\npictures: {}", page.display()).map_err(|error| format!("the output: {error}"))?;
+    Ok(page)
+}
+
+fn main() -> ExitCode {
+    match arguments().and_then(|arguments| run(&arguments, &mut stdout())) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tune: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_becomes_a_table_and_a_page_and_a_missing_one_is_named() {
+        let file = std::env::temp_dir().join(format!("smarena-tune-{}.bin", std::process::id()));
+        let mut arguments = Arguments { file: file.clone(), demo: true, goal: Goal::default() };
+        let mut out = Vec::new();
+        let page = run(&arguments, &mut out).unwrap();
+        let (out, text) = (String::from_utf8(out).unwrap(), std::fs::read_to_string(&page).unwrap());
+        assert!(out.contains("size_classes!") && out.contains('█'), "{out}");
+        assert_eq!(text.matches("<svg").count(), 2);
+        std::fs::remove_file(page).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        arguments.demo = false;
+        assert!(run(&arguments, &mut Vec::new()).unwrap_err().contains(file.to_str().unwrap()));
+    }
+}

@@ -1,0 +1,205 @@
+//! Recording what a program asks of a heap, to choose its block sizes by (feature `record`).
+//!
+//! A [`Recorder`] stands before a heap and notes each block that is handed out or given back; a [`Recording`] is what it has seen,
+//! and [`Recording::recommend`] makes a table of block sizes and the size of each bucket of it.
+//!
+//! ```
+//! use smarena::record::{Goal, Recorder};
+//! use smarena::{Global, SmBox};
+//!
+//! let recorder = Recorder::new(Global);
+//! let boxes: Vec<_> = (0..100_u8).map(|n| SmBox::new_in([n; 40], recorder.clone())).collect();
+//! let other = SmBox::new_in([0_u8; 200], recorder.clone());
+//!
+//! let tuned = recorder.recording().recommend(&Goal::default());
+//! assert_eq!(tuned.block_sizes(), [48, 208]);
+//! println!("{tuned}"); // a `size_classes!` and a builder's call to paste, and what they would take
+//! # drop((boxes, other));
+//! ```
+//!
+//! As a program's global allocator:
+//!
+//! ```
+//! use smarena::record::{Log, Recorder};
+//! use std::alloc::System;
+//!
+//! static LOG: Log = Log::new();
+//! #[global_allocator]
+//! static ALLOCATOR: Recorder<System, &Log> = Recorder::with_log(System, &LOG);
+//!
+//! let words: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+//! assert!(ALLOCATOR.recording().allocations() >= words.len() as u64);
+//! ```
+//!
+//! # Cost
+//! A few nanoseconds an event, 16 MiB for a million events of 16 bytes, and then a sample: when the memory is full, half of the blocks are
+//! forgotten with all their events, and so on; how often each size was asked for stays complete. A block is in the sample or not by
+//! its address.
+//!
+//! A recorder hears what the owner asks for. Buffers ask for whole blocks of the heap's table once they have grown, so a program of buffers is best
+//! recorded over a heap of fine sizes.
+//!
+//! In a child of `fork` a recorder must not be used: another thread may have been writing to it.
+
+mod event;
+mod log;
+#[cfg(feature = "pictures")]
+mod pictures;
+mod predict;
+mod recommend;
+mod recording;
+mod ring;
+mod sizes;
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::ops::Deref;
+use core::ptr::NonNull;
+use std::sync::Arc;
+
+use crate::error::AllocError;
+use crate::heap::{HeapRef, ShareCount};
+pub use event::Event;
+pub use log::Log;
+pub use predict::{ClassForecast, Forecast};
+pub use recommend::{Goal, Recommendation};
+pub use recording::{Lifetimes, Recording};
+pub use sizes::SizeCount;
+
+/// A heap reference that notes what is asked of the heap. Clones write to the same log.
+///
+/// ```
+/// # use smarena::{Global, SmBuf, record::Recorder};
+/// let recorder = Recorder::new(Global);
+/// let mut buf = SmBuf::new_in(recorder.clone());
+/// buf.extend_from_slice(&[7; 1000]);
+/// drop(buf);
+/// assert_eq!(recorder.recording().lifetimes().freed, 1);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Recorder<H, L = Arc<Log>> {
+    heap: H,
+    log: L,
+}
+
+impl<H> Recorder<H> {
+    /// A recorder with a log of its own.
+    #[must_use]
+    pub fn new(heap: H) -> Self {
+        Self::with_log(heap, Arc::new(Log::new()))
+    }
+}
+
+impl<H, L> Recorder<H, L> {
+    /// A recorder that writes to `log`: an `Arc`, or a reference to a static.
+    #[must_use]
+    pub const fn with_log(heap: H, log: L) -> Self {
+        Self { heap, log }
+    }
+}
+
+impl<H, L: Deref<Target = Log>> Recorder<H, L> {
+    /// What was seen up to now. Copies it; other threads wait meanwhile if the log is full.
+    #[must_use]
+    pub fn recording(&self) -> Recording {
+        self.log.recording()
+    }
+
+    /// Notes that the heap has handed a block out.
+    #[inline]
+    fn handed_out(&self, block: NonNull<u8>, layout: Layout) {
+        self.note(block, layout, false);
+    }
+
+    /// Notes that a block goes back, before it does: its next owner's event comes later.
+    #[inline]
+    fn taken_back(&self, block: NonNull<u8>, layout: Layout) {
+        self.note(block, layout, true);
+    }
+
+    #[inline]
+    fn note(&self, block: NonNull<u8>, layout: Layout, freed: bool) {
+        // A layout without bytes has no block.
+        if layout.size() > 0 {
+            self.log.note(block.addr().get(), layout.size(), layout.align(), freed);
+        }
+    }
+}
+
+// SAFETY: I10: all that is promised is promised and kept by `heap`; clones of the recorder have clones of it; a log does not unwind.
+unsafe impl<H: HeapRef, L: Deref<Target = Log> + Clone> HeapRef for Recorder<H, L> {
+    type Classes = H::Classes;
+
+    #[inline]
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let block = self.heap.allocate(layout)?;
+        self.handed_out(block, layout);
+        Ok(block)
+    }
+
+    #[inline]
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        self.taken_back(block, layout);
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.heap.deallocate(block, layout) }
+    }
+
+    unsafe fn share_count(&self, block: NonNull<u8>, layout: Layout) -> NonNull<ShareCount> {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.heap.share_count(block, layout) }
+    }
+
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+        self.taken_back(block, old);
+        // SAFETY: I10: the caller's contract is the same.
+        let moved = unsafe { self.heap.reallocate(block, old, new) };
+        match moved {
+            Ok(moved) => self.handed_out(moved, new),
+            Err(_) => self.handed_out(block, old),
+        }
+        moved
+    }
+}
+
+// SAFETY: I10: `heap` keeps what a global allocator promises; the log's own memory may come from it, which the log does not record.
+unsafe impl<H: GlobalAlloc, L: Deref<Target = Log>> GlobalAlloc for Recorder<H, L> {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: I10: the caller's contract is the same.
+        let block = unsafe { self.heap.alloc(layout) };
+        if let Some(block) = NonNull::new(block) {
+            self.handed_out(block, layout);
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: I10: the caller's contract is the same.
+        let block = unsafe { self.heap.alloc_zeroed(layout) };
+        if let Some(block) = NonNull::new(block) {
+            self.handed_out(block, layout);
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if let Some(block) = NonNull::new(block) {
+            self.taken_back(block, layout);
+        }
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.heap.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let Some(old) = NonNull::new(block) else { return core::ptr::null_mut() };
+        self.taken_back(old, layout);
+        // SAFETY: I10: the caller's contract is the same.
+        let moved = unsafe { self.heap.realloc(block, layout, size) };
+        match (NonNull::new(moved), Layout::from_size_align(size, layout.align())) {
+            (Some(moved), Ok(new)) => self.handed_out(moved, new),
+            _ => self.handed_out(old, layout),
+        }
+        moved
+    }
+}

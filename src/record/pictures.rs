@@ -1,0 +1,149 @@
+//! Recordings to look at, as SVG. On white, so that they can be read in light and dark surroundings.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::recording::Recording;
+use super::sizes::SizeCount;
+
+type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn = Result<(), Box<dyn std::error::Error>>;
+
+const SIZE: (u32, u32) = (900, 360);
+const FONT: (&str, i32) = ("sans-serif", 13);
+const BARS: RGBColor = RGBColor(44, 110, 190);
+const LINES: RGBColor = RGBColor(200, 80, 20);
+
+/// Draws into a string, which cannot fail: nothing is written anywhere, and all coordinates are finite.
+fn picture(draw: impl FnOnce(&Canvas<'_>) -> Drawn) -> String {
+    let mut svg = String::new();
+    {
+        let canvas = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        let drawn = canvas.fill(&WHITE).map_err(Into::into).and_then(|()| draw(&canvas));
+        drawn.and_then(|()| Ok(canvas.present()?)).expect("a string takes every picture");
+    }
+    svg
+}
+
+impl Recording {
+    /// How often each size was asked for, as bars over the logarithm of the size, and the given block sizes as lines: an SVG file.
+    ///
+    /// A bar's height is the logarithm of the count. What lies between two lines is served by the right one.
+    ///
+    /// ```
+    /// # use smarena::{Global, SmBox, record::{Goal, Recorder}};
+    /// let recorder = Recorder::new(Global);
+    /// drop(SmBox::new_in([0_u8; 100], recorder.clone()));
+    /// let recording = recorder.recording();
+    /// let tuned = recording.recommend(&Goal::default());
+    /// assert!(recording.picture_of_sizes(tuned.block_sizes()).starts_with("<svg"));
+    /// ```
+    ///
+    /// # Panics
+    /// If no picture can be drawn, which is a bug here.
+    #[must_use]
+    pub fn picture_of_sizes(&self, block_sizes: &[usize]) -> String {
+        let cells: Vec<SizeCount> = self.sizes().iter().filter(|cell| cell.most < usize::MAX).copied().collect();
+        let largest = cells.iter().map(|cell| cell.most).chain(block_sizes.iter().copied()).max().unwrap_or(16);
+        let most = cells.iter().map(|cell| cell.count).max().unwrap_or(1);
+        picture(|canvas| {
+            let x = (8_f64..largest as f64 * 1.3).log_scale();
+            let y = (0.5_f64..most as f64 * 2.0).log_scale();
+            let mut chart = ChartBuilder::on(canvas)
+                .caption("Sizes asked for, and the block sizes that serve them", FONT)
+                .margin(12)
+                .x_label_area_size(36)
+                .y_label_area_size(64)
+                .build_cartesian_2d(x, y)?;
+            let bytes = |size: &f64| format!("{size:.0}");
+            let mesh = &mut chart.configure_mesh();
+            mesh.disable_mesh()
+                .x_desc("bytes")
+                .y_desc("times")
+                .x_label_formatter(&bytes)
+                .y_label_formatter(&bytes)
+                .draw()?;
+            let bar = |cell: &SizeCount| {
+                let width = 1.0 + 4.0 / cell.most as f64;
+                let (left, right) = (cell.most as f64 / width, cell.most as f64);
+                Rectangle::new([(left, 0.5), (right, cell.count as f64)], BARS.filled())
+            };
+            chart.draw_series(cells.iter().map(bar))?;
+            let line = |&size: &usize| {
+                PathElement::new([(size as f64, 0.5), (size as f64, most as f64 * 2.0)], LINES.mix(0.6))
+            };
+            chart.draw_series(block_sizes.iter().map(line))?;
+            Ok(())
+        })
+    }
+
+    /// The bytes live over time, estimated from the sample: an SVG file.
+    ///
+    /// ```
+    /// # use smarena::{Global, SmBox, record::Recorder};
+    /// let recorder = Recorder::new(Global);
+    /// drop(SmBox::new_in([0_u8; 100], recorder.clone()));
+    /// assert!(recorder.recording().picture_of_memory().contains("KiB"));
+    /// ```
+    ///
+    /// # Panics
+    /// If no picture can be drawn, which is a bug here.
+    #[must_use]
+    pub fn picture_of_memory(&self) -> String {
+        /// More points than the picture has columns would not be seen.
+        const POINTS: usize = 1500;
+        let live: Vec<(u64, u64)> = self.live_bytes().collect();
+        // Of each stretch of events the one with the most bytes; events between two notes of the time share it, so the axis is events.
+        let stretch = live.len().div_ceil(POINTS).max(1);
+        let most_of = |(number, stretch_of): (usize, &[(u64, u64)])| {
+            let bytes = stretch_of.iter().map(|&(_, bytes)| bytes).max().unwrap_or(0);
+            ((number * stretch) as f64, bytes as f64 / 1024.0)
+        };
+        let points: Vec<(f64, f64)> = live.chunks(stretch).enumerate().map(most_of).collect();
+        let most = points.iter().map(|&(_, kib)| kib).fold(1.0, f64::max);
+        let caption = format!("Bytes live over {} events, {:.3} s", live.len(), self.micros() as f64 / 1e6);
+        picture(|canvas| {
+            let mut chart = ChartBuilder::on(canvas)
+                .caption(caption, FONT)
+                .margin(12)
+                .x_label_area_size(36)
+                .y_label_area_size(64)
+                .build_cartesian_2d(0.0..live.len().max(1) as f64, 0.0..most * 1.05)?;
+            let number = |n: &f64| format!("{n:.0}");
+            let mesh = &mut chart.configure_mesh();
+            mesh.light_line_style(TRANSPARENT)
+                .x_desc("events")
+                .y_desc("KiB")
+                .x_label_formatter(&number)
+                .y_label_formatter(&number)
+                .draw()?;
+            chart.draw_series(LineSeries::new(points, BARS.stroke_width(2)))?;
+            Ok(())
+        })
+    }
+
+    /// How often sizes were asked for, one line for each block size, for a terminal of so many columns.
+    ///
+    /// ```
+    /// # use smarena::{Global, SmBox, record::Recorder};
+    /// let recorder = Recorder::new(Global);
+    /// let boxes: Vec<_> = (0..8_u64).map(|n| SmBox::new_in(n, recorder.clone())).collect();
+    /// drop(SmBox::new_in([0_u8; 40], recorder.clone()));
+    /// let chart = recorder.recording().chart_of_sizes(&[16, 48], 40);
+    /// assert_eq!(chart.lines().next(), Some("        16 ████████████████████ 8"));
+    /// # drop(boxes);
+    /// ```
+    #[must_use]
+    pub fn chart_of_sizes(&self, block_sizes: &[usize], columns: usize) -> String {
+        let forecast = self.forecast(block_sizes, &vec![usize::MAX; block_sizes.len()]);
+        let most = forecast.classes.iter().map(|class| class.allocations).max().unwrap_or(0).max(1);
+        let room = columns.saturating_sub(20).max(8) as u64;
+        let line = |class: &super::ClassForecast| {
+            let eighths = u128::from(class.allocations) * u128::from(room) * 8 / u128::from(most);
+            let full = "█".repeat((eighths / 8) as usize);
+            let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][(eighths % 8) as usize];
+            format!("{:>10} {full}{rest} {}\n", class.block_size, class.allocations)
+        };
+        forecast.classes.iter().map(line).collect()
+    }
+}

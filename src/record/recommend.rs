@@ -1,0 +1,280 @@
+//! The block sizes, buckets and caches that fit a recording.
+#![expect(clippy::cast_possible_truncation, reason = "counts of blocks, which were counted or are estimates")]
+
+use core::fmt;
+
+use super::predict::Forecast;
+use super::recording::Recording;
+use super::sizes::SizeCount;
+use crate::class::{MAX_BLOCK_SIZE, MAX_CLASSES};
+
+/// What a recommendation shall reach.
+///
+/// ```
+/// use smarena::record::Goal;
+///
+/// let goal = Goal { classes: 8, waste: 0.0, ..Goal::default() }; // eight block sizes, the best there are
+/// assert_eq!(goal.headroom, 0.25);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Goal {
+    /// Block sizes at most: 1 to 64. Default: 32.
+    pub classes: usize,
+    /// Bytes beyond those asked for, in grains of 16, for each byte asked for: as few block sizes as stay within it. Default: 0.08.
+    pub waste: f64,
+    /// The share of blocks that may find their bucket exhausted. Default: 0.
+    pub overflow: f64,
+    /// So much more than was seen to be needed. Default: 0.25, a quarter.
+    pub headroom: f64,
+    /// Bytes of all buckets at most; where they do not suffice, more blocks overflow than `overflow` allows. Default: no bound.
+    pub memory: Option<usize>,
+}
+
+impl Default for Goal {
+    fn default() -> Self {
+        Self { classes: 32, waste: 0.08, overflow: 0.0, headroom: 0.25, memory: None }
+    }
+}
+
+/// Block sizes and what belongs to them, by [`Recording::recommend`]. Its `Display` is Rust to paste, with what it would take.
+///
+/// ```
+/// # use smarena::{Global, SmBox, record::{Goal, Recorder}};
+/// let recorder = Recorder::new(Global);
+/// drop(SmBox::new_in([0_u8; 100], recorder.clone()));
+/// let tuned = recorder.recording().recommend(&Goal::default());
+/// assert!(tuned.to_string().contains("Tuned: [112]"));
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Recommendation {
+    block_sizes: Vec<usize>,
+    blocks: Vec<usize>,
+    cache_bytes: usize,
+    forecast: Forecast,
+}
+
+/// What a thread's cache may hold of each bucket, in bytes: what is tried, smallest first.
+const CACHES: [usize; 5] = [256, 1 << 10, 4 << 10, 16 << 10, 64 << 10];
+/// The share of events that may find the cache empty or full.
+const MISSES: f64 = 0.01;
+
+impl Recommendation {
+    /// The block sizes, ascending.
+    #[must_use]
+    pub fn block_sizes(&self) -> &[usize] {
+        &self.block_sizes
+    }
+
+    /// How many blocks of each there should be.
+    #[must_use]
+    pub fn blocks(&self) -> &[usize] {
+        &self.blocks
+    }
+
+    /// What a thread's cache should hold of each bucket, in bytes.
+    #[must_use]
+    pub fn cache_bytes(&self) -> usize {
+        self.cache_bytes
+    }
+
+    /// What a heap built so would have done.
+    #[must_use]
+    pub fn forecast(&self) -> &Forecast {
+        &self.forecast
+    }
+}
+
+impl Recording {
+    /// The block sizes that waste least, and buckets and caches for them.
+    ///
+    /// Of all tables with as many sizes it is one that wastes least for the sizes that were seen, as long as nothing is aligned to more
+    /// than 16 bytes: dynamic programming over the sizes, `O(sizes * log(sizes))` for each number of classes by divide and conquer, which is
+    /// sound because the waste of a class obeys the quadrangle inequality (Yao, *Efficient dynamic programming using quadrangle
+    /// inequalities*, 1980).
+    ///
+    /// # Panics
+    /// If the goal is for no class or for more than 64.
+    #[must_use]
+    #[track_caller]
+    pub fn recommend(&self, goal: &Goal) -> Recommendation {
+        let most = MAX_CLASSES;
+        assert!(
+            (1..=most).contains(&goal.classes),
+            "a goal of {} block sizes, but a table has 1 to {most}",
+            goal.classes
+        );
+        let servable = |cell: &&SizeCount| cell.most <= MAX_BLOCK_SIZE;
+        let cells: Vec<SizeCount> = self.sizes().iter().filter(servable).copied().collect();
+        let block_sizes = least_waste(&cells, goal);
+        let missed = |&bytes: &usize| self.misses(&block_sizes, |size| (bytes / size) as u64) <= MISSES;
+        let cache_bytes = CACHES.into_iter().find(missed).unwrap_or(CACHES[CACHES.len() - 1]);
+        let mut seen = self.occupancies(&block_sizes);
+        seen.iter_mut().for_each(|seen| seen.sort_unstable());
+        let blocks = |overflow| self.blocks(&block_sizes, &seen, goal.headroom, overflow, cache_bytes);
+        let bytes = |blocks: &[usize]| -> usize { blocks.iter().zip(&block_sizes).map(|(n, size)| n * size).sum() };
+        let mut overflow = goal.overflow;
+        while goal.memory.is_some_and(|most| bytes(&blocks(overflow)) > most) && overflow < 1.0 {
+            overflow = (overflow + 0.01).min(1.0);
+        }
+        let blocks = blocks(overflow);
+        let forecast = self.forecast(&block_sizes, &blocks);
+        Recommendation { block_sizes, blocks, cache_bytes, forecast }
+    }
+
+    /// Blocks of each class so that at most a share of `overflow` of those asked for find none.
+    fn blocks(&self, sizes: &[usize], seen: &[Vec<u64>], headroom: f64, overflow: f64, cache: usize) -> Vec<usize> {
+        let threads = self.threads();
+        let needed = |seen: &Vec<u64>| {
+            let rank = ((seen.len() as f64) * (1.0 - overflow)).ceil() as usize;
+            seen.get(rank.saturating_sub(1)).map_or(0.0, |&live| live as f64 * (1.0 + headroom))
+        };
+        // A block in a thread's cache is nobody else's.
+        sizes
+            .iter()
+            .zip(seen)
+            .map(|(size, seen)| needed(seen).ceil() as usize + threads * (cache / size))
+            .map(|n| n.max(1))
+            .collect()
+    }
+}
+
+/// As few block sizes as keep the waste within the goal, or as many as it allows.
+fn least_waste(cells: &[SizeCount], goal: &Goal) -> Vec<usize> {
+    if cells.is_empty() {
+        return vec![16];
+    }
+    // What the first cells have, so that a stretch of them is a difference.
+    let mut sums = vec![(0_u128, 0_u128)];
+    for cell in cells {
+        let (count, bytes) = sums[sums.len() - 1];
+        sums.push((count + u128::from(cell.count), bytes + u128::from(cell.bytes)));
+    }
+    let waste = |from: usize, to: usize| {
+        let (count, bytes) = (sums[to].0 - sums[from].0, sums[to].1 - sums[from].1);
+        (count * cells[to - 1].most as u128).saturating_sub(bytes)
+    };
+    let asked = sums[cells.len()].1;
+    let unavoidable = (0..cells.len()).map(|cell| waste(cell, cell + 1)).sum::<u128>() as f64;
+    // For each number of classes and of cells: where the last class begins.
+    let mut begins: Vec<Vec<usize>> = Vec::new();
+    let mut best: Vec<u128> = (0..=cells.len()).map(|to| if to == 0 { 0 } else { waste(0, to) }).collect();
+    begins.push(vec![0; cells.len() + 1]);
+    while begins.len() < goal.classes.min(cells.len())
+        && best[cells.len()] as f64 > goal.waste * asked as f64 + unavoidable
+    {
+        let mut row = Row { before: &best, waste: &waste, best: best.clone(), begins: vec![0; cells.len() + 1] };
+        row.fill(begins.len() + 1, cells.len(), begins.len(), cells.len() - 1);
+        let Row { best: next, begins: next_begins, .. } = row;
+        best = next;
+        begins.push(next_begins);
+    }
+    let (mut sizes, mut to) = (Vec::new(), cells.len());
+    for begins in begins.iter().rev() {
+        sizes.push(cells[to - 1].most);
+        to = begins[to];
+    }
+    sizes.reverse();
+    sizes
+}
+
+/// One more class than before.
+struct Row<'a, W> {
+    before: &'a [u128],
+    waste: &'a W,
+    best: Vec<u128>,
+    begins: Vec<usize>,
+}
+
+impl<W: Fn(usize, usize) -> u128> Row<'_, W> {
+    /// The best for the first `low..=high` cells, whose last class begins at `from..=until`.
+    fn fill(&mut self, low: usize, high: usize, from: usize, until: usize) {
+        if low > high {
+            return;
+        }
+        let middle = low.midpoint(high);
+        let candidates = from..=until.min(middle - 1);
+        let begin = candidates.min_by_key(|&begin| self.before[begin] + (self.waste)(begin, middle)).unwrap_or(from);
+        (self.best[middle], self.begins[middle]) = (self.before[begin] + (self.waste)(begin, middle), begin);
+        self.fill(low, middle - 1, from, begin);
+        self.fill(middle + 1, high, begin, until);
+    }
+}
+
+impl fmt::Display for Recommendation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Forecast { waste, grain_waste, overflow, too_large, peak_bytes, classes } = &self.forecast;
+        writeln!(
+            f,
+            "smarena::size_classes! {{\n    /// Chosen by a recording.\n    Tuned: {:?}\n}}\n",
+            self.block_sizes
+        )?;
+        writeln!(f, "let heap = smarena::Heap::<Tuned>::builder()")?;
+        for (size, blocks) in self.block_sizes.iter().zip(&self.blocks) {
+            writeln!(f, "    .bucket_bytes_of({size}, {blocks} * {size})")?;
+        }
+        writeln!(f, "    .thread_cache({}, smarena::CacheWarmup::Cold)\n    .build()?;\n", self.cache_bytes)?;
+        let bytes: usize = self.blocks.iter().zip(&self.block_sizes).map(|(blocks, size)| blocks * size).sum();
+        writeln!(
+            f,
+            "// To rounding {:.1} % is lost of what is asked for, {:.1} % by whichever table; {:.3} % of the blocks overflow;",
+            waste * 100.0,
+            grain_waste * 100.0,
+            overflow * 100.0
+        )?;
+        writeln!(
+            f,
+            "// {too_large} are for the system; blocks of {} KiB are live at most, of {} KiB in all.",
+            peak_bytes / 1024,
+            bytes / 1024
+        )?;
+        writeln!(f, "//\n// {:>10} {:>12} {:>10} {:>10}", "block size", "allocations", "peak live", "blocks")?;
+        for (class, blocks) in classes.iter().zip(&self.blocks) {
+            writeln!(f, "// {:>10} {:>12} {:>10} {blocks:>10}", class.block_size, class.allocations, class.peak)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(all(test, not(loom), not(shuttle)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// All choices of `classes` sizes of which the last is the largest.
+    fn brute_force(cells: &[SizeCount], classes: usize) -> u128 {
+        let waste = |chosen: u32| -> u128 {
+            let block = |n: usize| (n..cells.len()).find(|&up| chosen >> up & 1 == 1 || up + 1 == cells.len()).unwrap();
+            let one = |(n, cell): (usize, &SizeCount)| {
+                u128::from(cell.count) * cells[block(n)].most as u128 - u128::from(cell.bytes)
+            };
+            cells.iter().enumerate().map(one).sum()
+        };
+        let fits =
+            |chosen: &u32| chosen.count_ones() as usize + usize::from(chosen >> (cells.len() - 1) & 1 == 0) <= classes;
+        (0..1_u32 << cells.len()).filter(fits).map(waste).min().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn no_table_of_as_many_sizes_wastes_less(
+            seen in prop::collection::btree_map(1_usize..100, (1_u64..1000, 0_u64..16), 1..10), classes in 1_usize..6,
+        ) {
+            let cell = |(grain, (count, short)): (&usize, &(u64, u64))| SizeCount { most: grain * 16, count: *count, bytes: count * (*grain as u64 * 16 - short) };
+            let cells: Vec<_> = seen.iter().map(cell).collect();
+            let sizes = least_waste(&cells, &Goal { classes, waste: 0.0, ..Goal::default() });
+            prop_assert!(sizes.len() <= classes && sizes.is_sorted_by(|a, b| a < b));
+            let block = |cell: &SizeCount| *sizes.iter().find(|&&size| size >= cell.most).unwrap() as u128;
+            let waste: u128 = cells.iter().map(|cell| u128::from(cell.count) * block(cell) - u128::from(cell.bytes)).sum();
+            prop_assert_eq!(waste, brute_force(&cells, classes));
+        }
+    }
+
+    #[test]
+    fn as_few_sizes_as_the_goal_allows() {
+        let cells: Vec<_> = (1..=4).map(|n| SizeCount { most: n * 16, count: 1, bytes: n as u64 * 16 }).collect();
+        // 160 bytes asked for. One size holds 256, two 48 + 48 + 48 + 64 or 32 + 32 + 64 + 64: 192, three 176, four 160.
+        let sizes = |waste| least_waste(&cells, &Goal { waste, ..Goal::default() }).len();
+        assert_eq!([0.6, 0.59, 0.2, 0.19, 0.1, 0.09, 0.0].map(sizes), [1, 2, 2, 3, 3, 4, 4]);
+    }
+}

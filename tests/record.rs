@@ -1,0 +1,273 @@
+//! Recordings of programs that allocate as real ones do, what is recommended for them, and whether it comes true.
+#![cfg(feature = "record")]
+#![expect(unsafe_code, reason = "raw calls, to replay what was recorded")]
+#![expect(clippy::cast_possible_truncation, reason = "small counts")]
+
+use std::alloc::{Layout, System};
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use smarena::record::{Event, Forecast, Goal, Log, Recorder, Recording};
+use smarena::{Geometric, Global, Heap, HeapRef, Linear, Piecewise, SizeClasses, SmBox, SmBuf};
+
+/// The log of whatever program is being recorded: 0 is for all else.
+static LOGS: [Log; 4] =
+    [const { Log::with_events(256) }, const { Log::new() }, const { Log::new() }, const { Log::new() }];
+static WHICH: AtomicUsize = AtomicUsize::new(0);
+struct Current;
+
+impl Deref for Current {
+    type Target = Log;
+
+    fn deref(&self) -> &Log {
+        &LOGS[WHICH.load(Relaxed)]
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Recorder<System, Current> = Recorder::with_log(System, Current);
+
+/// Runs a program with nothing else in its recording but what the test harness may do beside it.
+fn recorded(which: usize, program: impl FnOnce()) -> Recording {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock();
+    WHICH.store(which, Relaxed);
+    program();
+    WHICH.store(0, Relaxed);
+    LOGS[which].recording()
+}
+
+/// Reads and writes documents, as a web service does.
+fn json() {
+    let document = |n: usize| {
+        let tags: Vec<String> = (0..n % 7).map(|tag| format!("tag-{}", tag * n)).collect();
+        serde_json::json!({"id": n, "name": "x".repeat(n % 40), "tags": tags, "nested": {"value": n as f64 / 3.0, "text": "long ".repeat(n % 90)}})
+    };
+    let texts: Vec<String> = (0..250).map(|n| document(n).to_string()).collect();
+    let kept: Vec<serde_json::Value> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    assert_eq!(kept.iter().map(|value| value["id"].as_u64().unwrap()).sum::<u64>(), 249 * 125);
+}
+
+/// Builds and folds trees of expressions, with names and lists of arguments, as a compiler does.
+fn compiler() {
+    enum Node {
+        Number(u64),
+        Name(String),
+        Add(Box<(Node, Node)>),
+        Call(String, Vec<Node>),
+    }
+    fn build(seed: u64, depth: u32) -> Node {
+        let next = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        match (depth, next >> 62) {
+            (0, n) if n < 2 => Node::Number(next >> 33),
+            (0, _) => Node::Name(format!("variable_{}", next >> 48)),
+            (_, 0 | 1) => Node::Add(Box::new((build(next, depth - 1), build(next ^ 7, depth - 1)))),
+            (_, arguments) => Node::Call(
+                "f".repeat((next >> 59) as usize),
+                (0..arguments).map(|n| build(next ^ n, depth - 1)).collect(),
+            ),
+        }
+    }
+    fn fold(node: Node) -> u64 {
+        match node {
+            Node::Number(n) => n,
+            Node::Name(name) => name.len() as u64,
+            Node::Add(both) => fold(both.0).wrapping_add(fold(both.1)),
+            Node::Call(name, arguments) => arguments.into_iter().map(fold).fold(name.len() as u64, u64::wrapping_add),
+        }
+    }
+    assert!((0..8).map(|seed| fold(build(seed, 10))).fold(0, u64::wrapping_add) > 0);
+}
+
+/// Serves lines on two threads, with a table of sessions.
+fn server() {
+    let sessions = Arc::new(Mutex::new(HashMap::new()));
+    let (send, receive) = std::sync::mpsc::sync_channel::<Vec<u8>>(64);
+    let worker = {
+        let sessions = sessions.clone();
+        std::thread::spawn(move || {
+            for (n, line) in receive.into_iter().enumerate() {
+                let words: Vec<String> = String::from_utf8(line).unwrap().split(' ').map(str::to_owned).collect();
+                sessions.lock().unwrap().insert(n % 500, words);
+            }
+        })
+    };
+    for n in 0..1_500_usize {
+        send.send(format!("GET /item/{n} HTTP/1.1 {}", "header: value ".repeat(n % 9)).into_bytes()).unwrap();
+    }
+    drop(send);
+    worker.join().unwrap();
+    assert_eq!(sessions.lock().unwrap().len(), 500);
+}
+
+/// What a heap does with a recording's events: waste as a share of what was asked for, the share that overflowed, the most bytes live.
+fn replay<C: SizeClasses>(recording: &Recording, heap: &Heap<C>) -> (f64, f64, usize) {
+    let (mut asked, mut held, mut bytes, mut peak, mut blocks) = (0, 0, 0, 0, 0_usize);
+    let mut live = HashMap::new();
+    for &Event { block, size, align, freed, .. } in recording.events() {
+        if freed {
+            if let Some(block) = live.remove(&block) {
+                // SAFETY: live, from this heap; it was in the table once.
+                let size = unsafe { heap.usable_size(block) };
+                bytes -= heap.bucket_of(block).map_or(0, |_| size);
+                // SAFETY: as above, and it is gone from the table.
+                unsafe { heap.free(block) };
+            }
+            continue;
+        }
+        blocks += 1;
+        let new = heap.malloc(size, align).unwrap();
+        if let Some(bucket) = heap.bucket_of(new) {
+            asked += size;
+            held += C::BLOCK_SIZES[bucket];
+            bytes += C::BLOCK_SIZES[bucket];
+            peak = peak.max(bytes);
+        }
+        assert!(live.insert(block, new).is_none(), "a block was handed out twice");
+    }
+    let overflowed: usize = heap.stats().buckets().iter().map(|bucket| bucket.overflowed).sum();
+    // SAFETY: live, from this heap, each once.
+    live.into_values().for_each(|block| unsafe { heap.free(block) });
+    ((held - asked) as f64 / asked as f64, overflowed as f64 / blocks as f64, peak)
+}
+
+/// The forecast for the table `C` and a replay of the events agree within 3 %.
+fn comes_true<C: SizeClasses>(recording: &Recording) {
+    let plenty = C::BLOCK_SIZES.iter().map(|_| 1 << 20).collect::<Vec<_>>();
+    let forecast = recording.forecast(C::BLOCK_SIZES, &plenty);
+    let heap = Heap::<C>::builder().bucket_bytes(256 << 20).no_thread_cache().build().unwrap();
+    let (waste, overflow, peak) = replay(recording, &heap);
+    let near = |a: f64, b: f64| (a - b).abs() <= 0.03 * b;
+    assert!(
+        near(forecast.waste, waste) && near(forecast.peak_bytes as f64, peak as f64),
+        "{forecast:?}, but {waste} and {peak}"
+    );
+    assert_eq!((forecast.overflow, overflow), (0.0, 0.0));
+    // With half of what the fullest bucket needs.
+    let fullest = (0..C::BLOCK_SIZES.len()).max_by_key(|&class| forecast.classes[class].peak).unwrap();
+    let mut few = plenty;
+    few[fullest] = forecast.classes[fullest].peak as usize / 2;
+    let forecast = recording.forecast(C::BLOCK_SIZES, &few);
+    let size = C::BLOCK_SIZES[fullest];
+    let heap = Heap::<C>::builder()
+        .bucket_bytes(256 << 20)
+        .bucket_bytes_of(size, few[fullest] * size)
+        .no_thread_cache()
+        .build()
+        .unwrap();
+    let (_, overflow, _) = replay(recording, &heap);
+    assert!(overflow > 0.0 && near(forecast.overflow, overflow), "{} predicted, {overflow} seen", forecast.overflow);
+}
+
+#[test]
+fn programs_get_tables_that_waste_less_and_forecasts_that_come_true() {
+    for (which, program) in [json as fn(), compiler, server].into_iter().enumerate() {
+        let recording = recorded(which + 1, program);
+        assert!(recording.allocations() > 2_000 && recording.one_in() == 1, "program {which}");
+        // As many classes as the general table needs to serve every size that was seen.
+        let general = Geometric::<64>::BLOCK_SIZES;
+        let largest = recording.sizes().iter().rfind(|cell| cell.most <= general[63]).unwrap().most;
+        let general = &general[..=general.partition_point(|&block| block < largest)];
+        let geometric = recording.forecast(general, &vec![1 << 20; general.len()]);
+        let tuned = recording.recommend(&Goal { classes: general.len(), waste: 0.0, ..Goal::default() });
+        // Of what a table can avoid.
+        let avoidable = |forecast: &Forecast| forecast.waste - forecast.grain_waste;
+        assert!(
+            avoidable(tuned.forecast()) <= avoidable(&geometric) * 2.0 / 3.0,
+            "program {which}: {geometric:?}\n{tuned}"
+        );
+        assert_eq!((tuned.forecast().overflow, tuned.forecast().too_large), (0.0, geometric.too_large));
+        comes_true::<Geometric<40>>(&recording);
+        comes_true::<Linear<64>>(&recording);
+        comes_true::<Piecewise<40>>(&recording);
+    }
+}
+
+smarena::size_classes! { Seen: [32, 208, 1008] }
+
+#[test]
+fn a_recommended_heap_holds_what_was_recorded() {
+    let recorder = Recorder::new(Global);
+    let boxes: Vec<_> = (0..50).map(|_| SmBox::new_in([0_u8; 200], recorder.clone())).collect();
+    let large: Vec<_> = (0..5).map(|_| SmBox::new_in([0_u8; 1000], recorder.clone())).collect();
+    let words: Vec<_> = (0..7_u128).map(|n| SmBox::new_in((n, n), recorder.clone())).collect();
+    let recording = recorder.recording();
+    let tuned = recording.recommend(&Goal { headroom: 0.0, ..Goal::default() });
+    assert_eq!(tuned.block_sizes(), Seen::BLOCK_SIZES);
+    let mut builder = Heap::<Seen>::builder()
+        .on_exhausted(smarena::Exhausted::Refuse)
+        .thread_cache(tuned.cache_bytes(), smarena::CacheWarmup::Cold);
+    for (&size, &blocks) in tuned.block_sizes().iter().zip(tuned.blocks()) {
+        builder = builder.bucket_bytes_of(size, blocks * size);
+    }
+    let (waste, overflow, peak) = replay(&recording, &builder.build().unwrap());
+    assert_eq!((waste, overflow, peak as u64), (tuned.forecast().waste, 0.0, tuned.forecast().peak_bytes));
+    drop((boxes, large, words));
+}
+
+#[test]
+fn a_bound_of_memory_is_kept_and_what_overflows_then_is_said() {
+    let recorder = Recorder::new(Global);
+    let boxes: Vec<_> = (0..1000).map(|_| SmBox::new_in([0_u8; 64], recorder.clone())).collect();
+    let tuned = recorder.recording().recommend(&Goal { headroom: 0.0, memory: Some(32 << 10), ..Goal::default() });
+    assert!(tuned.blocks()[0] * 64 <= 32 << 10);
+    assert!((0.45..0.6).contains(&tuned.forecast().overflow), "{tuned}");
+    drop(boxes);
+}
+
+#[test]
+fn a_full_log_keeps_whole_blocks_of_a_sample_and_all_sizes() {
+    let recorder = Recorder::with_log(Global, Arc::new(Log::with_events(1000)));
+    let layout = |n: usize| Layout::from_size_align(1 + n % 100, 1).unwrap();
+    let all: Vec<_> = (0..20_000).map(|n| recorder.allocate(layout(n)).unwrap()).collect();
+    let half = recorder.recording();
+    // SAFETY: each is live and goes back once, with its layout.
+    all.into_iter().enumerate().for_each(|(n, block)| unsafe { recorder.deallocate(block, layout(n)) });
+    let recording = recorder.recording();
+    assert_eq!(recording.allocations(), 20_000);
+    assert_eq!(recording.sizes().iter().map(|cell| cell.bytes).sum::<u64>(), 200 * (1..=100).sum::<u64>());
+    assert!(recording.one_in() >= 32 && recording.events().len() <= 1000);
+    let off = half.peak_bytes() as f64 / 1_010_000.0;
+    assert!((0.8..1.2).contains(&off), "estimated {off} of what was live");
+    let lifetimes = recording.lifetimes();
+    assert_eq!(lifetimes.freed as usize * 2, recording.events().len(), "each block of the sample has both its events");
+    assert_eq!(lifetimes.remote, 0);
+}
+
+#[test]
+fn threads_are_told_apart_and_reallocations_are_a_block_less_and_one_more() {
+    let recorder = Recorder::new(Global);
+    let mut buf = SmBuf::with_capacity_in(10, recorder.clone());
+    buf.resize(100_000, 7);
+    std::thread::scope(|scope| {
+        scope.spawn(move || drop(buf));
+    });
+    let recording = recorder.recording();
+    let events: Vec<_> = recording.events().iter().map(|event| (event.freed, event.size)).collect();
+    assert!(matches!(events[..], [(false, 16), .., (false, _), (true, _)]), "{events:?}");
+    let lifetimes = recording.lifetimes();
+    assert_eq!((lifetimes.remote, events.len()), (1, 2 * recording.allocations() as usize));
+}
+
+#[test]
+fn a_file_comes_back_and_a_hostile_one_is_refused() {
+    let recorder = Recorder::new(Global);
+    drop(SmBox::new_in([1_u8; 500], recorder.clone()));
+    let mut file = Vec::new();
+    recorder.recording().save(&mut file).unwrap();
+    assert_eq!(Recording::load(&file[..]).unwrap(), recorder.recording());
+    for cut in 0..file.len() {
+        assert!(Recording::load(&file[..cut]).is_err(), "cut at {cut}");
+    }
+    for at in 0..file.len() {
+        let mut changed = file.clone();
+        changed[at] ^= 0xff;
+        // An error, or another recording, but neither a panic nor a great allocation; and what is read can be worked with.
+        if let Ok(recording) = Recording::load(&changed[..]) {
+            drop((recording.lifetimes(), recording.peak_bytes(), recording.forecast(&[512], &[10])));
+            drop(recording.recommend(&Goal::default()));
+        }
+    }
+}
