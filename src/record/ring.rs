@@ -107,8 +107,8 @@ mod tests {
     fn a_full_ring_says_so_and_keeps_what_it_is_told_in_order() {
         let ring = Ring::new(4);
         let even = || |[first, _]: Words| first % 2 == 0;
-        for n in 1..=4 {
-            assert_eq!(ring.push([n, n * 10]), Some(n as usize - 1));
+        for (place, n) in (1..=4).enumerate() {
+            assert_eq!(ring.push([n, n * 10]), Some(place));
         }
         assert_eq!(ring.push([5, 50]), None);
         ring.thin(even);
