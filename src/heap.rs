@@ -316,10 +316,13 @@ impl<C: SizeClasses> Heap<C> {
         ThreadCache::new(self, bytes, warmup)
     }
 
-    /// Gives the memory of free pages back to the system, and returns how many bytes that was.
+    /// Gives the memory of free pages back to the system, and returns how many bytes that was: of all free pages, where the system does not
+    /// say which are backed by memory.
     ///
     /// This thread's cached blocks go back into their buckets first; what other threads have cached stays. Linear in the number of blocks
-    /// that were ever used. Others may allocate and free meanwhile; for a moment they do not see the blocks being trimmed.
+    /// that were ever used. Others may allocate and free meanwhile. For a moment they do not see some of the blocks being trimmed, and are
+    /// served elsewhere; of a heap that refuses or grows they wait until such a moment is over rather than take the bucket for exhausted.
+    /// Pages that are locked into memory stay.
     ///
     /// ```
     /// # use smarena::{Heap, Linear};

@@ -59,8 +59,9 @@ pub struct BucketStats {
     pub cached: usize,
     /// Blocks that were ever used.
     pub watermark: usize,
-    /// Bytes of the span that are backed by memory.
-    pub resident: usize,
+    /// Bytes of the span that are backed by memory; `None` where the system does not say, as behind a filter of system calls that
+    /// knows no `mincore`.
+    pub resident: Option<usize>,
     /// Layouts of this size class that were served elsewhere because the bucket was exhausted.
     pub overflowed: usize,
 }
@@ -92,7 +93,8 @@ impl HeapStats {
         self.buckets.iter().map(|bucket| bucket.live).sum::<usize>() + self.fallback_live
     }
 
-    /// Bytes of all spans that are backed by memory.
+    /// Bytes of all spans that are backed by memory. Of a bucket of which that is not known, all blocks that were ever used count: then it is
+    /// a bound.
     ///
     /// ```
     /// # use smarena::{Heap, Linear};
@@ -105,7 +107,7 @@ impl HeapStats {
     /// ```
     #[must_use]
     pub fn resident(&self) -> usize {
-        self.buckets.iter().map(|bucket| bucket.resident).sum()
+        self.buckets.iter().map(|bucket| bucket.resident.unwrap_or(bucket.watermark * bucket.block_size)).sum()
     }
 }
 
@@ -173,7 +175,7 @@ impl fmt::Display for HeapStats {
         )?;
         for bucket in self.buckets.iter().filter(|bucket| bucket.watermark > 0) {
             let BucketStats { block_size, capacity, live, free, cached, watermark, resident, overflowed } = bucket;
-            let kib = resident / 1024;
+            let kib = resident.map_or("not known".into(), |bytes| (bytes / 1024).to_string());
             writeln!(
                 f,
                 "{block_size:>10} {capacity:>10} {live:>10} {free:>10} {cached:>10} {watermark:>10} {kib:>12} {overflowed:>10}"

@@ -29,8 +29,8 @@ const LAYERS: &str = "
     L1  raw::fault     -> nothing
     L1  raw::poison    -> nothing
     L1  raw::refusal   -> nothing
-    L1  raw::os        -> raw::refusal
     L1  raw::lock      -> nothing
+    L1  raw::os        -> raw::refusal raw::fault raw::lock
     L1  raw::region    -> raw::os
     L1  raw::bitmap    -> nothing
     L1  raw::canary    -> nothing
@@ -41,7 +41,7 @@ const LAYERS: &str = "
     L1  raw::cache     -> raw::bucket raw::bitmap raw::poison
     L1  raw::registry  -> raw::lock raw::fault
     L1  raw::seat      -> raw::cache raw::bucket raw::os raw::registry
-    L1  raw::thread    -> raw::registry raw::seat raw::refusal
+    L1  raw::thread    -> raw::registry raw::seat raw::os raw::refusal
     L1  raw::fallback  -> raw::lock raw::share raw::canary raw::refusal
     L1  raw::table     -> raw::seat raw::cache raw::bucket raw::registry raw::lock
     L1  raw::state     -> raw::share raw::table raw::seat raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault

@@ -10,6 +10,7 @@
 //! | file | what it is | whose it is | its verbs |
 //! |---|---|---|---|
 //! | `os` | address space from the system | | reserve, commit, purge, release |
+//! | `os/kept` | addresses that the system would not take back | shared, under its `lock` | push, take |
 //! | `region` | spans side by side in one reservation; pointer ↔ block index | shared, immutable | block, index, locate |
 //! | `bitmap` | one bit a free block, with summary levels above | shared, lock-free | claim, put |
 //! | `share` | how many own a block, beyond the first | shared, lock-free | add, give_up |

@@ -4,6 +4,13 @@
 //! asks `std::alloc::System` for zeroed memory and gives it back only as a whole. `--cfg smarena_portable` builds the
 //! second one everywhere, so that it runs under the same tests; Miri, which knows no mappings, has it too.
 
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
+mod kept;
+#[cfg(any(not(unix), smarena_portable, miri))]
+mod portable;
+#[cfg(all(unix, not(any(smarena_portable, miri))))]
+mod unix;
+
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
@@ -13,6 +20,8 @@ use super::refusal;
 use portable as form;
 #[cfg(all(unix, not(any(smarena_portable, miri))))]
 use unix as form;
+#[cfg(all(unix, not(any(smarena_portable, miri, shuttle))))]
+pub(crate) use unix::lock;
 
 /// The smallest page of any system, in bytes: what addresses are aligned to at least.
 pub(crate) const PAGE: usize = 4096;
@@ -86,7 +95,7 @@ impl Reservation {
     }
 
     /// Gives the memory of all pages that lie wholly inside `[offset, offset + len)` back to the system, keeping the addresses,
-    /// and returns how many bytes of them were resident.
+    /// and returns how many bytes of them were resident: all, where the system does not say.
     ///
     /// # Safety
     /// The caller owns every byte of the range, and expects nothing of its content afterwards.
@@ -96,8 +105,9 @@ impl Reservation {
         if start >= end {
             return 0;
         }
-        let resident = form::resident(self.at(start), end - start);
-        if resident == 0 || refusal::due() {
+        // Also where none is: a page that was swapped out is not resident, and yet takes room.
+        let resident = self.resident(start, end - start).unwrap_or(end - start);
+        if refusal::due() {
             return 0;
         }
         // SAFETY: I4: the caller owns the range; I1: it is ours to purge.
@@ -113,10 +123,10 @@ impl Reservation {
         }
     }
 
-    /// How many bytes of `[offset, offset + len)` are backed by memory right now, in whole pages.
-    pub(crate) fn resident(&self, offset: usize, len: usize) -> usize {
+    /// How many bytes of `[offset, offset + len)` are backed by memory right now, in whole pages, if the system says so.
+    pub(crate) fn resident(&self, offset: usize, len: usize) -> Option<usize> {
         let (start, len) = self.pages_around(offset, len);
-        form::resident(start, len)
+        if refusal::due() { None } else { form::resident(start, len) }
     }
 
     fn pages_around(&self, offset: usize, len: usize) -> (NonNull<u8>, usize) {
@@ -132,157 +142,6 @@ impl Drop for Reservation {
         refusal::count_reservation(-1);
         // SAFETY: I1: `reserve` returned exactly this range, and whoever owned the reservation is done with it.
         unsafe { form::release(self.base, self.len) }
-    }
-}
-
-#[cfg(all(unix, not(any(smarena_portable, miri))))]
-mod unix {
-    use super::{HUGE_PAGE, NonNull};
-    use core::ptr;
-    use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
-
-    pub(super) fn page() -> usize {
-        rustix::param::page_size()
-    }
-
-    pub(super) fn reserve(len: usize) -> Result<NonNull<u8>, i32> {
-        // Huge pages want aligned addresses; small reservations (a cache's stacks) could not use one.
-        let align = if len < HUGE_PAGE { page() } else { HUGE_PAGE };
-        let Some(padded) = len.checked_add(align - page()) else {
-            return Err(libc::ENOMEM);
-        };
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: I1: a new anonymous mapping at an address of the system's choice touches nothing that exists.
-        let mapped = unsafe { mmap_anonymous(ptr::null_mut(), padded, ProtFlags::empty(), flags) };
-        let start = mapped.map_err(rustix::io::Errno::raw_os_error)?.cast::<u8>();
-        let before = start.addr().next_multiple_of(align) - start.addr();
-        let after = padded - before - len;
-        if before > 0 {
-            // SAFETY: I1: the first `before` bytes of the mapping just made; nobody has seen them.
-            unmap(unsafe { slice(start, 0) }, before);
-        }
-        if after > 0 {
-            // SAFETY: I1: the last `after` bytes of the mapping just made; nobody has seen them.
-            unmap(unsafe { slice(start, before + len) }, after);
-        }
-        // SAFETY: I1: `before < align <= padded`: inside the mapping.
-        NonNull::new(unsafe { slice(start, before) }).ok_or(libc::ENOMEM)
-    }
-
-    /// # Safety
-    /// `offset` stays inside the mapping at `start`.
-    unsafe fn slice(start: *mut u8, offset: usize) -> *mut u8 {
-        // SAFETY: the caller's contract (I10).
-        unsafe { start.add(offset) }
-    }
-
-    fn unmap(start: *mut u8, len: usize) {
-        // SAFETY: only called with whole pages of our own mappings that nobody uses any more (I1).
-        let done = unsafe { munmap(start.cast(), len) };
-        debug_assert!(done.is_ok(), "munmap of our own pages cannot fail");
-    }
-
-    pub(super) unsafe fn commit(start: NonNull<u8>, len: usize) -> Result<(), i32> {
-        let flags = MprotectFlags::READ | MprotectFlags::WRITE;
-        // SAFETY: I1: whole pages of our own mapping, made more accessible.
-        unsafe { mprotect(start.as_ptr().cast(), len, flags) }.map_err(rustix::io::Errno::raw_os_error)
-    }
-
-    pub(super) unsafe fn purge(start: NonNull<u8>, len: usize) -> bool {
-        #[cfg(target_os = "linux")]
-        // SAFETY: I4: the caller owns these pages and expects nothing of their content.
-        return unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxDontNeed) }.is_ok();
-        #[cfg(not(target_os = "linux"))]
-        {
-            let _ = (start, len);
-            false
-        }
-    }
-
-    pub(super) fn advise_huge(start: NonNull<u8>, len: usize) {
-        #[cfg(target_os = "linux")]
-        {
-            // SAFETY: I1: advice about our own pages; it changes no content. A refusal costs speed alone.
-            let _ = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxHugepage) };
-        }
-        #[cfg(not(target_os = "linux"))]
-        let _ = (start, len);
-    }
-
-    pub(super) fn resident(start: NonNull<u8>, len: usize) -> usize {
-        let mut pages = [0_u8; 1024];
-        let page = page();
-        let mut resident = 0;
-        let mut offset = 0;
-        while offset < len {
-            let step = (len - offset).min(pages.len() * page);
-            // SAFETY: I1: `offset < len`, inside our mapping.
-            let at = unsafe { start.add(offset) };
-            // SAFETY: `pages` has a byte for each page of the step; the range is mapped (I1).
-            let answer = unsafe { libc::mincore(at.as_ptr().cast(), step, pages.as_mut_ptr().cast()) };
-            if answer == 0 {
-                resident += pages[..step.div_ceil(page)].iter().filter(|byte| **byte & 1 == 1).count() * page;
-            }
-            offset += step;
-        }
-        resident
-    }
-
-    pub(super) unsafe fn release(start: NonNull<u8>, len: usize) {
-        unmap(start.as_ptr(), len);
-    }
-}
-
-#[cfg(any(not(unix), smarena_portable, miri))]
-mod portable {
-    use super::{NO_MEMORY, NonNull, PAGE};
-    use std::alloc::{GlobalAlloc, Layout, System};
-
-    pub(super) fn page() -> usize {
-        PAGE
-    }
-
-    /// What the system is asked for: room to begin at a page, and in front of that for the address it began at.
-    ///
-    /// Not aligned to a page by the layout: the standard library then writes all the zeros itself, and every page is resident.
-    fn padded(len: usize) -> Option<Layout> {
-        Layout::from_size_align(len.checked_add(2 * PAGE)?, align_of::<*mut u8>()).ok()
-    }
-
-    pub(super) fn reserve(len: usize) -> Result<NonNull<u8>, i32> {
-        let layout = padded(len).ok_or(NO_MEMORY)?;
-        // SAFETY: I1: the layout is at least two pages.
-        let start = NonNull::new(unsafe { System.alloc_zeroed(layout) }).ok_or(NO_MEMORY)?;
-        let before = (start.addr().get() + PAGE).next_multiple_of(PAGE) - start.addr().get();
-        // SAFETY: I1: `before` is at most two pages, which the layout has beyond `len`.
-        let base = unsafe { start.add(before) };
-        // SAFETY: I1: at least a page lies between `start` and `base`; `base` is aligned to one.
-        unsafe { base.cast::<NonNull<u8>>().sub(1).write(start) };
-        Ok(base)
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "the same signature as the other form")]
-    pub(super) unsafe fn commit(_: NonNull<u8>, _: usize) -> Result<(), i32> {
-        Ok(())
-    }
-
-    pub(super) unsafe fn purge(_: NonNull<u8>, _: usize) -> bool {
-        false
-    }
-
-    pub(super) fn advise_huge(_: NonNull<u8>, _: usize) {}
-
-    pub(super) fn resident(_: NonNull<u8>, len: usize) -> usize {
-        len
-    }
-
-    pub(super) unsafe fn release(base: NonNull<u8>, len: usize) {
-        // SAFETY: I1: `reserve` wrote it there.
-        let start = unsafe { base.cast::<NonNull<u8>>().sub(1).read() };
-        if let Some(layout) = padded(len) {
-            // SAFETY: I1: `reserve` allocated it with this very layout.
-            unsafe { System.dealloc(start.as_ptr(), layout) }
-        }
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) fn due() -> bool {
 #[inline(always)]
 pub(crate) fn count_reservation(_: isize) {}
 
+#[cfg(all(test, unix, not(any(loom, shuttle, smarena_portable, miri))))]
+pub(crate) use tests::refuse_after;
 #[cfg(test)]
 pub(crate) use tests::{count_reservation, due};
 
@@ -42,6 +44,16 @@ mod tests {
                 false
             }
         }
+    }
+
+    /// From now on this thread's system grants so many calls and no more; `None`: all.
+    #[cfg_attr(
+        any(loom, shuttle, smarena_portable, not(unix)),
+        expect(dead_code, reason = "for tests of another form")
+    )]
+    pub(crate) fn refuse_after(granted: Option<usize>) {
+        LEFT.set(granted);
+        REFUSALS.set(usize::MAX);
     }
 
     pub(crate) fn count_reservation(change: isize) {
@@ -274,8 +286,9 @@ mod tests {
             }
             assert!(chunks.at_least(1 << 20).is_some());
             assert_eq!(RESERVATIONS.get(), 1);
+            // That the old ones cannot be unmapped, and that no new ones are to be had.
             LEFT.set(Some(0));
-            REFUSALS.set(1);
+            REFUSALS.set(usize::MAX);
             assert_eq!(chunks.at_least(1 << 21), None);
             LEFT.set(None);
             seat.release();

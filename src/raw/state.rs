@@ -377,8 +377,8 @@ impl State {
         buckets.map(|(number, bucket)| bucket.trim(&self.reservation, self.region.offset(number))).sum()
     }
 
-    /// Bytes of bucket `number`'s span that are backed by memory.
-    pub(crate) fn resident(&self, number: usize) -> usize {
+    /// Bytes of bucket `number`'s span that are backed by memory, if the system says so.
+    pub(crate) fn resident(&self, number: usize) -> Option<usize> {
         let bucket = &self.buckets()[number];
         self.reservation.resident(self.region.offset(number), bucket.watermark() * bucket.block_size())
     }

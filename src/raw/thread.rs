@@ -156,6 +156,7 @@ mod at_end {
     use core::ptr;
 
     use super::REGISTRY;
+    use crate::raw::os;
     use crate::sync::fixed::AtomicU64;
     use core::sync::atomic::Ordering;
 
@@ -268,14 +269,17 @@ mod at_end {
     /// No other thread shall be inside the registry when the child gets its copy.
     unsafe extern "C" fn before_fork() {
         REGISTRY.before_fork();
+        os::lock().acquire();
     }
 
     unsafe extern "C" fn after_fork() {
+        os::lock().release();
         REGISTRY.after_fork();
     }
 
     /// The other threads' memory is not theirs any more.
     unsafe extern "C" fn in_child() {
+        os::lock().reset();
         REGISTRY.in_child(super::current());
     }
 

@@ -1,0 +1,159 @@
+//! Addresses that the system would not take back: they are used again, or tried again.
+//!
+//! The system joins neighbouring mappings that are alike. To cut a piece out of the middle makes two of one, and is refused
+//! where a process may have no more of them (`vm.max_map_count`). Whoever reserves addresses makes room in the list for them, so that
+//! there is always room when they come back.
+
+use core::alloc::Layout;
+use core::cell::Cell;
+use core::ptr::{NonNull, null_mut};
+use std::alloc::{GlobalAlloc, System};
+
+use crate::raw::lock::Lock;
+
+/// Whole pages of our own mappings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Range {
+    pub(super) start: NonNull<u8>,
+    pub(super) len: usize,
+}
+
+impl Range {
+    /// What lies before, at, and behind the first `len` bytes at a multiple of `align`, if there are as many.
+    pub(super) fn around(self, len: usize, align: usize) -> Option<(Self, NonNull<u8>, Self)> {
+        let before = self.start.addr().get().checked_next_multiple_of(align)? - self.start.addr().get();
+        let after = self.len.checked_sub(before)?.checked_sub(len)?;
+        // SAFETY: I1: `before <= self.len`, so inside the range or at its end.
+        let found = unsafe { self.start.add(before) };
+        // SAFETY: I1: `before + len <= self.len`, as above.
+        let behind = unsafe { found.add(len) };
+        Some((Self { len: before, ..self }, found, Self { start: behind, len: after }))
+    }
+}
+
+/// Shared; the cells belong to the lock.
+pub(super) struct Kept {
+    pub(super) lock: Lock,
+    /// A list in the system allocator's memory: nothing under a global allocator may use that.
+    ranges: Cell<*mut Range>,
+    len: Cell<usize>,
+    room: Cell<usize>,
+    /// Reservations that are not released, each of which may have to be kept.
+    expected: Cell<usize>,
+}
+
+// SAFETY: I1: the cells are used under the lock alone.
+unsafe impl Sync for Kept {}
+// SAFETY: as for `Sync`.
+unsafe impl Send for Kept {}
+
+impl Kept {
+    #[cfg(not(any(loom, shuttle)))]
+    pub(super) const fn new() -> Self {
+        Self {
+            lock: Lock::new(),
+            ranges: Cell::new(null_mut()),
+            len: Cell::new(0),
+            room: Cell::new(0),
+            expected: Cell::new(0),
+        }
+    }
+
+    #[cfg(any(loom, shuttle))]
+    pub(super) fn new() -> Self {
+        Self {
+            lock: Lock::new(),
+            ranges: Cell::new(null_mut()),
+            len: Cell::new(0),
+            room: Cell::new(0),
+            expected: Cell::new(0),
+        }
+    }
+
+    /// Makes room for one reservation more, and for what is cut off at both its ends. False if the system has no memory.
+    pub(super) fn expect_one_more(&self) -> bool {
+        let needed = self.len.get() + self.expected.get() + 3;
+        if needed > self.room.get() {
+            let room = needed.next_power_of_two().max(64);
+            let (Ok(old), Ok(new)) = (Layout::array::<Range>(self.room.get()), Layout::array::<Range>(room)) else {
+                return false;
+            };
+            let ranges = match NonNull::new(self.ranges.get()) {
+                // SAFETY: I1: allocated here, with this layout; the new size is not zero.
+                Some(ranges) => unsafe { System.realloc(ranges.as_ptr().cast(), old, new.size()) },
+                // SAFETY: I1: the size is not zero.
+                None => unsafe { System.alloc(new) },
+            };
+            if ranges.is_null() {
+                return false;
+            }
+            self.ranges.set(ranges.cast());
+            self.room.set(room);
+        }
+        self.expected.set(self.expected.get() + 1);
+        true
+    }
+
+    /// A reservation was released, or not made after all.
+    pub(super) fn expect_one_less(&self) {
+        self.expected.set(self.expected.get() - 1);
+    }
+
+    /// Keeps a range for which `expect_one_more` made room.
+    pub(super) fn push(&self, range: Range) {
+        let len = self.len.get();
+        assert!(len < self.room.get(), "room was made for whatever may come");
+        // SAFETY: I1: `len` is less than what the list has room for.
+        let place = unsafe { self.ranges.get().add(len) };
+        // SAFETY: I1: as above.
+        unsafe { place.write(range) };
+        self.len.set(len + 1);
+    }
+
+    /// The range that was kept last.
+    pub(super) fn pop(&self) -> Option<Range> {
+        self.remove(self.len.get().checked_sub(1)?)
+    }
+
+    /// The start of `len` bytes at a multiple of `align` that `make_new` makes as new, out of whichever range has them; what is left of
+    /// it stays.
+    pub(super) fn take(&self, len: usize, align: usize, make_new: impl Fn(Range) -> bool) -> Option<NonNull<u8>> {
+        for index in 0..self.len.get() {
+            let Some((before, start, after)) = self.get(index).around(len, align) else { continue };
+            if make_new(Range { start, len }) {
+                self.remove(index);
+                [before, after].into_iter().filter(|rest| rest.len > 0).for_each(|rest| self.push(rest));
+                return Some(start);
+            }
+        }
+        None
+    }
+
+    fn get(&self, index: usize) -> Range {
+        assert!(index < self.len.get());
+        // SAFETY: I1: one of the `len` that were written.
+        let place = unsafe { self.ranges.get().add(index) };
+        // SAFETY: I1: as above.
+        unsafe { place.read() }
+    }
+
+    /// Takes a range off the list, whose last one takes its place.
+    fn remove(&self, index: usize) -> Option<Range> {
+        let removed = self.get(index);
+        let last = self.get(self.len.get() - 1);
+        self.len.set(self.len.get() - 1);
+        if index < self.len.get() {
+            // SAFETY: I1: one of the `len` places.
+            let place = unsafe { self.ranges.get().add(index) };
+            // SAFETY: I1: as above.
+            unsafe { place.write(last) };
+        }
+        Some(removed)
+    }
+
+    /// All bytes that are kept.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(super) fn bytes(&self) -> usize {
+        (0..self.len.get()).map(|index| self.get(index).len).sum()
+    }
+}

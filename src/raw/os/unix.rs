@@ -1,0 +1,246 @@
+//! The form for unix: mappings of our own.
+//!
+//! Every call may be refused: by the number of mappings a process may have, by limits, by a filter of system calls.
+
+use core::ptr::{self, NonNull};
+
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
+
+use super::kept::{Kept, Range};
+use super::{HUGE_PAGE, refusal};
+#[cfg(not(shuttle))]
+use crate::raw::lock::Lock;
+
+#[cfg(not(any(loom, shuttle)))]
+static KEPT: Kept = Kept::new();
+#[cfg(any(loom, shuttle))]
+crate::sync::lazy_static! {
+    static ref KEPT: Kept = Kept::new();
+}
+
+/// A lock that a fork must hold as well, the last of all.
+#[cfg(not(shuttle))]
+pub(crate) fn lock() -> &'static Lock {
+    &KEPT.lock
+}
+
+pub(super) fn page() -> usize {
+    rustix::param::page_size()
+}
+
+pub(super) fn reserve(len: usize) -> Result<NonNull<u8>, i32> {
+    KEPT.lock.with(|| reserve_with(&KEPT, len))
+}
+
+pub(super) unsafe fn release(start: NonNull<u8>, len: usize) {
+    KEPT.lock.with(|| release_with(&KEPT, Range { start, len }));
+}
+
+/// As `reserve`; the caller holds the lock.
+fn reserve_with(kept: &Kept, len: usize) -> Result<NonNull<u8>, i32> {
+    if !kept.expect_one_more() {
+        return Err(libc::ENOMEM);
+    }
+    // Huge pages want aligned addresses; small reservations (a cache's stacks) could not use one.
+    let align = if len < HUGE_PAGE { page() } else { HUGE_PAGE };
+    let found = kept.take(len, align, make_new).map_or_else(|| map(kept, len, align), Ok);
+    if found.is_err() {
+        kept.expect_one_less();
+    }
+    found
+}
+
+/// As `release`; the caller holds the lock.
+fn release_with(kept: &Kept, range: Range) {
+    if unmap(range) {
+        // What could not be unmapped before perhaps can now.
+        while let Some(range) = kept.pop() {
+            if !unmap(range) {
+                kept.push(range);
+                break;
+            }
+        }
+    } else {
+        kept.push(range);
+    }
+    kept.expect_one_less();
+}
+
+/// New addresses, out of reach.
+fn map(kept: &Kept, len: usize, align: usize) -> Result<NonNull<u8>, i32> {
+    let padded = len.checked_add(align - page()).ok_or(libc::ENOMEM)?;
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    // SAFETY: I1: a new anonymous mapping at an address of the system's choice touches nothing that exists.
+    let mapped = unsafe { mmap_anonymous(ptr::null_mut(), padded, ProtFlags::empty(), flags) };
+    let start = NonNull::new(mapped.map_err(Errno::raw_os_error)?.cast::<u8>()).ok_or(libc::ENOMEM)?;
+    let (before, found, after) = Range { start, len: padded }.around(len, align).ok_or(libc::ENOMEM)?;
+    for slack in [before, after] {
+        // Nobody has seen them.
+        if slack.len > 0 && !unmap(slack) {
+            kept.push(slack);
+        }
+    }
+    Ok(found)
+}
+
+/// Gives whole pages of our own mappings back, which nobody uses any more. False if the system refuses: then their memory is its own
+/// again, as far as it takes it, and the addresses are still ours.
+fn unmap(range: Range) -> bool {
+    let unmap = || {
+        // SAFETY: I1: the caller's pages, which nobody uses any more.
+        !refusal::due() && unsafe { munmap(range.start.as_ptr().cast(), range.len) }.is_ok()
+    };
+    // What lies inside of a larger mapping takes one more to be cut out. Once ours is all out of reach it is fewer.
+    unmap() || {
+        make_new(range);
+        unmap()
+    }
+}
+
+/// Makes our own pages as they were when they were mapped: out of reach, and to be read as zero. False if the system refuses one of the two.
+fn make_new(range: Range) -> bool {
+    // SAFETY: I1: whole pages of our own mappings that nobody uses.
+    let protect = || unsafe { mprotect(range.start.as_ptr().cast(), range.len, MprotectFlags::empty()) };
+    let is_closed = !refusal::due() && protect().is_ok();
+    discard(range) && is_closed
+}
+
+/// Tells the system that the content of our own pages is not needed.
+fn discard(range: Range) -> bool {
+    // SAFETY: I4: the callers' pages, whose content nobody expects anything of.
+    #[cfg(target_os = "linux")]
+    return !refusal::due()
+        && unsafe { madvise(range.start.as_ptr().cast(), range.len, Advice::LinuxDontNeed) }.is_ok();
+    // The others may keep what was there, so such pages are not used again.
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = range;
+        false
+    }
+}
+
+pub(super) unsafe fn commit(start: NonNull<u8>, len: usize) -> Result<(), i32> {
+    let flags = MprotectFlags::READ | MprotectFlags::WRITE;
+    // SAFETY: I1: whole pages of our own mapping, made more accessible.
+    unsafe { mprotect(start.as_ptr().cast(), len, flags) }.map_err(Errno::raw_os_error)
+}
+
+pub(super) unsafe fn purge(start: NonNull<u8>, len: usize) -> bool {
+    #[cfg(target_os = "linux")]
+    // SAFETY: I4: the caller owns these pages and expects nothing of their content.
+    return match unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxDontNeed) } {
+        Err(Errno::PERM | Errno::ACCESS | Errno::NOSYS) => replace(start, len),
+        answer => answer.is_ok(),
+    };
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (start, len);
+        false
+    }
+}
+
+/// Where a filter of system calls refuses all advice: new pages in the place of the old ones, whose owner is the caller.
+#[cfg(target_os = "linux")]
+fn replace(start: NonNull<u8>, len: usize) -> bool {
+    let (at, flags) = (start.as_ptr().cast(), MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED);
+    // SAFETY: I1, I4: pages of our own mapping, readable and writable as before; nobody expects anything of their content.
+    let replaced = unsafe { mmap_anonymous(at, len, ProtFlags::READ | ProtFlags::WRITE, flags) };
+    // SAFETY: I1: as in `commit`. It fails where nothing is mapped.
+    if replaced.is_err() && unsafe { commit(start, len) }.is_err() {
+        // Anybody's memory could come to lie in the hole.
+        crate::raw::fault::abort(format_args!("the system took {len} bytes at {at:p} and gave none for them"));
+    }
+    replaced.is_ok()
+}
+
+pub(super) fn advise_huge(start: NonNull<u8>, len: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: I1: advice about our own pages; it changes no content. A refusal costs speed alone.
+        let _ = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxHugepage) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, len);
+}
+
+pub(super) fn resident(start: NonNull<u8>, len: usize) -> Option<usize> {
+    let mut pages = [0_u8; 1024];
+    let page = page();
+    let mut resident = 0;
+    let mut offset = 0;
+    while offset < len {
+        let step = (len - offset).min(pages.len() * page);
+        // SAFETY: I1: `offset < len`, inside our mapping.
+        let at = unsafe { start.add(offset) };
+        // SAFETY: `pages` has a byte for each page of the step; the range is mapped (I1).
+        let answer = unsafe { libc::mincore(at.as_ptr().cast(), step, pages.as_mut_ptr().cast()) };
+        if answer != 0 {
+            return None;
+        }
+        resident += pages[..step.div_ceil(page)].iter().filter(|byte| **byte & 1 == 1).count() * page;
+        offset += step;
+    }
+    Some(resident)
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    /// Releases `reservation` while the system refuses to unmap anything.
+    fn keep(kept: &Kept, start: NonNull<u8>, len: usize) {
+        refusal::refuse_after(Some(0));
+        release_with(kept, Range { start, len });
+        refusal::refuse_after(None);
+    }
+
+    #[test]
+    fn what_cannot_be_unmapped_is_used_again_as_new() {
+        let (kept, len) = (Kept::new(), 64 * page());
+        let start = reserve_with(&kept, len).unwrap();
+        // SAFETY: I1: reserved just now.
+        unsafe { commit(start, len) }.unwrap();
+        // SAFETY: I1: committed just now.
+        unsafe { start.write_bytes(7, len) };
+        keep(&kept, start, len);
+        assert_eq!(kept.bytes(), len);
+        // In parts, and out of reach again: a page that is not cannot be asked for what it is not.
+        let parts = [reserve_with(&kept, len / 4).unwrap(), reserve_with(&kept, len / 4).unwrap()];
+        assert!(
+            parts
+                .iter()
+                .all(|part| (start.addr()..).contains(&part.addr()) && part.addr().get() < start.addr().get() + len)
+        );
+        assert_eq!(kept.bytes(), len / 2);
+        for part in parts {
+            // SAFETY: I1: reserved just now.
+            unsafe { commit(part, len / 4) }.unwrap();
+            // SAFETY: I1: committed just now.
+            let content = unsafe { core::slice::from_raw_parts(part.as_ptr(), len / 4) };
+            assert!(content.iter().all(|byte| *byte == 0), "content of its last owner");
+            release_with(&kept, Range { start: part, len: len / 4 });
+        }
+        assert_eq!(kept.bytes(), 0, "what could be unmapped was not");
+    }
+
+    #[test]
+    fn whatever_is_refused_from_any_call_on_is_kept_whole() {
+        for granted in 0..20 {
+            let kept = Kept::new();
+            let len = 3 * HUGE_PAGE;
+            refusal::refuse_after(Some(granted));
+            let reserved = reserve_with(&kept, len);
+            let slack = kept.bytes();
+            let start = reserved.expect("the mapping itself is not asked for here");
+            assert!(slack < HUGE_PAGE && start.addr().get() % HUGE_PAGE == 0);
+            release_with(&kept, Range { start, len });
+            refusal::refuse_after(None);
+            assert!(kept.bytes() <= slack || kept.bytes() == slack + len, "{} of {len}", kept.bytes());
+            // Another one, once the system grants everything again, takes all of it away.
+            let start = reserve_with(&kept, page()).unwrap();
+            release_with(&kept, Range { start, len: page() });
+            assert_eq!(kept.bytes(), 0);
+        }
+    }
+}
