@@ -15,14 +15,15 @@
 //! `Vec` is. The price is a limit of 4 GiB a buffer.
 //!
 //! A buffer can be split in two, which then own apart what was one's: only their `cap` bytes each. What lies in front
-//! of `start` or behind `cap` may be another's, until this one is found to be the last.
+//! of `start` or behind `cap` may be another's, until this one is found to be the last. One that was left not a byte is an owner of the block all the
+//! same: it has them all when the others are gone, and knows how large a block to ask for if they are not.
 //!
 //! # Invariants
 //!
 //! * **U1** If `block.exists()`, this buffer is an owner (I11) of a live block of `heap`, allocated or last
 //!   reallocated with `block.layout()`, whose first byte is `start - head`, and `head + cap` is at most its size. If it is marked
 //!   as split, the `cap` bytes from `start` are this buffer's alone, and nothing else of it. If not, this is the only owner,
-//!   and `head + cap` is the block's size. Without a block, `start` dangles, aligned to 16, and `head` and `cap` are 0.
+//!   and `head + cap` is the block's size. Without a block, `start` is any address, and `head` and `cap` are 0.
 //! * **U2** `len <= cap`.
 //! * **U3** The `len` bytes from `start` are initialised. The spare bytes behind them need not be,
 //!   and reach safe code only as `MaybeUninit`.
@@ -43,7 +44,6 @@ mod read;
 mod split;
 
 use core::alloc::Layout;
-use core::fmt;
 use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
@@ -402,15 +402,9 @@ impl<H: HeapRef> DerefMut for SmBuf<H> {
     }
 }
 
-crate::compare::compares_by_content!(SmBuf);
-crate::hex::shows_as_hex!(SmBuf);
-
-/// As a byte string: `b"GET / HTTP/1.1\r\n"`.
-impl<H: HeapRef> fmt::Debug for SmBuf<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "b\"{}\"", self.escape_ascii())
-    }
-}
+crate::content::compares_by_content!(SmBuf);
+crate::content::shows_content!(SmBuf);
+crate::content::reads_from_the_front!(SmBuf);
 
 /// Ends an infallible call that needed a block for `bytes`.
 #[cold]

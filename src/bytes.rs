@@ -1,30 +1,34 @@
 //! `SmBytes`: shared, immutable bytes in one block of a heap, or in static memory.
 //!
 //! ```text
-//!  first byte of the block    start
+//!  first                      start
 //!  |                          |
-//!  |<--------- head --------->|<------ len ------>|
+//!  |                          |<------ len ------>|
 //!  |   others' bytes, spare   |   the content     |  others' bytes, spare
+//!  |<--------------------------- block ---------------------------->|
 //! ```
 //!
 //! Freezing a buffer writes nothing: the bytes take over its block, whose share count is zero then. Clones and
 //! slices count themselves there, in the heap's side table; the last of all owners, be they bytes or
-//! buffers that were split off, gives the block back.
+//! buffers that were split off, gives the block back. Bytes that have become empty are no owner any more: of where they were, only the address
+//! is left.
 //!
 //! # Invariants
 //!
 //! * **S1** If `block.exists()`, these bytes are an owner (I11) of a live block of `heap`, allocated or last reallocated with
-//!   `block.layout()`, whose first byte is `start - head`, and `head + len` is at most its size. If not, `start` points to
-//!   `len` bytes of static memory.
+//!   `block.layout()`, whose first byte is `first`. If it is not marked as foreign, the `len` bytes from `start` lie in it. If it is, the
+//!   block begins with a `Keeper` (see `foreign.rs`), which is dropped by the last owner and touched by nobody before, and whose value keeps
+//!   the `len` bytes from `start` valid.
+//!   Without a block, `first` is `start`, which points to `len` bytes of static memory; or `len` is 0, and it is any address.
 //! * **S2** The `len` bytes from `start` are initialised, and nobody writes them while an owner exists that sees them.
 //! * **S3** The block stays valid for as long as `heap` or a clone of it exists, on every thread (promised by `HeapRef`); `heap` is
 //!   dropped after the share of the block was given up.
+//! * **S4** Empty bytes have no block. (So they keep none from being reused, or from being somebody's alone.)
 
 mod convert;
-mod io;
+mod foreign;
 mod part;
 
-use core::fmt;
 use core::ops::Deref;
 use core::ptr::NonNull;
 use core::slice;
@@ -64,7 +68,7 @@ use crate::heap::{Global, HeapRef, ShareCount};
 /// ```
 pub struct SmBytes<H: HeapRef = Global> {
     start: NonNull<u8>,
-    head: u32,
+    first: NonNull<u8>,
     len: u32,
     block: BlockSize,
     heap: H,
@@ -74,7 +78,7 @@ const _: () = assert!(size_of::<SmBytes>() <= 24);
 const _: () = assert!(size_of::<Option<SmBytes>>() == size_of::<SmBytes>());
 
 // SAFETY: S1, S2: the bytes are not written while they are shared, the count is an atomic, and any thread may give the block
-// back (S3); the heap reference is the only other part, and it is `Send`.
+// back (S3) and drop what keeps foreign bytes, which is `Send`; the heap reference is the only other part, and it is `Send`.
 unsafe impl<H: HeapRef + Send> Send for SmBytes<H> {}
 // SAFETY: S2: through `&SmBytes` bytes are read, the atomic count is changed, and the heap reference is cloned, which is `Sync`.
 unsafe impl<H: HeapRef + Sync> Sync for SmBytes<H> {}
@@ -130,7 +134,7 @@ impl<H: HeapRef> SmBytes<H> {
     /// ```
     #[must_use]
     pub const fn new_in(heap: H) -> Self {
-        SmBytes { start: DANGLING, head: 0, len: 0, block: BlockSize::NONE, heap }
+        SmBytes { start: DANGLING, first: DANGLING, len: 0, block: BlockSize::NONE, heap }
     }
 
     /// [`from_static`](SmBytes::from_static), for where bytes of another heap are wanted.
@@ -147,7 +151,7 @@ impl<H: HeapRef> SmBytes<H> {
         assert!(bytes.len() <= MAX_CAPACITY, "more static bytes than SmBuf::MAX_CAPACITY");
         // SAFETY: S1: a slice's pointer is not null.
         let start = unsafe { NonNull::new_unchecked(bytes.as_ptr().cast_mut()) };
-        SmBytes { start, head: 0, len: narrow(bytes.len()), block: BlockSize::NONE, heap }
+        SmBytes { start, first: start, len: narrow(bytes.len()), block: BlockSize::NONE, heap }
     }
 
     /// A copy of `bytes` in `heap`.
@@ -201,6 +205,16 @@ impl<H: HeapRef> SmBytes<H> {
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len as usize) }
     }
 
+    /// Those that are static, or none at all.
+    #[cfg(feature = "bytes")]
+    pub(crate) fn as_static(&self) -> Option<&'static [u8]> {
+        if self.block.exists() {
+            return None;
+        }
+        // SAFETY: S1, S2: without a block these bytes are static, or there is none.
+        Some(unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len as usize) })
+    }
+
     /// The heap that the block belongs to.
     ///
     /// ```
@@ -213,7 +227,8 @@ impl<H: HeapRef> SmBytes<H> {
         &self.heap
     }
 
-    /// Whether nobody else shares the block. Never so for bytes that have none: empty ones made by `new`, and static ones.
+    /// Whether nobody else shares the block, so that it can be had [as a buffer](SmBytes::try_into_mut). Never so for bytes that have none, which
+    /// are empty ones and static ones, nor for [an owner's](SmBytes::from_owner).
     ///
     /// True stays true, since only who has the bytes can share them; false may be out of date at once.
     ///
@@ -228,13 +243,13 @@ impl<H: HeapRef> SmBytes<H> {
     #[inline]
     #[must_use]
     pub fn is_unique(&self) -> bool {
-        self.share_count().is_some_and(ShareCount::is_sole)
+        !self.block.is_foreign() && self.share_count().is_some_and(ShareCount::is_sole)
     }
 
-    /// The bytes back as a buffer, with the whole block for its room, if nobody else shares it. O(1).
+    /// The bytes back as a buffer, with the whole block for its room, if nobody else shares it; an empty buffer without a block for empty bytes. O(1).
     ///
     /// # Errors
-    /// The bytes as they were, if they are not [unique](SmBytes::is_unique).
+    /// The bytes as they were, if they are not [unique](SmBytes::is_unique) and not empty.
     ///
     /// ```
     /// # use smarena::SmBytes;
@@ -248,16 +263,19 @@ impl<H: HeapRef> SmBytes<H> {
     /// ```
     #[inline]
     pub fn try_into_mut(self) -> Result<SmBuf<H>, Self> {
-        if !self.is_unique() {
+        if !self.is_unique() && !self.is_empty() {
             return Err(self);
         }
-        // SAFETY: U1, I11: there is a block, and we are its only owner.
+        // SAFETY: U1, I11, S4: there is no block, or one that we are the only owner of.
         Ok(unsafe { SmBuf::from_sole_parts(self.into_parts()) })
     }
 
     /// Gives up the share of the block. The last of its owners gets the block back as a buffer; of several that go at once, exactly one.
     #[cfg(feature = "zeroize")]
     pub(crate) fn into_last(self) -> Option<SmBuf<H>> {
+        if self.block.is_foreign() {
+            return None;
+        }
         if !self.share_count()?.give_up() {
             // The share is gone already: only the heap reference is left to be dropped.
             drop(self.into_parts());
@@ -267,13 +285,6 @@ impl<H: HeapRef> SmBytes<H> {
         Some(unsafe { SmBuf::from_sole_parts(self.into_parts()) })
     }
 
-    /// The block's first byte; meaningless when there is no block.
-    #[inline]
-    fn first_byte(&self) -> NonNull<u8> {
-        // SAFETY: S1: `start` lies `head` bytes behind the first byte of one block.
-        unsafe { self.start.sub(self.head as usize) }
-    }
-
     /// The count of the block's owners, if there is a block.
     #[inline]
     fn share_count(&self) -> Option<&ShareCount> {
@@ -281,7 +292,22 @@ impl<H: HeapRef> SmBytes<H> {
             return None;
         }
         // SAFETY: S1: an owner as long as `self` is borrowed.
-        Some(unsafe { share_count(&self.heap, self.first_byte(), self.block) })
+        Some(unsafe { share_count(&self.heap, self.first, self.block) })
+    }
+
+    /// Gives the share of the block up, if there is one, and the block back with the last share. Neither is to be used any more, only
+    /// overwritten.
+    #[inline]
+    fn give_share_back(&self) {
+        if !self.share_count().is_some_and(ShareCount::give_up) {
+            return;
+        }
+        if self.block.is_foreign() {
+            // SAFETY: S1, I11: the last owner, told so once.
+            return unsafe { foreign::end(self.first, self.block, &self.heap) };
+        }
+        // SAFETY: S1, I11: as above; this is the block's layout. S3: the heap reference still exists.
+        unsafe { self.heap.deallocate_by_address(self.first, self.block.layout()) };
     }
 
     /// Takes the bytes apart; the share of the block goes with the parts.
@@ -290,14 +316,14 @@ impl<H: HeapRef> SmBytes<H> {
         let this = core::mem::ManuallyDrop::new(self);
         // SAFETY: S3: moved out once: `this` is never dropped or used again.
         let heap = unsafe { core::ptr::read(&raw const this.heap) };
-        Parts { start: this.start, head: this.head, len: this.len, block: this.block, heap }
+        Parts { start: this.start, first: this.first, len: this.len, block: this.block, heap }
     }
 }
 
 impl<H: HeapRef> SmBuf<H> {
     /// Makes the bytes immutable, to be shared. O(1): allocates nothing, copies nothing.
     ///
-    /// The whole block is kept, spare room too; [`compact`](SmBytes::compact) lets go of one that is much too large.
+    /// The whole block is kept, spare room too; [`compact`](SmBytes::compact) lets go of one that is much too large. An empty buffer's goes back.
     ///
     /// ```
     /// # use smarena::SmBuf;
@@ -308,10 +334,13 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[inline]
     #[must_use]
-    pub fn freeze(self) -> SmBytes<H> {
-        let Parts { start, head, len, block, heap } = self.into_parts();
+    pub fn freeze(mut self) -> SmBytes<H> {
+        if self.is_empty() {
+            self.let_go();
+        }
+        let Parts { start, first, len, block, heap } = self.into_parts();
         // S1, S2 hold: the buffer's share of the block is ours, and with it went the right to write.
-        SmBytes { start, head, len, block, heap }
+        SmBytes { start, first, len, block: block.whole(), heap }
     }
 }
 
@@ -327,17 +356,14 @@ impl<H: HeapRef> Clone for SmBytes<H> {
         if let Some(count) = self.share_count() {
             count.add();
         }
-        SmBytes { start: self.start, head: self.head, len: self.len, block: self.block, heap }
+        SmBytes { start: self.start, first: self.first, len: self.len, block: self.block, heap }
     }
 }
 
 impl<H: HeapRef> Drop for SmBytes<H> {
     #[inline]
     fn drop(&mut self) {
-        if self.share_count().is_some_and(ShareCount::give_up) {
-            // SAFETY: S1, I11: the last owner, told so once; this is the block's layout. S3: the heap reference still exists.
-            unsafe { self.heap.deallocate_by_address(self.first_byte(), self.block.layout()) };
-        }
+        self.give_share_back();
     }
 }
 
@@ -350,16 +376,10 @@ impl<H: HeapRef> Deref for SmBytes<H> {
     }
 }
 
-crate::compare::compares_by_content!(SmBytes);
-crate::hex::shows_as_hex!(SmBytes);
-crate::compare::compares_with! {
+crate::content::compares_by_content!(SmBytes);
+crate::content::shows_content!(SmBytes);
+crate::content::reads_from_the_front!(SmBytes);
+crate::content::compares_with! {
     SmBytes:
     [G: HeapRef,] SmBuf<G>;
-}
-
-/// As a byte string: `b"GET / HTTP/1.1\r\n"`.
-impl<H: HeapRef> fmt::Debug for SmBytes<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "b\"{}\"", self.escape_ascii())
-    }
 }

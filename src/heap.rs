@@ -29,7 +29,7 @@ pub use global::{Global, StaticHeap};
 pub(crate) use linear::LinearHeap;
 pub use local::LocalCache;
 pub(crate) use local::cache as local_cache;
-pub use reference::HeapRef;
+pub use reference::{HeapRef, IfStatic};
 pub use thread_cache::ThreadCache;
 
 use crate::class::{MAX_ALIGN, SizeClasses, class_for};

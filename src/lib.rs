@@ -52,10 +52,7 @@ mod raw;
 #[expect(unsafe_code, reason = "the raw calls and the contract that owners rely on: I10")]
 mod heap;
 
-mod compare;
-mod hex;
-mod into_bytes;
-mod part;
+mod content;
 
 #[expect(unsafe_code, reason = "owns a block by raw pointer: invariants B1.. at its top")]
 mod boxed;
@@ -95,11 +92,11 @@ pub use crate::bytes::SmBytes;
 pub use crate::chain::SmChain;
 pub use crate::class::{Geometric, Linear, Piecewise, SizeClasses};
 pub use crate::config::{CacheWarmup, Exhausted, HugePages};
+pub use crate::content::IntoBytes;
 pub use crate::error::{AllocError, ConfigError};
-pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, ShareCount, StaticHeap, ThreadCache};
+pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, IfStatic, ShareCount, StaticHeap, ThreadCache};
 #[doc(hidden)]
 pub use crate::heap::{LocalCache, Settings};
-pub use crate::into_bytes::IntoBytes;
 #[cfg(feature = "async")]
 pub use crate::pool::Acquire;
 pub use crate::pool::{Batch, BufPool, BufPoolBuilder, Lease, PoolError, PoolHeap, PoolStats};

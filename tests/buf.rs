@@ -643,7 +643,12 @@ fn a_map_of_buffers_is_asked_with_a_slice() {
 #[test]
 fn debug_is_a_byte_string() {
     let text = format!("{:?}", SmBuf::from(b"GET \"\\\r\n\0\xff'"));
-    assert_eq!(text, r#"b"GET \"\\\r\n\x00\xff\'""#);
+    assert_eq!(text, r#"b"GET \"\\\r\n\0\xff'""#);
+    #[cfg(feature = "bytes")]
+    for byte in 0..=255 {
+        let ours = SmBuf::from(&[byte, b'0']);
+        assert_eq!(format!("{ours:?}"), format!("{:?}", bytes::Bytes::copy_from_slice(&ours)));
+    }
 }
 
 #[test]
@@ -818,31 +823,93 @@ fn room_in_front_is_made_without_a_new_block_where_there_is_half_of_one() {
 }
 
 #[test]
-fn a_buffer_split_at_its_end_shares_nothing() {
+fn a_buffer_that_was_split_at_its_end_has_its_block_again_when_the_part_is_gone() {
     let heap = CountingHeap::new();
     let new = || {
         let mut buf = SmBuf::with_headroom_in(40, 8, heap.clone());
         buf.resize(buf.capacity(), 7);
-        let len = buf.len();
-        (buf, len)
+        buf
     };
-    // A buffer that shares its block has no headroom.
-    let (mut buf, len) = new();
-    let front = buf.split_to(0);
-    assert_eq!((front.capacity(), buf.headroom(), buf.len()), (0, 8, len));
+    type Split = fn(&mut SmBuf<CountingHeap>) -> SmBuf<CountingHeap>;
+    let splits: [Split; 5] = [
+        |buf| buf.split(),
+        |buf| buf.split_to(buf.len()),
+        |buf| buf.split_off(0),
+        |buf| {
+            let all = buf.split_off(buf.len());
+            std::mem::replace(buf, all)
+        },
+        |buf| {
+            let nothing = buf.split_to(0);
+            std::mem::replace(buf, nothing)
+        },
+    ];
+    for (number, split) in splits.into_iter().enumerate() {
+        let mut buf = new();
+        let asked = heap.asked();
+        let part = split(&mut buf);
+        assert_eq!((part.len(), buf.len(), buf.capacity()), (40, 0, 0));
+        assert!(!buf.try_reclaim(1));
+        drop(part);
+        assert!(buf.try_reclaim(48), "{number}");
+        assert_eq!((buf.capacity(), heap.asked()), (48, asked));
+        // While the part is kept, the next block is as large.
+        let mut buf = new();
+        let part = split(&mut buf);
+        buf.reserve(1);
+        assert_eq!((buf.capacity(), heap.asked(), part), (48, asked + 2, buf_of(&[7; 40], &heap)));
+    }
+    heap.settle();
+}
+
+#[test]
+fn empty_parts_are_where_they_were_split() {
+    let heap = CountingHeap::new();
+    let mut buf = buf_of(b"0123456789", &heap);
+    let place = buf.as_ptr().addr();
+    let parts = [buf.split_to(0), buf.split_off(10), buf.split_off(16 - 6)];
+    assert_eq!(parts.map(|part| (part.as_ptr().addr() - place, part.len())), [(0, 0), (10, 0), (10, 0)]);
+    let all = SmBuf::split(&mut buf);
+    assert_eq!((buf.as_ptr().addr() - place, all.as_ptr().addr() - place), (10, 0));
+    assert_eq!(buf.freeze().as_ptr().addr() - place, 10);
+    drop(all);
+    heap.settle();
+}
+
+/// A part of one byte is kept for every kibibyte that is appended. What moves is counted by the blocks: each holds at least twice what moved there.
+#[test]
+fn appending_is_linear_while_parts_are_kept() {
+    let heap = CountingHeap::new();
+    let (mut buf, mut kept) = (SmBuf::new_in(heap.clone()), Vec::new());
+    for _ in 0..2000 {
+        buf.extend_from_slice(&[7; 1024]);
+        kept.push(buf.split_to(1));
+    }
+    assert_eq!(buf.len(), 2000 * 1023);
+    assert!(heap.asked() < 24, "{} blocks for 2 MiB", heap.asked());
+    drop((buf, kept));
+    heap.settle();
+}
+
+#[test]
+fn uniting_keeps_the_alignment_that_was_asked_for() {
+    let heap = CountingHeap::new();
+    for content in [&b""[..], b"a"] {
+        let mut aligned = SmBuf::with_alignment_in(0, 512, heap.clone());
+        aligned.extend_from_slice(content);
+        aligned.unsplit(buf_of(b"bcd", &heap));
+        assert_eq!(
+            (&aligned[content.len()..], aligned.alignment(), aligned.as_ptr().addr() % 512),
+            (&b"bcd"[..], 512, 0)
+        );
+    }
+    // Of two that ask for no more, an empty one takes the other's block.
+    let mut buf = SmBuf::with_capacity_in(64, heap.clone());
+    let rear = buf_of(b"bcd", &heap);
+    let address = rear.as_ptr();
+    buf.unsplit(rear);
+    assert_eq!((&buf[..], buf.as_ptr()), (&b"bcd"[..], address));
     drop(buf);
-    let (mut buf, len) = new();
-    let front = buf.split_to(len);
-    assert_eq!((front.headroom(), front.len(), buf.capacity()), (8, len, 0));
-    // Without a block, it takes over that of the rear.
-    let asked = heap.asked();
-    buf.unsplit(front);
-    assert_eq!((buf.headroom(), buf.len(), heap.asked()), (8, len, asked));
-    let rear = buf.split_off(len);
-    assert_eq!((buf.headroom(), buf.len(), rear.capacity()), (8, len, 0));
-    let rear = buf.split_off(0);
-    assert_eq!((rear.headroom(), rear.len(), buf.capacity()), (8, len, 0));
-    drop((buf, rear));
     heap.settle();
 }
 

@@ -6,10 +6,11 @@ mod common;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use common::{CountingHeap, POISON, panic_text};
-use smarena::{Exhausted, Heap, Linear, SmBuf, SmBytes};
+use smarena::{AllocError, Exhausted, Heap, Linear, SmBuf, SmBytes};
 
 fn bytes_of(content: &[u8], heap: &CountingHeap) -> SmBytes<CountingHeap> {
     SmBytes::copy_from_slice_in(content, heap.clone())
@@ -217,7 +218,8 @@ fn static_and_empty_bytes_have_no_block_and_nobody_writes_them() {
     assert_eq!(parts, [&b"static text"[..], b"text", b"static", b"text"]);
     assert!(!bytes.is_unique() && !bytes.compact());
     assert_eq!(bytes.try_into_mut().unwrap_err(), b" ");
-    assert!(SmBuf::new().freeze().try_into_mut().is_err());
+    assert_eq!(SmBytes::from_static(b"").try_into_mut().unwrap().capacity(), 0);
+    assert_eq!(SmBuf::with_alignment(100, 512).freeze().try_into_mut().unwrap().alignment(), 512);
     drop(parts);
     assert_eq!(heap.asked(), 0);
     let copy = SmBuf::from(SmBytes::from_static(TEXT));
@@ -225,16 +227,46 @@ fn static_and_empty_bytes_have_no_block_and_nobody_writes_them() {
 }
 
 #[test]
-fn empty_parts_keep_no_block() {
+fn empty_parts_keep_no_block_and_are_where_they_were() {
     let heap = CountingHeap::new();
     let mut bytes = bytes_of(b"abc", &heap);
-    let empty = [bytes.slice(1..1), bytes.split_to(0), bytes.split_off(3), bytes.slice_ref(b"")];
+    let place = bytes.as_ptr().addr();
+    let empty = [bytes.slice(1..1), bytes.split_to(0), bytes.split_off(3), bytes.slice_ref(&bytes[2..2])];
     assert!(bytes.is_unique());
+    assert_eq!(empty.map(|part| part.as_ptr().addr() - place), [1, 0, 3, 2]);
     let all = bytes.split_off(0);
     assert!(all.is_unique() && bytes.is_empty());
     drop(all);
     heap.settle();
-    drop(empty);
+}
+
+#[test]
+fn whatever_empties_bytes_gives_their_share_of_the_block_up() {
+    let heap = CountingHeap::new();
+    type Way = fn(&mut SmBytes<CountingHeap>);
+    let ways: [(Way, usize); 7] = [
+        (|bytes| bytes.clear(), 0),
+        (|bytes| bytes.truncate(0), 0),
+        (|bytes| std::io::BufRead::consume(bytes, 3), 3),
+        (|bytes| std::io::Read::read_exact(bytes, &mut [0; 3]).unwrap(), 3),
+        (|bytes| drop(bytes.split_to(3)), 3),
+        (|bytes| drop(bytes.split_off(0)), 0),
+        (|bytes| drop(std::mem::replace(bytes, bytes.slice(2..2))), 2),
+    ];
+    for (way, at) in ways {
+        let mut bytes = bytes_of(b"abc", &heap);
+        let place = bytes.as_ptr().addr();
+        let clone = bytes.clone();
+        way(&mut bytes);
+        assert!(clone.is_unique());
+        assert_eq!((bytes.len(), bytes.as_ptr().addr() - place), (0, at));
+        drop(clone);
+        heap.settle();
+    }
+    let buf = SmBuf::with_capacity_in(100, heap.clone());
+    let frozen = buf.freeze();
+    heap.settle();
+    drop(frozen);
 }
 
 #[test]
@@ -253,8 +285,7 @@ fn compact_moves_small_parts_only_and_stays_when_refused() {
     drop(whole);
     assert_eq!((heap.live(), &part[..]), (1, &[1; 10][..]));
     assert!(part.compact());
-    part.truncate(0);
-    assert!(part.compact());
+    drop(part);
     heap.settle();
 }
 
@@ -275,8 +306,8 @@ fn ranges_that_are_not_there_are_refused_and_nothing_is_shared() {
     let mut rest = bytes.slice(1..);
     // Of the same block, but not of these bytes.
     assert!(panic_text(|| drop(rest.slice_ref(&bytes[..1]))).contains("is not a part"));
-    assert_eq!(panic_text(|| drop(rest.split_to(3))), "cannot split at byte 3: there are 2 bytes");
-    assert_eq!(panic_text(|| drop(rest.split_off(3))), "cannot split at byte 3: there are 2 bytes");
+    assert_eq!(panic_text(|| drop(rest.split_to(3))), "split_to out of bounds: at byte 3, there are 2");
+    assert_eq!(panic_text(|| drop(rest.split_off(3))), "split_off out of bounds: at byte 3, there are 2");
     drop(rest);
     assert!(bytes.is_unique());
 }
@@ -386,8 +417,11 @@ fn neighbours_unite_in_place_and_strangers_by_copying() {
 #[test]
 fn a_split_needs_bytes_to_split_at() {
     let mut buf = SmBuf::from(b"abc");
-    assert_eq!(panic_text(|| drop(buf.split_to(4))), "cannot split at byte 4: the buffer has 3");
-    assert_eq!(panic_text(|| drop(buf.split_off(17))), "cannot split at byte 17: the buffer has room for 16");
+    assert_eq!(panic_text(|| drop(buf.split_to(4))), "split_to out of bounds: at byte 4, the buffer has 3");
+    assert_eq!(
+        panic_text(|| drop(buf.split_off(17))),
+        "split_off out of bounds: at byte 17, the buffer has room for 16"
+    );
     // The room behind can be split off, and is no content.
     let mut room = buf.split_off(10);
     assert_eq!((room.len(), room.capacity(), room.spare_capacity_mut().len(), buf.capacity()), (0, 6, 6, 10));
@@ -531,6 +565,126 @@ fn readers_see_no_old_bytes_and_cannot_claim_more_than_they_had() {
     assert_eq!(buf[1..], [0; 15]);
 }
 
+// --- foreign memory ---
+
+/// Notes its drop, and may panic there or when asked for its bytes.
+struct Owner {
+    bytes: Vec<u8>,
+    drops: Arc<AtomicUsize>,
+    asks: AtomicUsize,
+    panics: Option<&'static str>,
+}
+
+impl Owner {
+    fn new(bytes: &[u8], drops: &Arc<AtomicUsize>, panics: Option<&'static str>) -> Self {
+        Owner { bytes: bytes.to_vec(), drops: drops.clone(), asks: AtomicUsize::new(0), panics }
+    }
+}
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        assert_eq!(self.asks.fetch_add(1, Relaxed), 0, "asked twice");
+        assert_ne!(self.panics, Some("asked"), "when asked");
+        &self.bytes
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.drops.fetch_add(1, Relaxed);
+        if self.panics == Some("dropped") {
+            panic!("when dropped");
+        }
+    }
+}
+
+#[test]
+fn foreign_bytes_are_shared_and_end_as_all_others() {
+    let (heap, drops) = (CountingHeap::new(), Arc::default());
+    let owner = Owner::new(b"foreign memory", &drops, None);
+    let address = owner.bytes.as_ptr();
+    let mut bytes = SmBytes::from_owner_in(owner, heap.clone());
+    assert_eq!((bytes.as_ptr(), &bytes[..], heap.live()), (address, &b"foreign memory"[..], 1));
+    let mut memory = bytes.split_off(8);
+    assert_eq!((memory.as_ptr(), &memory[..]), (address.wrapping_add(8), &b"memory"[..]));
+    // Nobody else, but no buffer either: it is not ours to write.
+    drop(bytes);
+    assert!(!memory.is_unique());
+    memory = memory.try_into_mut().unwrap_err();
+    assert_eq!(
+        (SmBuf::from(memory.slice(..3)), drops.load(Relaxed)),
+        (SmBuf::copy_from_slice_in(b"mem", heap.clone()), 0)
+    );
+    let clone = memory.clone();
+    assert!(memory.compact());
+    assert_eq!((&memory[..], drops.load(Relaxed)), (&b"memory"[..], 0));
+    thread::spawn(move || drop(clone)).join().unwrap();
+    assert_eq!((drops.load(Relaxed), heap.live()), (1, 1));
+    drop(memory);
+    heap.settle();
+}
+
+#[test]
+fn foreign_bytes_that_become_empty_let_the_owner_go() {
+    let (heap, drops) = (CountingHeap::new(), Arc::default());
+    let mut bytes = SmBytes::from_owner_in(Owner::new(b"abc", &drops, None), heap.clone());
+    std::io::BufRead::consume(&mut bytes, 3);
+    assert_eq!(drops.load(Relaxed), 1);
+    drop(SmBytes::from_owner_in(Owner::new(b"", &drops, None), heap.clone()));
+    assert_eq!(drops.load(Relaxed), 2);
+    heap.settle();
+}
+
+#[test]
+fn an_owner_that_panics_is_dropped_once_and_its_block_given_back() {
+    let (heap, drops) = (CountingHeap::new(), Arc::default());
+    let owner = |panics| Owner::new(b"abc", &drops, Some(panics));
+    let text = panic_text(|| drop(SmBytes::from_owner_in(owner("asked"), heap.clone())));
+    assert!(text.contains("when asked"), "{text}");
+    assert_eq!(drops.load(Relaxed), 1);
+    let bytes = SmBytes::from_owner_in(owner("dropped"), heap.clone());
+    assert_eq!((panic_text(|| drop(bytes)), drops.load(Relaxed)), ("when dropped".to_owned(), 2));
+    let mut bytes = SmBytes::from_owner_in(owner("dropped"), heap.clone());
+    assert_eq!((panic_text(|| bytes.clear()), drops.load(Relaxed)), ("when dropped".to_owned(), 3));
+    assert!(bytes.is_empty());
+    drop(bytes);
+    heap.settle();
+}
+
+#[test]
+fn an_owner_without_a_block_comes_back() {
+    #[repr(align(8192))]
+    struct Coarse;
+    impl AsRef<[u8]> for Coarse {
+        fn as_ref(&self) -> &[u8] {
+            b"coarse"
+        }
+    }
+    #[repr(align(256))]
+    struct Fine([u8; 3]);
+    impl AsRef<[u8]> for Fine {
+        fn as_ref(&self) -> &[u8] {
+            assert_eq!(std::ptr::from_ref(self).addr() % 256, 0);
+            &self.0
+        }
+    }
+    let (heap, drops) = (CountingHeap::new(), Arc::default());
+    heap.refuse_after(0);
+    let error = SmBytes::try_from_owner_in(Owner::new(b"abc", &drops, None), heap.clone()).unwrap_err();
+    assert!(matches!(error.reason(), AllocError::Exhausted { .. }));
+    assert_eq!((&error.into_value().bytes[..], drops.load(Relaxed)), (&b"abc"[..], 0));
+    heap.refuse_nothing();
+    // Zeros of the system's, none of which is ever touched.
+    let error = SmBytes::try_from_owner_in(vec![0; SmBuf::MAX_CAPACITY + 1], heap.clone()).unwrap_err();
+    assert_eq!(error.reason(), AllocError::TooLarge { size: SmBuf::MAX_CAPACITY + 1, limit: SmBuf::MAX_CAPACITY });
+    let error = SmBytes::try_from_owner_in(Coarse, heap.clone()).unwrap_err();
+    assert_eq!(error.reason(), AllocError::Alignment { align: 8192, limit: 4096 });
+    assert_eq!(SmBytes::from_owner_in(Fine(*b"abc"), heap.clone()), b"abc");
+    heap.settle();
+}
+
+// --- the crate `bytes` ---
+
 #[cfg(feature = "bytes")]
 #[test]
 fn bytes_go_to_the_bytes_crate_uncopied_and_keep_their_block_until_it_is_done() {
@@ -541,9 +695,100 @@ fn bytes_go_to_the_bytes_crate_uncopied_and_keep_their_block_until_it_is_done() 
     let clone = theirs.slice(3..);
     drop(theirs);
     assert_eq!((&clone[..], clone.as_ptr(), heap.stats().live()), (&b"load"[..], address.wrapping_add(3), 1));
+    // And back.
     let ours = SmBytes::from(clone);
-    assert_eq!((&ours[..], heap.stats().live()), (&b"load"[..], 0));
+    assert_eq!((&ours[..], ours.as_ptr(), heap.stats().live()), (&b"load"[..], address.wrapping_add(3), 1));
     assert_eq!(ours.heap(), &smarena::Global);
+    drop(ours);
+    assert_eq!(heap.stats().live(), 0);
+    static TEXT: &[u8] = b"static";
+    assert_eq!(bytes::Bytes::from(SmBytes::from_static(TEXT)).as_ptr(), TEXT.as_ptr());
+}
+
+#[cfg(feature = "bytes")]
+#[test]
+fn copy_to_bytes_copies_nothing_where_a_bytes_can_hold_the_block() {
+    use bytes::Buf;
+    use smarena::{BufPool, HeapRef, SmChain};
+
+    fn takes<H: HeapRef>(heap: H, held: bool) {
+        let whole = SmBytes::copy_from_slice_in(b"0123456789", heap.clone());
+        let mut bytes = whole.clone();
+        let at = |at: usize| (whole.as_ptr().wrapping_add(at), held);
+        let is = |part: &bytes::Bytes, address: *const u8| (address, part.as_ptr() == address);
+        let part = bytes.copy_to_bytes(4);
+        assert_eq!((&part[..], is(&part, at(0).0), &bytes[..]), (&b"0123"[..], at(0), &b"456789"[..]));
+        let mut chain = SmChain::from_iter([whole.slice(1..5), whole.slice(7..)]);
+        let part = chain.copy_to_bytes(3);
+        assert_eq!((&part[..], is(&part, at(1).0)), (&b"123"[..], at(1)));
+        assert_eq!((&chain.copy_to_bytes(3)[..], &chain.copy_to_bytes(0)[..], chain.len()), (&b"478"[..], &b""[..], 1));
+        drop(chain);
+        let mut buf = SmBuf::copy_from_slice_in(b"0123456789", heap);
+        let address = buf.as_ptr();
+        let part = buf.copy_to_bytes(4);
+        assert_eq!((&part[..], part.as_ptr() == address, &buf[..]), (&b"0123"[..], held, &b"456789"[..]));
+        // What was taken stays when the buffer is written.
+        buf.resize(6, 0);
+        buf.fill(7);
+        assert_eq!(part, b"0123"[..]);
+    }
+    takes(smarena::Global, true);
+    let heap = Arc::new(Heap::<Linear<8>>::new(1 << 20).unwrap());
+    takes(heap.clone(), true);
+    takes(&*heap, false);
+    assert_eq!(heap.stats().live(), 0);
+
+    let pool = BufPool::builder().limit(1).build().unwrap();
+    let mut lease = pool.try_acquire().unwrap();
+    lease.extend_from_slice(b"0123456789");
+    let mut frozen = lease.freeze();
+    let address = frozen.as_ptr();
+    let part = frozen.copy_to_bytes(10);
+    assert_eq!((part.as_ptr(), pool.in_flight()), (address, 1));
+    drop(part);
+    assert_eq!(pool.in_flight(), 0);
+    let text = panic_text(|| drop(SmChain::from(SmBytes::from_static(b"abc")).copy_to_bytes(4)));
+    assert_eq!(text, "cannot copy 4 bytes: the chain has 3");
+}
+
+#[cfg(feature = "bytes")]
+#[test]
+fn an_empty_buffer_takes_the_block_of_bytes_that_nobody_shares() {
+    use bytes::BufMut;
+
+    type Heaped = Arc<Heap<Linear<8>>>;
+    type Put = fn(&mut SmBuf<Heaped>, SmBytes<Heaped>);
+
+    let heap = Arc::new(Heap::<Linear<8>>::new(1 << 20).unwrap());
+    let part = || SmBytes::copy_from_slice_in(b"0123456789", heap.clone());
+    let new = || SmBuf::new_in(heap.clone());
+    let taken = |put: Put, mut buf: SmBuf<Heaped>, part: SmBytes<Heaped>| {
+        let (before, address) = (buf.len(), part.as_ptr());
+        put(&mut buf, part);
+        assert_eq!(&buf[before..], b"0123456789");
+        buf.as_ptr() == address
+    };
+    let puts: [Put; 2] = [|buf, part| buf.put(part), |buf, part| buf.extend([part])];
+    for put in puts {
+        assert!(taken(put, new(), part()));
+        // Not if others share it, if there is something in the buffer, or room enough.
+        let shared = part();
+        assert!(!taken(put, new(), shared.clone()));
+        let mut buf = new();
+        buf.push(1);
+        assert!(!taken(put, buf, part()));
+        assert!(!taken(put, SmBuf::with_capacity_in(10, heap.clone()), part()));
+        assert!(!taken(put, SmBuf::with_alignment_in(0, 512, heap.clone()), part()));
+    }
+    // Another type, or another heap's, is copied.
+    let mut buf = new();
+    buf.put(SmBytes::copy_from_slice(b"abc"));
+    let mut borrowed = SmBuf::new_in(&*heap);
+    borrowed.put(SmBytes::copy_from_slice_in(b"abc", &*heap));
+    buf.put(&b"def"[..]);
+    assert_eq!((&buf[..], &borrowed[..]), (&b"abcdef"[..], &b"abc"[..]));
+    drop((buf, borrowed));
+    assert_eq!(heap.stats().live(), 0);
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn run(step: &Step, pair: Pair, heap: &CountingHeap, others: &mut Vec<Pair>) -> 
             }
             match ours.try_into_mut() {
                 Ok(ours) => {
-                    assert!(unique);
+                    assert!(unique || len == 0);
                     vec![Mut(ours, BytesMut::from(theirs))]
                 }
                 Err(ours) => {

@@ -193,9 +193,14 @@ fn run(step: &Step, handles: &mut Vec<BufPool<CountingHeap>>, heap: &CountingHea
             let now = match model.take(at) {
                 Some(Leased(lease, bytes)) => {
                     model.frozen += 1;
-                    Shared(lease.freeze(), bytes, Some(model.frozen))
+                    // What is empty keeps no block.
+                    let group = (!bytes.is_empty()).then_some(model.frozen);
+                    Shared(lease.freeze(), bytes, group)
                 }
-                Some(Thawed(buf, bytes, group)) => Shared(buf.freeze(), bytes, Some(group)),
+                Some(Thawed(buf, bytes, group)) => {
+                    let group = (!bytes.is_empty()).then_some(group);
+                    Shared(buf.freeze(), bytes, group)
+                }
                 Some(other) => other,
                 None => return,
             };
@@ -226,6 +231,7 @@ fn run(step: &Step, handles: &mut Vec<BufPool<CountingHeap>>, heap: &CountingHea
                     let alone = group.is_some() && model.owners.iter().find(same).is_none();
                     match (shared.try_into_mut(), group) {
                         (Ok(buf), Some(group)) if alone => Thawed(buf, bytes, group),
+                        (Ok(buf), None) if bytes.is_empty() => Shared(buf.freeze(), bytes, None),
                         (Err(shared), group) if !alone => Shared(shared, bytes, group),
                         (outcome, _) => panic!("alone: {alone}, but {outcome:?}"),
                     }

@@ -50,13 +50,10 @@ const LAYERS: &str = "
 
     L2  heap           -> raw::heap
 
-    L3  compare        -> nothing
-    L3  hex            -> nothing
-    L3  into_bytes     -> nothing
-    L3  part           -> nothing
+    L3  content        -> nothing
     L3  boxed          -> L2
-    L3  buf            -> L2 compare hex into_bytes part
-    L3  bytes          -> L2 buf compare hex into_bytes part
+    L3  buf            -> L2 content
+    L3  bytes          -> L2 boxed buf content
     L3  chain          -> L2 bytes buf
 
     L4  arena          -> L2 L3

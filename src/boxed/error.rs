@@ -22,7 +22,7 @@ pub struct TryNewError<T> {
 
 impl<T> TryNewError<T> {
     #[cold]
-    pub(super) fn new(value: T, reason: AllocError) -> Self {
+    pub(crate) fn new(value: T, reason: AllocError) -> Self {
         TryNewError { value, reason }
     }
 

@@ -1,9 +1,10 @@
 //! The buffer's block: finding it, moving it, growing it, sharing it out, giving it back.
 
+use core::alloc::Layout;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 
-use super::{BlockSize, DANGLING, SmBuf, refused};
+use super::{BlockSize, SmBuf, narrow, refused};
 use crate::error::AllocError;
 use crate::heap::{HeapRef, ShareCount};
 
@@ -14,7 +15,8 @@ const LARGEST_KEPT: u32 = 64 << 10;
 /// What a buffer and shared bytes have in common: some initialised bytes in a block that the parts' holder is an owner of.
 pub(crate) struct Parts<H> {
     pub(crate) start: NonNull<u8>,
-    pub(crate) head: u32,
+    /// The block's first byte; `start`, if there is no block.
+    pub(crate) first: NonNull<u8>,
     pub(crate) len: u32,
     pub(crate) block: BlockSize,
     pub(crate) heap: H,
@@ -54,6 +56,25 @@ pub(crate) unsafe fn give_block_back<H: HeapRef>(first: NonNull<u8>, block: Bloc
         // SAFETY: as the caller promises.
         unsafe { give_split_or_aligned_back(first, block, heap) };
     }
+}
+
+/// A block for `new`, with the content of the one at `first`, if there is one: a block for `old`.
+///
+/// # Safety
+/// U1: if one `exists`, it is of this heap and this layout, and the caller's alone, who gives it up for the one returned.
+#[inline(always)]
+unsafe fn reallocate<H: HeapRef>(
+    heap: &H,
+    first: NonNull<u8>,
+    exists: bool,
+    old: Layout,
+    new: Layout,
+) -> Result<NonNull<u8>, AllocError> {
+    if !exists {
+        return heap.allocate(new);
+    }
+    // SAFETY: U1: as the caller promises.
+    unsafe { heap.reallocate(first, old, new) }
 }
 
 /// As `give_block_back`, for a block that almost no buffer has.
@@ -134,7 +155,7 @@ impl<H: HeapRef> SmBuf<H> {
             return self.reclaim();
         }
         // U1: what it owned of the block went with its share.
-        (self.start, self.head, self.len, self.cap, self.block) = (DANGLING, 0, 0, 0, self.block.none());
+        (self.head, self.len, self.cap, self.block) = (0, 0, 0, self.block.none());
         false
     }
 
@@ -168,13 +189,10 @@ impl<H: HeapRef> SmBuf<H> {
     #[inline]
     fn move_to_block(&mut self, size: BlockSize) -> Result<(), AllocError> {
         debug_assert!(self.head == 0 && self.len <= size.bytes() && size.exists() && !self.block.is_split());
-        let start = if self.block.exists() {
-            // SAFETY: U1: with `head` being 0, `start` is the first byte of the block, which is ours alone; this is
-            // its layout. On success the old block is forgotten below.
-            unsafe { self.heap.reallocate(self.start, self.block.layout(), size.layout())? }
-        } else {
-            self.heap.allocate(size.layout())?
-        };
+        // SAFETY: U1: with `head` being 0, `start` is the first byte of the block, if there is one, which is ours alone; these are the
+        // layouts. On success the old block is forgotten below.
+        let start =
+            unsafe { reallocate(&self.heap, self.start, self.block.exists(), self.block.layout(), size.layout())? };
         (self.start, self.cap, self.block) = (start, size.bytes(), size);
         Ok(())
     }
@@ -253,12 +271,8 @@ impl<H: HeapRef> SmBuf<H> {
         wanted: usize,
     ) -> Option<(NonNull<u8>, BlockSize)> {
         let block = plain.grown::<H::Classes>(wanted).ok()?;
-        let moved = if plain.exists() {
-            // SAFETY: U1: the caller's block, and its layout.
-            unsafe { heap.reallocate(start, plain.plain_layout(), block.plain_layout()) }
-        } else {
-            heap.allocate(block.plain_layout())
-        };
+        // SAFETY: U1: the caller's block, if there is one, and its layout.
+        let moved = unsafe { reallocate(heap, start, plain.exists(), plain.layout(), block.layout()) };
         Some((moved.ok()?, block))
     }
 
@@ -300,11 +314,13 @@ impl<H: HeapRef> SmBuf<H> {
     /// The block to move to for `wanted` bytes.
     #[inline]
     pub(super) fn larger_block(&self, wanted: usize) -> Result<BlockSize, AllocError> {
-        if self.block.is_split() {
-            let kept = self.block.bytes().min(LARGEST_KEPT) as usize;
-            return self.block.holding_same::<H::Classes>(wanted.max(kept));
+        if !self.block.is_split() {
+            return self.block.grown::<H::Classes>(wanted);
         }
-        self.block.grown::<H::Classes>(wanted)
+        let kept = self.block.bytes().min(LARGEST_KEPT) as usize;
+        // As much room again as is copied: each byte moves once for each byte appended, however many parts are kept.
+        let doubled = self.len().saturating_mul(2).min(self.block.limit());
+        self.block.holding_same::<H::Classes>(wanted.max(kept).max(doubled))
     }
 
     /// Gives the block back, or this buffer's share of it, if there is one. What is left must not be used, only overwritten.
@@ -318,30 +334,37 @@ impl<H: HeapRef> SmBuf<H> {
         unsafe { (&raw mut self.heap).write(ManuallyDrop::into_inner(heap)) };
     }
 
+    /// Gives the block back, or this buffer's share of it, and is empty then, where it was.
+    #[cold]
+    pub(crate) fn let_go(&mut self) {
+        self.release_block();
+        (self.head, self.len, self.cap, self.block) = (0, 0, 0, self.block.none());
+    }
+
     /// Takes the buffer apart; its share of the block goes with the parts.
     #[inline]
     pub(crate) fn into_parts(self) -> Parts<H> {
         let this = ManuallyDrop::new(self);
         // SAFETY: U4: moved out once: `this` is never dropped or used again.
         let heap = unsafe { ptr::read(&raw const this.heap) };
-        Parts { start: this.start, head: this.head, len: this.len, block: this.block, heap }
+        Parts { start: this.start, first: this.first_byte(), len: this.len, block: this.block, heap }
     }
 
     /// Takes the buffer apart as far as its block is concerned: the first byte and the size, for [`give_block_back`].
     #[inline]
     pub(crate) fn into_block(self) -> (NonNull<u8>, BlockSize, H) {
-        let first = self.first_byte();
-        let Parts { block, heap, .. } = self.into_parts();
+        let Parts { first, block, heap, .. } = self.into_parts();
         (first, block, heap)
     }
 
-    /// A buffer of the whole block that the parts lie in.
+    /// A buffer of the whole block that the parts lie in, if there is one.
     ///
     /// # Safety
-    /// The parts' block exists, and they are its only owner.
+    /// The parts are the block's only owner, or empty and without one.
     #[inline]
     pub(crate) unsafe fn from_sole_parts(parts: Parts<H>) -> Self {
-        let Parts { start, head, len, block, heap } = parts;
+        let Parts { start, first, len, block, heap } = parts;
+        let head = narrow(start.addr().get() - first.addr().get());
         // U1 to U3 hold: nobody else owns any of it, and only what was initialised counts as content.
         SmBuf { start, head, len, cap: block.bytes() - head, block: block.whole(), heap }
     }

@@ -23,10 +23,11 @@ pub(crate) const MAX_CAPACITY: usize = {
 /// one byte appends more, and below one cache line a smaller block saves nothing.
 const SMALLEST_GROWN: usize = 64;
 
-/// The size of a buffer's block in bytes, zero standing for "no block"; its alignment; and whether it was split among owners.
+/// The size of a buffer's block in bytes, zero standing for "no block"; its alignment; and a mark: for a buffer, that the block was split among
+/// owners, for shared bytes, that it holds the owner of foreign memory.
 ///
 /// ```text
-/// | bytes, a multiple of 16 (bits 4 to 31) | split (bit 3) | alignment (bits 0 to 2): 16, or 32 << number |
+/// | bytes, a multiple of 16 (bits 4 to 31) | mark (bit 3) | alignment (bits 0 to 2): 16, or 32 << number |
 /// ```
 ///
 /// One word, so that a buffer is no larger for what few buffers need; a plain block's is its size. At most [`MAX_CAPACITY`] bytes
@@ -35,7 +36,7 @@ const SMALLEST_GROWN: usize = 64;
 pub(crate) struct BlockSize(u32);
 
 const ALIGNMENT: u32 = 0b0111;
-const SPLIT: u32 = 0b1000;
+const MARK: u32 = 0b1000;
 
 impl BlockSize {
     /// No block is held.
@@ -65,9 +66,8 @@ impl BlockSize {
     #[inline]
     pub(crate) fn holding_same<C: SizeClasses>(self, bytes: usize) -> Result<Self, AllocError> {
         let align = self.align();
-        let limit = MAX_CAPACITY - MAX_CAPACITY % align;
-        if bytes > limit {
-            return Err(too_large(bytes, limit));
+        if bytes > self.limit() {
+            return Err(too_large(bytes, self.limit()));
         }
         if bytes == 0 {
             return Ok(self.none());
@@ -77,7 +77,7 @@ impl BlockSize {
     }
 
     /// No block, and the alignment of the one to come: a power of two up to 4096, at least 16, for which 0 stands. 32 is served as 64.
-    pub(super) fn aligned(align: usize) -> Result<Self, AllocError> {
+    pub(crate) fn aligned(align: usize) -> Result<Self, AllocError> {
         if align > MAX_ALIGN || align & align.wrapping_sub(1) != 0 {
             return Err(AllocError::Alignment { align, limit: MAX_ALIGN });
         }
@@ -86,29 +86,34 @@ impl BlockSize {
 
     /// No block, at the same alignment.
     #[inline]
-    pub(super) const fn none(self) -> Self {
+    pub(crate) const fn none(self) -> Self {
         BlockSize(self.0 & ALIGNMENT)
+    }
+
+    /// The most bytes that a block of this alignment can have.
+    #[inline]
+    pub(super) const fn limit(self) -> usize {
+        MAX_CAPACITY - MAX_CAPACITY % self.align()
     }
 
     /// The block to move to when this one cannot hold `wanted` bytes: at least twice as large, so
     /// that appending costs O(1) a byte in the long run.
     #[inline]
     pub(super) fn grown<C: SizeClasses>(self, wanted: usize) -> Result<Self, AllocError> {
-        let limit = MAX_CAPACITY - MAX_CAPACITY % self.align();
-        let doubled = (self.bytes() as usize).saturating_mul(2).min(limit);
+        let doubled = (self.bytes() as usize).saturating_mul(2).min(self.limit());
         self.holding_same::<C>(wanted.max(doubled).max(SMALLEST_GROWN))
     }
 
     /// This block, if it is plain or none, in such a way that the compiler knows it.
     #[inline]
     pub(super) const fn as_plain(self) -> Option<Self> {
-        if self.0 & (ALIGNMENT | SPLIT) == 0 { Some(BlockSize(self.bytes())) } else { None }
+        if self.0 & (ALIGNMENT | MARK) == 0 { Some(BlockSize(self.bytes())) } else { None }
     }
 
     /// The size in bytes.
     #[inline]
     pub(crate) const fn bytes(self) -> u32 {
-        self.0 & !(ALIGNMENT | SPLIT)
+        self.0 & !(ALIGNMENT | MARK)
     }
 
     /// The alignment in bytes.
@@ -129,25 +134,37 @@ impl BlockSize {
     /// Whether there is a block, aligned as usual, that has one owner.
     #[inline]
     pub(super) const fn is_plain(self) -> bool {
-        self.0 != 0 && self.0 & (ALIGNMENT | SPLIT) == 0
+        self.0 != 0 && self.0 & (ALIGNMENT | MARK) == 0
     }
 
     /// Whether the block has had several owners, and the buffer owns only a part of it.
     #[inline]
     pub(super) const fn is_split(self) -> bool {
-        self.0 & SPLIT != 0
+        self.0 & MARK != 0
     }
 
     /// The same block, shared out among several owners.
     #[inline]
     pub(super) const fn split(self) -> Self {
-        BlockSize(self.0 | SPLIT)
+        BlockSize(self.0 | MARK)
     }
 
-    /// The same block, a single owner's again.
+    /// The same block, a single owner's again; or shared bytes', which need not be told.
     #[inline]
     pub(crate) const fn whole(self) -> Self {
-        BlockSize(self.0 & !SPLIT)
+        BlockSize(self.0 & !MARK)
+    }
+
+    /// Whether these are shared bytes' and what their block holds is the owner of foreign memory.
+    #[inline]
+    pub(crate) const fn is_foreign(self) -> bool {
+        self.0 & MARK != 0
+    }
+
+    /// The same block, of shared bytes, with the owner of foreign memory in it.
+    #[inline]
+    pub(crate) const fn foreign(self) -> Self {
+        BlockSize(self.0 | MARK)
     }
 
     /// The layout a block of this size is allocated and given back with.

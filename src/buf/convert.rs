@@ -4,8 +4,8 @@ use core::borrow::{Borrow, BorrowMut};
 use core::slice;
 
 use super::{SmBuf, refused};
+use crate::content::IntoBytes;
 use crate::heap::{Global, HeapRef};
-use crate::into_bytes::IntoBytes;
 
 impl<H: HeapRef> SmBuf<H> {
     /// A copy of `bytes` in `heap`.

@@ -3,10 +3,10 @@
 use core::ops::RangeBounds;
 use core::ptr;
 
-use super::{DANGLING, SmBuf, narrow};
+use super::{SmBuf, narrow};
+use crate::content::part_of;
 use crate::error::AllocError;
 use crate::heap::HeapRef;
-use crate::part::part_of;
 
 impl<H: HeapRef> SmBuf<H> {
     /// Appends one byte. O(1) in the long run.
@@ -243,9 +243,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     pub fn shrink_to_fit(&mut self) {
         if self.is_empty() {
-            self.release_block();
-            (self.start, self.head, self.cap, self.block) = (DANGLING, 0, 0, self.block.none());
-            return;
+            return self.let_go();
         }
         match self.block.holding_same::<H::Classes>(self.len()) {
             Ok(fitting) if fitting.bytes() < self.block.bytes() => {

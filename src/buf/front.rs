@@ -55,7 +55,8 @@ impl<H: HeapRef> SmBuf<H> {
         if self.block.is_split() { 0 } else { self.head as usize }
     }
 
-    /// Puts `bytes` in front of the content. O(`bytes.len()`) while there is [`headroom`](SmBuf::headroom), and in the long run.
+    /// Puts `bytes` in front of the content. O(`bytes.len()`) while there is [`headroom`](SmBuf::headroom), and in the long run; of which a split
+    /// leaves none, so the content moves once after each.
     ///
     /// # Panics
     /// As [`reserve_front`](SmBuf::reserve_front).

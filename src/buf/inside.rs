@@ -3,8 +3,8 @@
 use core::ops::RangeBounds;
 
 use super::SmBuf;
+use crate::content::part_of;
 use crate::heap::HeapRef;
-use crate::part::part_of;
 
 impl<H: HeapRef> SmBuf<H> {
     /// Puts one byte in front of the one at `index`, or behind all. O(length).

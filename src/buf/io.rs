@@ -1,7 +1,7 @@
-//! A buffer as a stream: writing appends and grows it, reading takes from its front.
+//! A buffer as a stream: writing appends and grows it. (Reading is what `content` says of all owners of bytes.)
 
 use core::fmt;
-use std::io::{self, BufRead, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Write};
 
 use super::SmBuf;
 use crate::error::AllocError;
@@ -43,52 +43,6 @@ impl<H: HeapRef> Write for SmBuf<H> {
     #[inline]
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// Takes bytes from the front; the others stay where they are. Never fails.
-///
-/// ```
-/// use smarena::SmBuf;
-/// use std::io::Read;
-///
-/// let mut buf = SmBuf::from(b"\x00\x04ping");
-/// let mut length = [0; 2];
-/// buf.read_exact(&mut length)?;
-/// assert_eq!((u16::from_be_bytes(length), &buf[..]), (4, &b"ping"[..]));
-/// # Ok::<(), std::io::Error>(())
-/// ```
-impl<H: HeapRef> Read for SmBuf<H> {
-    #[inline]
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        let count = target.len().min(self.len());
-        target[..count].copy_from_slice(&self[..count]);
-        self.consume_front(count);
-        Ok(count)
-    }
-}
-
-/// The whole content at once. `consume` panics if told of more bytes than there are.
-///
-/// ```
-/// use smarena::SmBuf;
-/// use std::io::BufRead;
-///
-/// let mut buf = SmBuf::from("one\ntwo\n");
-/// let mut line = String::new();
-/// buf.read_line(&mut line)?;
-/// assert_eq!((&line[..], &buf[..]), ("one\n", &b"two\n"[..]));
-/// # Ok::<(), std::io::Error>(())
-/// ```
-impl<H: HeapRef> BufRead for SmBuf<H> {
-    #[inline]
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        Ok(self)
-    }
-
-    #[inline]
-    fn consume(&mut self, count: usize) {
-        self.consume_front(count);
     }
 }
 

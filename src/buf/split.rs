@@ -9,15 +9,16 @@
 
 use core::mem;
 
-use super::{DANGLING, SmBuf, narrow};
+use super::{SmBuf, narrow};
 use crate::heap::HeapRef;
 
 impl<H: HeapRef> SmBuf<H> {
     /// Takes the first `at` bytes out, as a buffer of their own; this one keeps the rest, and the room behind it. O(1): both
     /// lie in the one block still, which goes back to the heap with the last of them.
     ///
-    /// A buffer that shares its block grows by moving to another one, unless the others are gone by then: then
-    /// the whole block is its own again.
+    /// A buffer that shares its block grows by moving to another one, as large as the one it leaves up to 64 KiB, and at least twice its length; so appending
+    /// costs O(1) a byte in the long run also while parts are kept. If the others are gone by then, the whole block is its own again instead. Both are so, too, of a
+    /// part that has not a byte of the block: what is left when all was split off.
     ///
     /// # Panics
     /// If `at` is more than the length.
@@ -31,15 +32,15 @@ impl<H: HeapRef> SmBuf<H> {
     #[must_use = "these bytes are out of the buffer; `Buf::advance` drops them for less"]
     pub fn split_to(&mut self, at: usize) -> Self {
         let len = self.len();
-        assert!(at <= len, "cannot split at byte {at}: the buffer has {len}");
-        if at == 0 {
-            return self.without_block();
-        }
-        let rear = if at == self.capacity() { self.without_block() } else { self.cut(at) };
+        assert!(at <= len, "split_to out of bounds: at byte {at}, the buffer has {len}");
+        let rear = self.cut(at);
         mem::replace(self, rear)
     }
 
     /// Takes all bytes out and keeps the room behind them: [`split_to`](SmBuf::split_to) at the length.
+    ///
+    /// Where [`std::io::BufRead`] is in scope, `buf.split()` means that trait's method, which takes the buffer by value and a byte: write
+    /// `SmBuf::split(&mut buf)` there.
     ///
     /// ```
     /// # use smarena::SmBuf;
@@ -54,7 +55,7 @@ impl<H: HeapRef> SmBuf<H> {
     }
 
     /// Keeps the first `at` bytes of the capacity, and takes what lies behind, content and room, out as a buffer of its own. O(1), as
-    /// [`split_to`](SmBuf::split_to).
+    /// [`split_to`](SmBuf::split_to). What is kept has no room left: appending to it moves it, if the rear is kept.
     ///
     /// # Panics
     /// If `at` is more than the capacity.
@@ -68,14 +69,7 @@ impl<H: HeapRef> SmBuf<H> {
     #[must_use = "these bytes are out of the buffer; `truncate` drops them for less"]
     pub fn split_off(&mut self, at: usize) -> Self {
         let capacity = self.capacity();
-        assert!(at <= capacity, "cannot split at byte {at}: the buffer has room for {capacity}");
-        if at == capacity {
-            return self.without_block();
-        }
-        if at == 0 {
-            let without = self.without_block();
-            return mem::replace(self, without);
-        }
+        assert!(at <= capacity, "split_off out of bounds: at byte {at}, the buffer has room for {capacity}");
         self.cut(at)
     }
 
@@ -92,16 +86,43 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert_eq!((&buf[..], buf.as_ptr()), (&b"abcd"[..], address));
     /// ```
     pub fn unsplit(&mut self, rear: Self) {
-        if !self.block.exists() {
-            *self = rear;
-        } else if self.is_neighbour(&rear) {
+        if let Err(rear) = self.try_unsplit(rear) {
+            if self.is_empty() { self.become_or_copy(rear) } else { self.extend_from_slice(&rear) }
+        }
+    }
+
+    /// [`unsplit`](SmBuf::unsplit) where that copies nothing. O(1).
+    ///
+    /// # Errors
+    /// `rear`, if this buffer is not full or `rear` does not follow it in the same block. (One without any capacity may be united with all.)
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let mut buf = SmBuf::from(b"abcdef");
+    /// let mut middle = buf.split_off(2);
+    /// let rear = middle.split_off(2);
+    /// let rear = buf.try_unsplit(rear).unwrap_err();
+    /// buf.try_unsplit(middle).unwrap();
+    /// buf.try_unsplit(rear).unwrap();
+    /// assert_eq!(buf, b"abcdef");
+    /// ```
+    pub fn try_unsplit(&mut self, rear: Self) -> Result<(), Self> {
+        if rear.capacity() > 0 {
+            if !self.is_neighbour(&rear) {
+                return Err(rear);
+            }
             self.len += rear.len;
             self.cap += rear.cap;
-            // Its share is given up; its bytes are ours now.
-            drop(rear);
-        } else {
-            self.extend_from_slice(&rear);
         }
+        // Its share is given up; its bytes are ours now.
+        drop(rear);
+        Ok(())
+    }
+
+    /// What `other` is, this buffer being empty; by a copy, if it asked for a larger alignment than `other` has.
+    pub(crate) fn become_or_copy(&mut self, other: Self) {
+        debug_assert!(self.is_empty());
+        if other.alignment() >= self.alignment() { *self = other } else { self.extend_from_slice(&other) }
     }
 
     /// Whether `rear` owns the bytes of the same block that follow the content.
@@ -114,12 +135,7 @@ impl<H: HeapRef> SmBuf<H> {
             && self.head + self.cap == rear.head
     }
 
-    /// An empty buffer of the same heap and alignment that holds no block.
-    fn without_block(&self) -> Self {
-        SmBuf { start: DANGLING, head: 0, len: 0, cap: 0, block: self.block.none(), heap: self.heap.clone() }
-    }
-
-    /// Keeps the first `at` bytes of the capacity, which has as many; returns the owner of the rest, also if there is none of it.
+    /// Keeps the first `at` bytes of the capacity, which has as many; returns the owner of the rest. Either may be nothing, and an owner all the same.
     pub(crate) fn cut(&mut self, at: usize) -> Self {
         debug_assert!(at <= self.capacity());
         // First: it may panic.

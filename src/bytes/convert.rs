@@ -5,8 +5,8 @@ use core::slice;
 
 use super::SmBytes;
 use crate::buf::SmBuf;
+use crate::content::IntoBytes;
 use crate::heap::HeapRef;
-use crate::into_bytes::IntoBytes;
 
 /// [`freeze`](SmBuf::freeze).
 impl<H: HeapRef> From<SmBuf<H>> for SmBytes<H> {
@@ -34,6 +34,32 @@ impl<H: HeapRef> From<SmBytes<H>> for SmBuf<H> {
     #[inline]
     fn from(bytes: SmBytes<H>) -> Self {
         bytes.try_into_mut().unwrap_or_else(|shared| SmBuf::copy_from_slice_in(&shared, shared.heap.clone()))
+    }
+}
+
+/// Appends copies; but an empty buffer takes the block of the first over if nobody else shares it, and the buffer's room would not do.
+///
+/// # Panics
+/// As [`reserve`](SmBuf::reserve).
+///
+/// ```
+/// use smarena::{SmBuf, SmBytes};
+///
+/// let first = SmBytes::copy_from_slice(b"head");
+/// let address = first.as_ptr();
+/// let mut buf = SmBuf::new();
+/// buf.extend([first, SmBytes::from_static(b"body")]);
+/// assert_eq!((&buf[..], buf.as_ptr()), (&b"headbody"[..], address));
+/// ```
+impl<H: HeapRef> Extend<SmBytes<H>> for SmBuf<H> {
+    fn extend<I: IntoIterator<Item = SmBytes<H>>>(&mut self, parts: I) {
+        for part in parts {
+            let large = self.is_empty() && part.len() > self.capacity();
+            match if large { part.try_into_mut() } else { Err(part) } {
+                Ok(buf) => self.become_or_copy(buf),
+                Err(part) => self.extend_from_slice(&part),
+            }
+        }
     }
 }
 

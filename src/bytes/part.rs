@@ -2,11 +2,12 @@
 
 use core::mem;
 use core::ops::RangeBounds;
+use core::ptr::NonNull;
 
 use super::SmBytes;
-use crate::buf::{SmBuf, narrow};
+use crate::buf::{BlockSize, SmBuf, narrow};
+use crate::content::part_of;
 use crate::heap::HeapRef;
-use crate::part::part_of;
 
 impl<H: HeapRef> SmBytes<H> {
     /// The bytes of `range`, in the same block. O(1).
@@ -23,7 +24,7 @@ impl<H: HeapRef> SmBytes<H> {
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
         let (from, to) = part_of(&range, self.len());
         if from == to {
-            return self.nothing();
+            return self.nothing_at(from);
         }
         let mut part = self.clone();
         part.truncate(to);
@@ -32,6 +33,8 @@ impl<H: HeapRef> SmBytes<H> {
     }
 
     /// The owner of `part`, which is a part of these bytes: [`slice`](SmBytes::slice) for who has got a `&[u8]` from a parser.
+    ///
+    /// An empty part may lie anywhere, and is left there.
     ///
     /// # Panics
     /// If `part` is not empty and lies elsewhere.
@@ -45,7 +48,7 @@ impl<H: HeapRef> SmBytes<H> {
     #[must_use]
     pub fn slice_ref(&self, part: &[u8]) -> Self {
         if part.is_empty() {
-            return self.nothing();
+            return Self::empty(NonNull::from(part).cast(), self.block, self.heap.clone());
         }
         let from = part.as_ptr().addr().wrapping_sub(self.start.addr().get());
         assert!(
@@ -70,6 +73,8 @@ impl<H: HeapRef> SmBytes<H> {
     /// ```
     #[must_use = "these bytes are taken out; `Buf::advance` drops them for less"]
     pub fn split_to(&mut self, at: usize) -> Self {
+        let len = self.len();
+        assert!(at <= len, "split_to out of bounds: at byte {at}, there are {len}");
         let rear = self.split_off(at);
         mem::replace(self, rear)
     }
@@ -87,27 +92,21 @@ impl<H: HeapRef> SmBytes<H> {
     #[must_use = "these bytes are taken out; `truncate` drops them for less"]
     pub fn split_off(&mut self, at: usize) -> Self {
         let len = self.len();
-        assert!(at <= len, "cannot split at byte {at}: there are {len} bytes");
-        // An empty part must not keep the block from being somebody's alone.
+        assert!(at <= len, "split_off out of bounds: at byte {at}, there are {len}");
         if at == len {
-            return self.nothing();
+            return self.nothing_at(len);
         }
         if at == 0 {
-            let nothing = self.nothing();
+            let nothing = self.nothing_at(0);
             return mem::replace(self, nothing);
         }
-        self.cut(at)
-    }
-
-    /// Keeps the first `at` bytes, of which there are as many; returns the rest as an owner of the same block, be it empty.
-    pub(crate) fn cut(&mut self, at: usize) -> Self {
         let mut rear = self.clone();
         rear.consume_front(at);
         self.truncate(at);
         rear
     }
 
-    /// Cuts the bytes to the first `len`; nothing happens if there are no more.
+    /// Cuts the bytes to the first `len`; nothing happens if there are no more. With the last of them goes the share of the block.
     ///
     /// ```
     /// # use smarena::SmBytes;
@@ -117,8 +116,10 @@ impl<H: HeapRef> SmBytes<H> {
     /// assert_eq!(bytes, b"ab");
     /// ```
     #[inline]
-    pub const fn truncate(&mut self, len: usize) {
-        if len < self.len() {
+    pub fn truncate(&mut self, len: usize) {
+        if len == 0 {
+            self.empty_at(0);
+        } else if len < self.len() {
             self.len = narrow(len);
         }
     }
@@ -132,13 +133,14 @@ impl<H: HeapRef> SmBytes<H> {
     /// assert!(bytes.is_empty());
     /// ```
     pub fn clear(&mut self) {
-        *self = self.nothing();
+        self.empty_at(0);
     }
 
     /// Copies the bytes to a block of their own if the one they lie in is at least twice as large as they need; says whether it did.
     ///
     /// For small parts that are kept long: they keep their whole block from being used otherwise. Bytes without
-    /// a block stay as they are, and so do all if the heap has no block free.
+    /// a block stay as they are, and so do all if the heap has no block free; those [of an owner](SmBytes::from_owner) move always, since nobody
+    /// knows how much it keeps.
     ///
     /// ```
     /// # use smarena::SmBuf;
@@ -152,12 +154,10 @@ impl<H: HeapRef> SmBytes<H> {
         if !self.block.exists() {
             return false;
         }
-        if self.is_empty() {
-            self.clear();
-            return true;
-        }
-        let Ok(fitting) = self.block.holding_same::<H::Classes>(self.len()) else { return false };
-        if fitting.bytes() > self.block.bytes() / 2 {
+        let foreign = self.block.is_foreign();
+        let like = if foreign { BlockSize::NONE } else { self.block };
+        let Ok(fitting) = like.holding_same::<H::Classes>(self.len()) else { return false };
+        if !foreign && fitting.bytes() > self.block.bytes() / 2 {
             return false;
         }
         let Ok(mut copy) = SmBuf::try_with_block_in(fitting, None, self.heap.clone()) else { return false };
@@ -166,9 +166,22 @@ impl<H: HeapRef> SmBytes<H> {
         true
     }
 
-    /// No bytes of the same heap; no share of the block.
-    fn nothing(&self) -> Self {
-        Self::new_in(self.heap.clone())
+    /// No bytes at `start`, of a heap; whoever becomes of them what needs a block will align it as `like`.
+    fn empty(start: NonNull<u8>, like: BlockSize, heap: H) -> Self {
+        SmBytes { start, first: start, len: 0, block: like.none(), heap }
+    }
+
+    /// Nothing of these bytes, at the place of number `at`.
+    fn nothing_at(&self, at: usize) -> Self {
+        // SAFETY: S1: inside the content, or at its end.
+        Self::empty(unsafe { self.start.add(at) }, self.block, self.heap.clone())
+    }
+
+    /// Leaves nothing, at the place of number `at`.
+    fn empty_at(&mut self, at: usize) {
+        let nothing = self.nothing_at(at);
+        // Before anything is dropped: a foreign owner's drop may panic.
+        drop(mem::replace(self, nothing));
     }
 
     /// Drops the first `count` bytes. `count` is at most `len`.
@@ -176,9 +189,11 @@ impl<H: HeapRef> SmBytes<H> {
     pub(crate) fn consume_front(&mut self, count: usize) {
         let len = self.len();
         assert!(count <= len, "cannot advance by {count} bytes: there are {len}");
-        // SAFETY: S1: inside the content, or at its end.
+        if count == len {
+            return self.empty_at(count);
+        }
+        // SAFETY: S1: inside the content.
         self.start = unsafe { self.start.add(count) };
-        self.head += narrow(count);
         self.len -= narrow(count);
     }
 }

@@ -95,11 +95,56 @@ pub unsafe trait HeapRef: Clone {
     /// # Errors
     /// [`AllocError`]; then `block` is still live and as it was.
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError>;
+
+    /// Runs `work` if this kind of reference may be used by other threads and is bound to no borrow, as all but `&Heap` are; otherwise, and
+    /// where an implementation does not say so, gives it back.
+    ///
+    /// So code for any heap can do what only such heaps allow: let a `bytes::Bytes`, which may go anywhere, hold a block. An implementation
+    /// says `Ok(work.run())`, and the compiler sees to it that it is true.
+    ///
+    /// # Errors
+    /// `work`, if it was not run.
+    ///
+    /// ```
+    /// use smarena::{Global, Heap, HeapRef, IfStatic, Linear};
+    ///
+    /// struct Say;
+    /// impl<H> IfStatic<H> for Say {
+    ///     type Output = &'static str;
+    ///     fn run(self) -> &'static str where H: Send + Sync + 'static { "bound to nothing" }
+    /// }
+    /// assert_eq!(Global::if_static(Say).ok(), Some("bound to nothing"));
+    /// assert!(<&Heap<Linear<8>>>::if_static(Say).is_err());
+    /// ```
+    fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
+        Err(work)
+    }
+}
+
+/// What can be done only if a heap's reference may be used by other threads and is bound to no borrow: see [`HeapRef::if_static`].
+///
+/// ```
+/// use smarena::IfStatic;
+///
+/// struct Work;
+/// impl<H> IfStatic<H> for Work {
+///     type Output = u32;
+///     fn run(self) -> u32 where H: Send + Sync + 'static { 5 }
+/// }
+/// ```
+pub trait IfStatic<H>: Sized {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn run(self) -> Self::Output
+    where
+        H: Send + Sync + 'static;
 }
 
 /// Writes the same impl for a reference that leads to its heap by `Deref`.
 macro_rules! by_deref {
-    ($type:ty, $classes:ident) => {
+    ($type:ty, $classes:ident $(, $more:item)?) => {
         // SAFETY: I10, I13: the heap stays alive and in place as long as the reference, and a clone leads to the same one: a borrow, or a count.
         unsafe impl<$classes: SizeClasses> HeapRef for $type {
             type Classes = $classes;
@@ -148,12 +193,20 @@ macro_rules! by_deref {
                 // SAFETY: I10: the caller's contract is the same.
                 unsafe { (**self).reallocate(None, block, old, new) }
             }
+
+            $($more)?
         }
     };
 }
 
 by_deref!(&Heap<C>, C);
-by_deref!(Arc<Heap<C>>, C);
+by_deref!(
+    Arc<Heap<C>>,
+    C,
+    fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
+        Ok(work.run())
+    }
+);
 
 // SAFETY: I10, I13: `HEAP` is one static for the whole type, and statics are never dropped.
 unsafe impl<S: StaticHeap> HeapRef for S {
@@ -197,5 +250,9 @@ unsafe impl<S: StaticHeap> HeapRef for S {
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
         unsafe { S::HEAP.reallocate(local::cache(self), block, old, new) }
+    }
+
+    fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
+        Ok(work.run())
     }
 }

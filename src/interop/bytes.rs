@@ -1,5 +1,8 @@
 //! `bytes::Buf`, `bytes::BufMut` and `bytes::Bytes` for the owners of bytes.
 
+use core::any::TypeId;
+use core::marker::PhantomData;
+use core::mem::{ManuallyDrop, transmute};
 use std::io::IoSlice;
 
 use bytes::buf::UninitSlice;
@@ -8,14 +11,14 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crate::buf::SmBuf;
 use crate::bytes::SmBytes;
 use crate::chain::SmChain;
-use crate::compare::compares_with;
-use crate::heap::HeapRef;
+use crate::content::compares_with;
+use crate::heap::{HeapRef, IfStatic};
 
 /// What `chunk_mut` makes room for when there is none: enough that a reader's system call is worth
 /// its while.
 const ROOM: usize = 64;
 
-/// Takes from the front; the rest stays where it is.
+/// Takes from the front; the rest stays where it is. `copy_to_bytes` [splits](SmBuf::split_to) the bytes off, and copies nothing; but see [`SmBytes`].
 ///
 /// ```
 /// use bytes::Buf;
@@ -39,6 +42,10 @@ impl<H: HeapRef> Buf for SmBuf<H> {
     #[inline]
     fn advance(&mut self, count: usize) {
         self.consume_front(count);
+    }
+
+    fn copy_to_bytes(&mut self, count: usize) -> Bytes {
+        hold_or_copy(SmBuf::split_to(self, count).freeze())
     }
 }
 
@@ -92,10 +99,19 @@ unsafe impl<H: HeapRef> BufMut for SmBuf<H> {
         self.resize(self.len().saturating_add(count), value);
     }
 
-    fn put<B: Buf>(&mut self, mut source: B)
+    /// A copy, or the block itself, if this is empty and has not the room, and `source` is an [`SmBytes`] that nobody else shares, of a heap that a
+    /// type names or that is counted.
+    fn put<B: Buf>(&mut self, source: B)
     where
         Self: Sized,
     {
+        let mut source = source;
+        if self.is_empty() && source.remaining() > self.capacity() {
+            match take_block(self, source) {
+                Ok(()) => return,
+                Err(back) => source = back,
+            }
+        }
         // Only the chunk's own length is believed, never `remaining`'s number.
         while source.has_remaining() {
             let chunk = source.chunk();
@@ -108,18 +124,16 @@ unsafe impl<H: HeapRef> BufMut for SmBuf<H> {
 
 /// Takes from the front.
 ///
-/// `copy_to_bytes` copies, into a `Bytes` of the system allocator: a `Bytes` can hold the block itself only if the heap's
-/// reference may be sent and is `'static`, which not every heap's is. Where it is, [`split_to`](SmBytes::split_to) takes the bytes out
-/// and [`Bytes::from`] makes one of them without a copy.
+/// `copy_to_bytes` gives out a `Bytes` that holds the block; only of bytes in a borrowed heap (`&Heap`), which no `Bytes` can hold, it makes a copy.
 ///
 /// ```
-/// use bytes::{Buf, Bytes};
+/// use bytes::Buf;
 /// use smarena::SmBytes;
 ///
 /// let mut packet = SmBytes::copy_from_slice(b"\x12\x34headrest");
 /// assert_eq!(packet.get_u16(), 0x1234);
 /// let address = packet.as_ptr();
-/// let head = Bytes::from(packet.split_to(4));
+/// let head = packet.copy_to_bytes(4);
 /// assert_eq!((&head[..], head.as_ptr()), (&b"head"[..], address));
 /// assert_eq!(packet, b"rest");
 /// ```
@@ -138,9 +152,13 @@ impl<H: HeapRef> Buf for SmBytes<H> {
     fn advance(&mut self, count: usize) {
         self.consume_front(count);
     }
+
+    fn copy_to_bytes(&mut self, count: usize) -> Bytes {
+        hold_or_copy(self.split_to(count))
+    }
 }
 
-/// The same bytes, not copied, for who wants a `Bytes`. It makes one small allocation of the system's, and the way back is a copy.
+/// The same bytes, not copied, for who wants a `Bytes`. It makes one small allocation of the system's, and none for static bytes.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -153,7 +171,10 @@ impl<H: HeapRef> Buf for SmBytes<H> {
 /// ```
 impl<H: HeapRef + Send + 'static> From<SmBytes<H>> for Bytes {
     fn from(bytes: SmBytes<H>) -> Self {
-        if bytes.is_empty() { Bytes::new() } else { Bytes::from_owner(bytes) }
+        match bytes.as_static() {
+            Some(bytes) => Bytes::from_static(bytes),
+            None => Bytes::from_owner(bytes),
+        }
     }
 }
 
@@ -185,10 +206,19 @@ compares_with! {
     [] BytesMut;
 }
 
-/// A copy: the memory belongs to another allocator.
+/// [`from_owner`](SmBytes::from_owner): the memory stays the other allocator's, and nothing is copied.
+///
+/// ```
+/// use bytes::Bytes;
+/// use smarena::SmBytes;
+///
+/// let theirs = Bytes::from(vec![7; 1000]);
+/// let address = theirs.as_ptr();
+/// assert_eq!(SmBytes::from(theirs).as_ptr(), address);
+/// ```
 impl From<Bytes> for SmBytes {
     fn from(bytes: Bytes) -> Self {
-        SmBytes::copy_from_slice(&bytes)
+        SmBytes::from_owner(bytes)
     }
 }
 
@@ -215,7 +245,7 @@ impl<H: HeapRef> Extend<Bytes> for SmBuf<H> {
     }
 }
 
-/// All parts as one. `copy_to_bytes` copies, into a `Bytes` of the system allocator; [`split_to`](SmChain::split_to) does not.
+/// All parts as one. `copy_to_bytes` copies what lies in several parts; what lies in one goes as [`SmBytes`] do.
 ///
 /// ```
 /// use bytes::Buf;
@@ -240,8 +270,87 @@ impl<H: HeapRef> Buf for SmChain<H> {
         self.fill_io_slices(target)
     }
 
+    fn copy_to_bytes(&mut self, count: usize) -> Bytes {
+        if count <= self.first().len() {
+            return self.split_to(count).map_or_else(Bytes::new, hold_or_copy);
+        }
+        let len = self.len();
+        assert!(count <= len, "cannot copy {count} bytes: the chain has {len}");
+        let mut copy = BytesMut::with_capacity(count);
+        copy.put(self.take(count));
+        copy.freeze()
+    }
+
     #[inline]
     fn advance(&mut self, count: usize) {
         self.consume_front(count);
     }
+}
+
+/// Bytes that a `Bytes` is to hold.
+struct Hold<H: HeapRef>(SmBytes<H>);
+
+impl<H: HeapRef> IfStatic<H> for Hold<H> {
+    type Output = Bytes;
+
+    fn run(self) -> Bytes
+    where
+        H: Send + Sync + 'static,
+    {
+        self.0.into()
+    }
+}
+
+fn hold_or_copy<H: HeapRef>(bytes: SmBytes<H>) -> Bytes {
+    H::if_static(Hold(bytes)).unwrap_or_else(|Hold(bytes)| Bytes::copy_from_slice(&bytes))
+}
+
+/// A source that may be bytes whose block an empty buffer can have.
+struct TakeBlock<'b, H: HeapRef, B>(&'b mut SmBuf<H>, B);
+
+impl<H: HeapRef, B> IfStatic<H> for TakeBlock<'_, H, B> {
+    /// The source, if it is something else.
+    type Output = Result<(), B>;
+
+    fn run(self) -> Result<(), B>
+    where
+        H: Send + Sync + 'static,
+    {
+        if id_but_for_lifetimes::<B>() != TypeId::of::<SmBytes<H>>() {
+            return Err(self.1);
+        }
+        let source = ManuallyDrop::new(self.1);
+        // SAFETY: S1: the same type but for lifetimes, and it has none: `H` is `'static` by an implementation of `HeapRef` that holds for
+        // each lifetime it may have been written with. Moved out once.
+        let bytes = unsafe { (&raw const source).cast::<SmBytes<H>>().read() };
+        self.0.extend([bytes]);
+        Ok(())
+    }
+}
+
+fn take_block<H: HeapRef, B>(buf: &mut SmBuf<H>, source: B) -> Result<(), B> {
+    H::if_static(TakeBlock(buf, source)).unwrap_or_else(|TakeBlock(_, source)| Err(source))
+}
+
+/// That of `T`, with `'static` in the place of every lifetime.
+fn id_but_for_lifetimes<T>() -> TypeId {
+    trait Id {
+        fn id(&self) -> TypeId
+        where
+            Self: 'static;
+    }
+
+    impl<T> Id for PhantomData<T> {
+        fn id(&self) -> TypeId
+        where
+            Self: 'static,
+        {
+            TypeId::of::<T>()
+        }
+    }
+
+    let nothing = PhantomData::<T>;
+    let id: &dyn Id = &nothing;
+    // SAFETY: S1: there is no `T` here whose lifetime could end, and `id` looks at none.
+    unsafe { transmute::<&dyn Id, &(dyn Id + 'static)>(id) }.id()
 }

@@ -8,7 +8,10 @@ mod arena_serde;
 #[cfg(feature = "serde")]
 mod boxed_serde;
 #[cfg(feature = "bytes")]
-#[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]
+#[expect(
+    unsafe_code,
+    reason = "`BufMut` is an unsafe trait, and knows a source's type only without its lifetimes: cites U2, U3, S1"
+)]
 mod bytes;
 #[cfg(feature = "bytes")]
 #[expect(unsafe_code, reason = "`BufMut` is an unsafe trait: cites the buffer's invariants U2, U3")]

@@ -66,11 +66,12 @@ unsafe impl<H: HeapRef> ByteSlice for SmBytes<H> {}
 // SAFETY: S1: a clone starts at the same byte and has as many.
 unsafe impl<H: HeapRef> CloneableByteSlice for SmBytes<H> {}
 
-// SAFETY: S1: `cut` leaves the first bytes where they are, and its result starts right behind them with all the others.
+// SAFETY: S1: `split_off` leaves the first bytes where they are, and its result starts right behind them with all the others, also if
+// either has none.
 unsafe impl<H: HeapRef> SplitByteSlice for SmBytes<H> {
     #[inline]
     unsafe fn split_at_unchecked(mut self, mid: usize) -> (Self, Self) {
-        let rear = self.cut(mid);
+        let rear = self.split_off(mid);
         (self, rear)
     }
 }

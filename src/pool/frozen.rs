@@ -9,11 +9,11 @@ use super::{Buffers, Lease};
 use crate::buf::{Parts, SmBuf};
 use crate::bytes::SmBytes;
 use crate::error::AllocError;
-use crate::heap::{HeapRef, ShareCount};
+use crate::heap::{HeapRef, IfStatic, ShareCount};
 
 impl<H: HeapRef> Lease<H> {
     /// Makes the content immutable, to be shared; it goes on counting against the pool's limit until the last clone or slice is dropped,
-    /// on whatever thread, whether or not a handle to the pool is left.
+    /// on whatever thread, whether or not a handle to the pool is left. Bytes that are or become empty count no more.
     ///
     /// Nothing is copied, unless the buffer shares its block with others that were split off: then the content moves to
     /// a block of its own, since those others may outlive the loan.
@@ -50,10 +50,10 @@ impl<H: HeapRef> Lease<H> {
             // No block, nothing to share. The permit goes back at once.
             return SmBytes::new_in(PoolHeap { heap: buf.heap().clone(), shared: permit.as_raw() });
         }
-        let Parts { start, head, len, block, heap } = buf.into_parts();
+        let Parts { start, first, len, block, heap } = buf.into_parts();
         // P4: from here on the permit is the block's.
         let shared = permit.into_raw();
-        let parts = Parts { start, head, len, block, heap: PoolHeap { heap, shared } };
+        let parts = Parts { start, first, len, block, heap: PoolHeap { heap, shared } };
         // SAFETY: U1: a block, and its only owner, as was just seen; the count of owners is the same heap's as before.
         unsafe { SmBuf::from_sole_parts(parts) }.freeze()
     }
@@ -123,6 +123,24 @@ unsafe impl<H: HeapRef> HeapRef for PoolHeap<H> {
         // P4: one block for another; the permit is that one's now.
         // SAFETY: as above.
         unsafe { self.heap.reallocate(block, old, new) }
+    }
+
+    fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
+        H::if_static(OfPool(work)).map_err(|OfPool(work)| work)
+    }
+}
+
+/// Work for a pool's heap, to be done if the pool's heap is such a one.
+struct OfPool<W>(W);
+
+impl<H: HeapRef, W: IfStatic<PoolHeap<H>>> IfStatic<H> for OfPool<W> {
+    type Output = W::Output;
+
+    fn run(self) -> W::Output
+    where
+        H: Send + Sync + 'static,
+    {
+        self.0.run()
     }
 }
 

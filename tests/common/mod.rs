@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use smarena::{AllocError, Geometric, HeapRef, ShareCount};
+use smarena::{AllocError, Geometric, HeapRef, IfStatic, ShareCount};
 
 /// What the heap fills a block with, for code that reads what it has not written.
 pub(crate) const POISON: u8 = 0xA5;
@@ -225,6 +225,10 @@ unsafe impl HeapRef for CountingHeap {
             unsafe { std::alloc::dealloc(block.as_ptr(), backing(old)) };
         }
         Ok(moved)
+    }
+
+    fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
+        Ok(work.run())
     }
 }
 

@@ -83,7 +83,7 @@ impl<M: AsRef<[u8]> + Clone + Send + 'static> Publisher<M> {
                 // alone, so that afterwards all tasks wait for the next, and the runtime's queues grow to their size at once.
                 if sent == messages || *number == 0 {
                     while all.len() < LIMIT {
-                        all.push(source.message(0, |_| ()).await?);
+                        all.push(source.message(1, |_| ()).await?);
                     }
                     all.clear();
                 }
