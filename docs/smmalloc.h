@@ -70,6 +70,16 @@ void sm_free(void *allocator,
              void *memory);
 
 /**
+ * As `sm_free`, told the size and the alignment that the block was last asked for with: less to find out.
+ *
+ * A hardened allocator ends the process if it was another size.
+ */
+void sm_free_sized(void *allocator,
+                   void *memory,
+                   size_t bytes,
+                   size_t alignment);
+
+/**
  * Gives `length` blocks back, whose addresses stand at `batch`.
  *
  * NULL among them is skipped. Nothing happens if `batch` is NULL, or `length` is more than 2147483647, as a negative number is.

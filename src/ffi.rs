@@ -229,6 +229,31 @@ pub unsafe extern "C" fn sm_free(allocator: *mut c_void, memory: *mut c_void) {
     }
 }
 
+/// As `sm_free`, told the size and the alignment that the block was last asked for with: less to find out.
+///
+/// A hardened allocator ends the process if it was another size.
+///
+/// # Safety
+/// As [`sm_free`]; `bytes` and `alignment` are what was asked for.
+///
+/// ```
+/// # use smarena::ffi::*;
+/// # unsafe {
+/// # let allocator = sm_allocator_create(8, 16 << 20);
+/// sm_free_sized(allocator, sm_malloc(allocator, 10, 0), 10, 0);
+/// sm_free_sized(allocator, std::ptr::null_mut(), 10, 0);
+/// # sm_allocator_destroy(allocator);
+/// # }
+/// ```
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sm_free_sized(allocator: *mut c_void, memory: *mut c_void, bytes: usize, alignment: usize) {
+    // SAFETY: F1: the caller's contract.
+    if let (Some(heap), Some(block)) = (unsafe { heap(allocator) }, block(memory)) {
+        // SAFETY: I10, F2: the caller's contract.
+        unsafe { heap.free_sized(block, bytes, alignment) }
+    }
+}
+
 /// Gives `length` blocks back, whose addresses stand at `batch`.
 ///
 /// NULL among them is skipped. Nothing happens if `batch` is NULL, or `length` is more than 2147483647, as a negative number is.

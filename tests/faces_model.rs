@@ -213,6 +213,11 @@ fn raw_align(layout: Layout) -> usize {
     if layout.align() == 16 { 0 } else { layout.align() }
 }
 
+/// Whether the raw free of a block is told what was asked for: every second block's is.
+fn is_told(block: NonNull<u8>) -> bool {
+    block.addr().get() / 16 % 2 == 0
+}
+
 struct Raw<'h, C: SizeClasses>(&'h Heap<C>);
 
 impl<C: SizeClasses> Way for Raw<'_, C> {
@@ -225,9 +230,14 @@ impl<C: SizeClasses> Way for Raw<'_, C> {
         if zeroed { self.0.malloc_zeroed(size, align) } else { self.0.malloc(size, align) }.map_err(Some)
     }
 
-    unsafe fn deallocate(&self, block: NonNull<u8>, _: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { self.0.free(block) }
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        if is_told(block) {
+            // SAFETY: the caller's contract.
+            unsafe { self.0.free_sized(block, layout.size(), raw_align(layout)) }
+        } else {
+            // SAFETY: the caller's contract.
+            unsafe { self.0.free(block) }
+        }
     }
 
     unsafe fn reallocate(&self, block: NonNull<u8>, _: Layout, new: Layout) -> Answer {
@@ -252,9 +262,14 @@ impl<S: StaticHeap> Way for RawByType<S> {
         Ok(block)
     }
 
-    unsafe fn deallocate(&self, block: NonNull<u8>, _: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { self.0.free(block) }
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        if is_told(block) {
+            // SAFETY: the caller's contract.
+            unsafe { self.0.free_sized(block, layout.size(), raw_align(layout)) }
+        } else {
+            // SAFETY: the caller's contract.
+            unsafe { self.0.free(block) }
+        }
     }
 
     unsafe fn reallocate(&self, block: NonNull<u8>, _: Layout, new: Layout) -> Answer {
@@ -442,9 +457,15 @@ impl Way for &Foreign {
         Ok(block)
     }
 
-    unsafe fn deallocate(&self, block: NonNull<u8>, _: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { sm_free(self.0, block.as_ptr().cast()) }
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        let memory = block.as_ptr().cast();
+        if is_told(block) {
+            // SAFETY: the caller's contract.
+            unsafe { sm_free_sized(self.0, memory, layout.size(), raw_align(layout)) }
+        } else {
+            // SAFETY: the caller's contract.
+            unsafe { sm_free(self.0, memory) }
+        }
     }
 
     unsafe fn reallocate(&self, block: NonNull<u8>, _: Layout, new: Layout) -> Answer {

@@ -172,8 +172,8 @@ fn each_number_of_buckets_serves_each_size_from_the_bucket_of_the_rules() {
                 // SAFETY: a live block.
                 let bucket = unsafe { sm_mbucket(allocator, memory) };
                 assert_eq!(bucket, expected(buckets, bytes, alignment).map_or(-1, |bucket| bucket as i32));
-                // SAFETY: a live block, used no more.
-                unsafe { sm_free(allocator, memory) };
+                // SAFETY: a live block, asked for like this, used no more.
+                unsafe { sm_free_sized(allocator, memory, bytes, alignment) };
             }
         }
         // SAFETY: created above, or null; nothing of it is used any more.
@@ -190,6 +190,7 @@ fn nothing_and_nobody_are_told_so() {
         // SAFETY: null is ignored.
         unsafe {
             sm_free(allocator, null_mut());
+            sm_free_sized(allocator, null_mut(), 5, 0);
             sm_free_batch(allocator, null_mut(), 5);
             sm_free_batch(allocator, one.as_mut_ptr(), -1_isize as usize);
             sm_free_batch(allocator, one.as_mut_ptr(), -1_i32 as u32 as usize);

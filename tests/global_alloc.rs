@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::collections::HashMap;
 use std::sync::mpsc;
 
-use smarena::{Exhausted, Global, Heap, Linear, StaticHeap};
+use smarena::{CacheWarmup, Exhausted, Global, Heap, HeapRef, Linear, StaticHeap};
 
 #[global_allocator]
 static ALLOCATOR: Global = Global;
@@ -81,6 +81,29 @@ fn what_has_no_bytes_has_a_block_or_none() {
             unsafe { heap.dealloc(block, none) };
         }
         assert_eq!(heap.stats().live(), 0);
+    }
+}
+
+/// A heap that clears what is freed has caches whose frees all take the slow path: also those of small made-up addresses, which a cache
+/// without a place of its own would take for numbers of its lanes.
+#[test]
+fn made_up_pointers_do_not_get_into_a_cache() {
+    for zero_on_free in [false, true] {
+        let builder = Heap::<Linear<8>>::builder().bucket_bytes(1 << 16).zero_on_free(zero_on_free);
+        let heap = builder.thread_cache(1 << 10, CacheWarmup::Warm).build().unwrap();
+        let _opened = heap.malloc(1, 0).unwrap();
+        for align in (0..63).map(|shift| 1_usize << shift) {
+            let none = Layout::from_size_align(0, align).unwrap();
+            let made_up = std::ptr::without_provenance_mut(align);
+            // SAFETY: the heap promises more than the trait asks for.
+            unsafe { heap.dealloc(made_up, none) };
+            // SAFETY: a layout without bytes, and an aligned pointer.
+            unsafe { HeapRef::deallocate_by_address(&&heap, std::ptr::NonNull::new(made_up).unwrap(), none) };
+        }
+        // What lay in the cache goes into its buckets, which look at it.
+        heap.trim();
+        let stats = heap.stats();
+        assert!(stats.live() == 1 && stats.buckets().iter().all(|bucket| bucket.cached == 0), "{stats:?}");
     }
 }
 

@@ -574,6 +574,11 @@ misuse! {
         let heap = hardened();
         deallocate(heap, last_of(heap, 2, 64), 4096);
     };
+    given_back_by_a_raw_call_that_tells_another_size: "was given back as one of 50 bytes; it was asked for with 60" => {
+        let heap = hardened();
+        // SAFETY: none; the heap is to notice.
+        unsafe { heap.free_sized(block(heap, 60), 50, 0) };
+    };
     moved_with_another_size: "was given back as one of 20 bytes; it was asked for with 64" => {
         let heap = hardened();
         reallocate(heap, block(heap, 64), 20, 30);

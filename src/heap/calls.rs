@@ -168,7 +168,8 @@ impl<C: SizeClasses> Heap<C> {
         }
     }
 
-    /// As `reallocate` of a block of no bytes, which may be a pointer that its owner made up: it is given back, never returned.
+    /// As `reallocate` of a block of no bytes, which may be a pointer that its owner made up: it is given back, and returned only where
+    /// it may go on having none.
     ///
     /// # Safety
     /// As `reallocate`.
@@ -181,7 +182,12 @@ impl<C: SizeClasses> Heap<C> {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<u8>, AllocError> {
-        let moved = self.allocate(local, new)?;
+        let moved = match self.allocate(local, new) {
+            Ok(moved) => moved,
+            // What is not larger is never refused.
+            Err(_) if new.size() == 0 && block.addr().get() % new.align() == 0 => return Ok(block),
+            Err(error) => return Err(error),
+        };
         // SAFETY: I10: the caller gives it up.
         unsafe { self.deallocate(local, block, old) };
         Ok(moved)

@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use std::thread::LocalKey;
 
 use super::{Heap, LocalCache, Settings, local};
-use crate::class::{Geometric, SizeClasses};
+use crate::class::{Geometric, SizeClasses, class_for};
 use crate::error::AllocError;
 use crate::raw::heap::RawHeap;
 
@@ -88,6 +88,26 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     unsafe fn free(self, block: NonNull<u8>) {
         // SAFETY: I10: the caller's contract is the same.
         unsafe { Self::HEAP.raw().deallocate(local::cache(&self), block) }
+    }
+
+    /// As [`Heap::free_sized`].
+    ///
+    /// # Safety
+    /// As [`Heap::free_sized`].
+    ///
+    /// ```
+    /// use smarena::{Global, StaticHeap};
+    ///
+    /// let block = Global.malloc(100, 0)?;
+    /// // SAFETY: live, from this heap, asked for like this, not used any more.
+    /// unsafe { Global.free_sized(block, 100, 0) };
+    /// # Ok::<(), smarena::AllocError>(())
+    /// ```
+    #[inline(always)]
+    unsafe fn free_sized(self, block: NonNull<u8>, size: usize, align: usize) {
+        let class = class_for::<Self::Table>(size, align);
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { Self::HEAP.raw().deallocate_of(local::cache(&self), class, block, size) }
     }
 
     /// As [`Heap::realloc`].

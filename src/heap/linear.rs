@@ -76,6 +76,31 @@ impl LinearHeap {
         unsafe { self.raw.deallocate_slow(None, block) }
     }
 
+    /// As `Heap::free_sized`.
+    ///
+    /// # Safety
+    /// As `free`; `size` and `align` are what the block was last asked for with.
+    #[inline(always)]
+    pub(crate) unsafe fn free_sized(&self, block: NonNull<u8>, size: usize, align: usize) {
+        if let Some(class) = Heap::<Longest>::class(size, align) {
+            // A class without a bucket has a lane of zero bytes: no address is inside (I7).
+            if self.raw.library_cache().lane(class).push_if_inside(block) {
+                return;
+            }
+        }
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.free_sized_slow(block, size) }
+    }
+
+    /// # Safety
+    /// As `free_sized`.
+    #[cold]
+    #[inline(never)]
+    unsafe extern "C" fn free_sized_slow(&self, block: NonNull<u8>, size: usize) {
+        // SAFETY: I10: the caller's contract is the same.
+        unsafe { self.raw.deallocate_sized_slow(None, block, size) }
+    }
+
     /// As `Heap::realloc`.
     ///
     /// # Safety

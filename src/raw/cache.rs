@@ -37,6 +37,10 @@ unsafe impl Sync for Cache {}
 // A lane is one line of the processor's cache.
 const _: () = assert!(size_of::<Lane>() == 64);
 
+/// The base of a cache whose frees all take the slow path: its 64 spans of one byte are where no pointer points that a heap is given. Systems keep
+/// the first pages out of reach, and who makes up a pointer for a layout without bytes makes it up from an alignment, a power of two.
+const NOWHERE: usize = 3 * 4096 + 1;
+
 /// Where one lane's blocks lie and how many it may keep.
 pub(crate) struct LaneSetup {
     pub(crate) base: NonNull<u8>,
@@ -100,11 +104,10 @@ impl Cache {
         lanes: impl ExactSizeIterator<Item = LaneSetup>,
     ) {
         debug_assert!(!self.is_open());
-        if let Some((base, shift)) = region {
-            self.base.set(base);
-            self.shift.set(shift as usize);
-            self.spans.set(lanes.len());
-        }
+        let (base, shift) = region.unwrap_or((NOWHERE, 0));
+        self.base.set(base);
+        self.shift.set(shift as usize);
+        self.spans.set(if region.is_some() { lanes.len() } else { 0 });
         let mut memory = memory.as_ptr();
         for (lane, setup) in self.lanes.iter().zip(lanes) {
             let bytes = if region.is_some() { setup.bytes } else { 0 };

@@ -17,7 +17,7 @@ impl RawHeap {
     /// As `deallocate_of`.
     #[cold]
     #[inline(never)]
-    pub(super) unsafe fn deallocate_sized_slow(&self, local: Option<&Cache>, block: NonNull<u8>, size: usize) {
+    pub(crate) unsafe fn deallocate_sized_slow(&self, local: Option<&Cache>, block: NonNull<u8>, size: usize) {
         if size == 0 && self.is_nobodys(block) {
             return;
         }
