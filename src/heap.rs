@@ -18,6 +18,7 @@ mod thread_cache;
 #[cfg(doctest)]
 mod variance;
 
+use core::alloc::Layout;
 use core::fmt;
 use core::marker::PhantomData;
 use core::panic::{RefUnwindSafe, UnwindSafe};
@@ -28,6 +29,7 @@ pub use global::{Global, StaticHeap};
 #[cfg(feature = "capi")]
 pub(crate) use linear::LinearHeap;
 pub use local::LocalCache;
+#[cfg(any(feature = "global-alloc", feature = "allocator-api2-02", feature = "allocator-api2-04"))]
 pub(crate) use local::cache as local_cache;
 pub use reference::{HeapRef, IfStatic};
 pub use thread_cache::ThreadCache;
@@ -36,7 +38,7 @@ use crate::class::{MAX_ALIGN, SizeClasses, class_for};
 use crate::config::{CacheWarmup, Config, Exhausted};
 use crate::error::{AllocError, ConfigError};
 pub use crate::raw::heap::ShareCount;
-use crate::raw::heap::{RawHeap, checked_align};
+use crate::raw::heap::{MOST_ALIGN, RawHeap, checked_align};
 
 /// A heap: one bucket of equal blocks for each size class of `C`, side by side in one reservation of address space, and
 /// the system allocator behind them.
@@ -143,16 +145,23 @@ impl<C: SizeClasses> Heap<C> {
     /// Why a request was refused.
     #[cold]
     fn refusal(&self, size: usize, align: usize) -> AllocError {
-        let Some(checked) = checked_align(align) else {
-            return AllocError::Alignment { align, limit: MAX_ALIGN };
-        };
-        let limit = isize::MAX as usize + 1 - checked.max(16);
-        if size > limit {
-            // No layout has as many.
-            return AllocError::TooLarge { size, limit };
+        match checked_align(align) {
+            Some(align) => self.refusal_of(size, align),
+            None => AllocError::Alignment { align, limit: MAX_ALIGN },
         }
-        if self.raw.state().config.exhausted != Exhausted::Refuse {
-            return AllocError::OutOfMemory { size, align: checked };
+    }
+
+    /// Why a layout was refused, whose alignment is a power of two.
+    #[cold]
+    fn refusal_of(&self, size: usize, align: usize) -> AllocError {
+        let state = self.raw.state();
+        if state.config.exhausted != Exhausted::Refuse {
+            let limit = state.fallback().largest(align);
+            return match () {
+                () if align > MOST_ALIGN => AllocError::Alignment { align, limit: MOST_ALIGN },
+                () if size > limit => AllocError::TooLarge { size, limit },
+                () => AllocError::OutOfMemory { size, align },
+            };
         }
         if size > C::LARGEST {
             return AllocError::TooLarge { size, limit: C::LARGEST };
@@ -182,10 +191,10 @@ impl<C: SizeClasses> Heap<C> {
     /// ```
     #[inline]
     pub fn malloc_zeroed(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
-        let block = self.malloc(size, align)?;
-        // SAFETY: I4: the block is ours, and has at least `size` bytes.
-        unsafe { block.write_bytes(0, size) };
-        Ok(block)
+        match checked_align(align).map(|align| Layout::from_size_align(size, align)) {
+            Some(Ok(layout)) => self.allocate_zeroed(None, layout),
+            _ => Err(self.refusal(size, align)),
+        }
     }
 
     /// Gives a block back.

@@ -119,6 +119,76 @@ macro_rules! version {
             }
 
             #[test]
+            fn a_collection_has_the_whole_block_and_gives_it_back_with_any_layout_between() {
+                for heap in heaps() {
+                    let hardened = heap.malloc_zeroed(0, 0).is_ok_and(|_| heap.stats().buckets()[0].cached == 0);
+                    for (asked, align) in [(1, 1), (100, 8), (700, 64), (1000, 128), (1025, 16), (20_000, 4096)] {
+                        let layout = |size| Layout::from_size_align(size, align).unwrap();
+                        let block = Allocator::allocate(&heap, layout(asked)).unwrap();
+                        let whole = block.len();
+                        // SAFETY: live, of this layout.
+                        unsafe { Allocator::deallocate(&heap, block.cast(), layout(asked)) };
+                        assert!(
+                            if hardened || asked > 1024 { whole == asked } else { whole > asked },
+                            "{asked}: {whole}"
+                        );
+                        for size in [asked, asked.midpoint(whole), whole] {
+                            for zeroed in [false, true] {
+                                let block = match zeroed {
+                                    false => Allocator::allocate(&heap, layout(asked)),
+                                    true => Allocator::allocate_zeroed(&heap, layout(asked)),
+                                };
+                                let block = block.unwrap();
+                                assert_eq!(block.len(), whole);
+                                if zeroed {
+                                    // SAFETY: live, so many bytes, zeroed.
+                                    assert!(unsafe { block.as_ref() }.iter().all(|byte| *byte == 0));
+                                }
+                                // SAFETY: live, so many bytes.
+                                unsafe { block.cast::<u8>().write_bytes(7, whole) };
+                                let next = layout(whole + 1);
+                                // SAFETY: live, and the layout fits it.
+                                let grown = unsafe { heap.grow(block.cast(), layout(size), next) }.unwrap();
+                                assert!(grown.len() > whole);
+                                // SAFETY: live, so many bytes, of which the first `size` are kept.
+                                assert!(unsafe { grown.as_ref() }[..size].iter().all(|byte| *byte == 7));
+                                let old = layout(grown.len());
+                                // SAFETY: live, and the layout fits it.
+                                let shrunk = unsafe { heap.shrink(grown.cast(), old, layout(asked)) }.unwrap();
+                                assert!((asked..=whole).contains(&shrunk.len()));
+                                // SAFETY: live, and the layout fits it.
+                                unsafe { Allocator::deallocate(&heap, shrunk.cast(), layout(size.min(shrunk.len()))) };
+                            }
+                        }
+                    }
+                    assert_eq!(heap.stats().live(), 1);
+                }
+            }
+
+            /// A page of the C library's size is not the end of it.
+            #[test]
+            fn alignments_above_a_page_are_served() {
+                for heap in heaps() {
+                    for align in [8192, 1 << 16, 2 << 20, 64 << 20] {
+                        let [small, large] = [100, 100_000].map(|size| Layout::from_size_align(size, align).unwrap());
+                        let block = Allocator::allocate(&heap, small).unwrap().cast::<u8>();
+                        // SAFETY: live, 100 bytes.
+                        unsafe { block.write_bytes(7, 100) };
+                        // SAFETY: live, of this layout.
+                        let grown = unsafe { heap.grow(block, small, large) }.unwrap().cast::<u8>();
+                        // SAFETY: live, so many bytes, of which these are kept.
+                        assert_eq!(unsafe { std::slice::from_raw_parts(grown.as_ptr(), 100) }, [7; 100]);
+                        // SAFETY: live, of this layout.
+                        let shrunk = unsafe { heap.shrink(grown, large, small) }.unwrap().cast::<u8>();
+                        assert!([block, grown, shrunk].iter().all(|block| block.addr().get() % align == 0));
+                        // SAFETY: live, of this layout.
+                        unsafe { Allocator::deallocate(&heap, shrunk, small) };
+                    }
+                    assert_eq!(heap.stats().live(), 0);
+                }
+            }
+
+            #[test]
             fn shrinking_never_fails() {
                 for (heap, small) in full_of_small() {
                     let (old, new) = (Layout::array::<u8>(1000).unwrap(), Layout::array::<u8>(10).unwrap());

@@ -267,6 +267,11 @@ fn defect_14_impossible_configurations_are_errors_that_name_value_and_limit() {
     ));
 }
 
+/// The most bytes of one block: what a layout has room for, behind a header and what the alignment takes.
+fn largest(align: usize) -> usize {
+    isize::MAX as usize + 1 - 32 - align.max(16)
+}
+
 #[test]
 fn defect_16_a_failed_realloc_leaves_the_block_alone() {
     let heap = heap();
@@ -276,7 +281,7 @@ fn defect_16_a_failed_realloc_leaves_the_block_alone() {
         for (wanted, align) in [(usize::MAX, 16), (isize::MAX as usize, 16), (isize::MAX as usize - 4096, 4096)] {
             // SAFETY: live; on failure still live.
             let error = unsafe { heap.realloc(block, wanted, align) }.unwrap_err();
-            let limit = isize::MAX as usize + 1 - align;
+            let limit = largest(align);
             let too_large = AllocError::TooLarge { size: wanted, limit };
             assert_eq!(error, if wanted > limit { too_large } else { AllocError::OutOfMemory { size: wanted, align } });
         }
@@ -295,8 +300,22 @@ fn defect_17_sizes_near_the_end_of_the_address_space_are_refused() {
     let heap = heap();
     for size in [usize::MAX, usize::MAX - 15, usize::MAX - 4095, isize::MAX as usize, isize::MAX as usize + 1] {
         for align in [0, 1, 16, 4096] {
-            let limit = isize::MAX as usize + 1 - align.max(16);
+            let limit = largest(align);
             assert_eq!(heap.malloc(size, align), Err(AllocError::TooLarge { size, limit }));
+            assert_eq!(heap.malloc_zeroed(size, align), Err(AllocError::TooLarge { size, limit }));
+        }
+    }
+}
+
+#[test]
+fn the_limit_that_an_error_names_is_where_the_system_begins_to_be_asked() {
+    let with_canary = Heap::<Linear<8>>::builder().bucket_bytes(1 << 20).canary(true).build().unwrap();
+    for (heap, behind) in [(heap(), 0), (with_canary, 16)] {
+        for align in [16, 64, 4096] {
+            let limit = largest(align) - behind;
+            assert_eq!(heap.malloc(limit + 1, align), Err(AllocError::TooLarge { size: limit + 1, limit }));
+            assert_eq!(heap.malloc(limit, align), Err(AllocError::OutOfMemory { size: limit, align }));
+            assert_eq!(heap.malloc_zeroed(limit, align), Err(AllocError::OutOfMemory { size: limit, align }));
         }
     }
 }

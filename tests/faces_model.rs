@@ -40,8 +40,6 @@ struct Known;
 impl Known {
     /// A thread is refused blocks that lie in its other cache of the same heap.
     const TWO_CACHES: bool = true;
-    /// What is made smaller and more aligned than it was may stay in a block that is smaller than those of its new class.
-    const SHRINK_ALIGNED: bool = true;
     /// Blocks that `trim` holds for a moment count as used up.
     const TRIM: bool = false;
     /// Statistics read caches that are being opened or closed.
@@ -643,7 +641,7 @@ impl<'h> World<'h> {
         let class = self.class(layout);
         let Some(class) = class else {
             match answer {
-                Some(source) => assert!(source.is_none() && !refuses && layout.align() <= 4096),
+                Some(source) => assert!(source.is_none() && !refuses),
                 None => assert!(refuses || layout.align() > 4096, "refused {layout:?}"),
             }
             return;
@@ -796,8 +794,7 @@ impl<'h> World<'h> {
                 let way = self.way(caches, way, Some(&old));
                 let align = if way.face() == Face::GlobalAlloc { old.layout.align() } else { align };
                 let layout = Layout::from_size_align(size, align).unwrap();
-                let more_aligned = size <= old.layout.size() && align > old.layout.align();
-                if align > 4096 || (Known::SHRINK_ALIGNED && more_aligned && way.face() != Face::Raw) {
+                if align > 4096 && way.face() == Face::Raw {
                     lock(&self.held).push(old);
                     return;
                 }

@@ -108,6 +108,32 @@ fn made_up_pointers_do_not_get_into_a_cache() {
 }
 
 #[test]
+fn alignments_above_a_page_are_served_as_the_system_does() {
+    for align in [8192, 1 << 16, 2 << 20, 64 << 20] {
+        let [small, large] = [100, 100_000].map(|size| Layout::from_size_align(size, align).unwrap());
+        // SAFETY: a layout with bytes.
+        let block = unsafe { std::alloc::alloc(small) };
+        // SAFETY: live, 100 bytes.
+        unsafe { block.write_bytes(7, 100) };
+        // SAFETY: live, of this layout.
+        let grown = unsafe { std::alloc::realloc(block, small, large.size()) };
+        // SAFETY: live, of this layout.
+        let shrunk = unsafe { std::alloc::realloc(grown, large, small.size()) };
+        // SAFETY: live, so many bytes, which were kept.
+        assert_eq!(unsafe { std::slice::from_raw_parts(shrunk, 100) }, [7; 100]);
+        // SAFETY: a layout with bytes.
+        let zeroed = unsafe { std::alloc::alloc_zeroed(large) };
+        // SAFETY: live, so many bytes, zeroed.
+        assert!(unsafe { std::slice::from_raw_parts(zeroed, large.size()) }.iter().all(|byte| *byte == 0));
+        assert!([block, grown, shrunk, zeroed].iter().all(|block| block.addr() % align == 0));
+        for (block, layout) in [(shrunk, small), (zeroed, large)] {
+            // SAFETY: live, of this layout.
+            unsafe { std::alloc::dealloc(block, layout) };
+        }
+    }
+}
+
+#[test]
 fn shrinking_never_fails() {
     for hardened in [false, true] {
         let builder = Heap::<Linear<8>>::builder().bucket_bytes(1024).on_exhausted(Exhausted::Refuse);

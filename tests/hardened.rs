@@ -756,6 +756,238 @@ misuse! {
     };
 }
 
+// Blocks from the system, by the other ways in.
+misuse! {
+    the_systems_freed_twice_in_one_batch: "which is no live block of this heap" => {
+        let heap = hardened();
+        let [a, b] = [0; 2].map(|_| block(heap, 1000));
+        // SAFETY: none; the heap is to notice.
+        unsafe { heap.free_batch(&[a, b, a]) };
+    };
+    the_systems_freed_twice_through_an_explicit_cache: "which is no live block of this heap" => {
+        let cache = cache(hardened());
+        let block = cache.alloc(1000, 0).unwrap();
+        for _ in 0..2 {
+            // SAFETY: none the second time; the heap is to notice.
+            unsafe { cache.free(block) };
+        }
+    };
+    the_systems_freed_here_and_by_another_thread: "which is no live block of this heap" => {
+        let heap = hardened();
+        let sent = Sent(block(heap, 1000));
+        let address = sent.0;
+        elsewhere(move || { let sent = sent; free(heap, sent.0) });
+        free(heap, address);
+    };
+    the_systems_freed_twice_by_owners_who_know_the_layout: "which is no live block of this heap" => {
+        let heap = hardened();
+        let block = HeapRef::allocate(&heap, layout(1000)).unwrap();
+        deallocate(heap, block, 1000);
+        deallocate(heap, block, 1000);
+    };
+    the_systems_freed_twice_in_a_static_heap: "guarded\": 0x" => {
+        let block = block(Guarded::HEAP, 1000);
+        free(Guarded::HEAP, block);
+        free(Guarded::HEAP, block);
+    };
+    the_systems_freed_twice_and_zeroed: "which is no live block of this heap" => {
+        let heap = zeroing();
+        let block = block(heap, 1000);
+        free(heap, block);
+        free(heap, block);
+    };
+    an_overflowed_block_of_the_systems_freed_twice: "which is no live block of this heap" => {
+        let heap = heap_told(|builder| builder.hardened(true).bucket_bytes(128));
+        let block = last_of(heap, 30, 50);
+        free(heap, block);
+        free(heap, block);
+    };
+    a_large_buffers_block_freed_under_it: "which is no live block of this heap" => {
+        let heap = hardened();
+        let buf = SmBuf::with_capacity_in(5000, heap);
+        free(heap, NonNull::new(buf.as_ptr().cast_mut()).unwrap());
+        drop(buf);
+    };
+    a_large_buffers_block_freed_before_it_grows: "which is no live block of this heap" => {
+        let heap = hardened();
+        let mut buf = SmBuf::with_capacity_in(5000, heap);
+        free(heap, NonNull::new(buf.as_mut_ptr()).unwrap());
+        buf.reserve(10_000);
+    };
+    the_systems_moved_after_its_free_by_an_owner: "which is no live block of this heap" => {
+        let heap = hardened();
+        let block = block(heap, 1000);
+        free(heap, block);
+        reallocate(heap, block, 1000, 2000);
+    };
+    the_systems_shrunk_after_its_free_by_an_owner: "which is no live block of this heap" => {
+        let heap = hardened();
+        let block = block(heap, 1000);
+        free(heap, block);
+        reallocate(heap, block, 1000, 10);
+    };
+    into_the_middle_of_the_systems_in_a_batch: "which lies 64 bytes into a block of 1000 bytes from the system" => {
+        let heap = hardened();
+        // SAFETY: none; the heap is to notice.
+        unsafe { heap.free_batch(&[behind(block(heap, 1000), 64)]) };
+    };
+    into_the_middle_of_the_systems_through_an_explicit_cache: "which lies 16 bytes into a block of 1000" => {
+        let cache = cache(hardened());
+        // SAFETY: none; the heap is to notice.
+        unsafe { cache.free(behind(cache.alloc(1000, 0).unwrap(), 16)) };
+    };
+    into_the_middle_of_the_systems_by_an_owner: "which lies 999 bytes into a block of 1000" => {
+        let heap = hardened();
+        deallocate(heap, behind(block(heap, 1000), 999), 1000);
+    };
+    into_the_middle_of_the_systems_that_is_to_move: "which lies 16 bytes into a block of 1000" => {
+        let heap = hardened();
+        realloc(heap, behind(block(heap, 1000), 16), 10);
+    };
+    into_the_middle_of_the_systems_that_an_owner_moves: "which lies 16 bytes into a block of 1000" => {
+        let heap = hardened();
+        reallocate(heap, behind(block(heap, 1000), 16), 1000, 2000);
+    };
+    into_the_middle_of_the_systems_that_is_to_be_measured: "which lies 1 bytes into a block of 1000" => {
+        let heap = hardened();
+        usable_size(heap, behind(block(heap, 1000), 1));
+    };
+    behind_the_systems: "which is no live block of this heap" => {
+        let heap = hardened();
+        free(heap, behind(block(heap, 1000), 1000));
+    };
+    the_systems_given_back_as_a_larger_one: "given back as one of 1001 bytes; it was asked for with 1000" => {
+        let heap = hardened();
+        deallocate(heap, block(heap, 1000), 1001);
+    };
+    the_systems_given_back_as_one_of_none: "given back as one of 0 bytes; it was asked for with 1000" => {
+        let heap = hardened();
+        deallocate(heap, block(heap, 1000), 0);
+    };
+    the_systems_given_back_with_the_size_before_it_shrank: "given back as one of 1000 bytes; it was asked for with 900" => {
+        let heap = hardened();
+        let block = block(heap, 1000);
+        // SAFETY: live, from this heap, of this layout.
+        let block = unsafe { HeapRef::reallocate(&heap, block, layout(1000), layout(900)) }.unwrap();
+        deallocate(heap, block, 1000);
+    };
+    the_systems_overrun_seen_by_an_owner: "was written at byte 1000, behind the 1000 asked for" => {
+        let heap = with_canary();
+        let block = block(heap, 1000);
+        write(block, 1000);
+        deallocate(heap, block, 1000);
+    };
+    the_systems_overrun_seen_by_an_explicit_cache: "was written at byte 1000, behind the 1000 asked for" => {
+        let heap = with_canary();
+        let block = block(heap, 1000);
+        write(block, 1000);
+        // SAFETY: live; the heap is to notice the byte.
+        unsafe { cache(heap).free(block) };
+    };
+    the_systems_overrun_of_a_zeroed_block: "was written at byte 5000, behind the 5000 asked for" => {
+        let heap = with_canary();
+        let block = heap.malloc_zeroed(5000, 0).unwrap();
+        write(block, 5000);
+        free(heap, block);
+    };
+}
+
+/// A large block of a hardened heap that two owners share, one of them gone for good.
+fn shared_by_two(heap: &'static Eight) -> Block {
+    let mut buf = SmBuf::with_capacity_in(5000, heap);
+    buf.extend_from_slice(&[7; 5000]);
+    let bytes = ManuallyDrop::new(buf.freeze());
+    let other = ManuallyDrop::new(bytes.clone());
+    NonNull::new(other.as_ptr().cast_mut()).unwrap()
+}
+
+// Blocks from the system that several own.
+misuse! {
+    a_block_from_the_system_that_others_share: "the block from the system at 0x" => {
+        let heap = hardened();
+        free(heap, shared_by_two(heap));
+    };
+    a_shared_block_from_the_system_in_a_batch: "was given back while others own it, too" => {
+        let heap = hardened();
+        // SAFETY: none; the heap is to notice.
+        unsafe { heap.free_batch(&[shared_by_two(heap)]) };
+    };
+    a_shared_block_from_the_system_through_an_explicit_cache: "was given back while others own it, too" => {
+        let heap = hardened();
+        // SAFETY: none; the heap is to notice.
+        unsafe { cache(heap).free(shared_by_two(heap)) };
+    };
+    a_shared_block_from_the_system_by_an_owner: "was given back while others own it, too" => {
+        let heap = hardened();
+        let shared = shared_by_two(heap);
+        // SAFETY: live, from this heap.
+        let size = unsafe { heap.usable_size(shared) };
+        deallocate(heap, shared, size);
+    };
+    a_shared_block_from_the_system_that_is_to_move: "was given back while others own it, too" => {
+        let heap = hardened();
+        realloc(heap, shared_by_two(heap), 1 << 20);
+    };
+    a_shared_block_from_the_system_of_any_heap: "was given back while others own it, too" => {
+        let heap = uncached();
+        free(heap, shared_by_two(heap));
+    };
+    bytes_dropped_over_a_block_from_the_system_that_was_freed: "which is no live block of this heap" => {
+        let heap = hardened();
+        let mut buf = SmBuf::with_capacity_in(5000, heap);
+        buf.extend_from_slice(&[7; 5000]);
+        let bytes = buf.freeze();
+        free(heap, NonNull::new(bytes.as_ptr().cast_mut()).unwrap());
+        drop(bytes);
+    };
+    a_part_of_a_split_buffer_from_the_system: "was given back while others own it, too" => {
+        let heap = hardened();
+        let mut buf = ManuallyDrop::new(SmBuf::with_capacity_in(5000, heap));
+        buf.extend_from_slice(&[7; 5000]);
+        let front = ManuallyDrop::new(buf.split_to(100));
+        free(heap, NonNull::new(front.as_ptr().cast_mut()).unwrap());
+    };
+}
+
+// What any heap finds of what is no bucket's.
+misuse! {
+    the_systems_freed_twice_in_any_heap: "checked\": 0x" => {
+        let heap = uncached();
+        let block = block(heap, 1000);
+        free(heap, block);
+        free(heap, block);
+    };
+    the_systems_moved_after_its_free_in_any_heap: "which is no live block of this heap" => {
+        let heap = uncached();
+        let block = block(heap, 1000);
+        free(heap, block);
+        realloc(heap, block, 2000);
+    };
+    the_systems_moved_after_its_free_by_an_owner_in_any_heap: "which is no live block of this heap" => {
+        let heap = uncached();
+        let block = block(heap, 1000);
+        free(heap, block);
+        reallocate(heap, block, 1000, 2000);
+    };
+    the_systems_measured_after_its_free_in_any_heap: "which is no live block of this heap" => {
+        let heap = uncached();
+        let block = block(heap, 1000);
+        free(heap, block);
+        usable_size(heap, block);
+    };
+    into_the_middle_of_the_systems_in_any_heap: "which lies 16 bytes into a block of 1000 bytes" => {
+        let heap = uncached();
+        free(heap, behind(block(heap, 1000), 16));
+    };
+    another_heaps_block_in_any_heap: "which belongs to heap \"guarded\": block 2 of bucket 3" => {
+        free(uncached(), last_of(Guarded::HEAP, 3, 64));
+    };
+    a_pointer_to_the_stack_in_any_heap: "which is no live block of this heap" => {
+        let local = 0_u8;
+        free(uncached(), NonNull::from(&local));
+    };
+}
+
 // What any heap finds, when blocks get back to the bitmap.
 misuse! {
     freed_twice_without_a_cache: "checked\": double free of block 0 of bucket 3" => {
@@ -844,6 +1076,32 @@ mod global_alloc {
         global_alloc_from_elsewhere: "which is no live block of this heap" => {
             dealloc(hardened(), Box::into_raw(Box::new([0_u64; 8])).cast(), 64);
         };
+        global_alloc_the_systems_freed_twice: "which is no live block of this heap" => {
+            let (heap, block) = alloc(1000);
+            dealloc(heap, block, 1000);
+            dealloc(heap, block, 1000);
+        };
+        global_alloc_into_the_systems: "which lies 16 bytes into a block of 1000 bytes" => {
+            let (heap, block) = alloc(1000);
+            dealloc(heap, block.wrapping_add(16), 1000);
+        };
+        global_alloc_another_size_of_the_systems: "given back as one of 8 bytes; it was asked for with 1000" => {
+            let (heap, block) = alloc(1000);
+            dealloc(heap, block, 8);
+        };
+        global_alloc_the_systems_shared: "was given back while others own it, too" => {
+            let heap = hardened();
+            let shared = shared_by_two(heap);
+            // SAFETY: live, from this heap.
+            let size = unsafe { heap.usable_size(shared) };
+            dealloc(heap, shared.as_ptr(), size);
+        };
+        global_alloc_the_systems_moved_after_its_free: "which is no live block of this heap" => {
+            let (heap, block) = alloc(1000);
+            dealloc(heap, block, 1000);
+            // SAFETY: none; the heap is to notice.
+            unsafe { GlobalAlloc::realloc(heap, block, layout(1000), 2000) };
+        };
         global_alloc_moved_after_its_free: "use of block 0 of bucket 3" => {
             let (heap, block) = alloc(64);
             dealloc(heap, block, 64);
@@ -860,7 +1118,8 @@ mod allocator_api2 {
 
     /// The same misuse through one version of the trait.
     macro_rules! version {
-        ($version:ident: $twice:ident $into:ident $size:ident $moved:ident $vector:ident) => {
+        ($version:ident: $twice:ident $into:ident $size:ident $moved:ident $vector:ident
+            $systems_twice:ident $systems_into:ident $systems_size:ident $systems_moved:ident $systems_shared:ident) => {
             misuse! {
                 $twice: "double free of block 0 of bucket 3" => {
                     let heap = hardened();
@@ -887,6 +1146,39 @@ mod allocator_api2 {
                     // SAFETY: none; the heap is to notice.
                     let _ = unsafe { $version::alloc::Allocator::grow(heap, block, layout(64), layout(128)) };
                 };
+                $systems_twice: "which is no live block of this heap" => {
+                    let heap = hardened();
+                    let block = $version::alloc::Allocator::allocate(heap, layout(1000)).unwrap().cast();
+                    for _ in 0..2 {
+                        // SAFETY: none the second time; the heap is to notice.
+                        unsafe { $version::alloc::Allocator::deallocate(heap, block, layout(1000)) };
+                    }
+                };
+                $systems_into: "which lies 32 bytes into a block of 1000 bytes" => {
+                    let heap = hardened();
+                    // SAFETY: none; the heap is to notice.
+                    unsafe { $version::alloc::Allocator::deallocate(heap, behind(block(heap, 1000), 32), layout(1000)) };
+                };
+                $systems_size: "given back as one of 16 bytes; it was asked for with 1000" => {
+                    let heap = hardened();
+                    // SAFETY: none; the heap is to notice.
+                    unsafe { $version::alloc::Allocator::deallocate(heap, block(heap, 1000), layout(16)) };
+                };
+                $systems_moved: "which is no live block of this heap" => {
+                    let heap = hardened();
+                    let block = block(heap, 1000);
+                    free(heap, block);
+                    // SAFETY: none; the heap is to notice.
+                    let _ = unsafe { $version::alloc::Allocator::shrink(heap, block, layout(1000), layout(10)) };
+                };
+                $systems_shared: "was given back while others own it, too" => {
+                    let heap = hardened();
+                    let shared = shared_by_two(heap);
+                    // SAFETY: live, from this heap.
+                    let size = unsafe { heap.usable_size(shared) };
+                    // SAFETY: none; the heap is to notice.
+                    unsafe { $version::alloc::Allocator::deallocate(heap, shared, layout(size)) };
+                };
                 $vector: "double free of block 0 of bucket 1" => {
                     let heap = hardened();
                     let mut vector = $version::vec::Vec::with_capacity_in(32, heap);
@@ -897,8 +1189,12 @@ mod allocator_api2 {
             }
         };
     }
-    version!(allocator_api2_02: api_02_freed_twice api_02_into_a_block api_02_another_size api_02_grown_after_its_free api_02_vector);
-    version!(allocator_api2_04: api_04_freed_twice api_04_into_a_block api_04_another_size api_04_grown_after_its_free api_04_vector);
+    version!(allocator_api2_02: api_02_freed_twice api_02_into_a_block api_02_another_size api_02_grown_after_its_free api_02_vector
+        api_02_the_systems_freed_twice api_02_into_the_systems api_02_another_size_of_the_systems api_02_the_systems_shrunk_after_its_free
+        api_02_the_systems_shared);
+    version!(allocator_api2_04: api_04_freed_twice api_04_into_a_block api_04_another_size api_04_grown_after_its_free api_04_vector
+        api_04_the_systems_freed_twice api_04_into_the_systems api_04_another_size_of_the_systems api_04_the_systems_shrunk_after_its_free
+        api_04_the_systems_shared);
 }
 
 /// The same in-child runner, and a body that does nothing wrong: what the tests above would do if nothing were found.

@@ -109,6 +109,35 @@ fn a_hardened_heap_looks_at_its_blocks_by_its_own_pointer() {
 }
 
 #[test]
+fn a_block_from_the_system_is_reached_by_the_systems_own_pointer() {
+    const LARGE: usize = 200;
+    for heap in
+        [builder(), builder().zero_on_free(true), builder().hardened(true), builder().canary(true).zero_on_free(true)]
+    {
+        let heap = &heap.build().unwrap();
+        let block = narrowed(heap.malloc(LARGE, 64).unwrap());
+        // SAFETY: live, from this heap.
+        assert_eq!(unsafe { heap.usable_size(block) }, LARGE);
+        // SAFETY: live, from this heap; used no more once it has moved.
+        let same = unsafe { heap.realloc(block, ASKED, 0) }.unwrap();
+        // SAFETY: as above.
+        let grown = unsafe { heap.realloc(narrowed(same), 20 * LARGE, 0) }.unwrap();
+        use_whole(grown, 20 * LARGE);
+        // SAFETY: live, from this heap, once.
+        unsafe { heap.free(narrowed(grown)) };
+        let block = HeapRef::allocate(&heap, layout(LARGE)).unwrap();
+        use_whole(block, LARGE);
+        // SAFETY: live, from this heap, with this layout; used no more once it has moved.
+        let grown = unsafe { HeapRef::reallocate(&heap, block, layout(LARGE), layout(2 * LARGE)) }.unwrap();
+        use_whole(grown, 2 * LARGE);
+        // SAFETY: live, from this heap, with this layout, once.
+        unsafe { HeapRef::deallocate(&heap, narrowed(grown), layout(2 * LARGE)) };
+        // The heap gives back what was forgotten.
+        narrowed(heap.malloc(LARGE, 0).unwrap());
+    }
+}
+
+#[test]
 fn a_refused_reallocation_leaves_the_callers_right_as_it_was() {
     let heap = builder().bucket_bytes_of(128, 128).on_exhausted(Exhausted::Refuse).build().unwrap();
     let _last = heap.malloc(128, 0).unwrap();

@@ -46,7 +46,7 @@ const LAYERS: &str = "
     L1  raw::table     -> raw::seat raw::cache raw::bucket raw::registry raw::lock
     L1  raw::state     -> raw::share raw::table raw::seat raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault
     L1  raw::published -> raw::lock
-    L1  raw::heap      -> raw::state raw::fallback raw::published raw::seat raw::registry raw::thread raw::cache raw::share raw::fault
+    L1  raw::heap      -> raw::state raw::fallback raw::os raw::poison raw::published raw::seat raw::registry raw::thread raw::cache raw::share raw::fault
 
     L2  heap           -> raw::heap
 

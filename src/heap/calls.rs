@@ -8,7 +8,7 @@ use core::ptr::NonNull;
 use super::{Heap, ShareCount};
 use crate::class::{Class, SizeClasses, class_for};
 use crate::error::AllocError;
-use crate::raw::heap::Cache;
+use crate::raw::heap::{Cache, PAGE, checked_align};
 
 impl<C: SizeClasses> Heap<C> {
     /// As `malloc`.
@@ -36,8 +36,17 @@ impl<C: SizeClasses> Heap<C> {
         size: usize,
         align: usize,
     ) -> Result<NonNull<u8>, AllocError> {
+        let served = |align| self.raw.allocate_slow(local, Self::class(size, align), size, align);
+        checked_align(align).and_then(served).ok_or_else(|| self.refusal(size, align))
+    }
+
+    /// As `malloc_slow` for a layout, which may be aligned as it likes.
+    #[cold]
+    #[inline(never)]
+    fn allocate_slow(&self, local: Option<&Cache>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let (size, align) = (layout.size(), layout.align());
         let block = self.raw.allocate_slow(local, Self::class(size, align), size, align);
-        block.ok_or_else(|| self.refusal(size, align))
+        block.ok_or_else(|| self.refusal_of(size, align))
     }
 
     /// As `realloc`.
@@ -59,7 +68,7 @@ impl<C: SizeClasses> Heap<C> {
         }
     }
 
-    /// As `malloc` for a layout, whose alignment is one.
+    /// As `malloc` for a layout, whose alignment is one, and may be any that the system serves.
     #[inline(always)]
     pub(crate) fn allocate(&self, local: Option<&Cache>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         if let Some(class) = class_for::<C>(layout.size(), layout.align()) {
@@ -67,10 +76,11 @@ impl<C: SizeClasses> Heap<C> {
                 return Ok(block);
             }
         }
-        self.malloc_slow(local, layout.size(), layout.align())
+        self.allocate_slow(local, layout)
     }
 
     /// As `allocate`, for a caller who does not ask why it was refused: the answer fits into a register, so the call needs no stack.
+    #[cfg(any(feature = "global-alloc", feature = "allocator-api2-02", feature = "allocator-api2-04"))]
     #[inline(always)]
     pub(crate) fn allocate_or_none(&self, local: Option<&Cache>, layout: Layout) -> Option<NonNull<u8>> {
         if let Some(class) = class_for::<C>(layout.size(), layout.align()) {
@@ -82,11 +92,87 @@ impl<C: SizeClasses> Heap<C> {
     }
 
     /// One call for everything else.
+    #[cfg(any(feature = "global-alloc", feature = "allocator-api2-02", feature = "allocator-api2-04"))]
     #[cold]
     #[inline(never)]
     fn allocate_or_none_slow(&self, local: Option<&Cache>, layout: Layout) -> Option<NonNull<u8>> {
         let class = class_for::<C>(layout.size(), layout.align());
         self.raw.allocate_slow(local, class, layout.size(), layout.align())
+    }
+
+    /// As `allocate`, and every byte that the layout has is zero.
+    #[inline]
+    pub(crate) fn allocate_zeroed(&self, local: Option<&Cache>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let (size, align) = (layout.size(), layout.align());
+        if size < PAGE {
+            let block = self.allocate(local, layout)?;
+            // SAFETY: I4: the block is ours, and has at least `size` bytes.
+            unsafe { block.write_bytes(0, size) };
+            return Ok(block);
+        }
+        let block = self.raw.allocate_zeroed(local, Self::class(size, align), size, align);
+        block.ok_or_else(|| self.refusal_of(size, align))
+    }
+
+    /// As `allocate_or_none`, with all the bytes that the owner may use: the whole block. It may be given back, grown and shrunk with any layout between
+    /// the two. A hardened heap keeps book of the bytes and gives those that were asked for.
+    #[cfg(any(feature = "allocator-api2-02", feature = "allocator-api2-04"))]
+    #[inline(always)]
+    pub(crate) fn allocate_whole(&self, local: Option<&Cache>, layout: Layout) -> Option<NonNull<[u8]>> {
+        if let Some(class) = class_for::<C>(layout.size(), layout.align()) {
+            if let Some(block) = self.raw.cache_or(local).lane(class).pop() {
+                return Some(NonNull::slice_from_raw_parts(block, C::BLOCK_SIZES[class]));
+            }
+        }
+        let block = self.allocate_or_none_slow(local, layout)?;
+        Some(NonNull::slice_from_raw_parts(block, self.whole(layout)))
+    }
+
+    /// As `allocate_whole`, and every byte is zero.
+    #[cfg(any(feature = "allocator-api2-02", feature = "allocator-api2-04"))]
+    #[inline]
+    pub(crate) fn allocate_zeroed_whole(
+        &self,
+        local: Option<&Cache>,
+        layout: Layout,
+    ) -> Result<NonNull<[u8]>, AllocError> {
+        let size = self.whole(layout);
+        let layout = Layout::from_size_align(size, layout.align()).unwrap_or(layout);
+        Ok(NonNull::slice_from_raw_parts(self.allocate_zeroed(local, layout)?, layout.size()))
+    }
+
+    /// As `reallocate`, with all the bytes that the owner may use, as `allocate_whole`.
+    ///
+    /// # Safety
+    /// As `reallocate`.
+    #[cfg(any(feature = "allocator-api2-02", feature = "allocator-api2-04"))]
+    #[inline]
+    pub(crate) unsafe fn reallocate_whole(
+        &self,
+        local: Option<&Cache>,
+        block: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<[u8]>, AllocError> {
+        // SAFETY: I10: the caller's contract is the same.
+        let moved = unsafe { self.reallocate(local, block, old, new) }?;
+        let mut whole = self.whole(new);
+        if moved == block {
+            // What became smaller may have stayed in a block that is smaller than those of its new class.
+            // SAFETY: I10: live, and the caller's.
+            whole = whole.min(unsafe { self.raw.usable_size(moved) });
+        }
+        Ok(NonNull::slice_from_raw_parts(moved, whole))
+    }
+
+    /// The bytes that the owner of a block for `layout` may use. Wherever the block came from, it is no smaller than those of its class.
+    #[cfg(any(feature = "allocator-api2-02", feature = "allocator-api2-04"))]
+    #[inline]
+    fn whole(&self, layout: Layout) -> usize {
+        match class_for::<C>(layout.size(), layout.align()) {
+            Some(class) if !self.raw.is_checked() => C::BLOCK_SIZES[class],
+            _ => layout.size(),
+        }
     }
 
     /// As `free`, told the layout: the address only has to confirm where the block came from.
@@ -164,7 +250,7 @@ impl<C: SizeClasses> Heap<C> {
         // SAFETY: I10: the caller's contract is the same.
         match unsafe { self.raw.relocate(local, block, (from, old), (to, new)) } {
             Some(block) => Ok(block),
-            None => Err(self.refusal(new.size(), new.align())),
+            None => Err(self.refusal_of(new.size(), new.align())),
         }
     }
 
@@ -208,6 +294,6 @@ impl<C: SizeClasses> Heap<C> {
         let to = Self::class(new.size(), new.align());
         // SAFETY: I10: the caller's contract is the same.
         let moved = unsafe { self.raw.relocate_checked(block, old, (to, new)) };
-        moved.ok_or_else(|| self.refusal(new.size(), new.align()))
+        moved.ok_or_else(|| self.refusal_of(new.size(), new.align()))
     }
 }

@@ -6,7 +6,7 @@ use super::Heap;
 use crate::class::{Linear, MAX_CLASSES, SizeClasses};
 use crate::config::{CacheWarmup, Config};
 use crate::error::ConfigError;
-use crate::raw::heap::RawHeap;
+use crate::raw::heap::{RawHeap, checked_align};
 
 /// The longest table; a heap has the buckets of its beginning. Which class serves a layout does not depend on how many there are.
 type Longest = Linear<MAX_CLASSES>;
@@ -47,6 +47,7 @@ impl LinearHeap {
     #[cold]
     #[inline(never)]
     extern "C" fn malloc_slow(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
+        let align = checked_align(align)?;
         self.raw.allocate_slow(None, self.class(size, align), size, align)
     }
 

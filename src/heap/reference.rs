@@ -32,11 +32,23 @@ pub unsafe trait HeapRef: Clone {
     /// The heap's size classes.
     type Classes: SizeClasses;
 
-    /// A block for `layout`: any size, 0 too; alignments up to 4096. Its content is undefined.
+    /// A block for `layout`: any size, 0 too; any alignment that the system serves, and from buckets up to 4096. Its content is undefined.
     ///
     /// # Errors
     /// [`AllocError`]; the heap is as it was.
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError>;
+
+    /// As [`allocate`](Self::allocate), and the layout's bytes are zero.
+    ///
+    /// # Errors
+    /// As `allocate`.
+    #[inline]
+    fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let block = self.allocate(layout)?;
+        // SAFETY: I4: ours, and at least so many bytes.
+        unsafe { block.write_bytes(0, layout.size()) };
+        Ok(block)
+    }
 
     /// Gives a block back.
     ///
@@ -154,6 +166,11 @@ macro_rules! by_deref {
                 (**self).allocate(None, layout)
             }
 
+            #[inline]
+            fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+                (**self).allocate_zeroed(None, layout)
+            }
+
             #[inline(always)]
             unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
                 // SAFETY: I10: the caller's contract is the same.
@@ -215,6 +232,11 @@ unsafe impl<S: StaticHeap> HeapRef for S {
     #[inline(always)]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         S::HEAP.allocate(local::cache(self), layout)
+    }
+
+    #[inline]
+    fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        S::HEAP.allocate_zeroed(local::cache(self), layout)
     }
 
     #[inline(always)]

@@ -1,14 +1,17 @@
 //! Heaps as allocators for the collections of other crates, in both versions of the trait that are in use.
+//!
+//! Collections are told of the whole block, so that a vector knows how far it can grow where it is; and a layout without bytes has no block at
+//! all.
 
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
 use crate::class::SizeClasses;
-use crate::heap::{Global, Heap, HeapRef};
+use crate::heap::{Global, Heap, StaticHeap, local_cache};
 
-/// Writes the same impl for one allocator type and one version of the trait.
+/// Writes the same impl for one version of the trait and one allocator type, from its heap, and the cache that this thread has for it.
 macro_rules! allocator {
-    ($version:ident, $error:expr, $type:ty $(, $generic:ident)?) => {
+    ($version:ident, $type:ty $(, $generic:ident)?: |$this:ident| $heap:expr, $local:expr) => {
         // SAFETY: I10: blocks stay valid while the heap lives, wherever the value that names it is moved; clones name the same heap.
         unsafe impl$(<$generic: SizeClasses>)? $version::alloc::Allocator for $type {
             #[inline]
@@ -16,17 +19,25 @@ macro_rules! allocator {
                 if layout.size() == 0 {
                     return Ok(no_bytes(layout));
                 }
-                match HeapRef::allocate(&self.as_heap_ref(), layout) {
-                    Ok(block) => Ok(NonNull::slice_from_raw_parts(block, layout.size())),
-                    Err(_) => Err($error),
+                let $this = self;
+                $heap.allocate_whole($local, layout).ok_or($version::alloc::AllocError)
+            }
+
+            #[inline]
+            fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, $version::alloc::AllocError> {
+                if layout.size() == 0 {
+                    return Ok(no_bytes(layout));
                 }
+                let $this = self;
+                $heap.allocate_zeroed_whole($local, layout).map_err(|_| $version::alloc::AllocError)
             }
 
             #[inline]
             unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
                 if layout.size() > 0 {
+                    let $this = self;
                     // SAFETY: I10: the caller's contract is the same.
-                    unsafe { HeapRef::deallocate(&self.as_heap_ref(), block, layout) }
+                    unsafe { $heap.deallocate($local, block, layout) };
                 }
             }
 
@@ -40,11 +51,28 @@ macro_rules! allocator {
                 if old.size() == 0 {
                     return $version::alloc::Allocator::allocate(self, new);
                 }
+                let $this = self;
                 // SAFETY: I10: the caller's contract is the same.
-                match unsafe { HeapRef::reallocate(&self.as_heap_ref(), block, old, new) } {
-                    Ok(block) => Ok(NonNull::slice_from_raw_parts(block, new.size())),
-                    Err(_) => Err($error),
+                unsafe { $heap.reallocate_whole($local, block, old, new) }.map_err(|_| $version::alloc::AllocError)
+            }
+
+            #[inline]
+            unsafe fn grow_zeroed(
+                &self,
+                block: NonNull<u8>,
+                old: Layout,
+                new: Layout,
+            ) -> Result<NonNull<[u8]>, $version::alloc::AllocError> {
+                if old.size() == 0 {
+                    return $version::alloc::Allocator::allocate_zeroed(self, new);
                 }
+                // SAFETY: I10: the caller's contract is the same.
+                let grown = unsafe { $version::alloc::Allocator::grow(self, block, old, new) }?;
+                // SAFETY: I10: no layout grows to a smaller one.
+                let rest = unsafe { grown.cast::<u8>().add(old.size()) };
+                // SAFETY: I4: the block is the caller's, and so large.
+                unsafe { rest.write_bytes(0, grown.len() - old.size()) };
+                Ok(grown)
             }
 
             #[inline]
@@ -60,7 +88,7 @@ macro_rules! allocator {
                     return Ok(no_bytes(new));
                 }
                 // SAFETY: I10: as for `grow`: a heap moves in either direction.
-                unsafe { self.grow(block, old, new) }
+                unsafe { $version::alloc::Allocator::grow(self, block, old, new) }
             }
         }
     };
@@ -74,37 +102,11 @@ fn no_bytes(layout: Layout) -> NonNull<[u8]> {
     NonNull::slice_from_raw_parts(aligned, 0)
 }
 
-/// What the impls above allocate through.
-trait AsHeapRef {
-    type Ref<'h>: HeapRef
-    where
-        Self: 'h;
-    fn as_heap_ref(&self) -> Self::Ref<'_>;
-}
-
-impl<C: SizeClasses> AsHeapRef for Heap<C> {
-    type Ref<'h> = &'h Self;
-
-    #[inline(always)]
-    fn as_heap_ref(&self) -> &Self {
-        self
-    }
-}
-
-impl AsHeapRef for Global {
-    type Ref<'h> = Self;
-
-    #[inline(always)]
-    fn as_heap_ref(&self) -> Self {
-        *self
-    }
-}
-
 #[cfg(feature = "allocator-api2-02")]
-allocator!(allocator_api2_02, allocator_api2_02::alloc::AllocError, Heap<C>, C);
+allocator!(allocator_api2_02, Heap<C>, C: |this| this, None);
 #[cfg(feature = "allocator-api2-02")]
-allocator!(allocator_api2_02, allocator_api2_02::alloc::AllocError, Global);
+allocator!(allocator_api2_02, Global: |this| Self::HEAP, local_cache(this));
 #[cfg(feature = "allocator-api2-04")]
-allocator!(allocator_api2_04, allocator_api2_04::alloc::AllocError, Heap<C>, C);
+allocator!(allocator_api2_04, Heap<C>, C: |this| this, None);
 #[cfg(feature = "allocator-api2-04")]
-allocator!(allocator_api2_04, allocator_api2_04::alloc::AllocError, Global);
+allocator!(allocator_api2_04, Global: |this| Self::HEAP, local_cache(this));

@@ -25,6 +25,12 @@ macro_rules! global_alloc {
                 }
             }
 
+            #[inline]
+            unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+                let $this = self;
+                $heap.allocate_zeroed($local, layout).map_or(null_mut(), NonNull::as_ptr)
+            }
+
             #[inline(always)]
             unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
                 let $this = self;

@@ -178,6 +178,14 @@ impl Bucket {
         self.withdraw(1).map(|run| self.only_block(run))
     }
 
+    /// As `withdraw_one`; and whether the block was never used, and so reads as zero (I1).
+    pub(crate) fn withdraw_one_told(&self) -> Option<(NonNull<u8>, bool)> {
+        self.changes.give_way();
+        let used = self.free.claim(1);
+        let fresh = used.is_none();
+        used.or_else(|| self.fresh(1)).map(|run| (self.only_block(run), fresh))
+    }
+
     /// As `withdraw_one`, but certain. The error is the limit that the bucket had at a moment of the call when no block of it was free.
     pub(crate) fn withdraw_one_exact(&self) -> Result<NonNull<u8>, usize> {
         self.claim_exact().map(|run| self.only_block(run))

@@ -101,6 +101,9 @@ pub(crate) fn misuse_of_systems(heap: &str, address: usize, misuse: Misuse) -> !
         Misuse::Overrun { asked, byte } => abort(format_args!(
             "heap {heap:?}: the block from the system at {address:#x} was written at byte {byte}, behind the {asked} asked for"
         )),
+        Misuse::Shared => abort(format_args!(
+            "heap {heap:?}: the block from the system at {address:#x} was given back while others own it, too"
+        )),
         other => abort(format_args!("heap {heap:?}: the block from the system at {address:#x} was misused: {other:?}")),
     }
 }

@@ -3,12 +3,15 @@
 mod asked;
 mod checked;
 mod held;
+mod zeroed;
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
 pub(crate) use super::cache::Cache;
+pub(crate) use super::fallback::MOST_ALIGN;
 use super::fault;
+pub(crate) use super::os::PAGE;
 use super::published::Published;
 use super::registry::SLOTS;
 use super::seat::Seat;
@@ -105,7 +108,7 @@ impl RawHeap {
 
     /// A block for `size` bytes at a multiple of `align`; `class` is the class that serves them, if any does.
     ///
-    /// `None` when there is none to be had: `Heap` finds out why.
+    /// `align` is a power of two. `None` when there is no block to be had: `Heap` finds out why.
     #[inline(always)]
     pub(crate) fn allocate(
         &self,
@@ -150,7 +153,6 @@ impl RawHeap {
         size: usize,
         align: usize,
     ) -> Option<NonNull<u8>> {
-        let align = checked_align(align)?;
         let state = self.state();
         let Some(class) = class else {
             return if state.refuses() { None } else { state.fallback().allocate(size, align) };
@@ -236,11 +238,7 @@ impl RawHeap {
         if let Some(class) = state.locate(block) {
             return state.give(state.own_cache(local), class, block);
         }
-        if self.checked {
-            return state.take_back_from_elsewhere(block);
-        }
-        // SAFETY: I10: live and ours, and in no bucket, so the fallback's.
-        unsafe { state.fallback().deallocate(block) }
+        state.take_back_from_elsewhere(block);
     }
 
     /// A block of `size` bytes with the content of `block` up to the smaller size. The same block if it is large enough and
@@ -297,15 +295,13 @@ impl RawHeap {
             // SAFETY: I10: passed on.
             return unsafe { self.reallocate_checked(block, None, (class, size, align)) };
         }
-        // SAFETY: I10: passed on.
-        let usable = unsafe { self.usable_size(block) };
-        let block = self.state().own(block);
+        let (block, usable) = self.state().measured(block);
         if size <= usable && block.addr().get() % align == 0 {
             return Some(block);
         }
         if class.is_none() && self.state().locate(block).is_none() {
             // SAFETY: I10: in no bucket, so the fallback's.
-            return unsafe { self.state().fallback().reallocate(block, size, align) };
+            return unsafe { self.state().resize_elsewhere(block, size, align) };
         }
         let new = self.allocate(local, class, size, align)?;
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
@@ -329,17 +325,32 @@ impl RawHeap {
         (to, new): (Option<usize>, Layout),
     ) -> Option<NonNull<u8>> {
         if from == to && block.addr().get() % new.align() == 0 {
-            if let Some(class) = from {
-                let lane = self.cache_or(local).lane(class);
-                return Some(if lane.is_inside(block) { lane.own(block) } else { self.own(block) });
-            }
-            // SAFETY: I10: no class serves it, so it is the fallback's.
-            let resized = unsafe { self.reallocate_fallback(block, new) };
-            return resized.or((new.size() <= old.size()).then(|| self.own(block)));
+            let own = from.map(|class| self.cache_or(local).lane(class)).filter(|lane| lane.is_inside(block));
+            return match own {
+                Some(lane) => Some(lane.own(block)),
+                // SAFETY: I10: passed on.
+                None => unsafe { self.relocate_elsewhere(local, block, (from, old), new) },
+            };
         }
+        // SAFETY: I10: passed on.
+        unsafe { self.relocate_to(local, block, (from, old), (to, new)) }
+    }
+
+    /// As `relocate`, to another block. If there is none, what is smaller stays where it is: that is never refused.
+    ///
+    /// # Safety
+    /// As `relocate`.
+    #[inline]
+    unsafe fn relocate_to(
+        &self,
+        local: Option<&Cache>,
+        block: NonNull<u8>,
+        (from, old): (Option<usize>, Layout),
+        (to, new): (Option<usize>, Layout),
+    ) -> Option<NonNull<u8>> {
         let Some(moved) = self.allocate(local, to, new.size(), new.align()) else {
-            // What is smaller is never refused.
-            return (new.size() <= old.size() && block.addr().get() % new.align() == 0).then(|| self.own(block));
+            let stays = new.size() <= old.size() && block.addr().get() % new.align() == 0;
+            return stays.then(|| self.own(block));
         };
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { moved.copy_from_nonoverlapping(block, old.size().min(new.size())) };
@@ -348,20 +359,37 @@ impl RawHeap {
         Some(moved)
     }
 
+    /// As `relocate` within a class, or without one, of a block that lies in no lane of the class: it overflowed, or stayed where it was when it
+    /// became smaller; or there is no cache. Then it may be smaller than the blocks of its class.
+    ///
+    /// # Safety
+    /// As `relocate`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn relocate_elsewhere(
+        &self,
+        local: Option<&Cache>,
+        block: NonNull<u8>,
+        (class, old): (Option<usize>, Layout),
+        new: Layout,
+    ) -> Option<NonNull<u8>> {
+        if class.is_none() && self.state().locate(block).is_none() {
+            // SAFETY: I10: in no bucket, so the fallback's.
+            return unsafe { self.state().resize_elsewhere(block, new.size(), new.align()) };
+        }
+        let (own, usable) = self.state().measured(block);
+        if new.size() <= usable {
+            return Some(own);
+        }
+        // SAFETY: I10: passed on.
+        unsafe { self.relocate_to(local, own, (class, old), (class, new)) }
+    }
+
     /// As `Lane::own`, of a block that this thread's cache does not know.
     #[cold]
     #[inline(never)]
     fn own(&self, block: NonNull<u8>) -> NonNull<u8> {
-        self.state().own(block)
-    }
-
-    /// # Safety
-    /// As `reallocate`; no bucket serves the block's layout.
-    #[cold]
-    unsafe fn reallocate_fallback(&self, block: NonNull<u8>, new: Layout) -> Option<NonNull<u8>> {
-        checked_align(new.align())?;
-        // SAFETY: I10: passed on.
-        unsafe { self.state().fallback().reallocate(block, new.size(), new.align()) }
+        self.state().measured(block).0
     }
 }
 

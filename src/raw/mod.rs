@@ -21,14 +21,16 @@
 //! | `table` | the seats of all threads in one heap | shared | open, close |
 //! | `registry` | which thread slots are taken, which heaps live | shared, under one `lock` | claim_slot, release_slot, join, leave |
 //! | `thread` | this thread's slot, and its end | one thread's | enter, end |
-//! | `fallback` | the system allocator behind a header | shared | allocate, deallocate |
+//! | `fallback` | the system allocator behind a header | shared | allocate, deallocate, reallocate |
+//! | `fallback/directory` | a fallback's live blocks by their addresses | shared, each shard under its `lock` | list, unlist, look |
 //! | `canary` | bytes behind a block that an overrun changes | shared, immutable | write, changed |
 //! | `ledger` | which blocks of a hardened heap are live, and for how many bytes | shared, lock-free | enter, strike |
-//! | `quarantine` | freed blocks of a hardened heap that wait before they are used again | shared, under the heap's `lock` | exchange, release |
+//! | `quarantine` | freed blocks of a hardened heap that wait before they are used again | shared, under its bucket's `lock` | exchange, release |
 //! | `state` | everything a heap owns; builds and releases it, routes around an exhausted bucket | shared | build, release, take, give |
 //! | `state/caches` | how a thread gets its caches in a heap | | own_cache, open_cache, close_cache |
 //! | `state/checks` | what a hardened heap does beside | | hand_out, take_back, held |
 //! | `heap/asked` | what a heap is asked about a block | | share_count, bucket_of, usable_size |
+//! | `heap/zeroed` | blocks of zeros that nobody had to write | | allocate_zeroed |
 //! | `heap/held` | explicit caches | | hold_cache, let_cache_go |
 //! | `published` | where a heap's table and state are, once it is built | shared | publish |
 //! | `heap` | `RawHeap`: the fast paths, and where a static heap is built | shared | allocate, deallocate, reallocate |
@@ -65,8 +67,9 @@
 //!   thread has a cache in the heap, and until that thread's end has closed it or the heap ends. A thread's end is inside of one heap at a
 //!   time, from `come_in` to `go_out`, and a heap that ends waits until nobody is inside and lets nobody in. The table and the
 //!   state that a `RawHeap` shows to threads are made before they are shown, and the same until it is dropped.
-//! - **I9 header.** A fallback block is preceded by its `Header`, written before the block is handed out and read only
-//!   by the calls that own the block.
+//! - **I9 header.** A fallback block is preceded by its `Header`, written before the block is handed out, and listed in the directory exactly
+//!   as long as the block is live. Link and bytes asked for are read and written under the shard's lock; the rest only by the calls that
+//!   own the block, which found the header there. Rows and banks of a shard belong to its lock.
 //! - **I10 caller.** The caller of an unsafe function of this module kept that function's contract.
 //! - **I11 share count.** Each block has one `ShareCount`: a bucket's in the side table, a fallback block's in its header. It is
 //!   zero unless the block is live, and then it is the number of the block's owners beyond the first (for a moment of

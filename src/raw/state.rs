@@ -227,7 +227,7 @@ impl State {
             // SAFETY: I1: `Plan` left room for all watches here.
             let place = unsafe { first.add(number) };
             // SAFETY: I1: committed, aligned, ours.
-            unsafe { place.write(Watch { ledger, quarantine: Quarantine::new(cells, secret()) }) };
+            unsafe { place.write(Watch { ledger, lock: Lock::new(), quarantine: Quarantine::new(cells, secret()) }) };
         }
         NonNull::slice_from_raw_parts(first, plan.region.spans)
     }
@@ -272,9 +272,14 @@ impl State {
 
     /// The heap's own pointer to a live block: a caller's may have the right to a part of it alone (I14).
     pub(crate) fn own(&self, block: NonNull<u8>) -> NonNull<u8> {
+        self.measured(block).0
+    }
+
+    /// The heap's own pointer to a live block, and how many bytes it has.
+    pub(crate) fn measured(&self, block: NonNull<u8>) -> (NonNull<u8>, usize) {
         match self.locate(block) {
-            Some(_) => self.reservation.base().with_addr(block.addr()),
-            None => block,
+            Some(class) => (self.reservation.base().with_addr(block.addr()), self.config.block_sizes[class]),
+            None => self.measured_elsewhere(block),
         }
     }
 
@@ -295,6 +300,15 @@ impl State {
         let block = own.or_else(shared).or_else(|| self.drain_other_cache(cache, class).then(shared)?);
         self.after_growth(class, before);
         block
+    }
+
+    /// As `take`, past the cache, so that it is known whether the block was never used, and so reads as zero.
+    pub(crate) fn take_told(&self, class: usize) -> Option<(NonNull<u8>, bool)> {
+        let bucket = &self.buckets()[class];
+        let before = bucket.watermark();
+        let told = bucket.withdraw_one_told();
+        self.after_growth(class, before);
+        told
     }
 
     /// Asks for huge pages once a span's used part has outgrown the small ones.
@@ -409,8 +423,11 @@ impl Member for State {
 
     fn each_lock(&self, visit: &dyn Fn(&Lock)) {
         visit(&self.table.lock);
-        visit(&self.fallback.lock);
+        // SAFETY: I1: written by `build`, in place until `release`.
+        let watches = self.watches.map(|watches| unsafe { watches.as_ref() });
+        watches.into_iter().flatten().for_each(|watch| visit(&watch.lock));
         self.buckets().iter().for_each(|bucket| visit(bucket.lock()));
+        self.fallback.locks().for_each(visit);
     }
 
     fn site_of(&self, address: NonNull<u8>) -> Option<Site> {

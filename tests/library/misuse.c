@@ -49,6 +49,26 @@ static void large_freed_twice(void) {
     sm_free(allocator, block);
 }
 
+static void large_freed_inside(void) { sm_free(allocator, (char *)sm_malloc(allocator, 5000, 0) + 16); }
+
+static void large_moved_after_free(void) {
+    void *block = sm_malloc(allocator, 5000, 0);
+    sm_free(allocator, block);
+    block = sm_realloc(allocator, block, 9000, 0);
+}
+
+static void large_freed_twice_in_a_batch(void) {
+    void *batch[2] = {sm_malloc(allocator, 5000, 0), NULL};
+    batch[1] = batch[0];
+    sm_free_batch(allocator, batch, 2);
+}
+
+static void large_measured_after_free(void) {
+    void *block = sm_malloc(allocator, 5000, 0);
+    sm_free(allocator, block);
+    printf("%zu\n", sm_msize(allocator, block));
+}
+
 static void nothing(void) {
     sm_allocator_thread_cache_create(allocator, 2, 100);
     void *block = sm_realloc(allocator, sm_malloc(allocator, 20, 0), 500, 64);
@@ -71,6 +91,10 @@ static const struct {
     {"moved after free", "use of block 0 of bucket 0 (16-byte blocks)", moved_after_free},
     {"measured after free", "use of block 0 of bucket 1 (32-byte blocks)", measured_after_free},
     {"large freed twice", "no live block of this heap", large_freed_twice},
+    {"large freed inside", "lies 16 bytes into a block of 5000 bytes from the system", large_freed_inside},
+    {"large moved after free", "no live block of this heap", large_moved_after_free},
+    {"large freed twice in a batch", "no live block of this heap", large_freed_twice_in_a_batch},
+    {"large measured after free", "no live block of this heap", large_measured_after_free},
     {"nothing", NULL, nothing},
 };
 

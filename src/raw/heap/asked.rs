@@ -40,10 +40,6 @@ impl RawHeap {
         if self.checked {
             return state.held(block, None, Misuse::UsedWhileFree).usable;
         }
-        match state.locate(block) {
-            Some(class) => state.config.block_sizes[class],
-            // SAFETY: I10: in no bucket, so the fallback's.
-            None => unsafe { state.fallback().size(block) },
-        }
+        state.measured(block).1
     }
 }

@@ -4,7 +4,6 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::{Cache, RawHeap};
-use crate::raw::fallback::Found;
 use crate::raw::fault::Misuse;
 
 impl RawHeap {
@@ -31,7 +30,7 @@ impl RawHeap {
     /// Whether `block` is neither in a bucket nor a block of the fallback.
     fn is_nobodys(&self, block: NonNull<u8>) -> bool {
         let state = self.state();
-        state.locate(block).is_none() && state.fallback().find(block) == Found::Nothing
+        state.locate(block).is_none() && !state.fallback().has(block)
     }
 
     /// As `reallocate`, on a hardened heap. `told` is the size the caller says the block was asked for with, if it says so.
@@ -46,24 +45,23 @@ impl RawHeap {
     ) -> Option<NonNull<u8>> {
         let state = self.state();
         let held = state.held(block, told, Misuse::UsedWhileFree);
-        let block = state.own(block);
         // Told the sizes, a block moves to another class, a smaller one, too; not told, it stays where it fits. As on other heaps.
         let stays = held.class.filter(|&own| if told.is_some() { class == Some(own) } else { size <= held.capacity });
-        if let (Some(own), true) = (stays, block.addr().get() % align == 0) {
-            state.resize(own, block, held.asked, size);
-            return Some(block);
+        let aligned = held.block.addr().get() % align == 0;
+        if stays.is_some() && aligned {
+            state.resize(&held, size);
+            return Some(held.block);
         }
         let Some(new) = self.allocate_shared(None, class, size, align) else {
             // What is smaller is never refused.
-            let own = held.class.filter(|_| size <= held.asked && block.addr().get() % align == 0)?;
-            state.resize(own, block, held.asked, size);
-            return Some(block);
+            (size <= held.asked && aligned).then(|| state.resize(&held, size))?;
+            return Some(held.block);
         };
         let content = if told.is_some() { held.asked } else { held.usable };
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
-        unsafe { new.copy_from_nonoverlapping(block, content.min(size)) };
+        unsafe { new.copy_from_nonoverlapping(held.block, content.min(size)) };
         // SAFETY: I10: the caller gives it up.
-        unsafe { self.deallocate_slow(None, block) };
+        unsafe { self.deallocate_slow(None, held.block) };
         Some(new)
     }
 
@@ -77,8 +75,7 @@ impl RawHeap {
         old: Layout,
         (class, new): (Option<usize>, Layout),
     ) -> Option<NonNull<u8>> {
-        let align = super::checked_align(new.align())?;
         // SAFETY: I10: passed on.
-        unsafe { self.reallocate_checked(block, Some(old.size()), (class, new.size(), align)) }
+        unsafe { self.reallocate_checked(block, Some(old.size()), (class, new.size(), new.align())) }
     }
 }

@@ -9,18 +9,22 @@ use crate::raw::bucket::Bucket;
 use crate::raw::fallback::Found;
 use crate::raw::fault::{self, Misuse, Stranger};
 use crate::raw::ledger::Ledger;
+use crate::raw::lock::Lock;
 use crate::raw::poison;
 use crate::raw::quarantine::Quarantine;
 use crate::raw::thread::REGISTRY;
 
-/// What a hardened heap knows of one bucket's blocks. Shared; the quarantine belongs to the heap's lock.
+/// What a hardened heap knows of one bucket's blocks. Shared; the quarantine belongs to the lock.
 pub(super) struct Watch {
     pub(super) ledger: Ledger,
+    pub(super) lock: Lock,
     pub(super) quarantine: Quarantine,
 }
 
 /// A live block, as a hardened heap knows it.
 pub(crate) struct Held {
+    /// The heap's own pointer to it.
+    pub(crate) block: NonNull<u8>,
     /// The bucket it came from; `None` for the system.
     pub(crate) class: Option<usize>,
     /// Bytes it has.
@@ -67,6 +71,8 @@ impl State {
         let Some(asked) = watch.ledger.strike(index) else {
             fault::misuse(bucket.site(index), Misuse::FreedTwice);
         };
+        // The heap's own pointer: the caller's may be good for the bytes alone that were asked for.
+        let block = bucket.block(index);
         self.check_canary(bucket, block, asked);
         if !bucket.share_count(block).is_sole() {
             fault::misuse(bucket.site(index), Misuse::Shared);
@@ -76,18 +82,39 @@ impl State {
             unsafe { block.write_bytes(0, bucket.block_size()) };
         }
         poison::given_back(block, bucket.block_size());
-        self.fallback.lock.with(|| {
+        watch.lock.with(|| {
             if let Some(waited) = watch.quarantine.exchange(index) {
                 bucket.deposit_index(waited);
             }
         });
     }
 
-    /// Takes back a block that is no bucket's.
+    /// Takes back a block that is no bucket's. Of the system's blocks every heap has a list, so every heap checks that it is one.
     pub(crate) fn take_back_from_elsewhere(&self, block: NonNull<u8>) {
-        let given_back = self.fallback.deallocate_if_live(block, |size| self.check_systems_canary(block, size));
-        if let Err(found) = given_back {
-            self.foreign(block, &found);
+        let given_back = self.fallback.deallocate(block, |own, size, shares| {
+            self.check_systems_canary(own, size);
+            if !shares.is_sole() {
+                fault::misuse_of_systems(self.config.name, own.addr().get(), Misuse::Shared);
+            }
+        });
+        given_back.unwrap_or_else(|found| self.foreign(block, &found));
+    }
+
+    /// Changes the size of a block that is no bucket's, as `Fallback::reallocate`.
+    ///
+    /// # Safety
+    /// The caller owns `block`, if it is one.
+    pub(crate) unsafe fn resize_elsewhere(&self, block: NonNull<u8>, size: usize, align: usize) -> Option<NonNull<u8>> {
+        // SAFETY: I10: passed on.
+        let resized = unsafe { self.fallback.reallocate(block, size, align) };
+        resized.unwrap_or_else(|found| self.foreign(block, &found))
+    }
+
+    /// As `measured`, of a block that is no bucket's.
+    pub(super) fn measured_elsewhere(&self, block: NonNull<u8>) -> (NonNull<u8>, usize) {
+        match self.fallback.find(block) {
+            Found::Block { block, size } => (block, size),
+            found => self.foreign(block, &found),
         }
     }
 
@@ -97,40 +124,42 @@ impl State {
     pub(crate) fn held(&self, block: NonNull<u8>, told: Option<usize>, if_free: Misuse) -> Held {
         let Some(class) = self.locate(block) else {
             return match self.fallback.find(block) {
-                Found::Block { size } => {
+                Found::Block { block, size } => {
                     if let Some(told) = told.filter(|&told| told != size) {
                         let misuse = Misuse::WrongSize { asked: size, told };
                         fault::misuse_of_systems(self.config.name, block.addr().get(), misuse);
                     }
                     self.check_systems_canary(block, size);
-                    Held { class: None, capacity: size, asked: size, usable: size }
+                    Held { block, class: None, capacity: size, asked: size, usable: size }
                 }
                 found => self.foreign(block, &found),
             };
         };
         let bucket = &self.buckets()[class];
-        let (block, index) = (self.own(block), bucket.index(block));
+        let index = bucket.index(block);
         let Some(asked) = self.watch(class).and_then(|watch| watch.ledger.asked(index)) else {
             fault::misuse(bucket.site(index), if_free);
         };
         if let Some(told) = told.filter(|&told| told != asked) {
             fault::misuse(bucket.site(index), Misuse::WrongSize { asked, told });
         }
+        let block = bucket.block(index);
         self.check_canary(bucket, block, asked);
         let capacity = bucket.block_size();
         let usable = if self.canary.is_some() { asked } else { capacity };
-        Held { class: Some(class), capacity, asked, usable }
+        Held { block, class: Some(class), capacity, asked, usable }
     }
 
-    /// Notes that a live block of bucket `class` is used for `size` bytes from now on, which it has.
-    pub(crate) fn resize(&self, class: usize, block: NonNull<u8>, old: usize, size: usize) {
+    /// Notes that a live block is used for `size` bytes from now on, which it has.
+    pub(crate) fn resize(&self, held: &Held, size: usize) {
+        let Some(class) = held.class else { return self.fallback.resize(held.block, size) };
         let bucket = &self.buckets()[class];
-        let index = bucket.index(block);
+        let index = bucket.index(held.block);
         if let Some(canary) = self.canary {
             // SAFETY: I2, I10: the caller owns the block.
-            unsafe { canary.write(block, size, bucket.block_size()) };
+            unsafe { canary.write(held.block, size, bucket.block_size()) };
         }
-        if !self.watch(class).is_some_and(|watch| watch.ledger.change(index, old, size)) {
+        if !self.watch(class).is_some_and(|watch| watch.ledger.change(index, held.asked, size)) {
             fault::misuse(bucket.site(index), Misuse::UsedWhileFree);
         }
     }
@@ -139,10 +168,10 @@ impl State {
     ///
     /// `None` only if at some moment of the call no block was free.
     pub(super) fn reuse_early(&self, class: usize) -> Option<NonNull<u8>> {
-        let quarantine = &self.watch(class)?.quarantine;
+        let watch = self.watch(class)?;
         let bucket = &self.buckets()[class];
-        self.fallback.lock.with(|| {
-            let waited = quarantine.release().map(|waited| bucket.block(waited));
+        watch.lock.with(|| {
+            let waited = watch.quarantine.release().map(|waited| bucket.block(waited));
             waited
                 .inspect(|&block| poison::handed_out(block, bucket.block_size()))
                 .or_else(|| bucket.withdraw_one_exact().ok())
@@ -152,7 +181,7 @@ impl State {
     /// How many of bucket `class`'s free blocks wait before they are used again.
     pub(crate) fn waiting(&self, class: usize) -> usize {
         let Some(watch) = self.watch(class) else { return 0 };
-        self.fallback.lock.with(|| watch.quarantine.held())
+        watch.lock.with(|| watch.quarantine.held())
     }
 
     fn check_canary(&self, bucket: &Bucket, block: NonNull<u8>, asked: usize) {

@@ -1,0 +1,282 @@
+//! Which blocks of a fallback are live: their headers by the blocks' addresses, in shards with a lock each.
+//!
+//! A block is found by its address alone. So nothing in front of a pointer is read before it is known to be a block's, and what is found
+//! is the pointer that the directory was given, not one whose right to memory a user has narrowed.
+//!
+//! A shard's headers hang in rows, a few more than it has blocks. Blocks come and rows come with them, one at a time and each by splitting one
+//! other, so that nobody waits while thousands are moved.
+
+use core::alloc::Layout;
+use core::cell::Cell;
+use core::mem::size_of;
+use core::ptr::{NonNull, null_mut};
+use std::alloc::{GlobalAlloc, System};
+
+use crate::raw::lock::Lock;
+use crate::raw::refusal;
+use crate::raw::share::ShareCount;
+
+/// Threads have their blocks in different shards, mostly.
+const SHARDS: usize = 16;
+/// The logarithm of the bytes that are all of one shard: those from which the GNU C library serves one thread.
+const STRETCH: u32 = 26;
+/// Bank `b` has `2^b` rows.
+const BANKS: usize = 26;
+
+/// Directly in front of its block. Its owner's, but for `next`, which the shard's lock guards while it is listed, and `asked`, which that guards
+/// too.
+#[repr(C)]
+pub(super) struct Header {
+    /// The next one in the row.
+    next: *mut Header,
+    /// Bytes of the system's block.
+    pub(super) total: usize,
+    /// Bytes the block was asked for with.
+    pub(super) asked: usize,
+    /// From the start of the system's block to ours, in units of 16 bytes.
+    pub(super) front: u32,
+    pub(super) shares: ShareCount,
+}
+
+/// Bytes of a header: a multiple of 16, so that it raises no alignment.
+pub(super) const HEADER: usize = size_of::<Header>();
+const _: () = assert!(HEADER % 16 == 0);
+
+impl Header {
+    pub(super) fn new(total: usize, asked: usize, front: u32) -> Self {
+        Self { next: null_mut(), total, asked, front, shares: ShareCount::new() }
+    }
+}
+
+type Row = Cell<*mut Header>;
+
+/// Shared; the cells belong to the lock.
+#[repr(align(64))]
+struct Shard {
+    lock: Lock,
+    blocks: Cell<usize>,
+    bytes: Cell<usize>,
+    /// At least one.
+    rows: Cell<usize>,
+    first: Row,
+    /// The rows from the second on: bank `b` has those from `2^b` up to `2^(b + 1)`, and is null before the first of them is needed.
+    banks: [Cell<*mut Row>; BANKS],
+}
+
+/// Shared.
+pub(super) struct Directory {
+    shards: [Shard; SHARDS],
+}
+
+// SAFETY: I9: the cells and the headers' links are used under their shard's lock alone.
+unsafe impl Sync for Directory {}
+// SAFETY: as for `Sync`; the system allocator's blocks belong to no thread.
+unsafe impl Send for Directory {}
+
+impl Directory {
+    pub(super) fn new() -> Self {
+        Self { shards: core::array::from_fn(|_| Shard::new()) }
+    }
+
+    /// Lists a block.
+    ///
+    /// # Safety
+    /// `header` is written, lies in front of its block, and stays until it is taken off.
+    pub(super) unsafe fn list(&self, header: NonNull<Header>) {
+        let shard = self.shard(block_of(header));
+        // SAFETY: I10: the caller's contract is the same.
+        shard.lock.with(|| unsafe { shard.insert(header) });
+    }
+
+    /// Takes a block off: `None` if it is not listed. So of two who give back the same one is told.
+    pub(super) fn unlist(&self, block: usize) -> Option<NonNull<Header>> {
+        let shard = self.shard(block);
+        shard.lock.with(|| shard.remove(block))
+    }
+
+    /// Shows a block's header to `look`, under the lock; `None` if it is not listed.
+    pub(super) fn look<R>(&self, block: usize, look: impl FnOnce(NonNull<Header>) -> R) -> Option<R> {
+        let shard = self.shard(block);
+        shard.lock.with(|| shard.find(block).map(look))
+    }
+
+    /// The first answer of `look` that is one. Linear in the number of blocks.
+    pub(super) fn search<R>(&self, look: impl Fn(NonNull<Header>) -> Option<R>) -> Option<R> {
+        self.shards.iter().find_map(|shard| shard.lock.with(|| shard.headers().find_map(&look)))
+    }
+
+    /// Live blocks and their bytes.
+    pub(super) fn live(&self) -> (usize, usize) {
+        let count = |shard: &Shard| shard.lock.with(|| (shard.blocks.get(), shard.bytes.get()));
+        self.shards.iter().map(count).fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    }
+
+    /// Notes that a listed block is used for `asked` bytes from now on.
+    pub(super) fn resize(&self, block: usize, asked: usize) {
+        let shard = self.shard(block);
+        shard.lock.with(|| {
+            if let Some(header) = shard.find(block) {
+                // SAFETY: I9: a listed header is a live block's; the bytes belong to the lock.
+                let old = unsafe { (*header.as_ptr()).asked };
+                // SAFETY: I9: as above.
+                unsafe { (*header.as_ptr()).asked = asked };
+                shard.bytes.set(shard.bytes.get() - old + asked);
+            }
+        });
+    }
+
+    /// Takes all blocks off, one by one, and hands them to `take`, which may end them.
+    pub(super) fn empty(&self, take: impl Fn(NonNull<Header>)) {
+        for shard in &self.shards {
+            for row in 0..shard.rows.get() {
+                while let Some(header) = NonNull::new(shard.row(row).get()) {
+                    shard.remove(block_of(header));
+                    take(header);
+                }
+            }
+        }
+    }
+
+    /// Every lock there is, for a fork.
+    pub(super) fn locks(&self) -> impl Iterator<Item = &Lock> {
+        self.shards.iter().map(|shard| &shard.lock)
+    }
+
+    fn shard(&self, block: usize) -> &Shard {
+        &self.shards[spread(block >> STRETCH) % SHARDS]
+    }
+}
+
+impl Shard {
+    fn new() -> Self {
+        let banks = [const { Cell::new(null_mut()) }; BANKS];
+        let (blocks, bytes) = (Cell::new(0), Cell::new(0));
+        Self { lock: Lock::new(), blocks, bytes, rows: Cell::new(1), first: Cell::new(null_mut()), banks }
+    }
+
+    /// # Safety
+    /// As `Directory::list`.
+    unsafe fn insert(&self, header: NonNull<Header>) {
+        // SAFETY: I10: written.
+        let bytes = unsafe { (*header.as_ptr()).asked };
+        self.blocks.set(self.blocks.get() + 1);
+        self.bytes.set(self.bytes.get() + bytes);
+        // Two at most, and each splits one other: no block waits for many.
+        for _ in 0..2 {
+            if self.rows.get() < self.blocks.get() * 2 {
+                self.add_row();
+            }
+        }
+        push(self.row_of(block_of(header)), header);
+    }
+
+    fn remove(&self, block: usize) -> Option<NonNull<Header>> {
+        let mut place = self.row_of(block).as_ptr();
+        loop {
+            // SAFETY: I9: a row's cell, or the link of a listed header.
+            let header = NonNull::new(unsafe { place.read() })?;
+            // SAFETY: I9: a listed header is a live block's.
+            let next = unsafe { &raw mut (*header.as_ptr()).next };
+            if block_of(header) == block {
+                // SAFETY: I9: as above.
+                let following = unsafe { next.read() };
+                // SAFETY: I9: as above.
+                unsafe { place.write(following) };
+                // SAFETY: I9: as above.
+                let bytes = unsafe { (*header.as_ptr()).asked };
+                self.blocks.set(self.blocks.get() - 1);
+                self.bytes.set(self.bytes.get() - bytes);
+                return Some(header);
+            }
+            place = next;
+        }
+    }
+
+    fn find(&self, block: usize) -> Option<NonNull<Header>> {
+        in_row(self.row_of(block)).find(|header| block_of(*header) == block)
+    }
+
+    fn headers(&self) -> impl Iterator<Item = NonNull<Header>> {
+        (0..self.rows.get()).flat_map(|row| in_row(self.row(row)))
+    }
+
+    fn row_of(&self, block: usize) -> &Row {
+        let rows = self.rows.get();
+        let mask = rows.next_power_of_two() - 1;
+        let number = spread(block >> 4) & mask;
+        // What belongs into a row that is still to come hangs in the one it will be split from.
+        self.row(if number < rows { number } else { number & (mask >> 1) })
+    }
+
+    fn row(&self, number: usize) -> &Row {
+        let Some(bank) = number.checked_ilog2() else { return &self.first };
+        let rows = self.banks[bank as usize].get();
+        // SAFETY: I9: `add_row` made a bank for each row there is, with so many rows.
+        let row = unsafe { rows.add(number - (1 << bank)) };
+        // SAFETY: I9: `add_row` wrote the row.
+        unsafe { &*row }
+    }
+
+    /// One row more. Where the system has no memory for it, rows are longer.
+    fn add_row(&self) {
+        let number = self.rows.get();
+        let bank = number.ilog2() as usize;
+        if !self.has_bank(bank) {
+            return;
+        }
+        // SAFETY: I9: `has_bank` sees to it that it has so many rows.
+        let place = unsafe { self.banks[bank].get().add(number - (1 << bank)) };
+        // SAFETY: I9: inside the bank; nobody looks at it yet.
+        unsafe { place.write(Cell::new(null_mut())) };
+        let mut next = self.row(number - (1 << bank)).replace(null_mut());
+        self.rows.set(number + 1);
+        while let Some(header) = NonNull::new(next) {
+            // SAFETY: I9: a listed header is a live block's.
+            next = unsafe { (*header.as_ptr()).next };
+            push(self.row_of(block_of(header)), header);
+        }
+    }
+
+    /// Makes bank `bank`, if there is none.
+    fn has_bank(&self, bank: usize) -> bool {
+        let (Some(place), Ok(layout)) = (self.banks.get(bank), Layout::array::<Row>(1 << bank)) else { return false };
+        if place.get().is_null() && !refusal::due() {
+            // SAFETY: I9: a layout with bytes.
+            place.set(unsafe { System.alloc(layout) }.cast());
+        }
+        !place.get().is_null()
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        for (bank, rows) in self.banks.iter().enumerate() {
+            if let (false, Ok(layout)) = (rows.get().is_null(), Layout::array::<Row>(1 << bank)) {
+                // SAFETY: I9: allocated by `has_bank` with this layout.
+                unsafe { System.dealloc(rows.get().cast(), layout) };
+            }
+        }
+    }
+}
+
+/// The address of the block behind a header.
+fn block_of(header: NonNull<Header>) -> usize {
+    header.addr().get() + HEADER
+}
+
+/// Puts a header at the head of a row.
+fn push(row: &Row, header: NonNull<Header>) {
+    // SAFETY: I9: the header of a live block; its link is the lock's.
+    unsafe { (*header.as_ptr()).next = row.get() };
+    row.set(header.as_ptr());
+}
+
+fn in_row(row: &Row) -> impl Iterator<Item = NonNull<Header>> {
+    // SAFETY: I9: a listed header is a live block's, and its link the lock's.
+    core::iter::successors(NonNull::new(row.get()), |header| NonNull::new(unsafe { (*header.as_ptr()).next }))
+}
+
+/// A number whose lower bits depend on all of `value`'s.
+fn spread(value: usize) -> usize {
+    value.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
+}

@@ -1,0 +1,44 @@
+//! Blocks of zeros: nothing is written where there are zeros already.
+
+use core::ptr::NonNull;
+
+use super::{Cache, RawHeap};
+use crate::raw::poison;
+
+impl RawHeap {
+    /// As `allocate`, and the first `size` bytes are zero. Those of a block that was never used are, and those that the system has zeroed; what
+    /// this thread has at hand was used, mostly.
+    ///
+    /// For a page or more: of less there is nothing to be gained.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn allocate_zeroed(
+        &self,
+        local: Option<&Cache>,
+        class: Option<usize>,
+        size: usize,
+        align: usize,
+    ) -> Option<NonNull<u8>> {
+        let state = self.state();
+        let Some(class) = class else {
+            return if state.refuses() { None } else { state.fallback().allocate_zeroed(size, align) };
+        };
+        let lane = self.cache_or(local).lane(class);
+        let block = lane.pop().or_else(|| lane.refill_from_stack());
+        let told = if block.is_none() { state.take_told(class) } else { None };
+        if let Some((block, fresh)) = told {
+            if self.checked {
+                state.hand_out(block, size);
+            }
+            if fresh {
+                poison::has_content(block, size);
+                return Some(block);
+            }
+        }
+        let block =
+            block.or(told.map(|told| told.0)).or_else(|| self.allocate_slow(local, Some(class), size, align))?;
+        // SAFETY: I4: ours, and at least so many bytes.
+        unsafe { block.write_bytes(0, size) };
+        Some(block)
+    }
+}
