@@ -106,3 +106,8 @@ pub use crate::stats::{BucketStats, HeapStats};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+/// The guide's examples, run as tests.
+#[cfg(all(doctest, feature = "record"))]
+#[doc = include_str!("../docs/GUIDE.md")]
+pub struct Guide;

@@ -1,5 +1,7 @@
 //! What a heap is doing: blocks live, free and cached, memory resident. Counted when asked, so that it costs nothing otherwise.
 
+mod advice;
+
 use core::fmt;
 
 use crate::class::{MAX_CLASSES, SizeClasses};
