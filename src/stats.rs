@@ -34,6 +34,9 @@ pub struct HeapStats {
     pub fallback_bytes: usize,
     /// Threads that have a cache in the heap.
     pub caches: usize,
+    /// Bytes of memory behind the caches, in whole pages; those of threads that have ended included, until they are used again or
+    /// [`Heap::trim`] gives them back. `None` where the system does not say.
+    pub cache_resident: Option<usize>,
     buckets: Vec<BucketStats>,
 }
 
@@ -95,8 +98,8 @@ impl HeapStats {
         self.buckets.iter().map(|bucket| bucket.live).sum::<usize>() + self.fallback_live
     }
 
-    /// Bytes of all spans that are backed by memory. Of a bucket of which that is not known, all blocks that were ever used count: then it is
-    /// a bound.
+    /// Bytes of all spans and caches that are backed by memory. Of a bucket of which that is not known, all blocks that were ever used count: then
+    /// it is a bound. Caches of which it is not known do not count.
     ///
     /// ```
     /// # use smarena::{Heap, Linear};
@@ -109,7 +112,8 @@ impl HeapStats {
     /// ```
     #[must_use]
     pub fn resident(&self) -> usize {
-        self.buckets.iter().map(|bucket| bucket.resident.unwrap_or(bucket.watermark * bucket.block_size)).sum()
+        let of_bucket = |bucket: &BucketStats| bucket.resident.unwrap_or(bucket.watermark * bucket.block_size);
+        self.buckets.iter().map(of_bucket).sum::<usize>() + self.cache_resident.unwrap_or(0)
     }
 }
 
@@ -150,7 +154,14 @@ impl<C: SizeClasses> Heap<C> {
             }
         });
         let (fallback_live, fallback_bytes) = state.fallback().live();
-        HeapStats { name: state.config.name, fallback_live, fallback_bytes, caches, buckets: buckets.collect() }
+        HeapStats {
+            name: state.config.name,
+            fallback_live,
+            fallback_bytes,
+            caches,
+            cache_resident: state.resident_caches(),
+            buckets: buckets.collect(),
+        }
     }
 }
 

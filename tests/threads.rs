@@ -532,3 +532,48 @@ fn two_thousand_threads_that_used_ten_heaps_end_beside_heaps_that_come_and_go() 
         heaps.iter().for_each(|heap| assert_eq!((heap.stats().live(), heap.stats().caches), (0, 0)));
     }
 }
+
+/// Many threads at once leave little, and `trim` gives back all of that. In a process of its own: other threads would have some of the slots.
+#[cfg(all(target_os = "linux", not(any(smarena_portable, miri))))]
+#[test]
+fn what_threads_left_when_they_ended_is_counted_and_given_back() {
+    const THREADS: usize = 300;
+    let ended = child::in_child("what_threads_left_when_they_ended_is_counted_and_given_back", || {
+        let heap = &Heap::<Linear<8>>::new(1 << 20).unwrap();
+        for _ in 0..2 {
+            let (begun, end) = (&Barrier::new(THREADS + 1), &Barrier::new(THREADS + 1));
+            std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..THREADS)
+                    .map(|_| {
+                        let life = move || {
+                            let block = heap.malloc(64, 0).unwrap();
+                            // SAFETY: live, 64 bytes.
+                            unsafe { block.write_bytes(1, 64) };
+                            // SAFETY: live, from this heap.
+                            unsafe { heap.free(block) };
+                            begun.wait();
+                            end.wait();
+                        };
+                        std::thread::Builder::new().stack_size(64 << 10).spawn_scoped(scope, life).unwrap()
+                    })
+                    .collect();
+                begun.wait();
+                let stats = heap.stats();
+                assert_eq!(stats.caches, THREADS);
+                // Two pages for the seat, and two for chunks at the most; a few blocks each, side by side.
+                assert!((THREADS * 8192..=THREADS * (16 << 10)).contains(&stats.cache_resident.unwrap()), "{stats:?}");
+                assert!(stats.buckets()[3].resident.unwrap() <= THREADS * 1024 + 4096, "{stats:?}");
+                end.wait();
+                threads.into_iter().for_each(|thread| thread.join().unwrap());
+            });
+            let stats = heap.stats();
+            // Of all seats, and of the chunks of some.
+            assert!(
+                (1..=THREADS * 8192 + 65 * 8192).contains(&stats.cache_resident.unwrap()) && stats.caches == 0,
+                "{stats:?}"
+            );
+            assert_eq!((heap.trim(), heap.stats().resident()), (stats.resident(), 0));
+        }
+    });
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}

@@ -77,6 +77,11 @@ impl Reservation {
         self.base
     }
 
+    /// How many bytes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// The pointer `offset` bytes in.
     pub(crate) fn at(&self, offset: usize) -> NonNull<u8> {
         assert!(offset <= self.len);

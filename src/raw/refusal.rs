@@ -74,6 +74,7 @@ mod tests {
         use crate::error::{AllocError, ConfigError};
         use crate::heap::{Heap, HeapBuilder, StaticHeap};
         use crate::pool::{BufPool, PoolError};
+        use crate::raw::lock::Lock;
         use crate::raw::seat::Seat;
         use crate::raw::thread;
 
@@ -275,27 +276,27 @@ mod tests {
         #[test]
         fn chunks_are_mapped_anew_only_to_be_larger_and_none_are_lost() {
             let seat = Box::new(Seat::empty());
-            let chunks = seat.chunks_of(seat.cache());
-            let first = chunks.at_least(1 << 16).unwrap();
+            let (chunks, lock) = (seat.chunks_of(seat.cache()), Lock::new());
+            let first = chunks.at_least(1 << 16, &lock).unwrap();
             // SAFETY: I1: so many bytes, and ours.
             unsafe { first.write(7) };
             for bytes in [1 << 16, 1] {
                 // New memory would be zero, wherever it is.
                 // SAFETY: I1: as above.
-                assert_eq!(unsafe { chunks.at_least(bytes).unwrap().read() }, 7);
+                assert_eq!(unsafe { chunks.at_least(bytes, &lock).unwrap().read() }, 7);
             }
-            assert!(chunks.at_least(1 << 20).is_some());
+            assert!(chunks.at_least(1 << 20, &lock).is_some());
             assert_eq!(RESERVATIONS.get(), 1);
             // That the old ones cannot be unmapped, and that no new ones are to be had.
             LEFT.set(Some(0));
             REFUSALS.set(usize::MAX);
-            assert_eq!(chunks.at_least(1 << 21), None);
+            assert_eq!(chunks.at_least(1 << 21, &lock), None);
             LEFT.set(None);
-            seat.release();
+            drop(seat.take_chunks());
             assert_eq!(RESERVATIONS.get(), 0);
             // SAFETY: I1: a page at least, and ours.
-            unsafe { chunks.at_least(1).unwrap().write(1) };
-            seat.release();
+            unsafe { chunks.at_least(1, &lock).unwrap().write(1) };
+            drop(seat.take_chunks());
             assert_eq!(RESERVATIONS.get(), 0);
         }
 

@@ -189,6 +189,20 @@ impl Registry {
         })
     }
 
+    /// Whether nobody had `slot`, which is the caller's now, until it gives it up by `release_slot`.
+    pub(crate) fn claim(&self, slot: usize) -> bool {
+        self.lock.with(|| {
+            let (word, bit) = (&self.taken[slot / 64], 1 << (slot % 64));
+            let free = word.get() & bit == 0;
+            if free {
+                word.set(word.get() | bit);
+                // Relaxed: a hint.
+                self.free.fetch_sub(1, Ordering::Relaxed);
+            }
+            free
+        })
+    }
+
     /// Notes that the thread with `slot`, which is the caller, uses the heap with these links.
     pub(crate) fn enlist(&self, slot: usize, entry: &Entry, heap: &Links) {
         if entry.is_listed() {

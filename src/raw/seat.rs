@@ -1,10 +1,11 @@
 //! What one thread has in one heap: its caches, and the memory that their chunks lie in.
 
-use core::mem::size_of;
+use core::mem::{ManuallyDrop, size_of};
 use core::ptr::{self, NonNull, null_mut};
 
 use super::bucket::Bucket;
 use super::cache::Cache;
+use super::lock::Lock;
 use super::os::{Reservation, page};
 use super::registry::Entry;
 use crate::sync::Ordering::Relaxed;
@@ -109,9 +110,14 @@ impl Seat {
         self.entry.forget();
     }
 
-    /// Releases the memory of the chunks, for good. A heap that ends has none in any thread's memory: those whom a type names never end.
-    pub(crate) fn release(&self) {
-        self.chunks.release();
+    /// Takes the mappings of both caches' chunks away; no cache is open. The caller holds the table's lock.
+    pub(crate) fn take_chunks(&self) -> [Option<Reservation>; 2] {
+        [&self.chunks, &self.local_chunks].map(Chunks::take)
+    }
+
+    /// How many bytes of the chunks' mappings are backed by memory, if the system says so. The caller holds the table's lock.
+    pub(crate) fn resident_chunks(&self) -> Option<usize> {
+        Some(self.chunks.resident()? + self.local_chunks.resident()?)
     }
 }
 
@@ -120,31 +126,38 @@ impl Chunks {
         Self { first: AtomicPtr::new(null_mut()), bytes: AtomicUsize::new(0) }
     }
 
-    /// Memory of at least `bytes`: what the seat's last owner left, if it is large enough.
-    pub(crate) fn at_least(&self, bytes: usize) -> Option<NonNull<u8>> {
-        if let Some(first) = NonNull::new(self.first.load(Relaxed)) {
-            if self.bytes.load(Relaxed) >= bytes {
-                return Some(first);
-            }
-            self.release();
+    /// Memory of at least `bytes`: what the seat's last owner left, if it is large enough. The system is asked outside of the table's `lock`.
+    pub(crate) fn at_least(&self, bytes: usize, lock: &Lock) -> Option<NonNull<u8>> {
+        if let Some(first) = NonNull::new(self.first.load(Relaxed)).filter(|_| self.bytes.load(Relaxed) >= bytes) {
+            return Some(first);
         }
+        drop(lock.with(|| self.take()));
         // A page at least, and all of it: the next owner may want more than this one.
         let bytes = bytes.next_multiple_of(page()).max(page());
         let memory = Reservation::reserve(bytes).ok()?;
         memory.commit(0, bytes).ok()?;
         let (first, len) = memory.into_parts();
-        self.first.store(first.as_ptr(), Relaxed);
-        self.bytes.store(len, Relaxed);
+        lock.with(|| {
+            self.first.store(first.as_ptr(), Relaxed);
+            self.bytes.store(len, Relaxed);
+        });
         Some(first)
     }
 
-    /// In this order, as in `at_least`: a fork's child may find a thread stopped in between, and then believes in no memory.
-    fn release(&self) {
-        let len = self.bytes.swap(0, Relaxed);
-        if let Some(first) = NonNull::new(self.first.swap(null_mut(), Relaxed)).filter(|_| len > 0) {
-            // SAFETY: I5: `at_least` stored the parts, and the closed cache no longer points there.
-            drop(unsafe { Reservation::from_parts(first, len) });
-        }
+    /// The mapping, which is not the seat's any more. The caller holds the table's lock.
+    fn take(&self) -> Option<Reservation> {
+        let (first, len) = (self.first.swap(null_mut(), Relaxed), self.bytes.swap(0, Relaxed));
+        // SAFETY: I5: `at_least` stored the parts, and no open cache points there.
+        NonNull::new(first).map(|first| unsafe { Reservation::from_parts(first, len) })
+    }
+
+    /// The caller holds the table's lock.
+    fn resident(&self) -> Option<usize> {
+        let len = self.bytes.load(Relaxed);
+        let first = NonNull::new(self.first.load(Relaxed));
+        // SAFETY: I5: `at_least` stored the parts; this one is not dropped.
+        let memory = first.map(|first| ManuallyDrop::new(unsafe { Reservation::from_parts(first, len) }));
+        memory.map_or(Some(0), |memory| memory.resident(0, len))
     }
 }
 

@@ -388,7 +388,8 @@ impl State {
     pub(crate) fn trim(&self) -> usize {
         self.drain_own_caches();
         let buckets = self.buckets().iter().enumerate();
-        buckets.map(|(number, bucket)| bucket.trim(&self.reservation, self.region.offset(number))).sum()
+        let spans = buckets.map(|(number, bucket)| bucket.trim(&self.reservation, self.region.offset(number)));
+        spans.sum::<usize>() + self.release_ended()
     }
 
     /// Bytes of bucket `number`'s span that are backed by memory, if the system says so.
@@ -407,6 +408,7 @@ impl Member for State {
         self.close_cache(slot);
         self.table.set_forgoes(slot, false);
         self.drain_local(slot);
+        self.keep_or_release(slot);
     }
 
     fn drain_local(&self, slot: usize) {

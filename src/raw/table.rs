@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 use super::bucket::Bucket;
 use super::cache::{Cache, LanePlan, LaneSetup};
 use super::lock::Lock;
+use super::os::Reservation;
 use super::registry::{Entry, SLOTS};
 use super::seat::{self, STRIDE, Seat};
 use crate::class::MAX_CLASSES;
@@ -62,7 +63,7 @@ impl Table {
         for (plan, bucket) in plans.iter_mut().zip(how.buckets) {
             *plan = LanePlan::new((how.room)(bucket.block_size()), bucket.block_size(), bucket.limit());
         }
-        let memory = chunks.at_least(plans.iter().map(|plan| plan.bytes()).sum())?;
+        let memory = chunks.at_least(plans.iter().map(|plan| plan.bytes()).sum(), &self.lock)?;
         let lanes = how.buckets.iter().zip(plans).map(|(bucket, plan)| LaneSetup {
             base: bucket.span().base(),
             bytes: bucket.most_bytes(),
@@ -119,7 +120,43 @@ impl Table {
 
     /// Releases the memory of all caches. The heap is ending: no thread uses it any more, and what lies in them goes with it.
     pub(crate) fn release(&self) {
-        self.used_seats().for_each(|(_, seat)| seat.release());
+        for (_, seat) in self.used_seats() {
+            drop(self.lock.with(|| seat.take_chunks()));
+        }
+    }
+
+    /// Gives the memory of the chunks of the thread with `slot` back to the system, as it ends.
+    pub(crate) fn release_chunks(&self, slot: usize) {
+        if let Some(seat) = self.used_seat(slot) {
+            drop(self.lock.with(|| seat.take_chunks()));
+        }
+    }
+
+    /// Gives all memory of the seat `slot` back, whose thread has ended; the caller has the slot meanwhile. `table` is the table's offset in
+    /// `reservation`. Says how many bytes were resident.
+    pub(crate) fn release_seat(&self, slot: usize, reservation: &Reservation, table: usize) -> usize {
+        let Some(seat) = self.used_seat(slot) else { return 0 };
+        let chunks = self.lock.with(|| seat.take_chunks());
+        let resident = |memory: &Reservation| memory.resident(0, memory.len()).unwrap_or(memory.len());
+        let chunks = chunks.iter().flatten().map(resident).sum::<usize>();
+        // Relaxed: as in `set_used`.
+        self.used[slot / 64].fetch_and(!(1 << (slot % 64)), Relaxed);
+        // SAFETY: I4, I5: the caller's own; its caches are closed, and zero bytes are an empty seat.
+        chunks + unsafe { reservation.purge(table + slot * STRIDE, STRIDE) }
+    }
+
+    /// The slots whose seats were ever used.
+    pub(crate) fn used_slots(&self) -> impl Iterator<Item = usize> {
+        self.used_seats().map(|(slot, _)| slot)
+    }
+
+    /// Bytes of memory behind all seats and their chunks, in whole pages, if the system says so. `table` is the table's offset in `reservation`.
+    pub(crate) fn resident(&self, reservation: &Reservation, table: usize) -> Option<usize> {
+        let of_seat = |(slot, seat): (usize, &Seat)| {
+            let chunks = self.lock.with(|| seat.resident_chunks())?;
+            Some(chunks + reservation.resident(table + slot * STRIDE, STRIDE)?)
+        };
+        self.used_seats().map(of_seat).sum()
     }
 
     /// Shows the entries of all seats that were ever used, and whose they are, to `visit`.

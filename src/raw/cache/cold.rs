@@ -25,6 +25,8 @@ use crate::sync::Ordering::Relaxed;
 
 /// The most blocks that a refill fills chunks with.
 const MOST: usize = 4 * LONGEST_CHUNK;
+/// How many blocks a thread's first refill puts into the alloc chunk: those of many threads that want a few each lie close together.
+const FIRST: usize = 15;
 
 impl Lane {
     /// Called when `pop` found nothing: a block out of this cache, if it has one.
@@ -65,7 +67,11 @@ impl Lane {
         let chunk = self.chunk_len();
         let mut places = [const { MaybeUninit::uninit() }; 1 + MOST];
         let ahead = usize::from(self.spare.get()).div_ceil(2).min(MOST / chunk - 1);
-        let want = if self.single.get() { 1 } else { 1 + chunk * (1 + ahead) };
+        let want = match (self.single.get(), self.refilled.replace(true)) {
+            (true, _) => 1,
+            (false, true) => 1 + chunk * (1 + ahead),
+            (false, false) => 1 + chunk.min(FIRST),
+        };
         let got = bucket.withdraw_many(&mut places[..want]);
         let rest = got.checked_sub(1)?;
         let in_alloc = if rest == 0 { 0 } else { (rest - 1) % chunk + 1 };
@@ -145,6 +151,9 @@ impl Lane {
 
     /// Puts the blocks of the `count` oldest full chunks back into the bucket.
     fn deposit_oldest(&self, bucket: &Bucket, count: u16) {
+        if count == 0 {
+            return;
+        }
         let (full, spare) = (self.full.load(Relaxed), self.spare.get());
         let chunks = (0..count).map(|index| {
             // SAFETY: I5: `count <= full`, which is at most the length of the order.

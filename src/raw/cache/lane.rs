@@ -47,13 +47,16 @@ pub(crate) struct Lane {
     chunk: AtomicU16,
     /// Whether it holds one block in all: then in the free chunk, and the alloc chunk is empty but for the moment of a pop.
     pub(super) single: Cell<bool>,
+    /// Whether it was refilled before: the first time only a few blocks are fetched, since many threads never want more.
+    pub(super) refilled: Cell<bool>,
     /// The pointer to the bucket's first block, from which those to all others are made.
     base: Cell<*mut u8>,
     /// How many bytes of blocks lie there, for a free that expects this bucket. Zero: no address is inside.
     bytes: Cell<usize>,
     /// All chunks side by side.
     chunks: Cell<*mut Slot>,
-    /// The chunks that are neither alloc nor free chunk, by number: the full ones, oldest first, then the empty ones.
+    /// The chunks that are neither alloc nor free chunk, by number: the full ones, oldest first, then the empty ones. Null until the first
+    /// of them is needed: most lanes never need one, and writing the numbers of all would take a page of memory for each.
     order: Cell<*mut u16>,
     /// How many of these are full.
     pub(super) full: AtomicU16,
@@ -94,7 +97,7 @@ impl LanePlan {
 
     /// Bytes of memory that the lane's chunks and their order take.
     pub(crate) fn bytes(self) -> usize {
-        (CHUNK_BYTES * self.chunks() + self.spare * size_of::<u16>()).next_multiple_of(CHUNK_BYTES)
+        CHUNK_BYTES * self.chunks() + order_bytes(self.spare)
     }
 
     fn chunks(self) -> usize {
@@ -115,6 +118,7 @@ impl Lane {
             order: Cell::new(null_mut()),
             full: AtomicU16::new(0),
             spare: Cell::new(0),
+            refilled: Cell::new(false),
             block_size: Cell::new(0),
         }
     }
@@ -230,7 +234,23 @@ impl Lane {
     #[inline]
     pub(super) fn order(&self, index: u16) -> *mut u16 {
         debug_assert!(index <= self.spare.get());
-        self.order.get().wrapping_add(index.into())
+        let order = self.order.get();
+        let order = if order.is_null() { self.make_order() } else { order };
+        order.wrapping_add(index.into())
+    }
+
+    /// Writes down the numbers of the spare chunks, all of them empty.
+    #[cold]
+    #[inline(never)]
+    fn make_order(&self) -> *mut u16 {
+        let spare = self.spare.get();
+        let order = self.chunks.get().cast::<u8>().wrapping_sub(order_bytes(spare.into())).cast::<u16>();
+        for index in 0..spare {
+            // SAFETY: I5: the plan left room for the numbers of all spare chunks in front of the chunks.
+            unsafe { order.wrapping_add(index.into()).write(index + 2) };
+        }
+        self.order.set(order);
+        order
     }
 
     /// Exchanges the two chunks; the alloc chunk is empty.
@@ -266,22 +286,17 @@ impl Lane {
         if plan.chunk == 0 {
             return;
         }
-        let chunks = memory.cast::<Slot>();
+        let chunks = memory.wrapping_add(order_bytes(plan.spare)).cast::<Slot>();
         debug_assert!(chunks.addr() % CHUNK_BYTES == 0);
         #[expect(clippy::cast_possible_truncation, reason = "a chunk has at most 63 blocks")]
         self.chunk.store(plan.chunk as u16, Relaxed);
         self.single.set(plan.single);
         self.chunks.set(chunks);
-        self.order.set(memory.wrapping_add(CHUNK_BYTES * plan.chunks()).cast());
         #[expect(clippy::cast_possible_truncation, reason = "a plan has no more chunks than a u16 counts")]
         let spare = plan.spare as u16;
         self.spare.set(spare);
         self.alloc.store(self.chunk(0), Relaxed);
         self.free.store(self.first(self.chunk(1)), Relaxed);
-        for index in 0..spare {
-            // SAFETY: I5: the plan left room for the numbers of all spare chunks.
-            unsafe { self.order(index).write(index + 2) };
-        }
     }
 
     /// Makes a drained lane zero again.
@@ -297,7 +312,13 @@ impl Lane {
         self.order.set(null_mut());
         self.full.store(0, Relaxed);
         self.spare.set(0);
+        self.refilled.set(false);
     }
+}
+
+/// Bytes that the numbers of `spare` chunks take, in whole chunks. They come first, so that they share a page with the chunks that are used first.
+fn order_bytes(spare: usize) -> usize {
+    (spare * size_of::<u16>()).next_multiple_of(CHUNK_BYTES)
 }
 
 /// The blocks below the free cursor of a lane whose chunks take `chunk` blocks.

@@ -8,6 +8,9 @@ use crate::raw::table::Opening;
 use crate::raw::thread::{self, REGISTRY};
 use crate::sync::Ordering::Relaxed;
 
+/// How many threads' chunks are kept when they end: slots are given out lowest first, so the next threads have these.
+const KEPT: usize = 64;
+
 impl State {
     /// This thread's cache for a call that brought `local` along, or none: opened now if need be, `None` if it has or shall have none.
     pub(crate) fn own_cache<'c>(&'c self, local: Option<&'c Cache>) -> Option<&'c Cache> {
@@ -109,5 +112,34 @@ impl State {
     /// Shows every open cache to `visit`.
     pub(crate) fn each_cache(&self, visit: impl FnMut(&Cache)) {
         self.table.each_open(visit);
+    }
+
+    /// As a thread ends: what its chunks took stays for the next one, unless there were so many threads that this may take long.
+    pub(super) fn keep_or_release(&self, slot: usize) {
+        if slot > KEPT {
+            self.table.release_chunks(slot);
+        }
+    }
+
+    /// Gives the memory that threads left when they ended back to the system; returns how many bytes.
+    pub(super) fn release_ended(&self) -> usize {
+        let of_slot = |slot| {
+            // As if by a thread that ends at once: so nobody else has the seat meanwhile.
+            let bytes = self.table.release_seat(slot, &self.reservation, self.table_offset());
+            REGISTRY.release_slot(slot);
+            bytes
+        };
+        self.table.used_slots().filter(|&slot| REGISTRY.claim(slot)).map(of_slot).sum()
+    }
+
+    /// Bytes of memory behind the caches of all threads, those that have ended included; `None` where the system does not say.
+    pub(crate) fn resident_caches(&self) -> Option<usize> {
+        self.table.first().map_or(Some(0), |_| self.table.resident(&self.reservation, self.table_offset()))
+    }
+
+    /// Where the table lies in the reservation.
+    fn table_offset(&self) -> usize {
+        let base = self.reservation.base().addr().get();
+        self.table.first().map_or(base, |first| first.addr().get()) - base
     }
 }
