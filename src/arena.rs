@@ -2,7 +2,8 @@
 //!
 //! Contents: [`generation`] and [`place`] are arithmetic; [`handle`] packs both; [`slot`] is one slot, [`table`] the
 //! chunks of slots, [`pieces`] what comes instead where a heap has no blocks so large, [`storage`] what is vacant and how values move; [`cursor`] and [`iter`] walk; [`entry`], [`walk`],
-//! [`disjoint`], [`slots`], [`branded`] and [`traits`] are faces. [`shared`] is the arena that threads share, with invariants of
+//! [`disjoint`], [`slots`], [`branded`] and [`traits`] are faces; [`secondary`] maps have more values for the same handles, and [`join`]
+//! walks several. [`shared`] is the arena that threads share, with invariants of
 //! its own. Unsafe code is in slot, table, pieces, storage, cursor and at the few places in iter, entry and disjoint where a slot's
 //! address becomes a reference.
 //!
@@ -45,8 +46,10 @@ mod error;
 mod generation;
 mod handle;
 mod iter;
+mod join;
 mod pieces;
 mod place;
+mod secondary;
 mod shared;
 mod slot;
 mod slots;
@@ -60,6 +63,11 @@ pub use self::entry::{OccupiedEntry, VacantEntry};
 pub use self::error::{DisjointError, GrowError, InsertAtError, InsertError};
 pub use self::handle::Handle;
 pub use self::iter::{Drain, IntoIter, Iter, IterMut};
+pub use self::join::{Join, Joined, join};
+pub use self::secondary::{
+    SecondaryEntry, SecondaryIntoIter, SecondaryIter, SecondaryIterMut, SecondaryMap, SecondaryOccupied,
+    SecondaryVacant, SparseSecondaryMap,
+};
 pub use self::shared::{Guard, SharedArena};
 
 #[cfg(not(feature = "serde"))]

@@ -84,7 +84,8 @@ mod schedules;
 
 pub use crate::arena::{
     BrandedArena, BrandedHandle, DisjointError, Drain, GrowError, Guard, Handle, InsertAtError, InsertError, IntoIter,
-    Iter, IterMut, OccupiedEntry, SharedArena, SmArena, VacantEntry,
+    Iter, IterMut, Join, Joined, OccupiedEntry, SecondaryEntry, SecondaryIntoIter, SecondaryIter, SecondaryIterMut,
+    SecondaryMap, SecondaryOccupied, SecondaryVacant, SharedArena, SmArena, SparseSecondaryMap, VacantEntry, join,
 };
 pub use crate::boxed::{SmBox, TryNewError};
 pub use crate::buf::SmBuf;
@@ -97,6 +98,8 @@ pub use crate::error::{AllocError, ConfigError};
 pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, IfStatic, ShareCount, StaticHeap, ThreadCache};
 #[doc(hidden)]
 pub use crate::heap::{LocalCache, Settings};
+#[cfg(feature = "serde")]
+pub use crate::interop::ArenaSeed;
 #[cfg(feature = "async")]
 pub use crate::pool::Acquire;
 pub use crate::pool::{Batch, BufPool, BufPoolBuilder, Lease, PoolError, PoolHeap, PoolStats};

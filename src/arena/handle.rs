@@ -82,6 +82,12 @@ impl<T> Handle<T> {
         self.place().number(Slot::<T>::FIRST_BITS)
     }
 
+    /// The handle with this slot and generation. `None` if no handle of a `T` has them.
+    pub(crate) fn from_parts(slot: u32, generation: u32) -> Option<Self> {
+        let (place, generation) = (Place::of_number(slot, Slot::<T>::FIRST_BITS)?, Generation::new(generation));
+        generation.is_occupied().then(|| Self::new(place, generation))
+    }
+
     #[inline]
     pub(crate) const fn place(self) -> Place {
         self.place

@@ -362,14 +362,14 @@ impl Stretch {
 /// A block of the first of these classes that has one.
 #[expect(clippy::cast_possible_truncation, reason = "there are 64 classes at most")]
 fn first_of<H: HeapRef>(heap: &H, classes: impl Iterator<Item = usize>) -> Result<(u8, NonNull<u8>), AllocError> {
-    let mut refused = AllocError::TooLarge { size: STRETCH_BYTES, limit: H::Classes::LARGEST };
+    let mut refused = None;
     for class in classes {
         match heap.allocate(layout_of_class::<H>(class as u8)) {
             Ok(block) => return Ok((class as u8, block)),
-            Err(error) => refused = error,
+            Err(error) => refused = refused.or(Some(error)),
         }
     }
-    Err(refused)
+    Err(refused.unwrap_or(AllocError::TooLarge { size: STRETCH_BYTES, limit: H::Classes::LARGEST }))
 }
 
 fn layout_of_class<H: HeapRef>(class: u8) -> Layout {

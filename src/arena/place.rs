@@ -14,7 +14,7 @@ pub(crate) const CHUNK_NUMBERS: usize = 1 << (32 - OFFSET_BITS);
 pub(crate) const MAX_CHUNKS: usize = CHUNK_NUMBERS - 1;
 
 /// A slot's chunk and its offset in that chunk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub(crate) struct Place(u32);
 

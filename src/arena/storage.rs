@@ -51,6 +51,8 @@ impl<T> Vacancy<T> {
 
 impl<T, H: HeapRef> Storage<T, H> {
     pub(crate) const FIRST_BITS: u32 = Slot::<T>::FIRST_BITS;
+    #[cfg(feature = "serde")]
+    pub(crate) const SLOT_BYTES: usize = size_of::<Slot<T>>();
     const ALIGN_IS_SERVED: () =
         assert!(align_of::<T>() <= MAX_ALIGN, "an arena's values can be aligned to 4096 bytes at most");
 

@@ -1,8 +1,13 @@
-//! serde: handles, and arenas in which every handle is valid again after reading.
+//! serde: handles, and arenas in which every handle is valid again after reading, and which hand out the same handles next.
 //!
-//! A handle is its [`to_bits`](Handle::to_bits). An arena is `{ first_generation, slots }`, one entry for each slot that
-//! was ever used: `Occupied(generation, value)` or `Vacant(generation)`. The generations of vacant slots are part of it,
-//! so that stale handles stay stale. Detached slots are written as given up.
+//! Where people or JavaScript read, a handle is text, `12v7`: slot and generation; otherwise it is its [`to_bits`](Handle::to_bits), and that
+//! is read everywhere. An arena is, for people, `{ first_generation, content, detached, vacant }`: for each slot that was ever used
+//! `[generation, value]` or `[generation]`, and the numbers of the detached slots and of the vacant ones, in the order in which they
+//! are filled. There are no enums in it, which some formats cannot have inside flattened structs and tagged enums.
+//!
+//! Other formats have `{ first_generation | 1, slots, vacant }`, with `Occupied(generation, value)`, `Vacant(generation)` or
+//! `Detached(generation)` for each slot. Without the 1 it is a file of an earlier version, of any format: `{ first_generation, slots }`. Such
+//! a file does not say in which order slots are filled; it is the lowest first then.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -15,18 +20,62 @@ use crate::arena::{Content, Generation, Handle, SmArena, Storage};
 use crate::heap::HeapRef;
 
 const NAME: &str = "SmArena";
-const FIELDS: [&str; 2] = ["first_generation", "slots"];
+/// As other formats have them.
+const FIELDS: [&str; 3] = ["first_generation", "slots", "vacant"];
+/// As people read them.
+const PLAIN: [&str; 4] = ["first_generation", "content", "detached", "vacant"];
+const DANGLING: &str = "dangling";
 
 impl<T> Serialize for Handle<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_bits().serialize(serializer)
+        if !serializer.is_human_readable() {
+            self.to_bits().serialize(serializer)
+        } else if *self == Self::DANGLING {
+            serializer.serialize_str(DANGLING)
+        } else {
+            serializer.collect_str(&format_args!("{}v{}", self.slot(), self.generation()))
+        }
     }
 }
 
 impl<'de, T> Deserialize<'de> for Handle<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bits = u64::deserialize(deserializer)?;
-        Self::from_bits(bits).ok_or_else(|| de::Error::custom("no handle has these bits"))
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(HandleVisitor(PhantomData))
+        } else {
+            deserializer.deserialize_u64(HandleVisitor(PhantomData))
+        }
+    }
+}
+
+struct HandleVisitor<T>(PhantomData<fn() -> T>);
+
+impl<T> Visitor<'_> for HandleVisitor<T> {
+    type Value = Handle<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a handle: its slot and its generation, as in \"12v7\", or its bits")
+    }
+
+    fn visit_u64<E: de::Error>(self, bits: u64) -> Result<Handle<T>, E> {
+        Handle::from_bits(bits).ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(bits), &self))
+    }
+
+    fn visit_i64<E: de::Error>(self, bits: i64) -> Result<Handle<T>, E> {
+        match u64::try_from(bits) {
+            Ok(bits) => self.visit_u64(bits),
+            Err(_) => Err(E::invalid_value(de::Unexpected::Signed(bits), &self)),
+        }
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Handle<T>, E> {
+        let parts = || -> Option<Handle<T>> {
+            // Digits alone are the bits, as the keys of an earlier version's maps.
+            let Some((slot, generation)) = text.split_once('v') else { return Handle::from_bits(text.parse().ok()?) };
+            Handle::from_parts(slot.parse().ok()?, generation.parse().ok()?)
+        };
+        let handle = if text == DANGLING { Some(Handle::DANGLING) } else { parts() };
+        handle.ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
     }
 }
 
@@ -35,48 +84,182 @@ impl<'de, T> Deserialize<'de> for Handle<T> {
 enum Slot<T> {
     Occupied(u32, T),
     Vacant(u32),
+    Detached(u32),
 }
-
-struct Slots<'a, T, H: HeapRef>(&'a Storage<T, H>);
 
 impl<T: Serialize, H: HeapRef> Serialize for SmArena<T, H> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut arena = serializer.serialize_struct(NAME, FIELDS.len())?;
-        arena.serialize_field(FIELDS[0], &self.storage.floor().get())?;
-        arena.serialize_field(FIELDS[1], &Slots(&self.storage))?;
+        let storage = &self.storage;
+        let first = storage.floor().get();
+        let vacant = Each(|| storage.vacant_places().map(|place| storage.number_of(place)));
+        let slots = || {
+            storage.table().opened_places().map(|place| {
+                let generation = storage.generation_at(place).unwrap_or(storage.floor()).get();
+                match storage.handle_at(place).and_then(|handle| storage.get(handle)) {
+                    Some(value) => Slot::Occupied(generation, value),
+                    None if storage.is_detached(place) => Slot::Detached(generation),
+                    None => Slot::Vacant(generation),
+                }
+            })
+        };
+        if !serializer.is_human_readable() {
+            let mut arena = serializer.serialize_struct(NAME, FIELDS.len())?;
+            arena.serialize_field(FIELDS[0], &(first | 1))?;
+            arena.serialize_field(FIELDS[1], &Each(slots))?;
+            arena.serialize_field(FIELDS[2], &vacant)?;
+            return arena.end();
+        }
+        let places = || storage.table().opened_places();
+        let detached = || places().filter(|&place| storage.is_detached(place)).map(|place| storage.number_of(place));
+        let mut arena = serializer.serialize_struct(NAME, PLAIN.len())?;
+        arena.serialize_field(PLAIN[0], &first)?;
+        arena.serialize_field(PLAIN[1], &Each(|| slots().map(Plain)))?;
+        arena.serialize_field(PLAIN[2], &Each(detached))?;
+        arena.serialize_field(PLAIN[3], &vacant)?;
         arena.end()
     }
 }
 
-impl<T: Serialize, H: HeapRef> Serialize for Slots<'_, T, H> {
+/// What an iterator gives, as a sequence whose length is counted beforehand: some formats write it first.
+struct Each<F>(F);
+
+impl<I: Iterator<Item: Serialize>, F: Fn() -> I> Serialize for Each<F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // What was opened in advance at the end is as good as not opened.
-        let fresh = |place| self.0.generation_at(place) == Some(self.0.floor()) && !self.0.is_detached(place);
-        let places = || self.0.table().opened_places();
-        let used = places().zip(1..).filter(|&(place, _)| !fresh(place)).last().map_or(0, |(_, count)| count);
-        let mut slots = serializer.serialize_seq(Some(used))?;
-        for place in places().take(used) {
-            let generation = self.0.generation_at(place).unwrap_or(self.0.floor());
-            slots.serialize_element(&match self.0.handle_at(place).and_then(|handle| self.0.get(handle)) {
-                Some(value) => Slot::Occupied(generation.get(), value),
-                // Past the generation its handle would have had.
-                None if self.0.is_detached(place) => Slot::Vacant(generation.next().next().get()),
-                None => Slot::Vacant(generation.get()),
-            })?;
+        let mut sequence = serializer.serialize_seq(Some((self.0)().count()))?;
+        (self.0)().try_for_each(|item| sequence.serialize_element(&item))?;
+        sequence.end()
+    }
+}
+
+/// A slot as people read it.
+struct Plain<T>(Slot<T>);
+
+impl<T: Serialize> Serialize for Plain<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (generation, value) = match &self.0 {
+            Slot::Occupied(generation, value) => (generation, Some(value)),
+            Slot::Vacant(generation) | Slot::Detached(generation) => (generation, None),
+        };
+        let mut slot = serializer.serialize_seq(Some(1 + usize::from(value.is_some())))?;
+        slot.serialize_element(generation)?;
+        value.map_or(Ok(()), |value| slot.serialize_element(value))?;
+        slot.end()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Plain<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(PlainVisitor(PhantomData))
+    }
+}
+
+struct PlainVisitor<T>(PhantomData<fn() -> T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for PlainVisitor<T> {
+    type Value = Plain<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a slot: its generation, and its value if that is odd")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Plain<T>, A::Error> {
+        let generation = parts.next_element()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
+        if generation % 2 == 0 {
+            return Ok(Plain(Slot::Vacant(generation)));
         }
-        slots.end()
+        let value = parts.next_element()?.ok_or_else(|| de::Error::invalid_length(1, &self))?;
+        Ok(Plain(Slot::Occupied(generation, value)))
     }
 }
 
 impl<'de, T: Deserialize<'de>, H: HeapRef + Default> Deserialize<'de> for SmArena<T, H> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_struct(NAME, &FIELDS, ArenaVisitor(PhantomData))
+        ArenaSeed::new_in(H::default()).deserialize(deserializer)
     }
 }
 
-struct ArenaVisitor<T, H>(PhantomData<fn() -> (T, H)>);
+impl<T, H: HeapRef> SmArena<T, H> {
+    /// Reads an arena whose slots take at most `BYTES`: a small file can name many empty slots. For serde's attribute, too.
+    ///
+    /// # Errors
+    /// If the file is no arena's, or that of a larger one.
+    ///
+    /// ```
+    /// use smarena::SmArena;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct World {
+    ///     #[serde(deserialize_with = "SmArena::deserialize_within::<1024, _>")]
+    ///     entities: SmArena<[u64; 15]>,
+    /// }
+    /// let slots = |count| format!(r#"{{"entities":{{"first_generation":0,"slots":[{}{{"Vacant":2}}]}}}}"#, r#"{"Vacant":2},"#.repeat(count));
+    /// assert!(serde_json::from_str::<World>(&slots(5)).is_ok());
+    /// let error = serde_json::from_str::<World>(&slots(50)).err().unwrap().to_string();
+    /// assert!(error.starts_with("9 slots of 128 bytes each are more than 1024 bytes"), "{error}");
+    /// ```
+    pub fn deserialize_within<'de, const BYTES: usize, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>
+    where
+        T: Deserialize<'de>,
+        H: Default,
+    {
+        ArenaSeed::new_in(H::default()).most_bytes(BYTES).deserialize(deserializer)
+    }
+}
 
-impl<'de, T: Deserialize<'de>, H: HeapRef + Default> Visitor<'de> for ArenaVisitor<T, H> {
+/// How an arena is read from a file: into which heap, and how large it may be. For serde's [`DeserializeSeed`].
+///
+/// ```
+/// use serde::de::DeserializeSeed;
+/// use smarena::{ArenaSeed, Heap, Linear, SmArena};
+///
+/// let arena = SmArena::from_iter([1, 2]);
+/// let text = serde_json::to_string(&arena)?;
+/// let heap = Heap::<Linear<64>>::new(1 << 20)?;
+/// let seed = ArenaSeed::<i32, _>::new_in(&heap).most_bytes(4096);
+/// let read = seed.deserialize(&mut serde_json::Deserializer::from_str(&text))?;
+/// assert!(read.iter().eq(arena.iter()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct ArenaSeed<T, H> {
+    heap: H,
+    bytes: usize,
+    values: PhantomData<fn() -> T>,
+}
+
+impl<T, H: HeapRef> ArenaSeed<T, H> {
+    /// Reads into an arena on `heap`, as large as the file makes it.
+    ///
+    /// ```
+    /// let seed = smarena::ArenaSeed::<u32, _>::new_in(smarena::Global);
+    /// ```
+    #[must_use]
+    pub const fn new_in(heap: H) -> Self {
+        Self { heap, bytes: usize::MAX, values: PhantomData }
+    }
+
+    /// Refuses a file whose slots, empty ones included, take more than `bytes`. (Chunks double, so an arena has at most about twice as
+    /// much.)
+    ///
+    /// ```
+    /// let seed = smarena::ArenaSeed::<u32, _>::new_in(smarena::Global).most_bytes(1 << 20);
+    /// ```
+    #[must_use]
+    pub fn most_bytes(self, bytes: usize) -> Self {
+        Self { bytes, ..self }
+    }
+}
+
+impl<'de, T: Deserialize<'de>, H: HeapRef> DeserializeSeed<'de> for ArenaSeed<T, H> {
+    type Value = SmArena<T, H>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<SmArena<T, H>, D::Error> {
+        let fields: &'static [&'static str] = if deserializer.is_human_readable() { &PLAIN } else { &FIELDS };
+        deserializer.deserialize_struct(NAME, fields, self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, H: HeapRef> Visitor<'de> for ArenaSeed<T, H> {
     type Value = SmArena<T, H>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,23 +267,36 @@ impl<'de, T: Deserialize<'de>, H: HeapRef + Default> Visitor<'de> for ArenaVisit
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        let first = fields.next_element()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
-        let arena = fields.next_element_seed(SlotsSeed::<T, H>::default())?;
-        finish(first, arena.ok_or_else(|| de::Error::invalid_length(1, &self))?)
+        let first: u32 = fields.next_element()?.ok_or_else(|| de::Error::invalid_length(0, &"an arena"))?;
+        let arena = fields.next_element_seed(SlotsSeed::<T, H, Slot<T>>(self, PhantomData))?;
+        let arena = arena.ok_or_else(|| de::Error::invalid_length(1, &"an arena"))?;
+        let vacant = if first % 2 == 1 { fields.next_element::<Vec<u32>>()? } else { None };
+        finish(first, arena, &[], vacant.as_deref())
     }
 
     fn visit_map<A: de::MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        let (mut first, mut arena) = (None, None);
+        let (mut first, mut seed, mut arena) = (None, Some(self), None);
+        let (mut detached, mut vacant) = (None::<Vec<u32>>, None::<Vec<u32>>);
         while let Some(field) = fields.next_key::<Field>()? {
             match field {
                 Field::FirstGeneration if first.is_none() => first = Some(fields.next_value()?),
-                Field::Slots if arena.is_none() => arena = Some(fields.next_value_seed(SlotsSeed::<T, H>::default())?),
-                Field::FirstGeneration => return Err(de::Error::duplicate_field(FIELDS[0])),
-                Field::Slots => return Err(de::Error::duplicate_field(FIELDS[1])),
+                Field::Detached if detached.is_none() => detached = Some(fields.next_value()?),
+                Field::Vacant if vacant.is_none() => vacant = Some(fields.next_value()?),
+                Field::Slots | Field::Content => {
+                    let seed = seed.take().ok_or_else(|| de::Error::duplicate_field(FIELDS[1]))?;
+                    arena = Some(match field {
+                        Field::Slots => fields.next_value_seed(SlotsSeed::<T, H, Slot<T>>(seed, PhantomData))?,
+                        _ => fields.next_value_seed(SlotsSeed::<T, H, Plain<T>>(seed, PhantomData))?,
+                    });
+                }
+                Field::FirstGeneration => return Err(de::Error::duplicate_field(PLAIN[0])),
+                Field::Detached => return Err(de::Error::duplicate_field(PLAIN[2])),
+                Field::Vacant => return Err(de::Error::duplicate_field(PLAIN[3])),
             }
         }
-        let first = first.ok_or_else(|| de::Error::missing_field(FIELDS[0]))?;
-        finish(first, arena.ok_or_else(|| de::Error::missing_field(FIELDS[1]))?)
+        let first = first.ok_or_else(|| de::Error::missing_field(PLAIN[0]))?;
+        let arena = arena.ok_or_else(|| de::Error::missing_field(PLAIN[1]))?;
+        finish(first, arena, &detached.unwrap_or_default(), vacant.as_deref())
     }
 }
 
@@ -109,27 +305,36 @@ impl<'de, T: Deserialize<'de>, H: HeapRef + Default> Visitor<'de> for ArenaVisit
 enum Field {
     FirstGeneration,
     Slots,
+    Vacant,
+    Content,
+    Detached,
 }
 
-fn finish<T, H: HeapRef, E: de::Error>(first: u32, mut arena: SmArena<T, H>) -> Result<SmArena<T, H>, E> {
-    let first = Generation::new(first);
-    if first.is_occupied() || first >= Generation::RETIRED {
-        return Err(E::custom("the first generation must be even, and not the last one"));
+fn finish<T, H: HeapRef, E: de::Error>(
+    first: u32,
+    mut arena: SmArena<T, H>,
+    detached: &[u32],
+    vacant: Option<&[u32]>,
+) -> Result<SmArena<T, H>, E> {
+    let first = Generation::new(first & !1);
+    if first >= Generation::RETIRED {
+        return Err(E::custom("the first generation must not be the last one"));
     }
     arena.storage.set_floor(first);
+    if let Some(slot) = detached.iter().find(|&&slot| !arena.storage.withhold(slot)) {
+        return Err(E::custom(format_args!("slot {slot} cannot be detached: it is not there, or not vacant")));
+    }
     arena.storage.sort_vacant();
+    if vacant.is_some_and(|vacant| !arena.storage.order_vacant(vacant)) {
+        return Err(E::custom("the list of vacant slots must have each of them once, and no other"));
+    }
     Ok(arena)
 }
 
-struct SlotsSeed<T, H>(PhantomData<fn() -> (T, H)>);
+/// Reads slots that are written as `S`.
+struct SlotsSeed<T, H, S>(ArenaSeed<T, H>, PhantomData<fn() -> S>);
 
-impl<T, H> Default for SlotsSeed<T, H> {
-    fn default() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<'de, T: Deserialize<'de>, H: HeapRef + Default> DeserializeSeed<'de> for SlotsSeed<T, H> {
+impl<'de, T, H: HeapRef, S: Deserialize<'de> + Into<Slot<T>>> DeserializeSeed<'de> for SlotsSeed<T, H, S> {
     type Value = SmArena<T, H>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -137,7 +342,13 @@ impl<'de, T: Deserialize<'de>, H: HeapRef + Default> DeserializeSeed<'de> for Sl
     }
 }
 
-impl<'de, T: Deserialize<'de>, H: HeapRef + Default> Visitor<'de> for SlotsSeed<T, H> {
+impl<T> From<Plain<T>> for Slot<T> {
+    fn from(plain: Plain<T>) -> Self {
+        plain.0
+    }
+}
+
+impl<'de, T, H: HeapRef, S: Deserialize<'de> + Into<Slot<T>>> Visitor<'de> for SlotsSeed<T, H, S> {
     type Value = SmArena<T, H>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -146,16 +357,25 @@ impl<'de, T: Deserialize<'de>, H: HeapRef + Default> Visitor<'de> for SlotsSeed<
 
     /// Grows with what is there: the length that the input claims to have is not taken.
     fn visit_seq<A: SeqAccess<'de>>(self, mut slots: A) -> Result<Self::Value, A::Error> {
-        let mut arena = SmArena::new_in(H::default());
-        while let Some(slot) = slots.next_element::<Slot<T>>()? {
-            let (generation, content) = match slot {
+        let (limit, size) = (self.0.bytes, Storage::<T, H>::SLOT_BYTES);
+        let mut arena = SmArena::new_in(self.0.heap);
+        for count in 1_usize.. {
+            let Some(slot) = slots.next_element::<S>()? else { break };
+            if count.saturating_mul(size) > limit {
+                let error = format_args!("{count} slots of {size} bytes each are more than {limit} bytes");
+                return Err(de::Error::custom(error));
+            }
+            let (generation, content) = match slot.into() {
                 Slot::Occupied(generation, value) => (Generation::new(generation), Content::Value(value)),
                 Slot::Vacant(generation) => (Generation::new(generation), Content::Vacant),
+                Slot::Detached(generation) => (Generation::new(generation), Content::Detached),
             };
             if generation.is_occupied() != matches!(content, Content::Value(_)) {
                 return Err(de::Error::custom("an occupied slot has an odd generation, a vacant one an even"));
             }
-            if generation > Generation::RETIRED {
+            if generation > Generation::RETIRED
+                || generation == Generation::RETIRED && matches!(content, Content::Detached)
+            {
                 return Err(de::Error::custom("no slot has this generation"));
             }
             arena.storage.restore(generation, content).map_err(de::Error::custom)?;

@@ -6,6 +6,8 @@ mod allocator_api2;
 #[cfg(feature = "serde")]
 mod arena_serde;
 #[cfg(feature = "serde")]
+pub use self::arena_serde::ArenaSeed;
+#[cfg(feature = "serde")]
 mod boxed_serde;
 #[cfg(feature = "bytes")]
 #[expect(
@@ -27,6 +29,8 @@ mod generational_arena;
 mod global_alloc;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "serde")]
+mod secondary_serde;
 #[cfg(feature = "zerocopy")]
 #[expect(
     unsafe_code,

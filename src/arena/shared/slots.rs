@@ -266,7 +266,7 @@ mod models {
     use super::Slot;
     use crate::arena::SharedArena;
     use crate::arena::handle::Handle;
-    use crate::class::{Geometric, SizeTable, Table};
+    use crate::class::{Geometric, SizeClasses, SizeTable, Table};
     use crate::error::AllocError;
     use crate::heap::{HeapRef, ShareCount};
     use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, UnsafeCell, model, thread};
@@ -418,20 +418,21 @@ mod models {
         model(|| {
             let arena = Arc::new(SharedArena::new_in(Refusing(Arc::new(Mutex::new(false)))));
             let first = arena.insert([1_u64; 4]);
+            // The uppermost node is full: with the next one the tree grows.
+            let children = 1 << (Single::LARGEST / size_of::<crate::sync::AtomicPtr<u8>>()).ilog2();
+            (1..children).for_each(|_| drop(arena.insert([1; 4])));
             let wire = Arc::new(crate::sync::AtomicU64::new(first.to_bits()));
             let (other, sender) = (Arc::clone(&arena), Arc::clone(&wire));
             let thread = thread::spawn(move || {
-                for content in [2, 3] {
-                    sender.store(other.insert([content; 4]).to_bits(), Ordering::Relaxed);
-                }
+                sender.store(other.insert([2; 4]).to_bits(), Ordering::Relaxed);
             });
             assert_eq!(*arena.get(first).unwrap(), [1; 4]);
             let found = Handle::from_bits(wire.load(Ordering::Relaxed));
             if let Some(value) = found.and_then(|handle| arena.get(handle)) {
-                assert!((1..=3).contains(&value[0]));
+                assert!((1..=2).contains(&value[0]));
             }
             thread.join().unwrap();
-            assert_eq!(arena.len(), 3);
+            assert_eq!(arena.len(), children + 1);
         });
     }
 

@@ -70,6 +70,50 @@ impl<T, H: HeapRef> Storage<T, H> {
         Ok(())
     }
 
+    /// The slot's number.
+    #[cfg(feature = "serde")]
+    pub(crate) fn number_of(&self, place: Place) -> u32 {
+        place.number(Self::FIRST_BITS)
+    }
+
+    /// The vacant list.
+    #[cfg(feature = "serde")]
+    pub(crate) fn vacant_places(&self) -> impl Iterator<Item = Place> {
+        let listed = |place: Place| (place != Place::NONE).then_some(place);
+        // SAFETY: A4: slots in the vacant list are opened and not occupied.
+        core::iter::successors(listed(self.vacant), move |&at| listed(unsafe { self.table.slot(at).link() }))
+    }
+
+    /// Makes the slot with this number a detached one, before the vacant list is sorted. `false` if it is not a vacant slot.
+    #[cfg(feature = "serde")]
+    pub(crate) fn withhold(&mut self, number: u32) -> bool {
+        let place = Place::of_number(number, Self::FIRST_BITS).filter(|&place| self.is_idle(place));
+        if let Some(place) = place {
+            // SAFETY: A3: the slot is opened, not occupied, and `&mut self` is alone with it.
+            unsafe { self.table.slot(place).set_link(Place::DETACHED) };
+            self.withheld += 1;
+        }
+        place.is_some()
+    }
+
+    /// Brings the vacant list into this order. `false`, and nothing is changed, if these are not the numbers of the vacant slots.
+    #[cfg(feature = "serde")]
+    pub(crate) fn order_vacant(&mut self, numbers: &[u32]) -> bool {
+        let mut missing = std::collections::HashSet::new();
+        missing.extend(self.vacant_places());
+        let places: Vec<_> = numbers.iter().filter_map(|&number| Place::of_number(number, Self::FIRST_BITS)).collect();
+        if places.len() != numbers.len() || !places.iter().all(|place| missing.remove(place)) || !missing.is_empty() {
+            return false;
+        }
+        self.vacant = Place::NONE;
+        for place in places.into_iter().rev() {
+            // SAFETY: A4: the slot was in the vacant list: it is opened and not occupied, and `&mut self` is alone with it.
+            unsafe { self.table.slot(place).set_link(self.vacant) };
+            self.vacant = place;
+        }
+        true
+    }
+
     /// Sorts the vacant list by slot, lowest first.
     #[cfg(feature = "serde")]
     pub(crate) fn sort_vacant(&mut self) {
