@@ -145,9 +145,10 @@ pub(crate) fn together(
     parts: Vec<ScopedJoinHandle<'_, Result<(), Failure>>>,
 ) -> Result<Round, Failure> {
     let ends = parts.into_iter().map(|part| part.join().unwrap_or_else(|_| Err("a thread panicked".into())));
-    let failures: Vec<_> = ends.filter_map(Result::err).collect();
-    match failures.into_iter().reduce(|first, next| if first.is::<GivenUp>() { next } else { first }) {
-        Some(failure) if measured.is_ok() || !failure.is::<GivenUp>() => Err(failure),
-        _ => measured,
-    }
+    // All are waited for. What the measurer has to say comes first: a part that was not started makes others fail.
+    ends.fold(measured, |so_far, end| match (so_far, end) {
+        (Ok(_), Err(failure)) => Err(failure),
+        (Err(failure), Err(other)) if failure.is::<GivenUp>() => Err(other),
+        (so_far, _) => so_far,
+    })
 }
