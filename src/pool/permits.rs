@@ -171,6 +171,7 @@ mod models {
     use core::future::poll_fn;
     use core::task::Context;
 
+    use super::super::shelves::SHELVES;
     use super::super::tally::{SomebodyWaits, WasLast};
     use super::*;
     use crate::sync::{Arc, UnsafeCell, block_on, model, thread};
@@ -198,13 +199,25 @@ mod models {
             self.permits.take(1).count == 1
         }
 
+        /// What a call returns that is given a reference to more than one atomic: all is read until it ends, which may take its time.
+        fn covered<T>(&self, number: usize, call: impl FnOnce() -> T) -> T {
+            self.shared.with(|_| {
+                let returned = call();
+                // Somebody else's turn. Not in the models without shelves: they are large enough.
+                if number < SHELVES {
+                    self.permits.tally.permits();
+                }
+                returned
+            })
+        }
+
         /// What an owner does who gives permits back. Only what comes last is not covered by the cell (P5).
         fn give_as(&self, number: usize, count: u32) -> WasLast {
-            if let Some(busy) = self.shared.with(|_| self.permits.shelves.put(number, count)) {
+            if let Some(busy) = self.covered(number, || self.permits.shelves.put(number, count)) {
                 busy.end();
                 return WasLast(false);
             }
-            let count = match self.shared.with(|_| self.permits.put_anew_as(|| number, count)) {
+            let count = match self.covered(number, || self.permits.put_anew_as(|| number, count)) {
                 Ok(busy) => {
                     busy.end();
                     return WasLast(false);

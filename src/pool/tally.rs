@@ -507,8 +507,13 @@ mod models {
             })
         }
 
-        fn look(&self) {
-            self.shared.with(|_| ());
+        /// What a call returns that is given a reference to more than one atomic (P5): all is read until it ends, which may take its time.
+        fn covered<T>(&self, call: impl FnOnce() -> T) -> T {
+            self.shared.with(|_| {
+                let returned = call();
+                self.tally.permits();
+                returned
+            })
         }
 
         /// Whether this was the last owner.
@@ -548,12 +553,12 @@ mod models {
                 assert!(pool.tally.take_permits(1, 0) == Ok(1));
                 let pool = Arc::clone(&pool);
                 thread::spawn(move || {
-                    pool.look();
-                    pool.leave(pool.tally.giving(1).end().unwrap())
+                    let giving = pool.covered(|| pool.tally.giving(1));
+                    pool.leave(giving.end().unwrap())
                 })
             });
-            pool.look();
-            let mut last = usize::from(pool.leave(pool.tally.leaving().end().unwrap()));
+            let leaving = pool.covered(|| pool.tally.leaving());
+            let mut last = usize::from(pool.leave(leaving.end().unwrap()));
             for lease in leases {
                 last += usize::from(lease.join().unwrap());
             }
