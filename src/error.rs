@@ -66,6 +66,14 @@ pub enum ConfigError {
         /// The most bytes a buffer can have.
         limit: usize,
     },
+    /// A pool's buffers were given an alignment that no buffer has.
+    #[error("a pool's buffers were given the alignment {align}; it is a power of two up to {limit}")]
+    PoolAlignment {
+        /// The alignment asked for.
+        align: usize,
+        /// The largest there is.
+        limit: usize,
+    },
     /// A pool was given a number of buffers it cannot have.
     #[error("a pool was given {buffers} buffers; it has 1 to {limit}")]
     PoolLimit {
@@ -156,7 +164,19 @@ pub enum AllocError {
         /// The number of blocks it has.
         blocks: usize,
     },
-    /// A pool's frozen buffer asked for a block beside its own, which is all that its permit stands for.
+    /// A pool's buffer was to get a larger block than the pool's growth allows.
+    #[error(
+        "a pool's buffer with a block of {block} bytes was to get one of {size}; the pool's buffers may grow by {left} bytes more (`BufPoolBuilder::growth`)"
+    )]
+    PoolGrowth {
+        /// The size asked for in bytes: as large as blocks of the heap are.
+        size: usize,
+        /// The size of the block that it has.
+        block: usize,
+        /// What is left of the growth of all buffers of the pool.
+        left: usize,
+    },
+    /// A pool's buffer asked for a block beside its own, which is all that its permit stands for.
     #[error("a buffer of a pool has one block and gets no second one; {size} bytes were asked for")]
     OneBlock {
         /// The size asked for in bytes.
@@ -180,6 +200,7 @@ impl AllocError {
             AllocError::Alignment { .. }
             | AllocError::TooLarge { .. }
             | AllocError::NoBucket { .. }
+            | AllocError::PoolGrowth { .. }
             | AllocError::OneBlock { .. } => io::ErrorKind::InvalidInput,
         }
     }

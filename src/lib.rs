@@ -29,6 +29,7 @@
 //! | put one value into a block | [`SmBox`] |
 //! | hold bytes, or share them | [`SmBuf`], [`SmBytes`] |
 //! | bound the buffers of a server | [`BufPool`], [`Lease`] |
+//! | lend values that are costly to make | [`ObjectPool`], [`Loan`] |
 //! | keep values under handles | [`SmArena`], [`SharedArena`], [`compat`] |
 //! | have a heap of your own | [`Heap`], [`HeapBuilder`], [`static_heap!`] |
 //! | choose block sizes | [`Linear`], [`Piecewise`], [`Geometric`], [`size_classes!`], [`class`] |
@@ -101,8 +102,11 @@ pub use crate::heap::{LocalCache, Settings};
 #[cfg(feature = "serde")]
 pub use crate::interop::ArenaSeed;
 #[cfg(feature = "async")]
-pub use crate::pool::Acquire;
-pub use crate::pool::{Batch, BufPool, BufPoolBuilder, Lease, PoolError, PoolHeap, PoolStats};
+pub use crate::pool::{Acquire, AcquireObject};
+pub use crate::pool::{
+    Batch, BufPool, BufPoolBuilder, Lease, Loan, NoneFree, ObjectBatch, ObjectPool, ObjectPoolBuilder, ObjectPoolStats,
+    PoolError, PoolHeap, PoolStats,
+};
 pub use crate::stats::{BucketStats, HeapStats};
 
 /// The README's examples, run as tests.

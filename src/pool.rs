@@ -14,11 +14,12 @@
 //! |---|---|
 //! | this one | the pool, and acquiring without waiting |
 //! | `acquire` | waiting, as a task or as a thread |
-//! | `batch`, `lease`, `frozen` | several permits taken at once; one buffer on loan; one that is shared |
+//! | `batch`, `lease`, `heap` | several permits taken at once; one buffer on loan; what gives its block and its permit back |
 //! | `owners`, `wait` | handles and permits, and what they keep alive together; who waits for a permit |
 //! | `permits` = `shelves` + `tally` + `line` | the protocol: what each thread keeps ready, one atomic word, and the line of those who wait, a `queue` |
 //! | `number`, `barrier` | which shelf is a thread's; how one thread is seen by another at no cost to it |
 //! | `builder`, `stats`, `error` | how a pool is made, what it did, why it had no buffer |
+//! | `objects`, `loan`, `object_builder` | the same owners and permits for values of any type: `ObjectPool`, one value on loan, how it is made |
 //!
 //! # Invariants
 //!
@@ -29,11 +30,12 @@
 //!   their last access. That one frees the `Shared`, and nobody else does. No permit is on a shelf then: the last handle
 //!   does not go before they are collected, and afterwards none is put there (K2).
 //! * **P3** Outside of P2, a `Shared` is only read through shared references.
-//! * **P4** A block that was frozen counts as one permit too, until `PoolHeap` is told to give it back; no other block is ever
-//!   given back through a `PoolHeap`.
+//! * **P4** A block that was lent counts as one permit, from when a buffer of a `PoolHeap` was made of it until that is told to give it back, whoever then
+//!   owns how much of it; no other block is ever given back through a `PoolHeap`.
 //! * **P5** An owner that gives up what it has does so by one access to one atomic, by a reference to that atomic alone; what else it takes for
 //!   that was copied before. No call is under way then that was given a reference to more of the `Shared`: another owner may free it before
 //!   that call returns, and what a call was given must be there until it does.
+//! * **P6** The parts of a `Loan` are there until its drop, or until they are taken out instead; they are taken once.
 
 #[cfg(feature = "async")]
 mod acquire;
@@ -41,11 +43,14 @@ mod barrier;
 mod batch;
 mod builder;
 mod error;
-mod frozen;
+mod heap;
 mod lease;
 #[cfg(feature = "async")]
 mod line;
+mod loan;
 mod number;
+mod object_builder;
+mod objects;
 mod owners;
 mod permits;
 #[cfg(feature = "async")]
@@ -61,6 +66,7 @@ use core::fmt;
 use crate::buf::BlockSize;
 use crate::class::Class;
 use crate::heap::{Global, HeapRef};
+use crate::sync::AtomicUsize;
 
 use owners::Handle;
 
@@ -69,8 +75,13 @@ pub use acquire::Acquire;
 pub use batch::Batch;
 pub use builder::BufPoolBuilder;
 pub use error::PoolError;
-pub use frozen::PoolHeap;
+pub use heap::PoolHeap;
 pub use lease::Lease;
+pub use loan::Loan;
+pub use object_builder::ObjectPoolBuilder;
+#[cfg(feature = "async")]
+pub use objects::AcquireObject;
+pub use objects::{NoneFree, ObjectBatch, ObjectPool, ObjectPoolStats};
 pub use stats::PoolStats;
 
 /// A bounded source of equal buffers, for network code that must not outgrow its memory.
@@ -78,6 +89,8 @@ pub use stats::PoolStats;
 /// Each buffer comes as a [`Lease`] and is empty, with room for at least
 /// [`buf_size`](BufPool::buf_size) bytes. At most [`limit`](BufPool::limit) leases exist at a time;
 /// dropping one makes room for the next, on whichever thread.
+///
+/// A lease has a fixed size: a peer that sends more than fits does not make it grow ([`BufPoolBuilder::growth`]).
 ///
 /// A clone is another handle to the same pool. Leases may outlive all handles. Nothing is allocated
 /// outside of the heap. With a counted heap (`Arc<Heap>`) each lease counts it too, which a
@@ -111,7 +124,7 @@ pub struct BufPool<H: HeapRef = Global> {
     handle: Handle<Buffers<H>>,
 }
 
-/// What a pool's permits stand for: how each buffer is made. Constant.
+/// What a pool's permits stand for: how each buffer is made. Constant, but for what is counted.
 #[derive(Debug)]
 struct Buffers<H: HeapRef> {
     /// What the user asked for, in bytes.
@@ -121,6 +134,9 @@ struct Buffers<H: HeapRef> {
     /// The block that holds it; and its class, unless it is larger than all.
     block: BlockSize,
     class: Option<Class<H::Classes>>,
+    /// The bytes that all blocks together may be larger than they were lent, and are.
+    growth: usize,
+    grown: AtomicUsize,
     heap: H,
 }
 
@@ -191,7 +207,7 @@ impl<H: HeapRef> BufPool<H> {
         Ok(Batch::new(taken))
     }
 
-    /// The number of leases that exist now: never more than the limit; when other threads use the pool it is out of date at
+    /// The number of buffers on loan now, frozen ones and those that only a part is left of included: never more than the limit; when other threads use the pool it is out of date at
     /// once, and may never have been quite right.
     ///
     /// ```

@@ -15,7 +15,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 
 use common::{Census, Counted, CountingHeap};
-use smarena::{AllocError, BufPool, HeapRef, ShareCount, SharedArena, SmArena, SmBox, SmBuf, SmChain, compat};
+use smarena::{
+    AllocError, BufPool, HeapRef, ObjectPool, ShareCount, SharedArena, SmArena, SmBox, SmBuf, SmChain, compat,
+};
 
 thread_local! {
     /// Calls of user code until one panics.
@@ -198,7 +200,7 @@ mod sources_of_bytes {
     #[test]
     fn buffers_and_leases() {
         at_every_call(100, |heap, _| {
-            let pool = BufPool::builder().buf_size(16).limit(1).build_in(heap.clone()).unwrap();
+            let pool = BufPool::builder().buf_size(64).limit(1).build_in(heap.clone()).unwrap();
             for claimed in [None, Some(1), Some(usize::MAX)] {
                 put_touchy(&mut SmBuf::new_in(heap.clone()), claimed);
                 put_touchy(&mut pool.try_acquire().expect("the last lease is back"), claimed);
@@ -401,7 +403,7 @@ fn heap_references_of_pools() {
         assert_eq!(heap.references(), 1, "a reference was lost by a panic at call {n}");
         heap.settle();
         if ended {
-            assert!(n >= 14, "{n}");
+            assert!(n >= 12, "{n}");
             return;
         }
     }
@@ -428,6 +430,37 @@ fn readers() {
             *byte != b' '
         });
     });
+}
+
+#[test]
+fn values_of_pools() {
+    let census = Census::new();
+    for n in 0.. {
+        let counted = census.clone();
+        let make = move || {
+            user_code();
+            Touchy(counted.value(0))
+        };
+        let pool = ObjectPool::builder(make).reset(|_| user_code()).limit(3).build().unwrap();
+        let ended = ends(n, || {
+            let first = pool.try_acquire().unwrap();
+            let batch: Vec<_> = pool.acquire_batch(2).unwrap().collect();
+            drop(first.into_inner());
+            drop(pool.try_acquire().unwrap());
+            drop(batch);
+            pool.trim();
+            drop(pool.try_acquire());
+        });
+        let stats = pool.stats();
+        assert_eq!((stats.in_flight, stats.waiting, stats.idle), (0, 0, census.alive()), "call {n}");
+        assert_eq!(pool.acquire_batch(usize::MAX).unwrap().len(), 3);
+        drop(pool);
+        assert_eq!(census.alive(), 0, "values were lost by a panic at call {n}");
+        if ended {
+            assert!(n >= 12, "{n}");
+            return;
+        }
+    }
 }
 
 /// Wakers whose `clone`, `wake` and `drop` may panic.

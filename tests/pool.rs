@@ -81,20 +81,148 @@ fn a_clone_is_a_handle_to_the_same_pool() {
 }
 
 #[test]
-fn a_leases_buffer_may_grow_shrink_and_be_exchanged() {
+fn a_lease_keeps_its_size_whatever_it_is_given_and_says_so() {
+    let heap = CountingHeap::new();
+    let pool = pool_of(1, &heap);
+    let mut lease = pool.try_acquire().unwrap();
+    lease.extend_from_slice(&[1; 110]);
+    let full = AllocError::PoolGrowth { size: 128, block: 112, left: 0 };
+    let asked = heap.asked();
+    assert_eq!(lease.try_extend_from_slice(&[2; 3]), Err(full));
+    assert_eq!((lease.try_reserve(3), lease.room(), lease.len()), (Err(full), 2, 110));
+    assert!(matches!(lease.try_reserve_front(1), Err(AllocError::OneBlock { .. })));
+    let says = "a pool's buffer with a block of 112 bytes was to get one of 128; \
+                the pool's buffers may grow by 0 bytes more (`BufPoolBuilder::growth`)";
+    assert_eq!(panic_text(|| lease.extend_from_slice(&[2; 3])), says);
+    assert_eq!(panic_text(|| lease.resize(113, 0)), says);
+    assert!(std::io::Write::write_all(&mut *lease, &[2; 3]).is_err());
+    lease.shrink_to_fit();
+    assert_eq!((lease.capacity(), heap.asked(), &lease[..110]), (112, asked, &[1; 110][..]));
+    // What was read makes room again.
+    lease.try_extend_from_slice(&[2; 2]).unwrap();
+    std::io::Read::read_exact(&mut *lease, &mut [0; 50]).unwrap();
+    lease.try_extend_from_slice(&[3; 50]).unwrap();
+    assert_eq!((lease.len(), lease.room(), heap.asked()), (112, 0, asked));
+    drop(lease);
+    assert_eq!(pool.in_flight(), 0);
+    heap.settle();
+}
+
+#[test]
+fn leases_grow_as_far_as_the_pool_says_and_give_it_back() {
+    let heap = CountingHeap::new();
+    // Blocks of 112 bytes, then of 224 and 448.
+    let pool = BufPool::builder().buf_size(100).limit(4).growth(300).build_in(heap.clone()).unwrap();
+    let grown = || pool.stats().grown;
+    let (mut first, mut second) = (pool.try_acquire().unwrap(), pool.try_acquire().unwrap());
+    first.extend_from_slice(&[1; 200]);
+    assert_eq!((first.capacity(), grown(), pool.stats().growth), (224, 112, 300));
+    second.try_extend_from_slice(&[2; 224]).unwrap();
+    assert_eq!((second.capacity(), grown()), (224, 224));
+    // Twice as much is not to be had; what is needed is.
+    first.try_extend_from_slice(&[1; 40]).unwrap();
+    assert_eq!((first.capacity(), grown()), (256, 256));
+    let refused = second.try_reserve(100).unwrap_err();
+    assert!(matches!(refused, AllocError::PoolGrowth { block: 224, left: 44, .. }), "{refused:?}");
+    // The heap's own refusal costs nothing.
+    heap.refuse_after(0);
+    assert!(matches!(second.try_reserve(16), Err(AllocError::Exhausted { .. })));
+    heap.refuse_nothing();
+    assert_eq!(grown(), 256);
+    // What grew is given back with the block: frozen, taken out, exchanged, or dropped.
+    let frozen = first.freeze();
+    let part = frozen.slice(..3);
+    drop(frozen);
+    assert_eq!(grown(), 256);
+    drop(part);
+    assert_eq!(grown(), 112);
+    let kept = second.into_buf();
+    assert_eq!((grown(), kept.len(), pool.in_flight()), (0, 224, 0));
+    let mut third = pool.try_acquire().unwrap();
+    third.extend_from_slice(&[3; 300]);
+    assert_eq!((third.capacity(), grown()), (320, 208));
+    drop(third);
+    assert_eq!(grown(), 0);
+    drop(kept);
+    heap.settle();
+}
+
+#[test]
+fn buffers_are_aligned_as_asked_and_other_alignments_are_refused() {
+    let heap = CountingHeap::new();
+    for align in [0, 1, 16, 64, 4096] {
+        let pool = BufPool::builder().buf_size(100).alignment(align).build_in(heap.clone()).unwrap();
+        let mut lease = pool.try_acquire().unwrap();
+        assert_eq!(lease.as_ptr().addr() % align.max(16), 0);
+        lease.extend_from_slice(&[1; 100]);
+        assert!(lease.try_extend_from_slice(&vec![0; 8192]).is_err());
+        drop(lease.freeze());
+        drop(pool.try_acquire().unwrap().into_buf());
+        assert_eq!(pool.in_flight(), 0);
+    }
+    for align in [3, 8192] {
+        let error = BufPool::builder().alignment(align).build_in(heap.clone()).unwrap_err();
+        assert_eq!(error, ConfigError::PoolAlignment { align, limit: 4096 });
+    }
+    heap.settle();
+}
+
+#[test]
+fn a_whole_lease_is_written_as_a_slice_and_shows_nothing_of_earlier_ones() {
+    let heap = CountingHeap::new();
+    let pool = pool_of(1, &heap);
+    for _ in 0..2 {
+        let mut lease = pool.try_acquire().unwrap();
+        lease.extend_from_slice(b"kept");
+        let all = lease.initialized();
+        assert_eq!((all.len(), &all[..4]), (112, &b"kept"[..]));
+        assert!(all[4..].iter().all(|byte| *byte == 0));
+        all.fill(0xEE);
+        lease.truncate(2);
+        assert_eq!(&lease.initialized()[..4], b"\xEE\xEE\0\0");
+    }
+    heap.settle();
+}
+
+#[test]
+fn leases_buffers_may_be_exchanged() {
     let heap = CountingHeap::new();
     let pool = pool_of(2, &heap);
     let (mut first, mut second) = (pool.try_acquire().unwrap(), pool.try_acquire().unwrap());
-    first.extend_from_slice(&[1; 5000]);
+    first.extend_from_slice(&[1; 112]);
     second.push(2);
-    second.shrink_to_fit();
     std::mem::swap(&mut *first, &mut *second);
-    assert_eq!((&first[..], second.len(), pool.in_flight()), (&[2][..], 5000, 2));
-    *second = SmBuf::copy_from_slice_in(b"another", heap.clone());
-    assert_eq!(format!("{second:?}"), r#"b"another""#);
-    assert_eq!((AsRef::<[u8]>::as_ref(&second), heap.live()), (&b"another"[..], 2));
-    drop((first, second));
+    assert_eq!((&first[..], second.len(), pool.in_flight()), (&[2][..], 112, 2));
+    // The block goes, and its permit with it; there is no other for what is left.
+    *second = SmBuf::new_in(first.heap().clone());
+    assert_eq!((pool.in_flight(), heap.live()), (1, 1));
+    assert!(matches!(second.try_reserve(1), Err(AllocError::OneBlock { .. })));
+    assert_eq!((second.into_buf().capacity(), format!("{first:?}")), (0, r#"b"\x02""#.into()));
+    drop(first);
     assert_eq!(pool.in_flight(), 0);
+    heap.settle();
+}
+
+#[test]
+fn what_is_split_off_keeps_the_permit_until_the_last_part_is_gone() {
+    let heap = CountingHeap::new();
+    let pool = pool_of(1, &heap);
+    let mut lease = pool.try_acquire().unwrap();
+    lease.extend_from_slice(b"head|body");
+    let head = lease.split_to(5);
+    drop(lease);
+    assert_eq!((&head[..], heap.live(), pool.in_flight()), (&b"head|"[..], 1, 1));
+    drop(head);
+    assert_eq!((heap.live(), pool.in_flight()), (0, 0));
+    // Taken out of the pool while others have parts of the block: a copy.
+    let mut lease = pool.try_acquire().unwrap();
+    lease.extend_from_slice(b"head|body");
+    let head = lease.split_to(5);
+    let body = lease.into_buf();
+    assert_eq!((&body[..], heap.live(), pool.in_flight()), (&b"body"[..], 2, 1));
+    drop(head);
+    assert_eq!((heap.live(), pool.in_flight()), (1, 0));
+    drop(body);
     heap.settle();
 }
 
@@ -270,8 +398,8 @@ fn a_frozen_buffer_that_is_written_again_still_counts() {
     let mut lease = pool.try_acquire().unwrap();
     lease.extend_from_slice(b"abc");
     let mut buf = lease.freeze().try_into_mut().unwrap();
-    // To another block, which has the permit now.
-    buf.resize(5000, 7);
+    assert!(buf.try_reserve(500).is_err(), "it grows no more than a lease");
+    buf.resize(112, 7);
     assert_eq!((&buf[..4], pool.in_flight(), heap.live()), (&b"abc\x07"[..], 1, 1));
     let bytes = buf.freeze();
     assert!(pool.try_acquire().is_err());
@@ -310,7 +438,7 @@ fn freezing_nothing_gives_the_permit_back() {
     let heap = CountingHeap::new();
     let pool = pool_of(1, &heap);
     let mut lease = pool.try_acquire().unwrap();
-    *lease = SmBuf::new_in(heap.clone());
+    *lease = SmBuf::new_in(lease.heap().clone());
     let nothing = lease.freeze();
     assert_eq!((nothing.len(), pool.in_flight()), (0, 0));
     // A block, though no byte in it: nobody could have it back from empty bytes.
@@ -322,17 +450,18 @@ fn freezing_nothing_gives_the_permit_back() {
 }
 
 #[test]
-fn freezing_a_part_moves_it_so_that_the_others_outlive_the_loan() {
+fn freezing_a_part_copies_nothing_and_all_parts_keep_the_permit() {
     let heap = CountingHeap::new();
     let pool = pool_of(1, &heap);
     let mut lease = pool.try_acquire().unwrap();
     lease.extend_from_slice(b"kept|frozen");
     let kept = lease.split_to(5);
     let frozen = lease.freeze();
-    assert_eq!((&kept[..], &frozen[..], heap.live(), pool.in_flight()), (&b"kept|"[..], &b"frozen"[..], 2, 1));
+    assert_eq!((&kept[..], &frozen[..], heap.live(), pool.in_flight()), (&b"kept|"[..], &b"frozen"[..], 1, 1));
     drop(frozen);
-    assert_eq!((heap.live(), pool.in_flight()), (1, 0));
+    assert_eq!((heap.live(), pool.in_flight()), (1, 1));
     drop(kept);
+    assert_eq!((heap.live(), pool.in_flight()), (0, 0));
     heap.settle();
 }
 

@@ -10,12 +10,13 @@ use std::collections::HashSet;
 use common::CountingHeap;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use smarena::{BufPool, Lease, PoolError, PoolHeap, SmBuf, SmBytes};
+use smarena::{AllocError, BufPool, Lease, PoolError, PoolHeap, SmBuf, SmBytes};
 
 const LIMIT: usize = 5;
 const LOW: usize = 1;
 const HIGH: usize = 4;
 const HEADROOM: usize = 8;
+const GROWTH: usize = 300;
 
 /// Places are taken modulo how many there are.
 #[derive(Debug, Clone)]
@@ -174,14 +175,8 @@ fn run(step: &Step, handles: &mut Vec<BufPool<CountingHeap>>, heap: &CountingHea
         Step::Write(at, ref bytes) => {
             let count = model.owners.len();
             match model.owners.get_mut(at % count.max(1)) {
-                Some(Leased(lease, held)) => {
-                    lease.extend_from_slice(bytes);
-                    held.extend_from_slice(bytes);
-                }
-                Some(Thawed(buf, held, _)) => {
-                    buf.extend_from_slice(bytes);
-                    held.extend_from_slice(bytes);
-                }
+                Some(Leased(lease, held)) => write(lease, held, bytes),
+                Some(Thawed(buf, held, _)) => write(buf, held, bytes),
                 Some(Kept(buf, held)) => {
                     buf.extend_from_slice(bytes);
                     held.extend_from_slice(bytes);
@@ -258,16 +253,32 @@ fn run(step: &Step, handles: &mut Vec<BufPool<CountingHeap>>, heap: &CountingHea
     }
 }
 
+/// Appends to a buffer of the pool, unless neither its room nor the pool's growth is enough.
+fn write(buf: &mut SmBuf<PoolHeap<CountingHeap>>, held: &mut Vec<u8>, bytes: &[u8]) {
+    match buf.try_reserve(bytes.len()) {
+        Ok(()) => {
+            buf.extend_from_slice(bytes);
+            held.extend_from_slice(bytes);
+        }
+        Err(AllocError::PoolGrowth { left, .. }) => assert!(bytes.len() > buf.capacity() - buf.len() && left <= GROWTH),
+        // The block went with the content.
+        Err(AllocError::OneBlock { .. }) => assert_eq!(buf.capacity(), 0),
+        Err(other) => panic!("{other}"),
+    }
+}
+
 /// Runs a program, and fails if the pool does anything that it must not.
 pub(crate) fn check(steps: &[Step]) {
     let heap = CountingHeap::new();
-    let builder = BufPool::builder().buf_size(100).headroom(HEADROOM).limit(LIMIT).watermarks(LOW, HIGH);
+    let builder = BufPool::builder().buf_size(100).headroom(HEADROOM).limit(LIMIT).watermarks(LOW, HIGH).growth(GROWTH);
     let mut handles = vec![builder.build_in(heap.clone()).unwrap()];
     let mut model = Model::default();
     for step in steps {
         run(step, &mut handles, &heap, &mut model);
         model.check(&handles[0], &heap);
+        assert!(handles[0].stats().grown <= GROWTH);
     }
+    assert!(model.out().0 > 0 || handles[0].stats().grown == 0, "nothing is on loan, and something has grown");
     // What is on loan outlives the pool.
     drop(handles);
     drop(model);

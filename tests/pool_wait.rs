@@ -418,3 +418,39 @@ proptest! {
         prop_assert_eq!(heap.references(), 1);
     }
 }
+
+/// A peer that sends more than a lease has room for.
+#[cfg(feature = "bytes")]
+#[test]
+fn reading_stops_when_a_lease_is_full() {
+    use bytes::BufMut;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let heap = CountingHeap::new();
+    // Growth is for who asks for it, which a peer does not.
+    let pool = BufPool::builder().buf_size(100).limit(1).growth(1 << 20).build_in(heap.clone()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let (mut peer, mut here) = tokio::io::duplex(4096);
+        peer.write_all(&[7; 4096]).await.unwrap();
+        let mut lease = pool.acquire().await.unwrap();
+        let mut read = 0;
+        loop {
+            match here.read_buf(&mut lease).await.unwrap() {
+                0 => break,
+                count => read += count,
+            }
+        }
+        assert_eq!((read, lease.len(), lease.capacity(), lease.remaining_mut()), (112, 112, 112, 0));
+        let text = common::panic_text(|| lease.put_slice(b"more"));
+        assert_eq!(text, "cannot put 4 bytes into a lease of 112 that has room for 0: as a `BufMut` it does not grow");
+        assert!(common::panic_text(|| lease.put_u16(7)).starts_with("cannot put 2 bytes into a lease"));
+        assert!(lease.chunk_mut().len() == 0 && pool.stats().grown == 0);
+        lease.truncate(100);
+        lease.put_bytes(1, 12);
+        assert!(lease.try_reserve(1).is_ok(), "who asks, gets");
+    });
+    assert_eq!(pool.stats().grown, 0);
+    drop(pool);
+    heap.settle();
+}

@@ -48,7 +48,7 @@ pub(crate) unsafe fn share_count<H: HeapRef>(heap: &H, first: NonNull<u8>, block
 /// U1: `first` and `block` are those of a buffer of this heap, or of one that is no more and did not give its block back; nobody
 /// uses it through that buffer afterwards.
 #[inline]
-pub(crate) unsafe fn give_block_back<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: &H) {
+unsafe fn give_block_back<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: &H) {
     if block.is_plain() {
         // SAFETY: U1, U4: the block is the buffer's alone, and this is its layout.
         unsafe { heap.deallocate_by_address(first, block.plain_layout()) };
@@ -348,13 +348,6 @@ impl<H: HeapRef> SmBuf<H> {
         // SAFETY: U4: moved out once: `this` is never dropped or used again.
         let heap = unsafe { ptr::read(&raw const this.heap) };
         Parts { start: this.start, first: this.first_byte(), len: this.len, block: this.block, heap }
-    }
-
-    /// Takes the buffer apart as far as its block is concerned: the first byte and the size, for [`give_block_back`].
-    #[inline]
-    pub(crate) fn into_block(self) -> (NonNull<u8>, BlockSize, H) {
-        let Parts { first, block, heap, .. } = self.into_parts();
-        (first, block, heap)
     }
 
     /// A buffer of the whole block that the parts lie in, if there is one.

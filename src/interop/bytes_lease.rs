@@ -38,24 +38,25 @@ impl<H: HeapRef> Buf for Lease<H> {
     }
 }
 
-/// As the [`SmBuf`](crate::SmBuf) on loan, which grows when it is full. To read no more than there is room for:
+/// The room behind the content, and no more: when it is full, nothing is read into it (`read_buf` of tokio says 0), and `put_slice` panics. It does not
+/// grow, whatever a peer sends; where it should and the pool allows that, call [`try_reserve`](crate::SmBuf::try_reserve) before.
 ///
 /// ```
 /// use bytes::BufMut;
 /// use smarena::BufPool;
 ///
-/// let mut lease = BufPool::builder().build()?.try_acquire()?;
-/// let room = lease.capacity() - lease.len();
-/// let mut bounded = (&mut lease).limit(room); // for tokio's `read_buf`, say
-/// bounded.put_slice(b"from the network");
-/// assert_eq!(bounded.remaining_mut(), room - 16);
+/// let mut lease = BufPool::builder().buf_size(64).build()?.try_acquire()?;
+/// lease.put_slice(b"from the network");
+/// assert_eq!((lease.remaining_mut(), lease.chunk_mut().len()), (48, 48));
+/// lease.put_bytes(0, 48);
+/// assert!(!lease.has_remaining_mut());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 // SAFETY: U2, U3: the buffer's own, which stays the same between two calls unless its owner exchanges it.
 unsafe impl<H: HeapRef> BufMut for Lease<H> {
     #[inline]
     fn remaining_mut(&self) -> usize {
-        (**self).remaining_mut()
+        self.room()
     }
 
     #[inline]
@@ -66,23 +67,43 @@ unsafe impl<H: HeapRef> BufMut for Lease<H> {
 
     #[inline]
     fn chunk_mut(&mut self) -> &mut UninitSlice {
-        (**self).chunk_mut()
+        UninitSlice::uninit(self.spare_capacity_mut())
     }
 
     #[inline]
     fn put_slice(&mut self, bytes: &[u8]) {
+        if bytes.len() > self.room() {
+            full(bytes.len(), self.room(), self.capacity());
+        }
         (**self).put_slice(bytes);
     }
 
     #[inline]
     fn put_bytes(&mut self, value: u8, count: usize) {
+        if count > self.room() {
+            full(count, self.room(), self.capacity());
+        }
         (**self).put_bytes(value, count);
     }
 
-    fn put<B: Buf>(&mut self, source: B)
+    fn put<B: Buf>(&mut self, mut source: B)
     where
         Self: Sized,
     {
-        (**self).put(source);
+        // Only the chunk's own length is believed, never `remaining`'s number.
+        while source.has_remaining() {
+            let chunk = source.chunk();
+            let count = chunk.len();
+            self.put_slice(chunk);
+            source.advance(count);
+        }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn full(count: usize, room: usize, capacity: usize) -> ! {
+    panic!(
+        "cannot put {count} bytes into a lease of {capacity} that has room for {room}: as a `BufMut` it does not grow"
+    )
 }

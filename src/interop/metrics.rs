@@ -7,7 +7,7 @@ use crate::pool::PoolStats;
 impl PoolStats {
     /// Sets gauges and a counter of whatever recorder the program has installed: to be called from time to time.
     ///
-    /// `smarena_pool_in_flight`, `_limit`, `_peak`, `_waiting`, `_congested` (0 or 1) are gauges, `smarena_pool_refusals` is a
+    /// `smarena_pool_in_flight`, `_limit`, `_peak`, `_grown`, `_waiting`, `_congested` (0 or 1) are gauges, `smarena_pool_refusals` is a
     /// counter; each has the label `pool` with this name. The pool itself publishes nothing, so acquiring costs no more.
     ///
     /// ```
@@ -22,6 +22,7 @@ impl PoolStats {
             ("smarena_pool_in_flight", self.in_flight),
             ("smarena_pool_limit", self.limit),
             ("smarena_pool_peak", self.peak),
+            ("smarena_pool_grown", self.grown),
             ("smarena_pool_waiting", self.waiting),
             ("smarena_pool_congested", usize::from(self.congested)),
         ] {

@@ -4,9 +4,10 @@ use super::owners::Handle;
 use super::permits::Permits;
 use super::{BufPool, Buffers};
 use crate::buf::{BlockSize, SmBuf, narrow};
-use crate::class::Class;
+use crate::class::{Class, MAX_ALIGN};
 use crate::error::ConfigError;
 use crate::heap::{Global, HeapRef};
+use crate::sync::AtomicUsize;
 
 /// How a [`BufPool`] is to be: made by [`BufPool::builder`].
 ///
@@ -22,6 +23,8 @@ use crate::heap::{Global, HeapRef};
 pub struct BufPoolBuilder {
     buf_size: usize,
     headroom: usize,
+    align: usize,
+    growth: usize,
     limit: usize,
     /// Low and high, if they were given.
     watermarks: Option<(usize, usize)>,
@@ -29,7 +32,7 @@ pub struct BufPoolBuilder {
 
 impl BufPoolBuilder {
     pub(super) const fn new() -> Self {
-        BufPoolBuilder { buf_size: 2048, headroom: 0, limit: 1024, watermarks: None }
+        BufPoolBuilder { buf_size: 2048, headroom: 0, align: 16, growth: 0, limit: 1024, watermarks: None }
     }
 
     /// The bytes each buffer has room for: 1 to [`SmBuf::MAX_CAPACITY`].
@@ -59,6 +62,41 @@ impl BufPoolBuilder {
     /// ```
     pub const fn headroom(mut self, bytes: usize) -> Self {
         self.headroom = bytes;
+        self
+    }
+
+    /// The alignment of each buffer's first byte, its headroom included: a power of two up to 4096. 16 unless told otherwise, and never less.
+    ///
+    /// ```
+    /// # use smarena::BufPool;
+    /// let pool = BufPool::builder().buf_size(4096).alignment(4096).build()?; // for direct I/O, say
+    /// assert_eq!(pool.try_acquire()?.as_ptr().addr() % 4096, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn alignment(mut self, bytes: usize) -> Self {
+        self.align = bytes;
+        self
+    }
+
+    /// The bytes that all leases together may take from the heap beyond what they were acquired with. None unless told otherwise: then a lease that is
+    /// full is full, and what asks for more room gets an error that says so, or panics.
+    ///
+    /// What counts is the size of blocks, which double: a lease of 1024 bytes that gets one more takes 1024 of this. It comes back with the lease.
+    /// As a `bytes::BufMut` a lease has the room it has and grows in no case, lest a peer decides: call [`try_reserve`](crate::SmBuf::try_reserve).
+    ///
+    /// ```
+    /// # use smarena::{AllocError, BufPool};
+    /// let pool = BufPool::builder().buf_size(1024).growth(2048).build()?;
+    /// let mut lease = pool.try_acquire()?;
+    /// lease.extend_from_slice(&[0; 1025]);
+    /// assert_eq!((lease.capacity(), pool.stats().grown), (2048, 1024));
+    /// assert!(matches!(lease.try_reserve(4096), Err(AllocError::PoolGrowth { left: 1024, .. })));
+    /// drop(lease);
+    /// assert_eq!(pool.stats().grown, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn growth(mut self, bytes: usize) -> Self {
+        self.growth = bytes;
         self
     }
 
@@ -94,7 +132,8 @@ impl BufPoolBuilder {
     /// A pool whose buffers come from the [`Global`] heap.
     ///
     /// # Errors
-    /// [`ConfigError::PoolBufSize`], [`ConfigError::PoolLimit`] and [`ConfigError::PoolWatermarks`], with the value and the limit.
+    /// [`ConfigError::PoolBufSize`], [`ConfigError::PoolAlignment`], [`ConfigError::PoolLimit`] and [`ConfigError::PoolWatermarks`], with the value and
+    /// the limit.
     ///
     /// ```
     /// # use smarena::BufPool;
@@ -120,14 +159,11 @@ impl BufPoolBuilder {
     /// # Ok::<(), smarena::ConfigError>(())
     /// ```
     pub fn build_in<H: HeapRef>(self, heap: H) -> Result<BufPool<H>, ConfigError> {
-        let BufPoolBuilder { buf_size, headroom, limit: buffers, watermarks } = self;
-        let limit = match u32::try_from(buffers) {
-            Ok(limit) if limit > 0 => limit,
-            _ => {
-                return Err(ConfigError::PoolLimit { buffers, limit: u32::MAX as usize });
-            }
-        };
-        let block = match BlockSize::holding::<H::Classes>(buf_size.saturating_add(headroom)) {
+        let BufPoolBuilder { buf_size, headroom, align, growth, limit, watermarks } = self;
+        let (limit, low, high) = limit_and_marks(limit, watermarks)?;
+        let aligned = BlockSize::aligned(align);
+        let none = aligned.map_err(|_| ConfigError::PoolAlignment { align, limit: MAX_ALIGN })?;
+        let block = match none.holding_same::<H::Classes>(buf_size.saturating_add(headroom)) {
             Ok(block) if buf_size > 0 => block,
             _ => {
                 return Err(ConfigError::PoolBufSize { bytes: buf_size, headroom, limit: SmBuf::MAX_CAPACITY });
@@ -135,15 +171,24 @@ impl BufPoolBuilder {
         };
         // No more than the block, whose size a u32 holds.
         let headroom = narrow(headroom);
-        let (low, high) = match watermarks {
-            None => (limit / 2, limit),
-            Some((low, high)) => match (u32::try_from(low), u32::try_from(high)) {
-                (Ok(low), Ok(high)) if low < high && high <= limit => (low, high),
-                _ => return Err(ConfigError::PoolWatermarks { low, high, limit: buffers }),
-            },
-        };
-        let class = Class::holding(block.bytes() as usize);
-        let buffers = Buffers { buf_size, headroom, block, class, heap };
+        let class = if none == BlockSize::NONE { Class::holding(block.bytes() as usize) } else { None };
+        let buffers = Buffers { buf_size, headroom, block, class, growth, grown: AtomicUsize::new(0), heap };
         Ok(BufPool { handle: Handle::new(Permits::new(limit, low, high), buffers) })
+    }
+}
+
+/// The limit, the low and the high mark of a pool that was given these.
+pub(super) fn limit_and_marks(
+    limit: usize,
+    watermarks: Option<(usize, usize)>,
+) -> Result<(u32, u32, u32), ConfigError> {
+    let most = match u32::try_from(limit) {
+        Ok(most) if most > 0 => most,
+        _ => return Err(ConfigError::PoolLimit { buffers: limit, limit: u32::MAX as usize }),
+    };
+    let Some((low, high)) = watermarks else { return Ok((most, most / 2, most)) };
+    match (u32::try_from(low), u32::try_from(high)) {
+        (Ok(low), Ok(high)) if low < high && high <= most => Ok((most, low, high)),
+        _ => Err(ConfigError::PoolWatermarks { low, high, limit }),
     }
 }

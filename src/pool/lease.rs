@@ -1,35 +1,39 @@
-//! One buffer on loan, and the permit that goes with it.
+//! One buffer on loan.
 
 use core::fmt;
-use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
-use core::ptr::NonNull;
 
+use super::heap::{lend, take_out};
 use super::owners::Permit;
-use super::{Buffers, PoolError};
-use crate::buf::{BlockSize, SmBuf, give_block_back};
+use super::{Buffers, PoolError, PoolHeap};
+use crate::buf::SmBuf;
+use crate::bytes::SmBytes;
+use crate::error::AllocError;
 use crate::heap::{Global, HeapRef};
 
-/// A buffer on loan from a [`BufPool`](crate::BufPool): an [`SmBuf`] that counts against the pool's limit.
+/// A buffer on loan from a [`BufPool`](crate::BufPool): an [`SmBuf`] whose block counts against the pool's limit.
 ///
-/// It starts empty and may grow beyond the pool's size as any buffer does. Dropping it gives the
-/// block back to the heap, then the permit back to the pool, on any thread, whether or not a handle
-/// to the pool is left.
+/// It starts empty, and has the room that its [`capacity`](SmBuf::capacity) says. It does not grow, unless the pool was given
+/// [growth](crate::BufPoolBuilder::growth): then as far as that goes, for all buffers of the pool together. So whatever a peer sends, the pool's memory is
+/// bounded. `reserve`, `extend_from_slice` and their like panic where there is no room; [`try_reserve`](SmBuf::try_reserve) and
+/// [`try_extend_from_slice`](Lease::try_extend_from_slice) return an error.
+///
+/// What is split off is another part of the same block. When the last part is dropped, on whichever thread, whether or not a handle to the pool
+/// is left, the block goes back to the heap, then the permit to the pool. A copy needs a second block, which is not the pool's to give: `clone` panics, and
+/// `SmBuf::from(&lease[..])` copies.
 ///
 /// ```
-/// use smarena::BufPool;
+/// use smarena::{AllocError, BufPool};
 ///
-/// let pool = BufPool::builder().build()?;
+/// let pool = BufPool::builder().buf_size(1024).build()?;
 /// let mut lease = pool.try_acquire()?;
 /// drop(pool);
+/// let refused = lease.try_extend_from_slice(&[0; 5000]);
+/// assert!(matches!(refused, Err(AllocError::PoolGrowth { block: 1024, left: 0, .. })));
 /// std::thread::spawn(move || lease.extend_from_slice(b"still here")).join().unwrap();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Lease<H: HeapRef = Global> {
-    /// Both are there until `take_parts`.
-    buf: ManuallyDrop<SmBuf<H>>,
-    permit: ManuallyDrop<Permit<Buffers<H>>>,
-}
+pub struct Lease<H: HeapRef = Global>(SmBuf<PoolHeap<H>>);
 
 const _: () = assert!(size_of::<Option<Lease>>() == size_of::<Lease>());
 
@@ -41,31 +45,16 @@ impl<H: HeapRef> Lease<H> {
         if permit.headroom > 0 {
             buf.set_front(permit.headroom);
         }
-        Ok(Lease { buf: ManuallyDrop::new(buf), permit: ManuallyDrop::new(permit) })
-    }
-
-    /// The buffer, and the permit that it has no more.
-    #[inline]
-    pub(super) fn into_parts(self) -> (SmBuf<H>, Permit<Buffers<H>>) {
-        // SAFETY: P1: it is never dropped or used again.
-        unsafe { ManuallyDrop::new(self).take_parts() }
-    }
-
-    /// As `into_parts`, of a lease that is on its way out.
-    ///
-    /// # Safety
-    /// The lease is not used again, and dropped by nobody but the caller, if that is its drop.
-    #[inline(always)]
-    unsafe fn take_parts(&mut self) -> (SmBuf<H>, Permit<Buffers<H>>) {
-        // SAFETY: P1: taken once, as the caller promises.
-        let buf = unsafe { ManuallyDrop::take(&mut self.buf) };
-        // SAFETY: P1: as above.
-        let permit = unsafe { ManuallyDrop::take(&mut self.permit) };
-        (buf, permit)
+        Ok(Lease(lend(buf, permit)))
     }
 
     /// Keeps the buffer and ends the loan: the permit goes back to the pool at once, so the limit
     /// bounds the pool's leases and not such buffers.
+    ///
+    /// Nothing is copied, unless parts of the block were split off and are still there: then the content moves to a block of its own.
+    ///
+    /// # Panics
+    /// If the content has to move and the heap has no block for it.
     ///
     /// ```
     /// # use smarena::{BufPool, SmBuf};
@@ -77,61 +66,125 @@ impl<H: HeapRef> Lease<H> {
     /// ```
     #[must_use = "dropping the lease gives the buffer back as well"]
     pub fn into_buf(self) -> SmBuf<H> {
-        self.into_parts().0
+        take_out(self.0)
     }
-}
 
-impl<H: HeapRef> Drop for Lease<H> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // SAFETY: P1: this is the drop.
-        let (buf, permit) = unsafe { self.take_parts() };
-        let (first, block, heap) = buf.into_block();
-        // SAFETY: U1: the block of a buffer that is no more, if it had one.
-        unsafe { end(first, block, heap, permit) }
+    /// Makes the content immutable, to be shared; it goes on counting against the pool's limit until the last clone or slice is dropped,
+    /// on whatever thread, whether or not a handle to the pool is left. Copies nothing. Bytes that are or become empty count no more.
+    ///
+    /// Clones cost what those of any [`SmBytes`] do: the pool is told of the last one only.
+    /// [`try_into_mut`](SmBytes::try_into_mut) gives back a buffer that can be written, and counts on, as a lease does.
+    /// But it gets no second block: [`compact`](SmBytes::compact) leaves frozen buffers of a pool as they are. To keep a few bytes and let go
+    /// of the buffer, copy them: [`SmBytes::copy_from_slice`]. `SmBuf::from(bytes)` and a clone of such a buffer need a second block, and panic.
+    ///
+    /// ```
+    /// use smarena::BufPool;
+    ///
+    /// let pool = BufPool::builder().limit(1).build()?;
+    /// let mut lease = pool.try_acquire()?;
+    /// lease.extend_from_slice(b"to everybody");
+    /// let message = lease.freeze();
+    /// let subscribers = [message.clone(), message.clone(), message.slice(3..)];
+    /// drop(message);
+    /// assert_eq!((pool.in_flight(), &subscribers[2][..]), (1, &b"everybody"[..]));
+    /// drop(subscribers);
+    /// assert_eq!(pool.in_flight(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "the buffer goes back when it is dropped"]
+    pub fn freeze(self) -> SmBytes<PoolHeap<H>> {
+        self.0.freeze()
     }
-}
 
-/// Gives a lease's block back, if it has one, and then its permit: the block is in the heap before another can take the permit.
-///
-/// A call of its own, by value and part by part, for the same reason as a buffer has one: a lease stays in registers.
-///
-/// # Safety
-/// As for [`give_block_back`].
-#[inline(never)]
-unsafe fn end<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: H, permit: Permit<Buffers<H>>) {
-    // SAFETY: U1: as the caller promises.
-    unsafe { give_block_back(first, block, &heap) };
-    drop((heap, permit));
+    /// Appends bytes, if there is room for all of them, or the pool lets the buffer grow so far.
+    ///
+    /// # Errors
+    /// [`AllocError::PoolGrowth`], which says what was asked and what is left; or what the heap says. The content is as it was.
+    ///
+    /// ```
+    /// use smarena::BufPool;
+    ///
+    /// let pool = BufPool::builder().buf_size(64).build()?;
+    /// let mut lease = pool.try_acquire()?;
+    /// lease.try_extend_from_slice(&[1; 60])?;
+    /// assert!(lease.try_extend_from_slice(&[2; 5]).is_err());
+    /// assert_eq!(lease.len(), 60);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_extend_from_slice(&mut self, bytes: &[u8]) -> Result<(), AllocError> {
+        self.0.try_reserve(bytes.len())?;
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// The whole lease as a slice to be written to: its content, and behind that zeros to the end of its room, which count as content from now on.
+    /// [`truncate`](SmBuf::truncate) says how many bytes were written.
+    ///
+    /// For interfaces that read into initialised slices: `recv_from` of the standard library, the `IoSliceMut` of quinn-udp. No byte of an
+    /// earlier lease is ever shown, so the room is zeroed, each time: O(room). Who reads in a loop spares that by `recv_buf_from` and its
+    /// like, which a lease serves as a `BufMut`; or by an [`ObjectPool`](crate::ObjectPool) of zeroed buffers, which are made once and show what was there before.
+    ///
+    /// ```
+    /// use smarena::BufPool;
+    /// use std::net::UdpSocket;
+    ///
+    /// let (from, to) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// from.send_to(b"datagram", to.local_addr()?)?;
+    /// let mut lease = BufPool::builder().buf_size(1500).build()?.try_acquire()?;
+    /// let (len, _) = to.recv_from(lease.initialized())?;
+    /// lease.truncate(len);
+    /// assert_eq!(lease[..], *b"datagram");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn initialized(&mut self) -> &mut [u8] {
+        let all = self.0.capacity();
+        self.0.resize(all, 0);
+        &mut self.0
+    }
+
+    /// The bytes that can be written behind the content without growing.
+    ///
+    /// ```
+    /// # use smarena::BufPool;
+    /// let mut lease = BufPool::builder().buf_size(64).build()?.try_acquire()?;
+    /// lease.extend_from_slice(b"abcd");
+    /// assert_eq!(lease.room(), 60);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.0.capacity() - self.0.len()
+    }
 }
 
 impl<H: HeapRef> Deref for Lease<H> {
-    type Target = SmBuf<H>;
+    type Target = SmBuf<PoolHeap<H>>;
 
     #[inline]
-    fn deref(&self) -> &SmBuf<H> {
-        &self.buf
+    fn deref(&self) -> &SmBuf<PoolHeap<H>> {
+        &self.0
     }
 }
 
 impl<H: HeapRef> DerefMut for Lease<H> {
     #[inline]
-    fn deref_mut(&mut self) -> &mut SmBuf<H> {
-        &mut self.buf
+    fn deref_mut(&mut self) -> &mut SmBuf<PoolHeap<H>> {
+        &mut self.0
     }
 }
 
 impl<H: HeapRef> AsRef<[u8]> for Lease<H> {
     #[inline]
     fn as_ref(&self) -> &[u8] {
-        &self.buf
+        &self.0
     }
 }
 
 impl<H: HeapRef> AsMut<[u8]> for Lease<H> {
     #[inline]
     fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.buf
+        &mut self.0
     }
 }
 

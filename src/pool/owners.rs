@@ -127,11 +127,6 @@ unsafe impl<S: Send + Sync> Send for Permit<S> {}
 unsafe impl<S: Send + Sync> Sync for Permit<S> {}
 
 impl<S> Permit<S> {
-    /// What the permit keeps alive, as something that keeps nothing alive.
-    pub(super) fn as_raw(&self) -> NonNull<Shared<S>> {
-        self.0
-    }
-
     /// The permit, as something that does not give itself back.
     pub(super) fn into_raw(self) -> NonNull<Shared<S>> {
         mem::ManuallyDrop::new(self).0

@@ -2,6 +2,7 @@
 
 use super::BufPool;
 use crate::heap::HeapRef;
+use crate::sync::Ordering;
 
 /// A pool's statistics, by [`BufPool::stats`].
 ///
@@ -27,11 +28,15 @@ pub struct PoolStats {
     pub buf_size: usize,
     /// The most leases that can exist at a time.
     pub limit: usize,
-    /// Leases that exist.
+    /// Buffers on loan, frozen ones and those that only a part is left of included.
     pub in_flight: usize,
     /// The most leases that ever existed at a time. Of a pool that several threads use, together with what others among them kept ready
     /// just then: so perhaps more than that, up to 64 for each other thread, and never above the limit.
     pub peak: usize,
+    /// The bytes that leases may have beyond what they were acquired with ([`BufPoolBuilder::growth`](crate::BufPoolBuilder::growth)).
+    pub growth: usize,
+    /// The bytes that they have.
+    pub grown: usize,
     /// How often somebody went away without a buffer because none was free, or none came back in time. Futures that were dropped while
     /// they waited do not count.
     pub refusals: u64,
@@ -59,6 +64,9 @@ impl<H: HeapRef> BufPool<H> {
             limit: self.limit(),
             in_flight: self.in_flight(),
             peak: tally.peak() as usize,
+            growth: self.handle.growth,
+            // Relaxed: a number to look at.
+            grown: self.handle.grown.load(Ordering::Relaxed),
             refusals: tally.refusals(),
             waiting: permits.waiting(),
             congested: tally.is_congested(),

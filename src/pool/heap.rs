@@ -1,0 +1,176 @@
+//! What the buffers of a pool have for a heap: it gives their block back, and the permit with it.
+
+use core::alloc::Layout;
+use core::fmt;
+use core::ptr::NonNull;
+
+use super::Buffers;
+use super::owners::{Permit, Shared};
+use crate::buf::{Parts, SmBuf};
+use crate::error::AllocError;
+use crate::heap::{Global, HeapRef, IfStatic, ShareCount};
+use crate::sync::Ordering;
+
+/// The heap of a [`Lease`](crate::Lease), of what is split off it and of what it is [frozen](crate::Lease::freeze) to: it gives their block back to
+/// the pool's heap, and the permit with it when the last of them is gone.
+///
+/// It hands out no blocks of its own: the pool does that, up to its limit. A buffer's block becomes a larger one as far as the pool's
+/// [growth](crate::BufPoolBuilder::growth) goes.
+///
+/// ```
+/// use core::alloc::Layout;
+/// use smarena::{AllocError, BufPool, HeapRef, SmBytes, PoolHeap};
+///
+/// let pool = BufPool::builder().build()?;
+/// let mut lease = pool.try_acquire()?;
+/// lease.push(1);
+/// let bytes: SmBytes<PoolHeap> = lease.freeze();
+/// let refused = bytes.try_into_mut().unwrap().heap().allocate(Layout::new::<u64>());
+/// assert_eq!(refused, Err(AllocError::OneBlock { size: 8 }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct PoolHeap<H: HeapRef = Global> {
+    heap: H,
+    /// Valid while a block is out (P4); not to be touched otherwise. So clones need not be counted.
+    shared: NonNull<Shared<Buffers<H>>>,
+}
+
+// SAFETY: P4: whoever gives the last block back acts as a permit does, on its own thread, and a permit is `Send` and `Sync`
+// under the same bounds; the heap reference is the only other part.
+unsafe impl<H: HeapRef + Send + Sync> Send for PoolHeap<H> {}
+// SAFETY: as above.
+unsafe impl<H: HeapRef + Send + Sync> Sync for PoolHeap<H> {}
+
+/// The buffer, which has a block of its own, with the permit for that.
+#[inline(always)]
+pub(super) fn lend<H: HeapRef>(buf: SmBuf<H>, permit: Permit<Buffers<H>>) -> SmBuf<PoolHeap<H>> {
+    let Parts { start, first, len, block, heap } = buf.into_parts();
+    // P4: from here on the permit is the block's.
+    let heap = PoolHeap { heap, shared: permit.into_raw() };
+    // SAFETY: U1: a block, and its only owner; the count of owners is the same heap's as before.
+    unsafe { SmBuf::from_sole_parts(Parts { start, first, len, block, heap }) }
+}
+
+/// The buffer without the pool, which has its permit back. The content moves if others have a part of the block, which keeps the permit then.
+pub(super) fn take_out<H: HeapRef>(mut buf: SmBuf<PoolHeap<H>>) -> SmBuf<H> {
+    if !buf.is_sole_owner() {
+        return SmBuf::copy_from_slice_in(&buf, buf.heap().heap.clone());
+    }
+    let Parts { start, first, len, block, heap: PoolHeap { heap, shared } } = buf.into_parts();
+    // SAFETY: U1: a block, and its only owner, as was just seen; the count of owners is the same heap's as before.
+    let buf = unsafe { SmBuf::from_sole_parts(Parts { start, first, len, block, heap }) };
+    // SAFETY: P4: it was the block's until now.
+    let permit = unsafe { Permit::from_raw(shared) };
+    permit.give_growth_back(block.layout());
+    drop(permit);
+    buf
+}
+
+impl<H: HeapRef> Buffers<H> {
+    /// How much larger a block of this layout is than one of the pool's.
+    #[inline]
+    fn growth_of(&self, layout: Layout) -> usize {
+        layout.size().saturating_sub(self.block.bytes() as usize)
+    }
+
+    /// The block of this layout is the pool's no more.
+    #[inline]
+    fn give_growth_back(&self, layout: Layout) {
+        let growth = self.growth_of(layout);
+        if growth > 0 {
+            // Relaxed: a number that bounds others like it; the blocks themselves are the heap's.
+            self.grown.fetch_sub(growth, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts that a block becomes larger, or says why it must not.
+    fn take_growth(&self, old: Layout, new: Layout) -> Result<(), AllocError> {
+        let more = self.growth_of(new);
+        // Relaxed, twice: as in `give_growth_back`. The old block's share stays counted until the new one is there.
+        let taken = self.grown.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |grown| {
+            let counted = grown.checked_add(more)?;
+            (counted - self.growth_of(old) <= self.growth).then_some(counted)
+        });
+        taken.map(drop).map_err(|grown| AllocError::PoolGrowth {
+            size: new.size(),
+            block: old.size(),
+            left: self.growth.saturating_sub(grown),
+        })
+    }
+}
+
+// SAFETY: blocks are those of the pool's heap, of which this has a reference, as every clone of it; none is handed out but by
+// `reallocate`, which is the heap's own. P4: what else is touched is there as long as a block is.
+unsafe impl<H: HeapRef> HeapRef for PoolHeap<H> {
+    type Classes = H::Classes;
+
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        Err(AllocError::OneBlock { size: layout.size() })
+    }
+
+    #[inline]
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: P4: it was the block's until now. It goes last: the block is back in the heap before another can take the permit.
+        let permit = unsafe { Permit::from_raw(self.shared) };
+        // SAFETY: the caller's promise is passed on; by P4 the block is the pool's heap's.
+        unsafe { self.heap.deallocate(block, layout) };
+        permit.give_growth_back(layout);
+    }
+
+    // Into the one call that a buffer's drop is.
+    #[inline(always)]
+    unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: as above.
+        let permit = unsafe { Permit::from_raw(self.shared) };
+        // SAFETY: as above.
+        unsafe { self.heap.deallocate_by_address(block, layout) };
+        permit.give_growth_back(layout);
+    }
+
+    #[inline]
+    unsafe fn share_count(&self, block: NonNull<u8>, layout: Layout) -> NonNull<ShareCount> {
+        // SAFETY: as above.
+        unsafe { self.heap.share_count(block, layout) }
+    }
+
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+        // SAFETY: P4: a block is out.
+        let buffers = unsafe { self.shared.as_ref() };
+        buffers.take_growth(old, new)?;
+        // SAFETY: as above. P4: one block for another; the permit is that one's now.
+        let moved = unsafe { self.heap.reallocate(block, old, new) };
+        buffers.give_growth_back(if moved.is_ok() { old } else { new });
+        moved
+    }
+
+    fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
+        H::if_static(OfPool(work)).map_err(|OfPool(work)| work)
+    }
+}
+
+/// Work for a pool's heap, to be done if the pool's heap is such a one.
+struct OfPool<W>(W);
+
+impl<H: HeapRef, W: IfStatic<PoolHeap<H>>> IfStatic<H> for OfPool<W> {
+    type Output = W::Output;
+
+    fn run(self) -> W::Output
+    where
+        H: Send + Sync + 'static,
+    {
+        self.0.run()
+    }
+}
+
+impl<H: HeapRef> Clone for PoolHeap<H> {
+    #[inline]
+    fn clone(&self) -> Self {
+        PoolHeap { heap: self.heap.clone(), shared: self.shared }
+    }
+}
+
+impl<H: HeapRef> fmt::Debug for PoolHeap<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolHeap").finish_non_exhaustive()
+    }
+}
