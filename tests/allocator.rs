@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 use allocator_api2_02::vec::Vec as Vec02;
 use allocator_api2_04::vec::Vec as Vec04;
-use smarena::{Exhausted, Global, Heap, HeapRef, Piecewise, StaticHeap};
+use smarena::{Exhausted, Global, Heap, HeapRef, Linear, Piecewise, StaticHeap};
 
 #[test]
 fn collections_of_both_versions_live_in_a_heap() {
@@ -257,6 +257,28 @@ fn a_heap_reference_shrinks_without_fail_and_knows_that_nothing_has_no_block() {
         unsafe { HeapRef::deallocate(&heap, empty, none) };
         assert_eq!(heap.stats().live(), 0);
     }
+}
+
+/// A smaller layout that is more aligned may be of a class with larger blocks, or of none. A block that stays for it because its address
+/// happens to be right is no larger for that.
+#[test]
+fn a_block_that_happens_to_be_aligned_is_no_larger_than_it_was() {
+    let heap = &Heap::<Linear<8>>::builder().bucket_bytes(4096).on_exhausted(Exhausted::Refuse).build().unwrap();
+    let of = |size, align| Layout::from_size_align(size, align).unwrap();
+    let small: Vec<_> = std::iter::from_fn(|| HeapRef::allocate(&heap, of(30, 16)).ok()).collect();
+    let large = std::iter::from_fn(|| HeapRef::allocate(&heap, of(64, 64)).ok()).count();
+    let aligned = |align| move |block: &&NonNull<u8>| block.addr().get() % align == 0;
+    for align in [64, 4096] {
+        let block = *small.iter().find(aligned(align)).unwrap();
+        let more_aligned = of(20, align);
+        // SAFETY: live, of this layout.
+        let stayed = unsafe { HeapRef::reallocate(&heap, block, of(30, 16), more_aligned) };
+        assert_eq!(stayed, Ok(block), "what is smaller is never refused");
+        // SAFETY: live, of this layout.
+        let grown = unsafe { HeapRef::reallocate(&heap, block, more_aligned, of(60, align)) };
+        assert!(grown.is_err(), "{grown:?} has 32 bytes");
+    }
+    assert_eq!(heap.stats().live(), small.len() + large);
 }
 
 #[test]

@@ -35,17 +35,6 @@ smarena::static_heap! {
     struct HardRefusing: Classes { bucket_bytes: STATIC_BYTES, thread_cache(STATIC_CACHE, CacheWarmup::Cold), on_exhausted: Exhausted::Refuse, hardened: true }
 }
 
-/// Faults that are known and not mended yet: what would show them is left out.
-struct Known;
-impl Known {
-    /// A thread is refused blocks that lie in its other cache of the same heap.
-    const TWO_CACHES: bool = true;
-    /// Blocks that `trim` holds for a moment count as used up.
-    const TRIM: bool = false;
-    /// Statistics read caches that are being opened or closed.
-    const STATS: bool = true;
-}
-
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
     bucket_bytes: usize,
@@ -652,7 +641,7 @@ impl<'h> World<'h> {
         if refuses {
             assert!(answer.is_none() || end == class, "{layout:?} from elsewhere");
         }
-        if !self.turns || self.whole.stats().is_none() || (Known::TWO_CACHES && self.rules.by_type) {
+        if !self.turns || self.whole.stats().is_none() {
             return;
         }
         let before = lock(&self.capacity)[class];
@@ -723,9 +712,6 @@ impl<'h> World<'h> {
         if hardened {
             return 0;
         }
-        if Known::TWO_CACHES && by_type {
-            return usize::MAX / 2;
-        }
         cached / self.block_sizes[bucket] * if by_type { 2 } else { 1 }
     }
 
@@ -736,7 +722,7 @@ impl<'h> World<'h> {
         };
         // AcqRel: pairs with `unclaim`: a block that is counted out is free.
         let claimed = self.claimed[class].fetch_add(1, Ordering::AcqRel) + 1;
-        !Known::TRIM && claimed + self.kept_by_another(class) <= self.most_blocks(class)
+        claimed + self.kept_by_another(class) <= self.most_blocks(class)
     }
 
     /// Counts a block of this bucket out.
@@ -795,8 +781,7 @@ impl<'h> World<'h> {
                 let align = if way.face() == Face::GlobalAlloc { old.layout.align() } else { align };
                 let layout = Layout::from_size_align(size, align).unwrap();
                 if align > 4096 && way.face() == Face::Raw {
-                    lock(&self.held).push(old);
-                    return;
+                    return lock(&self.held).push(old);
                 }
                 self.reallocate(way, &old, layout);
             }
@@ -914,9 +899,6 @@ impl<'h> World<'h> {
 
     /// What the heap says is live is what is; or, with both threads running, could be.
     fn count(&self) {
-        if Known::STATS && !self.turns {
-            return;
-        }
         let Some(stats) = self.whole.stats() else { return };
         for bucket in stats.buckets() {
             let parts = [bucket.live, bucket.free, bucket.cached, bucket.watermark];
