@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// One file of the repository.
 pub(crate) struct File {
@@ -62,6 +63,13 @@ impl File {
     }
 }
 
+/// The paths that git knows; none outside of a checkout, as in a published package. What else lies about in a checkout is nobody's business.
+pub(crate) fn tracked() -> Vec<String> {
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let names = listed.map(|listed| String::from_utf8_lossy(&listed.stdout).into_owned()).unwrap_or_default();
+    names.split_terminator('\0').map(str::to_owned).collect()
+}
+
 /// All files the rules look at.
 pub(crate) fn repository() -> Vec<File> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -69,6 +77,8 @@ pub(crate) fn repository() -> Vec<File> {
     for top in ["src", "tests", "benches", "docs", ".ci", "README.md", "Cargo.toml"] {
         collect(root, &root.join(top), &mut files);
     }
+    let tracked = tracked();
+    files.retain(|file| tracked.is_empty() || tracked.contains(&file.path));
     assert!(files.len() > 10, "the sources were not found below {}", root.display());
     files
 }
