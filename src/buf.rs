@@ -143,6 +143,7 @@ impl SmBuf {
     /// ```
     #[inline(always)]
     #[must_use]
+    #[track_caller]
     pub fn with_capacity(capacity: usize) -> Self {
         SmBuf::with_capacity_in(capacity, Global)
     }
@@ -188,6 +189,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[inline(always)]
     #[must_use]
+    #[track_caller]
     pub fn with_capacity_in(capacity: usize, heap: H) -> Self {
         match Self::try_with_capacity_in(capacity, heap) {
             Ok(buf) => buf,
@@ -406,11 +408,14 @@ crate::content::compares_by_content!(SmBuf);
 crate::content::shows_content!(SmBuf);
 crate::content::reads_from_the_front!(SmBuf);
 
-/// Ends an infallible call that needed a block for `bytes`.
+/// Ends an infallible call that needed a block for `bytes`: out of memory as the standard library reports it, everything else as a panic.
 #[cold]
 #[inline(never)]
+#[track_caller]
 fn refused(error: AllocError, bytes: usize) -> ! {
-    // A size that makes no layout was refused for being too large, where no layout is reported.
-    let layout = Layout::from_size_align(bytes, 16).unwrap_or(Layout::new::<u8>());
-    error.fail(layout)
+    if let AllocError::OutOfMemory { .. } = error {
+        // Such a size was a layout when the system was asked.
+        error.fail(Layout::from_size_align(bytes, 16).unwrap_or(Layout::new::<u8>()));
+    }
+    panic!("no room for {bytes} bytes in a buffer: {error}")
 }

@@ -106,6 +106,7 @@ impl SmBytes {
     /// assert_eq!(REFUSAL.slice(9..12), b"503");
     /// ```
     #[must_use]
+    #[track_caller]
     pub const fn from_static(bytes: &'static [u8]) -> Self {
         SmBytes::from_static_in(bytes, Global)
     }
@@ -120,6 +121,7 @@ impl SmBytes {
     /// assert_eq!(SmBytes::copy_from_slice(b"abc"), b"abc");
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn copy_from_slice(bytes: &[u8]) -> Self {
         SmBytes::copy_from_slice_in(bytes, Global)
     }
@@ -147,6 +149,7 @@ impl<H: HeapRef> SmBytes<H> {
     /// assert_eq!(SmBytes::from_static_in(b"abc", Global), b"abc");
     /// ```
     #[must_use]
+    #[track_caller]
     pub const fn from_static_in(bytes: &'static [u8], heap: H) -> Self {
         assert!(bytes.len() <= MAX_CAPACITY, "more static bytes than SmBuf::MAX_CAPACITY");
         // SAFETY: S1: a slice's pointer is not null.
@@ -164,6 +167,7 @@ impl<H: HeapRef> SmBytes<H> {
     /// assert_eq!(SmBytes::copy_from_slice_in(b"abc", Global), b"abc");
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn copy_from_slice_in(bytes: &[u8], heap: H) -> Self {
         SmBuf::copy_from_slice_in(bytes, heap).freeze()
     }

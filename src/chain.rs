@@ -65,6 +65,7 @@ impl<H: HeapRef> SmChain<H> {
     /// chain.push(SmBuf::from(b"abc"));
     /// assert_eq!((chain.len(), chain.parts().len()), (3, 1));
     /// ```
+    #[track_caller]
     pub fn push(&mut self, part: impl Into<SmBytes<H>>) {
         let part = part.into();
         if part.is_empty() {
@@ -149,6 +150,7 @@ impl<H: HeapRef> SmChain<H> {
     /// assert!(SmChain::<smarena::Global>::new().split_to(0).is_none());
     /// ```
     #[must_use = "these bytes are taken out; `Buf::advance` drops them for less"]
+    #[track_caller]
     pub fn split_to(&mut self, at: usize) -> Option<SmBytes<H>> {
         self.check(at);
         let first = self.parts.get_mut(self.consumed)?;
@@ -222,6 +224,7 @@ impl<H: HeapRef> SmChain<H> {
     }
 
     /// Drops the first `count` bytes. `count` is at most `len`.
+    #[track_caller]
     pub(crate) fn consume_front(&mut self, count: usize) {
         self.check(count);
         self.len -= count;
@@ -239,6 +242,7 @@ impl<H: HeapRef> SmChain<H> {
         self.forget_consumed();
     }
 
+    #[track_caller]
     fn check(&self, count: usize) {
         let len = self.len;
         assert!(count <= len, "cannot advance by {count} bytes: the chain has {len}");
@@ -296,6 +300,7 @@ impl<H: HeapRef> BufRead for SmChain<H> {
         Ok(self.first())
     }
 
+    #[track_caller]
     fn consume(&mut self, count: usize) {
         self.consume_front(count);
     }
@@ -308,12 +313,16 @@ impl<H: HeapRef> Default for SmChain<H> {
 }
 
 impl<H: HeapRef, B: Into<SmBytes<H>>> Extend<B> for SmChain<H> {
+    #[track_caller]
     fn extend<I: IntoIterator<Item = B>>(&mut self, parts: I) {
-        parts.into_iter().for_each(|part| self.push(part));
+        for part in parts {
+            self.push(part);
+        }
     }
 }
 
 impl<H: HeapRef, B: Into<SmBytes<H>>> FromIterator<B> for SmChain<H> {
+    #[track_caller]
     fn from_iter<I: IntoIterator<Item = B>>(parts: I) -> Self {
         let mut chain = Self::new();
         chain.extend(parts);
@@ -323,6 +332,7 @@ impl<H: HeapRef, B: Into<SmBytes<H>>> FromIterator<B> for SmChain<H> {
 
 /// A chain of one part.
 impl<H: HeapRef> From<SmBytes<H>> for SmChain<H> {
+    #[track_caller]
     fn from(part: SmBytes<H>) -> Self {
         let mut chain = Self::new();
         chain.push(part);

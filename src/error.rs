@@ -209,6 +209,7 @@ impl AllocError {
     /// as a panic with this error's own text.
     #[cold]
     #[inline(never)]
+    #[track_caller]
     pub(crate) fn fail(self, layout: Layout) -> ! {
         match self {
             AllocError::OutOfMemory { .. } => std::alloc::handle_alloc_error(layout),

@@ -101,6 +101,8 @@ pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, IfStatic, ShareCount, 
 pub use crate::heap::{LocalCache, Settings};
 #[cfg(feature = "serde")]
 pub use crate::interop::ArenaSeed;
+#[cfg(feature = "zerocopy")]
+pub use crate::interop::ParseError;
 #[cfg(feature = "async")]
 pub use crate::pool::{Acquire, AcquireObject};
 pub use crate::pool::{

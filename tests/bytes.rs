@@ -683,6 +683,23 @@ fn an_owner_without_a_block_comes_back() {
     heap.settle();
 }
 
+#[cfg(feature = "zerocopy")]
+#[test]
+fn bytes_that_are_no_value_come_back_with_the_reason() {
+    let heap = CountingHeap::new();
+    let bytes = bytes_of(b"0123456789", &heap);
+    let odd = bytes.slice(1..);
+    let address = odd.as_ptr();
+    let error = odd.parse_prefix::<u64>().unwrap_err();
+    assert_eq!(error.to_string(), format!("a value aligned to 8 was asked for, and the bytes are at {address:p}"));
+    assert_eq!(error.into_bytes().as_ptr(), address);
+    let error = SmBuf::copy_from_slice_in(b"abc", heap.clone()).parse_prefix::<[u8; 4]>().unwrap_err();
+    assert_eq!(format!("{error:?}"), "ParseError(a value of 4 bytes was asked for, and there are 3)");
+    assert_eq!(error.into_bytes(), b"abc");
+    drop(bytes);
+    heap.settle();
+}
+
 // --- the crate `bytes` ---
 
 #[cfg(feature = "bytes")]

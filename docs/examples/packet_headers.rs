@@ -9,7 +9,7 @@ mod ending;
 use std::process::ExitCode;
 
 use ending::Ending;
-use smarena::SmBuf;
+use smarena::{ParseError, SmBuf};
 use zerocopy::byteorder::network_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Ref, Unaligned};
 
@@ -128,7 +128,7 @@ fn answer(frame: &mut SmBuf) -> Result<(), Refusal> {
 }
 
 /// A datagram taken apart without copying: its headers, typed and owned, to one place; its payload to another.
-fn take_apart(frame: SmBuf) -> Result<(Ref<SmBuf, Headers>, SmBuf), SmBuf> {
+fn take_apart(frame: SmBuf) -> Result<(Ref<SmBuf, Headers>, SmBuf), ParseError<SmBuf>> {
     frame.parse_prefix::<Headers>()
 }
 
@@ -219,6 +219,6 @@ mod tests {
         });
         payload.fill(b'x');
         assert_eq!((thread.join().unwrap(), &payload[..]), (9, &b"xxxxx"[..]));
-        assert_eq!(take_apart(SmBuf::from(b"too short")).unwrap_err(), b"too short");
+        assert_eq!(take_apart(SmBuf::from(b"too short")).unwrap_err().into_bytes(), b"too short");
     }
 }

@@ -16,6 +16,7 @@ impl SmBuf {
     /// assert_eq!((sector.as_ptr().addr() % 512, sector.capacity() % 512), (0, 0));
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn with_alignment(capacity: usize, align: usize) -> Self {
         SmBuf::with_alignment_in(capacity, align, Global)
     }
@@ -38,6 +39,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert_eq!((page.as_ptr().addr() % 4096, page.capacity()), (0, 12_288));
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn with_alignment_in(capacity: usize, align: usize, heap: H) -> Self {
         match Self::try_with_alignment_in(capacity, align, heap) {
             Ok(buf) => buf,

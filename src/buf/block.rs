@@ -216,6 +216,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// The parts go by value, there and back, so that nobody takes the buffer's address: in a loop of pushes it stays in registers.
     /// And one by one: as a whole they would be stored in pieces and loaded at once, for which the processor waits.
     #[inline(always)]
+    #[track_caller]
     pub(super) fn grow(&mut self, additional: usize) {
         // SAFETY: U4: the copy is written back two lines below; neither is dropped in between, for no heap unwinds.
         let heap = ManuallyDrop::new(unsafe { ptr::read(&raw const self.heap) });
@@ -229,6 +230,7 @@ impl<H: HeapRef> SmBuf<H> {
 
     #[cold]
     #[inline(never)]
+    #[track_caller]
     fn grown(
         start: NonNull<u8>,
         head: u32,

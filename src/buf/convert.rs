@@ -19,6 +19,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn copy_from_slice_in(bytes: &[u8], heap: H) -> Self {
         let mut buf = Self::with_capacity_in(bytes.len(), heap);
         buf.extend_from_slice(bytes);
@@ -37,6 +38,7 @@ impl SmBuf {
     /// assert_eq!(SmBuf::zeroed(3), [0, 0, 0]);
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn zeroed(len: usize) -> Self {
         let mut buf = SmBuf::with_capacity(len);
         buf.resize(len, 0);
@@ -47,6 +49,7 @@ impl SmBuf {
 /// A copy of the content, in the smallest block of the same heap that holds it, aligned as its own.
 impl<H: HeapRef> Clone for SmBuf<H> {
     #[inline]
+    #[track_caller]
     fn clone(&self) -> Self {
         let size = self.block.holding_same::<H::Classes>(self.len());
         match size.and_then(|size| Self::try_with_block_in(size, None, self.heap.clone())) {
@@ -60,6 +63,7 @@ impl<H: HeapRef> Clone for SmBuf<H> {
 
     /// Copies into the block that `self` has, if that is large enough.
     #[inline]
+    #[track_caller]
     fn clone_from(&mut self, source: &Self) {
         self.clear();
         self.extend_from_slice(source);
@@ -76,6 +80,7 @@ impl<H: HeapRef + Default> Default for SmBuf<H> {
 
 impl From<&[u8]> for SmBuf {
     #[inline]
+    #[track_caller]
     fn from(bytes: &[u8]) -> Self {
         SmBuf::copy_from_slice_in(bytes, Global)
     }
@@ -83,6 +88,7 @@ impl From<&[u8]> for SmBuf {
 
 impl<const N: usize> From<&[u8; N]> for SmBuf {
     #[inline]
+    #[track_caller]
     fn from(bytes: &[u8; N]) -> Self {
         SmBuf::from(bytes.as_slice())
     }
@@ -90,6 +96,7 @@ impl<const N: usize> From<&[u8; N]> for SmBuf {
 
 impl From<&str> for SmBuf {
     #[inline]
+    #[track_caller]
     fn from(text: &str) -> Self {
         SmBuf::from(text.as_bytes())
     }
@@ -98,6 +105,7 @@ impl From<&str> for SmBuf {
 /// A copy: the vector's memory belongs to another allocator.
 impl From<Vec<u8>> for SmBuf {
     #[inline]
+    #[track_caller]
     fn from(bytes: Vec<u8>) -> Self {
         SmBuf::from(bytes.as_slice())
     }
@@ -106,6 +114,7 @@ impl From<Vec<u8>> for SmBuf {
 /// A copy: the slice's memory belongs to another allocator.
 impl From<Box<[u8]>> for SmBuf {
     #[inline]
+    #[track_caller]
     fn from(bytes: Box<[u8]>) -> Self {
         SmBuf::from(&bytes[..])
     }
@@ -114,6 +123,7 @@ impl From<Box<[u8]>> for SmBuf {
 /// A copy: the text's memory belongs to another allocator.
 impl From<String> for SmBuf {
     #[inline]
+    #[track_caller]
     fn from(text: String) -> Self {
         SmBuf::from(text.as_bytes())
     }
@@ -129,6 +139,7 @@ impl<H: HeapRef> From<SmBuf<H>> for Vec<u8> {
 
 impl<H: HeapRef + Default> FromIterator<u8> for SmBuf<H> {
     #[inline]
+    #[track_caller]
     fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Self {
         let mut buf = SmBuf::default();
         buf.extend(bytes);
@@ -138,23 +149,28 @@ impl<H: HeapRef + Default> FromIterator<u8> for SmBuf<H> {
 
 impl<'a, H: HeapRef + Default> FromIterator<&'a u8> for SmBuf<H> {
     #[inline]
+    #[track_caller]
     fn from_iter<I: IntoIterator<Item = &'a u8>>(bytes: I) -> Self {
         bytes.into_iter().copied().collect()
     }
 }
 
 impl<H: HeapRef> Extend<u8> for SmBuf<H> {
+    #[track_caller]
     fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
         let bytes = bytes.into_iter();
         // The hint only saves growing: each byte is pushed with a check of its own, so that a wrong
         // hint costs memory or time and nothing else.
         self.reserve(bytes.size_hint().0);
-        bytes.for_each(|byte| self.push(byte));
+        for byte in bytes {
+            self.push(byte);
+        }
     }
 }
 
 impl<'a, H: HeapRef> Extend<&'a u8> for SmBuf<H> {
     #[inline]
+    #[track_caller]
     fn extend<I: IntoIterator<Item = &'a u8>>(&mut self, bytes: I) {
         self.extend(bytes.into_iter().copied());
     }

@@ -21,6 +21,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert_eq!(buf, b"a");
     /// ```
     #[inline]
+    #[track_caller]
     pub fn push(&mut self, byte: u8) {
         // Read once: the compiler must take the byte written below for a part of `self`.
         let len = self.len;
@@ -61,6 +62,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert_eq!(buf, b"abcd");
     /// ```
     #[inline]
+    #[track_caller]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
         // SAFETY: U1, U2: the content ends inside the block.
@@ -85,6 +87,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert!(other.is_empty() && other.capacity() >= 2);
     /// ```
     #[inline]
+    #[track_caller]
     pub fn append<G: HeapRef>(&mut self, other: &mut SmBuf<G>) {
         self.extend_from_slice(other);
         other.clear();
@@ -104,6 +107,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert_eq!(buf, b"a");
     /// ```
     #[inline]
+    #[track_caller]
     pub fn resize(&mut self, len: usize, value: u8) {
         let Some(additional) = len.checked_sub(self.len()) else {
             return self.truncate(len);
@@ -161,6 +165,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert!(buf.capacity() >= 102);
     /// ```
     #[inline]
+    #[track_caller]
     pub fn reserve(&mut self, additional: usize) {
         if additional > self.capacity() - self.len() {
             self.grow(additional);
@@ -224,6 +229,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// buf.extend_from_within(1..);
     /// assert_eq!(buf, b"abcbc");
     /// ```
+    #[track_caller]
     pub fn extend_from_within(&mut self, range: impl RangeBounds<usize>) {
         let (from, to) = part_of(&range, self.len());
         let len = self.len();
@@ -256,6 +262,7 @@ impl<H: HeapRef> SmBuf<H> {
 
     /// Drops the first `count` bytes, without moving the others. `count` is at most `len`.
     #[inline]
+    #[track_caller]
     pub(crate) fn consume_front(&mut self, count: usize) {
         let len = self.len();
         assert!(count <= len, "cannot advance by {count} bytes: the buffer has {len}");

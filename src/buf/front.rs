@@ -19,6 +19,7 @@ impl SmBuf {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn with_headroom(capacity: usize, headroom: usize) -> Self {
         SmBuf::with_headroom_in(capacity, headroom, Global)
     }
@@ -36,6 +37,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn with_headroom_in(capacity: usize, headroom: usize, heap: H) -> Self {
         let mut buf = Self::with_capacity_in(capacity.saturating_add(headroom), heap);
         buf.set_front(narrow(headroom));
@@ -68,6 +70,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert_eq!(buf, b"abcd");
     /// ```
     #[inline]
+    #[track_caller]
     pub fn prepend(&mut self, bytes: &[u8]) {
         self.reserve_front(bytes.len());
         // SAFETY: U1: not split, and at least as many bytes of the block lie in front of the content.
@@ -96,6 +99,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert!(buf.headroom() >= 14);
     /// ```
     #[inline]
+    #[track_caller]
     pub fn reserve_front(&mut self, additional: usize) {
         if additional > self.headroom() {
             if let Err(error) = self.try_grow_front(additional) {

@@ -18,6 +18,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// buf.insert(1, b'b');
     /// assert_eq!(buf, b"abc");
     /// ```
+    #[track_caller]
     pub fn insert(&mut self, index: usize, byte: u8) {
         self.replace_range(index..index, &[byte]);
     }
@@ -32,6 +33,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// let mut buf = SmBuf::from(b"abc");
     /// assert_eq!((buf.remove(1), &buf[..]), (b'b', &b"ac"[..]));
     /// ```
+    #[track_caller]
     pub fn remove(&mut self, index: usize) -> u8 {
         let byte = self[index];
         self.replace_range(index..=index, b"");
@@ -51,6 +53,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// buf.replace_range(4..10, b"/");
     /// assert_eq!(buf, b"GET / HTTP/1.1");
     /// ```
+    #[track_caller]
     pub fn replace_range(&mut self, range: impl RangeBounds<usize>, bytes: &[u8]) {
         let len = self.len();
         let (from, to) = part_of(&range, len);

@@ -30,6 +30,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert_eq!((frame, stream), (SmBuf::from("frame1"), SmBuf::from("frame2")));
     /// ```
     #[must_use = "these bytes are out of the buffer; `Buf::advance` drops them for less"]
+    #[track_caller]
     pub fn split_to(&mut self, at: usize) -> Self {
         let len = self.len();
         assert!(at <= len, "split_to out of bounds: at byte {at}, the buffer has {len}");
@@ -67,6 +68,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert_eq!((&packet[..], &payload[..]), (&b"header"[..], &b"payload"[..]));
     /// ```
     #[must_use = "these bytes are out of the buffer; `truncate` drops them for less"]
+    #[track_caller]
     pub fn split_off(&mut self, at: usize) -> Self {
         let capacity = self.capacity();
         assert!(at <= capacity, "split_off out of bounds: at byte {at}, the buffer has room for {capacity}");
@@ -85,6 +87,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// buf.unsplit(rear);
     /// assert_eq!((&buf[..], buf.as_ptr()), (&b"abcd"[..], address));
     /// ```
+    #[track_caller]
     pub fn unsplit(&mut self, rear: Self) {
         if let Err(rear) = self.try_unsplit(rear) {
             if self.is_empty() { self.become_or_copy(rear) } else { self.extend_from_slice(&rear) }
@@ -120,6 +123,7 @@ impl<H: HeapRef> SmBuf<H> {
     }
 
     /// What `other` is, this buffer being empty; by a copy, if it asked for a larger alignment than `other` has.
+    #[track_caller]
     pub(crate) fn become_or_copy(&mut self, other: Self) {
         debug_assert!(self.is_empty());
         if other.alignment() >= self.alignment() { *self = other } else { self.extend_from_slice(&other) }

@@ -32,8 +32,12 @@ impl<H: HeapRef> From<SmBuf<H>> for SmBytes<H> {
 /// ```
 impl<H: HeapRef> From<SmBytes<H>> for SmBuf<H> {
     #[inline]
+    #[track_caller]
     fn from(bytes: SmBytes<H>) -> Self {
-        bytes.try_into_mut().unwrap_or_else(|shared| SmBuf::copy_from_slice_in(&shared, shared.heap.clone()))
+        match bytes.try_into_mut() {
+            Ok(buf) => buf,
+            Err(shared) => SmBuf::copy_from_slice_in(&shared, shared.heap.clone()),
+        }
     }
 }
 
@@ -52,6 +56,7 @@ impl<H: HeapRef> From<SmBytes<H>> for SmBuf<H> {
 /// assert_eq!((&buf[..], buf.as_ptr()), (&b"headbody"[..], address));
 /// ```
 impl<H: HeapRef> Extend<SmBytes<H>> for SmBuf<H> {
+    #[track_caller]
     fn extend<I: IntoIterator<Item = SmBytes<H>>>(&mut self, parts: I) {
         for part in parts {
             let large = self.is_empty() && part.len() > self.capacity();
@@ -66,6 +71,7 @@ impl<H: HeapRef> Extend<SmBytes<H>> for SmBuf<H> {
 /// [`from_static`](SmBytes::from_static).
 impl From<&'static [u8]> for SmBytes {
     #[inline]
+    #[track_caller]
     fn from(bytes: &'static [u8]) -> Self {
         SmBytes::from_static(bytes)
     }
@@ -79,6 +85,7 @@ impl From<&'static [u8]> for SmBytes {
 /// ```
 impl<const N: usize> From<&'static [u8; N]> for SmBytes {
     #[inline]
+    #[track_caller]
     fn from(bytes: &'static [u8; N]) -> Self {
         SmBytes::from_static(bytes)
     }
@@ -87,6 +94,7 @@ impl<const N: usize> From<&'static [u8; N]> for SmBytes {
 /// [`from_static`](SmBytes::from_static).
 impl From<&'static str> for SmBytes {
     #[inline]
+    #[track_caller]
     fn from(text: &'static str) -> Self {
         SmBytes::from_static(text.as_bytes())
     }
@@ -95,6 +103,7 @@ impl From<&'static str> for SmBytes {
 /// A copy: the vector's memory belongs to another allocator.
 impl From<Vec<u8>> for SmBytes {
     #[inline]
+    #[track_caller]
     fn from(bytes: Vec<u8>) -> Self {
         SmBytes::copy_from_slice(&bytes)
     }
@@ -103,6 +112,7 @@ impl From<Vec<u8>> for SmBytes {
 /// A copy: the slice's memory belongs to another allocator.
 impl From<Box<[u8]>> for SmBytes {
     #[inline]
+    #[track_caller]
     fn from(bytes: Box<[u8]>) -> Self {
         SmBytes::copy_from_slice(&bytes)
     }
@@ -111,6 +121,7 @@ impl From<Box<[u8]>> for SmBytes {
 /// A copy: the text's memory belongs to another allocator.
 impl From<String> for SmBytes {
     #[inline]
+    #[track_caller]
     fn from(text: String) -> Self {
         SmBytes::copy_from_slice(text.as_bytes())
     }
@@ -126,6 +137,7 @@ impl<H: HeapRef> From<SmBytes<H>> for Vec<u8> {
 
 impl<H: HeapRef + Default> FromIterator<u8> for SmBytes<H> {
     #[inline]
+    #[track_caller]
     fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Self {
         bytes.into_iter().collect::<SmBuf<H>>().freeze()
     }

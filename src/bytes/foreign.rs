@@ -47,6 +47,7 @@ impl SmBytes {
     /// assert_eq!((&bytes[11..], bytes.as_ptr()), (&b"memory"[..], address));
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn from_owner<T: AsRef<[u8]> + Send + 'static>(owner: T) -> Self {
         SmBytes::from_owner_in(owner, Global)
     }
@@ -66,6 +67,7 @@ impl<H: HeapRef> SmBytes<H> {
     /// # Ok::<(), smarena::ConfigError>(())
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn from_owner_in<T: AsRef<[u8]> + Send + 'static>(owner: T, heap: H) -> Self {
         match Self::try_from_owner_in(owner, heap) {
             Ok(bytes) => bytes,
@@ -87,6 +89,7 @@ impl<H: HeapRef> SmBytes<H> {
     /// assert_eq!(bytes, "text");
     /// # Ok::<(), smarena::TryNewError<String>>(())
     /// ```
+    #[track_caller]
     pub fn try_from_owner_in<T: AsRef<[u8]> + Send + 'static>(owner: T, heap: H) -> Result<Self, TryNewError<T>> {
         let allocated = Keeper::<T>::block_size::<H>().and_then(|size| Ok((size, heap.allocate(size.layout())?)));
         let (size, first) = match allocated {

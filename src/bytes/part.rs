@@ -21,6 +21,7 @@ impl<H: HeapRef> SmBytes<H> {
     /// assert_eq!(bytes.slice(2..5), b"llo");
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
         let (from, to) = part_of(&range, self.len());
         if from == to {
@@ -46,6 +47,7 @@ impl<H: HeapRef> SmBytes<H> {
     /// assert_eq!(line.slice_ref(value), b"value");
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn slice_ref(&self, part: &[u8]) -> Self {
         if part.is_empty() {
             return Self::empty(NonNull::from(part).cast(), self.block, self.heap.clone());
@@ -72,6 +74,7 @@ impl<H: HeapRef> SmBytes<H> {
     /// assert_eq!((bytes.split_to(6), bytes), (SmBytes::from("frame1"), SmBytes::from("frame2")));
     /// ```
     #[must_use = "these bytes are taken out; `Buf::advance` drops them for less"]
+    #[track_caller]
     pub fn split_to(&mut self, at: usize) -> Self {
         let len = self.len();
         assert!(at <= len, "split_to out of bounds: at byte {at}, there are {len}");
@@ -90,6 +93,7 @@ impl<H: HeapRef> SmBytes<H> {
     /// assert_eq!((bytes.split_off(6), bytes), (SmBytes::from("frame2"), SmBytes::from("frame1")));
     /// ```
     #[must_use = "these bytes are taken out; `truncate` drops them for less"]
+    #[track_caller]
     pub fn split_off(&mut self, at: usize) -> Self {
         let len = self.len();
         assert!(at <= len, "split_off out of bounds: at byte {at}, there are {len}");
@@ -186,6 +190,7 @@ impl<H: HeapRef> SmBytes<H> {
 
     /// Drops the first `count` bytes. `count` is at most `len`.
     #[inline]
+    #[track_caller]
     pub(crate) fn consume_front(&mut self, count: usize) {
         let len = self.len();
         assert!(count <= len, "cannot advance by {count} bytes: there are {len}");

@@ -7,6 +7,7 @@ use core::ops::{Bound, RangeBounds};
 /// # Panics
 /// If it ends behind the last byte, or before it starts.
 #[inline]
+#[track_caller]
 pub(crate) fn part_of(range: &impl RangeBounds<usize>, len: usize) -> (usize, usize) {
     let from = match range.start_bound() {
         Bound::Included(&first) => first,

@@ -40,10 +40,12 @@ impl<H: HeapRef> Buf for SmBuf<H> {
     }
 
     #[inline]
+    #[track_caller]
     fn advance(&mut self, count: usize) {
         self.consume_front(count);
     }
 
+    #[track_caller]
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {
         hold_or_copy(SmBuf::split_to(self, count).freeze())
     }
@@ -70,6 +72,7 @@ unsafe impl<H: HeapRef> BufMut for SmBuf<H> {
     }
 
     #[inline]
+    #[track_caller]
     unsafe fn advance_mut(&mut self, count: usize) {
         let room = self.capacity() - self.len();
         assert!(count <= room, "cannot advance by {count} bytes: there is room for {room}");
@@ -79,6 +82,7 @@ unsafe impl<H: HeapRef> BufMut for SmBuf<H> {
     }
 
     #[inline]
+    #[track_caller]
     fn chunk_mut(&mut self) -> &mut UninitSlice {
         if self.try_some_room(ROOM.min(self.remaining_mut())).is_err() {
             // Says why not.
@@ -90,17 +94,20 @@ unsafe impl<H: HeapRef> BufMut for SmBuf<H> {
     // The provided forms write chunk by chunk; these reserve once and copy at once.
 
     #[inline]
+    #[track_caller]
     fn put_slice(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }
 
     #[inline]
+    #[track_caller]
     fn put_bytes(&mut self, value: u8, count: usize) {
         self.resize(self.len().saturating_add(count), value);
     }
 
     /// A copy, or the block itself, if this is empty and has not the room, and `source` is an [`SmBytes`] that nobody else shares, of a heap that a
     /// type names or that is counted.
+    #[track_caller]
     fn put<B: Buf>(&mut self, source: B)
     where
         Self: Sized,
@@ -149,10 +156,12 @@ impl<H: HeapRef> Buf for SmBytes<H> {
     }
 
     #[inline]
+    #[track_caller]
     fn advance(&mut self, count: usize) {
         self.consume_front(count);
     }
 
+    #[track_caller]
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {
         hold_or_copy(self.split_to(count))
     }
@@ -170,6 +179,7 @@ impl<H: HeapRef> Buf for SmBytes<H> {
 /// assert_eq!((&bytes[..], bytes.as_ptr()), (&b"abc"[..], address));
 /// ```
 impl<H: HeapRef + Send + 'static> From<SmBytes<H>> for Bytes {
+    #[track_caller]
     fn from(bytes: SmBytes<H>) -> Self {
         match bytes.as_static() {
             Some(bytes) => Bytes::from_static(bytes),
@@ -189,6 +199,7 @@ impl<H: HeapRef + Send + 'static> From<SmBytes<H>> for Bytes {
 /// assert_eq!(Bytes::from(buf).as_ptr(), address);
 /// ```
 impl<H: HeapRef + Send + 'static> From<SmBuf<H>> for Bytes {
+    #[track_caller]
     fn from(buf: SmBuf<H>) -> Self {
         buf.freeze().into()
     }
@@ -217,6 +228,7 @@ compares_with! {
 /// assert_eq!(SmBytes::from(theirs).as_ptr(), address);
 /// ```
 impl From<Bytes> for SmBytes {
+    #[track_caller]
     fn from(bytes: Bytes) -> Self {
         SmBytes::from_owner(bytes)
     }
@@ -224,6 +236,7 @@ impl From<Bytes> for SmBytes {
 
 /// A copy: the memory belongs to another allocator.
 impl From<Bytes> for SmBuf {
+    #[track_caller]
     fn from(bytes: Bytes) -> Self {
         SmBuf::from(&bytes[..])
     }
@@ -240,8 +253,11 @@ impl From<Bytes> for SmBuf {
 /// assert_eq!(buf, b"abcd");
 /// ```
 impl<H: HeapRef> Extend<Bytes> for SmBuf<H> {
+    #[track_caller]
     fn extend<I: IntoIterator<Item = Bytes>>(&mut self, parts: I) {
-        parts.into_iter().for_each(|part| self.extend_from_slice(&part));
+        for part in parts {
+            self.extend_from_slice(&part);
+        }
     }
 }
 
@@ -270,6 +286,7 @@ impl<H: HeapRef> Buf for SmChain<H> {
         self.fill_io_slices(target)
     }
 
+    #[track_caller]
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {
         if count <= self.first().len() {
             return self.split_to(count).map_or_else(Bytes::new, hold_or_copy);
@@ -282,6 +299,7 @@ impl<H: HeapRef> Buf for SmChain<H> {
     }
 
     #[inline]
+    #[track_caller]
     fn advance(&mut self, count: usize) {
         self.consume_front(count);
     }

@@ -39,3 +39,6 @@ mod secondary_serde;
 mod zerocopy;
 #[cfg(feature = "zeroize")]
 mod zeroize;
+
+#[cfg(feature = "zerocopy")]
+pub use zerocopy::ParseError;

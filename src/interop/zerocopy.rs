@@ -1,5 +1,9 @@
 //! zerocopy: values that all-zero bytes are, and buffers that are typed packets.
 
+use core::error::Error;
+use core::fmt;
+
+use zerocopy::error::ConvertError;
 use zerocopy::{
     ByteSlice, CloneableByteSlice, FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Ref, SplitByteSlice,
 };
@@ -22,6 +26,7 @@ impl<T: FromZeros> SmBox<T> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn zeroed() -> Self {
         SmBox::zeroed_in(Global)
     }
@@ -40,6 +45,7 @@ impl<T: FromZeros, H: HeapRef> SmBox<T, H> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn zeroed_in(heap: H) -> Self {
         let zeros = Self::new_zeroed_in(heap);
         // SAFETY: B2: every byte is zero, and `FromZeros` promises that this is a valid value.
@@ -82,8 +88,8 @@ impl<H: HeapRef> SmBuf<H> {
     /// To look at or change a header without taking the buffer apart, `T::mut_from_prefix(&mut buf)` does.
     ///
     /// # Errors
-    /// The buffer as it was, if it is too short for a `T` or does not start at a multiple of its alignment (which network headers, made
-    /// of [`zerocopy::byteorder`]'s integers, do not ask for).
+    /// [`ParseError`] with the buffer as it was, if it is too short for a `T` or does not start at a multiple of its alignment (which network
+    /// headers, made of [`zerocopy::byteorder`]'s integers, do not ask for).
     ///
     /// ```
     /// use smarena::SmBuf;
@@ -94,11 +100,11 @@ impl<H: HeapRef> SmBuf<H> {
     /// id.set(next);
     /// assert_eq!((id.get(), rest), (0x1235, SmBuf::from("rest")));
     /// ```
-    pub fn parse_prefix<T>(self) -> Result<(Ref<Self, T>, Self), Self>
+    pub fn parse_prefix<T>(self) -> Result<(Ref<Self, T>, Self), ParseError<Self>>
     where
         T: FromBytes + KnownLayout + Immutable,
     {
-        Ref::from_prefix(self).map_err(|error| error.into_src())
+        parse_prefix(self)
     }
 
     /// Appends the bytes of `value`.
@@ -115,6 +121,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert_eq!(buf, [0, 1, 0, 2]);
     /// ```
     #[inline]
+    #[track_caller]
     pub fn put_struct<T: IntoBytes + Immutable + ?Sized>(&mut self, value: &T) {
         self.extend_from_slice(value.as_bytes());
     }
@@ -134,6 +141,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert_eq!(buf, b"\x00\x07payload");
     /// ```
     #[inline]
+    #[track_caller]
     pub fn prepend_struct<T: IntoBytes + Immutable + ?Sized>(&mut self, value: &T) {
         self.prepend(value.as_bytes());
     }
@@ -143,7 +151,7 @@ impl<H: HeapRef> SmBytes<H> {
     /// A `T` that owns the first bytes, where they are, and the rest. O(1): the two share the block.
     ///
     /// # Errors
-    /// The bytes as they were, if they are too few for a `T` or do not start at a multiple of its alignment.
+    /// [`ParseError`] with the bytes as they were, if they are too few for a `T` or do not start at a multiple of its alignment.
     ///
     /// ```
     /// use smarena::SmBytes;
@@ -151,12 +159,81 @@ impl<H: HeapRef> SmBytes<H> {
     ///
     /// let (id, rest) = SmBytes::from_static(b"\x12\x34rest").parse_prefix::<U16>().unwrap();
     /// assert_eq!((id.get(), &rest[..]), (0x1234, &b"rest"[..]));
-    /// assert_eq!(SmBytes::from_static(b"\x12").parse_prefix::<U16>().unwrap_err(), b"\x12");
+    ///
+    /// let error = SmBytes::from_static(b"\x12").parse_prefix::<U16>().unwrap_err();
+    /// assert_eq!(error.to_string(), "a value of 2 bytes was asked for, and there is 1");
+    /// assert_eq!(error.into_bytes(), b"\x12");
     /// ```
-    pub fn parse_prefix<T>(self) -> Result<(Ref<Self, T>, Self), Self>
+    pub fn parse_prefix<T>(self) -> Result<(Ref<Self, T>, Self), ParseError<Self>>
     where
         T: FromBytes + KnownLayout + Immutable,
     {
-        Ref::from_prefix(self).map_err(|error| error.into_src())
+        parse_prefix(self)
     }
 }
+
+fn parse_prefix<B, T>(bytes: B) -> Result<(Ref<B, T>, B), ParseError<B>>
+where
+    B: SplitByteSlice,
+    T: FromBytes + KnownLayout + Immutable,
+{
+    Ref::from_prefix(bytes).map_err(|error| {
+        let align = if let ConvertError::Alignment(_) = error { Some(align_of::<T>()) } else { None };
+        ParseError { bytes: error.into_src(), size: size_of::<T>(), align }
+    })
+}
+
+/// Bytes that a value could not be made of: here they are, and why.
+///
+/// ```
+/// use smarena::{ParseError, SmBytes};
+/// use zerocopy::byteorder::network_endian::U32;
+///
+/// fn length(bytes: SmBytes) -> Result<u32, ParseError<SmBytes>> {
+///     let (length, _) = bytes.parse_prefix::<U32>()?;
+///     Ok(length.get())
+/// }
+/// let error = length(SmBytes::from_static(b"abc")).unwrap_err();
+/// assert_eq!(error.to_string(), "a value of 4 bytes was asked for, and there are 3");
+/// ```
+pub struct ParseError<B> {
+    bytes: B,
+    size: usize,
+    /// What the address is no multiple of, if that is the reason.
+    align: Option<usize>,
+}
+
+impl<B> ParseError<B> {
+    /// The bytes, as they were given.
+    ///
+    /// ```
+    /// # use smarena::SmBuf;
+    /// let buf = SmBuf::from(b"abc");
+    /// assert_eq!(buf.parse_prefix::<[u8; 4]>().unwrap_err().into_bytes(), b"abc");
+    /// ```
+    #[must_use]
+    pub fn into_bytes(self) -> B {
+        self.bytes
+    }
+}
+
+impl<B: ByteSlice> fmt::Display for ParseError<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (address, len) = (self.bytes.as_ptr(), self.bytes.len());
+        match self.align {
+            Some(align) => write!(f, "a value aligned to {align} was asked for, and the bytes are at {address:p}"),
+            None => {
+                let are = if len == 1 { "is" } else { "are" };
+                write!(f, "a value of {} bytes was asked for, and there {are} {len}", self.size)
+            }
+        }
+    }
+}
+
+impl<B: ByteSlice> fmt::Debug for ParseError<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ParseError({self})")
+    }
+}
+
+impl<B: ByteSlice> Error for ParseError<B> {}
