@@ -2,6 +2,7 @@
 //!
 //! Here are the tables the rules go by, and one test a rule. The rules themselves lie in the folder beside,
 //! each with the proof that it can fail.
+#![cfg(not(miri))]
 
 #[path = "tidy/form.rs"]
 mod form;

@@ -42,7 +42,8 @@ mod own {
     /// This thread's number; one that no shelf has if it has none.
     #[inline(always)]
     pub(in crate::pool) fn current() -> usize {
-        NUMBER.get()
+        // Not `get`, which in builds with many codegen units stays a call.
+        NUMBER.try_with(Cell::get).unwrap_or(NONE)
     }
 
     /// As `current`; takes the lowest free number first if this thread has none. It goes without one when all are taken, and when it

@@ -64,7 +64,8 @@ crate::sync::thread_local! {
 /// Where this thread's cache lies in every table; 0 without a slot.
 #[inline(always)]
 pub(crate) fn offset() -> usize {
-    OFFSET.get()
+    // Not `get`, which in builds with many codegen units stays a call.
+    OFFSET.try_with(Cell::get).unwrap_or(0)
 }
 
 /// As `offset`, for functions that a shared library exports.

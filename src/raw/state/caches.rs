@@ -76,6 +76,7 @@ impl State {
     }
 
     /// Closes the thread's cache that lies in the table, and lets the thread, which has `slot`, have none until it asks for one.
+    #[cfg(feature = "capi")]
     pub(crate) fn forgo_cache(&self, slot: usize) {
         if let Some(seat) = self.table.seat(slot) {
             self.enlist(slot, seat);
