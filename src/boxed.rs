@@ -215,11 +215,19 @@ impl<T, H: HeapRef> SmBox<T, H> {
         }
     }
 
-    /// The block of one `T`: the one place where boxes allocate.
     #[inline]
     fn allocate(heap: H) -> Result<SmBox<MaybeUninit<T>, H>, AllocError> {
+        Self::allocate_by(heap, H::allocate)
+    }
+
+    /// The block of one `T`: the one place where boxes allocate.
+    #[inline]
+    fn allocate_by(
+        heap: H,
+        allocate: impl FnOnce(&H, Layout) -> Result<NonNull<u8>, AllocError>,
+    ) -> Result<SmBox<MaybeUninit<T>, H>, AllocError> {
         let layout = Self::LAYOUT;
-        let ptr = if layout.size() == 0 { NonNull::dangling() } else { heap.allocate(layout)?.cast() };
+        let ptr = if layout.size() == 0 { NonNull::dangling() } else { allocate(&heap, layout)?.cast() };
         // B1: a block of this layout, or none; B2: a `MaybeUninit` needs no content.
         Ok(SmBox { ptr, heap, _value: PhantomData })
     }

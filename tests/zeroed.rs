@@ -98,6 +98,14 @@ fn what_is_zero_already_is_not_written() {
     ] {
         of_bucket(&heap);
     }
+    let buf = writes_nothing(|| smarena::SmBuf::zeroed(GIB), |buf| NonNull::from(&buf[..]));
+    let (before, start) = (resident(), buf.as_ptr());
+    let mut buf = buf;
+    buf.truncate(GIB / 2);
+    buf.shrink_to_fit();
+    assert!(buf.len() == GIB / 2 && buf.capacity() < GIB && buf.as_ptr() == start);
+    assert!(resident() <= before, "shrinking copied");
+    drop(buf);
     // Blocks of a page and a half, through each thread's own cache.
     let make = || (0..10_000).map(|_| Global.allocate_zeroed(Layout::new::<[u64; 768]>()).unwrap()).collect::<Vec<_>>();
     let blocks = writes_nothing(make, |blocks| NonNull::slice_from_raw_parts(blocks[9999], 6144));

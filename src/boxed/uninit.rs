@@ -94,10 +94,10 @@ impl<T, H: HeapRef> SmBox<T, H> {
     #[inline]
     #[must_use]
     pub fn new_zeroed_in(heap: H) -> SmBox<MaybeUninit<T>, H> {
-        let mut boxed = Self::new_uninit_in(heap);
-        // SAFETY: B1, B2: the bytes of one `T`, ours, and a `MaybeUninit` may have any content.
-        unsafe { boxed.as_mut_ptr().write_bytes(0, 1) };
-        boxed
+        match Self::allocate_by(heap, H::allocate_zeroed) {
+            Ok(block) => block,
+            Err(error) => error.fail(Layout::new::<T>()),
+        }
     }
 }
 

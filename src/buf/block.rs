@@ -187,7 +187,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// Moves the content, which starts at the block's first byte and fits, to a block of `size`.
     /// On failure nothing has changed.
     #[inline]
-    fn move_to_block(&mut self, size: BlockSize) -> Result<(), AllocError> {
+    pub(super) fn move_to_block(&mut self, size: BlockSize) -> Result<(), AllocError> {
         debug_assert!(self.head == 0 && self.len <= size.bytes() && size.exists() && !self.block.is_split());
         // SAFETY: U1: with `head` being 0, `start` is the first byte of the block, if there is one, which is ours alone; these are the
         // layouts. On success the old block is forgotten below.

@@ -62,6 +62,11 @@ impl BlockSize {
         if self.exists() { heap.allocate(self.layout()) } else { Ok(DANGLING) }
     }
 
+    /// As `allocate_in`, with zeros.
+    pub(super) fn allocate_zeroed_in<H: HeapRef>(self, heap: &H) -> Result<NonNull<u8>, AllocError> {
+        if self.exists() { heap.allocate_zeroed(self.layout()) } else { Ok(DANGLING) }
+    }
+
     /// As `holding`, at the same alignment as this block.
     #[inline]
     pub(crate) fn holding_same<C: SizeClasses>(self, bytes: usize) -> Result<Self, AllocError> {

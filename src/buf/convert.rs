@@ -3,7 +3,7 @@
 use core::borrow::{Borrow, BorrowMut};
 use core::slice;
 
-use super::{SmBuf, refused};
+use super::{BlockSize, SmBuf, narrow, refused};
 use crate::content::IntoBytes;
 use crate::heap::{Global, HeapRef};
 
@@ -28,7 +28,7 @@ impl<H: HeapRef> SmBuf<H> {
 }
 
 impl SmBuf {
-    /// `len` bytes, all zero, in the [`Global`] heap.
+    /// `len` bytes, all zero, in the [`Global`] heap. What the system has as zeros is not written: then it takes no memory until you do.
     ///
     /// # Panics
     /// As [`with_capacity`](SmBuf::with_capacity).
@@ -40,9 +40,12 @@ impl SmBuf {
     #[must_use]
     #[track_caller]
     pub fn zeroed(len: usize) -> Self {
-        let mut buf = SmBuf::with_capacity(len);
-        buf.resize(len, 0);
-        buf
+        let size = BlockSize::holding::<<Global as HeapRef>::Classes>(len);
+        match size.and_then(|size| Ok((size, size.allocate_zeroed_in(&Global)?))) {
+            // U1 to U3 hold: a block of this size, or none, and all of it is written.
+            Ok((block, start)) => SmBuf { start, head: 0, len: narrow(len), cap: block.bytes(), block, heap: Global },
+            Err(error) => refused(error, len),
+        }
     }
 }
 

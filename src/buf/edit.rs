@@ -4,6 +4,7 @@ use core::ops::RangeBounds;
 use core::ptr;
 
 use super::{SmBuf, narrow};
+use crate::class::SizeClasses;
 use crate::content::part_of;
 use crate::error::AllocError;
 use crate::heap::HeapRef;
@@ -253,8 +254,14 @@ impl<H: HeapRef> SmBuf<H> {
         }
         match self.block.holding_same::<H::Classes>(self.len()) {
             Ok(fitting) if fitting.bytes() < self.block.bytes() => {
-                // Refused: the content stays where it is.
-                let _ = self.copy_to_block(fitting, 0);
+                // Refused, either way: the content stays in its block.
+                let _ = if fitting.bytes() as usize > H::Classes::LARGEST && !self.block.is_split() {
+                    // The system cuts off the end where it lies, or moves pages.
+                    self.slide_to(0);
+                    self.move_to_block(fitting)
+                } else {
+                    self.copy_to_block(fitting, 0)
+                };
             }
             _ => {}
         }

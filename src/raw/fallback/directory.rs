@@ -25,7 +25,7 @@ const BANKS: usize = 26;
 
 /// Directly in front of its block. Its owner's, but for `next`, which the shard's lock guards while it is listed, and `asked`, which that guards
 /// too.
-#[repr(C)]
+#[repr(C, align(16))]
 pub(super) struct Header {
     /// The next one in the row.
     next: *mut Header,
@@ -38,9 +38,8 @@ pub(super) struct Header {
     pub(super) shares: ShareCount,
 }
 
-/// Bytes of a header: a multiple of 16, so that it raises no alignment.
+/// Bytes of a header: a multiple of 16, which the system's blocks are aligned to.
 pub(super) const HEADER: usize = size_of::<Header>();
-const _: () = assert!(HEADER % 16 == 0);
 
 impl Header {
     pub(super) fn new(total: usize, asked: usize, front: u32) -> Self {
