@@ -2,7 +2,8 @@
 //!
 //! Contents: [`generation`] and [`place`] are arithmetic; [`handle`] packs both; [`slot`] is one slot, [`table`] the
 //! chunks of slots, [`pieces`] what comes instead where a heap has no blocks so large, [`storage`] what is vacant and how values move; [`cursor`] and [`iter`] walk; [`entry`], [`walk`],
-//! [`disjoint`], [`slots`], [`branded`] and [`traits`] are faces; [`secondary`] maps have more values for the same handles, and [`join`]
+//! [`disjoint`], [`slots`], [`branded`] and [`traits`] are faces; [`typed`] arenas have handle types of their own, a [`dense`] one keeps its
+//! values side by side; [`secondary`] maps have more values for the same handles, and [`join`]
 //! walks several. [`shared`] is the arena that threads share, with invariants of
 //! its own. Unsafe code is in slot, table, pieces, storage, cursor and at the few places in iter, entry and disjoint where a slot's
 //! address becomes a reference.
@@ -40,6 +41,7 @@
 
 mod branded;
 mod cursor;
+mod dense;
 mod disjoint;
 mod entry;
 mod error;
@@ -56,9 +58,11 @@ mod slots;
 mod storage;
 mod table;
 mod traits;
+mod typed;
 mod walk;
 
 pub use self::branded::{BrandedArena, BrandedHandle};
+pub use self::dense::DenseArena;
 pub use self::entry::{OccupiedEntry, VacantEntry};
 pub use self::error::{DisjointError, GrowError, InsertAtError, InsertError};
 pub use self::handle::Handle;
@@ -69,6 +73,7 @@ pub use self::secondary::{
     SecondaryVacant, SparseSecondaryMap,
 };
 pub use self::shared::{Guard, SharedArena};
+pub use self::typed::{HandleType, TypedArena};
 
 #[cfg(not(feature = "serde"))]
 use self::storage::Storage;

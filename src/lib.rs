@@ -84,9 +84,10 @@ pub mod seed;
 mod schedules;
 
 pub use crate::arena::{
-    BrandedArena, BrandedHandle, DisjointError, Drain, GrowError, Guard, Handle, InsertAtError, InsertError, IntoIter,
-    Iter, IterMut, Join, Joined, OccupiedEntry, SecondaryEntry, SecondaryIntoIter, SecondaryIter, SecondaryIterMut,
-    SecondaryMap, SecondaryOccupied, SecondaryVacant, SharedArena, SmArena, SparseSecondaryMap, VacantEntry, join,
+    BrandedArena, BrandedHandle, DenseArena, DisjointError, Drain, GrowError, Guard, Handle, HandleType, InsertAtError,
+    InsertError, IntoIter, Iter, IterMut, Join, Joined, OccupiedEntry, SecondaryEntry, SecondaryIntoIter,
+    SecondaryIter, SecondaryIterMut, SecondaryMap, SecondaryOccupied, SecondaryVacant, SharedArena, SmArena,
+    SparseSecondaryMap, TypedArena, VacantEntry, join,
 };
 pub use crate::boxed::{SmBox, TryNewError};
 pub use crate::buf::SmBuf;

@@ -72,7 +72,8 @@ impl Place {
     /// The slot's number, counted from 0 over all chunks.
     #[inline]
     pub(crate) const fn number(self, first_bits: u32) -> u32 {
-        slots_before(self.chunk(), first_bits) + self.offset()
+        // By a look into a table: look-ups by number wait for this.
+        self.0.wrapping_sub(NOT_SLOTS[first_bits as usize][self.chunk()])
     }
 
     /// The place of slot `number`; `None` beyond the last slot an arena can have.
@@ -91,6 +92,23 @@ impl Place {
         Some(Self::new(chunk, number - slots_before(chunk, first_bits)))
     }
 }
+
+/// For each number of a first chunk's bits and each chunk: what its places are ahead of its slots' numbers.
+const NOT_SLOTS: &[[u32; CHUNK_NUMBERS]; 7] = &{
+    let mut ahead = [[0; CHUNK_NUMBERS]; 7];
+    let mut first_bits = 0;
+    while first_bits < ahead.len() {
+        let mut chunk = 0;
+        while chunk < CHUNK_NUMBERS {
+            #[expect(clippy::cast_possible_truncation, reason = "six at most")]
+            let before = slots_before(chunk, first_bits as u32);
+            ahead[first_bits][chunk] = Place::new(chunk, 0).bits() - before;
+            chunk += 1;
+        }
+        first_bits += 1;
+    }
+    ahead
+};
 
 /// The slots of chunk `chunk`.
 #[inline]
