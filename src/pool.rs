@@ -131,8 +131,9 @@ struct Buffers<H: HeapRef> {
     buf_size: usize,
     /// The bytes in front of a new lease's content.
     headroom: u32,
-    /// The block that holds it; and its class, unless it is larger than all.
+    /// The block that holds it, and its bytes; and its class, unless it is larger than all.
     block: BlockSize,
+    lent: u32,
     class: Option<Class<H::Classes>>,
     /// The bytes that all blocks together may be larger than they were lent, and are.
     growth: usize,

@@ -138,6 +138,11 @@ impl<H: HeapRef> SmBuf<H> {
         true
     }
 
+    /// The layout of the block, if there is one.
+    pub(crate) fn block_layout(&self) -> Layout {
+        self.block.layout()
+    }
+
     /// Whether there is a block, and nobody else owns any of it.
     pub(crate) fn is_sole_owner(&mut self) -> bool {
         self.block.exists() && self.reclaim()
@@ -350,6 +355,19 @@ impl<H: HeapRef> SmBuf<H> {
         // SAFETY: U4: moved out once: `this` is never dropped or used again.
         let heap = unsafe { ptr::read(&raw const this.heap) };
         Parts { start: this.start, first: this.first_byte(), len: this.len, block: this.block, heap }
+    }
+
+    /// The same buffer with another reference to its heap.
+    ///
+    /// # Safety
+    /// What `change` makes of the heap reference stands for the same heap: it may be given the block back, and has the same share count.
+    #[inline(always)]
+    pub(crate) unsafe fn with_heap<G: HeapRef>(self, change: impl FnOnce(H) -> G) -> SmBuf<G> {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: U4: moved out once: `this` is never dropped or used again.
+        let heap = change(unsafe { ptr::read(&raw const this.heap) });
+        // U1 to U3 hold as before.
+        SmBuf { start: this.start, head: this.head, len: this.len, cap: this.cap, block: this.block, heap }
     }
 
     /// A buffer of the whole block that the parts lie in, if there is one.

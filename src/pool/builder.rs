@@ -172,7 +172,8 @@ impl BufPoolBuilder {
         // No more than the block, whose size a u32 holds.
         let headroom = narrow(headroom);
         let class = if none == BlockSize::NONE { Class::holding(block.bytes() as usize) } else { None };
-        let buffers = Buffers { buf_size, headroom, block, class, growth, grown: AtomicUsize::new(0), heap };
+        let buffers =
+            Buffers { buf_size, headroom, block, lent: block.bytes(), class, growth, grown: AtomicUsize::new(0), heap };
         Ok(BufPool { handle: Handle::new(Permits::new(limit, low, high), buffers) })
     }
 }

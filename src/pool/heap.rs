@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 
 use super::Buffers;
 use super::owners::{Permit, Shared};
-use crate::buf::{Parts, SmBuf};
+use crate::buf::SmBuf;
 use crate::error::AllocError;
 use crate::heap::{Global, HeapRef, IfStatic, ShareCount};
 use crate::sync::Ordering;
@@ -44,11 +44,10 @@ unsafe impl<H: HeapRef + Send + Sync> Sync for PoolHeap<H> {}
 /// The buffer, which has a block of its own, with the permit for that.
 #[inline(always)]
 pub(super) fn lend<H: HeapRef>(buf: SmBuf<H>, permit: Permit<Buffers<H>>) -> SmBuf<PoolHeap<H>> {
-    let Parts { start, first, len, block, heap } = buf.into_parts();
     // P4: from here on the permit is the block's.
-    let heap = PoolHeap { heap, shared: permit.into_raw() };
-    // SAFETY: U1: a block, and its only owner; the count of owners is the same heap's as before.
-    unsafe { SmBuf::from_sole_parts(Parts { start, first, len, block, heap }) }
+    let shared = permit.into_raw();
+    // SAFETY: U4: what gives the block back is the same heap as before, by which its owners are counted, too.
+    unsafe { buf.with_heap(|heap| PoolHeap { heap, shared }) }
 }
 
 /// The buffer without the pool, which has its permit back. The content moves if others have a part of the block, which keeps the permit then.
@@ -56,12 +55,12 @@ pub(super) fn take_out<H: HeapRef>(mut buf: SmBuf<PoolHeap<H>>) -> SmBuf<H> {
     if !buf.is_sole_owner() {
         return SmBuf::copy_from_slice_in(&buf, buf.heap().heap.clone());
     }
-    let Parts { start, first, len, block, heap: PoolHeap { heap, shared } } = buf.into_parts();
-    // SAFETY: U1: a block, and its only owner, as was just seen; the count of owners is the same heap's as before.
-    let buf = unsafe { SmBuf::from_sole_parts(Parts { start, first, len, block, heap }) };
-    // SAFETY: P4: it was the block's until now.
+    let (layout, shared) = (buf.block_layout(), buf.heap().shared);
+    // SAFETY: U4: as in `lend`, the other way round.
+    let buf = unsafe { buf.with_heap(|PoolHeap { heap, .. }| heap) };
+    // SAFETY: P4: it was the block's until now, which has no other owner, as was just seen.
     let permit = unsafe { Permit::from_raw(shared) };
-    permit.give_growth_back(block.layout());
+    permit.give_growth_back(layout);
     drop(permit);
     buf
 }
@@ -70,7 +69,7 @@ impl<H: HeapRef> Buffers<H> {
     /// How much larger a block of this layout is than one of the pool's.
     #[inline]
     fn growth_of(&self, layout: Layout) -> usize {
-        layout.size().saturating_sub(self.block.bytes() as usize)
+        layout.size().saturating_sub(self.lent as usize)
     }
 
     /// The block of this layout is the pool's no more.
