@@ -64,7 +64,7 @@ impl Table {
             *plan = LanePlan::new((how.room)(bucket.block_size()), bucket.block_size(), bucket.limit());
         }
         let memory = chunks.at_least(plans.iter().map(|plan| plan.bytes()).sum(), &self.lock)?;
-        let lanes = how.buckets.iter().zip(plans).map(|(bucket, plan)| LaneSetup {
+        let lanes = how.buckets.iter().zip(&plans).map(|(bucket, &plan)| LaneSetup {
             base: bucket.span().base(),
             bytes: bucket.most_bytes(),
             block_size: u32::try_from(bucket.block_size()).expect("no table has blocks above 2 MiB"),

@@ -206,6 +206,9 @@ mod at_end {
     /// `ended` would not be called any more, unless it comes behind all others in each round; and a thread whose end is not noticed would
     /// leave a cache behind in memory that is none (I12). Keys are given out lowest first: all are taken until the last one comes, and
     /// given back at once.
+    // By itself: its array shall not lie on the stack of every thread that comes by a slow path.
+    #[cold]
+    #[inline(never)]
     fn last_key() -> Option<libc::pthread_key_t> {
         let mut keys = [0; MOST_KEYS];
         let mut made = 0;
