@@ -29,11 +29,12 @@ mod convert;
 mod foreign;
 mod part;
 
+use core::mem::ManuallyDrop;
 use core::ops::Deref;
 use core::ptr::NonNull;
 use core::slice;
 
-use crate::buf::{BlockSize, DANGLING, MAX_CAPACITY, Parts, SmBuf, narrow, share_count};
+use crate::buf::{BlockSize, DANGLING, MAX_CAPACITY, Parts, SmBuf, call_give_block_back, narrow, share_count};
 use crate::heap::{Global, HeapRef, ShareCount};
 
 /// Shared, immutable bytes: what a [`SmBuf`] becomes when it is [frozen](SmBuf::freeze).
@@ -317,7 +318,7 @@ impl<H: HeapRef> SmBytes<H> {
     /// Takes the bytes apart; the share of the block goes with the parts.
     #[inline]
     fn into_parts(self) -> Parts<H> {
-        let this = core::mem::ManuallyDrop::new(self);
+        let this = ManuallyDrop::new(self);
         // SAFETY: S3: moved out once: `this` is never dropped or used again.
         let heap = unsafe { core::ptr::read(&raw const this.heap) };
         Parts { start: this.start, first: this.first, len: this.len, block: this.block, heap }
@@ -338,11 +339,13 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[inline]
     #[must_use]
-    pub fn freeze(mut self) -> SmBytes<H> {
-        if self.is_empty() {
-            self.let_go();
-        }
+    pub fn freeze(self) -> SmBytes<H> {
         let Parts { start, first, len, block, heap } = self.into_parts();
+        if len == 0 {
+            // SAFETY: U1: the block of a buffer that is no more, or its share of it.
+            let heap = unsafe { call_give_block_back(first, block, ManuallyDrop::new(heap)) };
+            return SmBytes::empty(start, block, ManuallyDrop::into_inner(heap));
+        }
         // S1, S2 hold: the buffer's share of the block is ours, and with it went the right to write.
         SmBytes { start, first, len, block: block.whole(), heap }
     }

@@ -99,7 +99,7 @@ unsafe fn give_split_or_aligned_back<H: HeapRef>(first: NonNull<u8>, block: Bloc
 /// # Safety
 /// As there.
 #[inline(never)]
-unsafe fn call_give_block_back<H: HeapRef>(
+pub(crate) unsafe fn call_give_block_back<H: HeapRef>(
     first: NonNull<u8>,
     block: BlockSize,
     heap: ManuallyDrop<H>,
@@ -343,7 +343,7 @@ impl<H: HeapRef> SmBuf<H> {
 
     /// Gives the block back, or this buffer's share of it, and is empty then, where it was.
     #[cold]
-    pub(crate) fn let_go(&mut self) {
+    pub(super) fn let_go(&mut self) {
         self.release_block();
         (self.head, self.len, self.cap, self.block) = (0, 0, 0, self.block.none());
     }

@@ -171,7 +171,7 @@ impl<H: HeapRef> SmBytes<H> {
     }
 
     /// No bytes at `start`, of a heap; whoever becomes of them what needs a block will align it as `like`.
-    fn empty(start: NonNull<u8>, like: BlockSize, heap: H) -> Self {
+    pub(super) fn empty(start: NonNull<u8>, like: BlockSize, heap: H) -> Self {
         SmBytes { start, first: start, len: 0, block: like.none(), heap }
     }
 
