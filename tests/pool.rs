@@ -91,7 +91,7 @@ fn a_lease_keeps_its_size_whatever_it_is_given_and_says_so() {
     assert_eq!(lease.try_extend_from_slice(&[2; 3]), Err(full));
     assert_eq!((lease.try_reserve(3), lease.room(), lease.len()), (Err(full), 2, 110));
     assert!(matches!(lease.try_reserve_front(1), Err(AllocError::OneBlock { .. })));
-    let says = "a pool's buffer with a block of 112 bytes was to get one of 128; \
+    let says = "no room for 113 bytes in a buffer: a pool's buffer with a block of 112 bytes was to get one of 128; \
                 the pool's buffers may grow by 0 bytes more (`BufPoolBuilder::growth`)";
     assert_eq!(panic_text(|| lease.extend_from_slice(&[2; 3])), says);
     assert_eq!(panic_text(|| lease.resize(113, 0)), says);
