@@ -1,4 +1,5 @@
-//! Zeroed memory that was zero already is not written, so that it takes no memory before its user writes it.
+//! Zeroed memory that was zero already is not written, so that it takes no memory before its user writes it; and what is large grows and shrinks
+//! without a copy.
 #![cfg(target_os = "linux")]
 #![cfg(not(any(smarena_tool = "asan", smarena_tool = "msan", smarena_tool = "tsan", smarena_tool = "valgrind")))]
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
@@ -84,6 +85,20 @@ fn of_bucket(heap: &Heap<Geometric<64>>) {
     unsafe { heap.free_batch(&blocks) };
 }
 
+/// From 4 MiB, more than any bucket has, to a GiB in steps of one: a copy would write, though only zeros.
+fn grows(heap: &impl HeapRef, align: usize) {
+    let layout = |mib: usize| Layout::from_size_align(mib << 20, align).unwrap();
+    let first = heap.allocate_zeroed(layout(4)).unwrap();
+    let grow = |block, mib| {
+        // SAFETY: live, of this layout; used no more once it has moved.
+        unsafe { heap.reallocate(block, layout(mib), layout(mib + 1)) }.unwrap()
+    };
+    let block = writes_nothing(|| (4..1024).fold(first, grow), |block| NonNull::slice_from_raw_parts(*block, 4 << 20));
+    assert_eq!(block.addr().get() % align, 0);
+    // SAFETY: live, of this layout.
+    unsafe { heap.deallocate(block, layout(1024)) };
+}
+
 /// One test: what others do meanwhile would count.
 #[test]
 fn what_is_zero_already_is_not_written() {
@@ -106,6 +121,10 @@ fn what_is_zero_already_is_not_written() {
     assert!(buf.len() == GIB / 2 && buf.capacity() < GIB && buf.as_ptr() == start);
     assert!(resident() <= before, "shrinking copied");
     drop(buf);
+    for align in [1, 64, 4096] {
+        grows(&Global, align);
+        grows(&&heap(|builder| builder), align);
+    }
     // Blocks of a page and a half, through each thread's own cache.
     let make = || (0..10_000).map(|_| Global.allocate_zeroed(Layout::new::<[u64; 768]>()).unwrap()).collect::<Vec<_>>();
     let blocks = writes_nothing(make, |blocks| NonNull::slice_from_raw_parts(blocks[9999], 6144));
