@@ -105,13 +105,22 @@ pub enum ConfigError {
         limit: usize,
     },
     /// The system refused to reserve the heap's memory.
-    #[error("the system refused to reserve {bytes} bytes: {}", std::io::Error::from_raw_os_error(*code))]
+    #[error("the system refused to reserve {bytes} bytes: {}{}", std::io::Error::from_raw_os_error(*code), what_is_short(*code))]
     Refused {
         /// The bytes asked for.
         bytes: usize,
         /// The system's own code (errno).
         code: i32,
     },
+}
+
+/// What the system means by its code for "out of memory".
+fn what_is_short(code: i32) -> &'static str {
+    if code == 12 {
+        ". Too little memory, a limit on addresses, or too many mappings (on Linux: vm.max_map_count)"
+    } else {
+        ""
+    }
 }
 
 /// A block that could not be had. The heap is as it was before the call.

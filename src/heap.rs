@@ -169,8 +169,11 @@ impl<C: SizeClasses> Heap<C> {
         match Self::class(size, align) {
             None => AllocError::NoBucket { size, align },
             Some(bucket) => {
-                let blocks = self.raw.state().buckets()[bucket].limit();
-                AllocError::Exhausted { bucket, block_size: C::BLOCK_SIZES[bucket], blocks }
+                let shared = &self.raw.state().buckets()[bucket];
+                if shared.is_refused() {
+                    return AllocError::OutOfMemory { size, align: checked };
+                }
+                AllocError::Exhausted { bucket, block_size: C::BLOCK_SIZES[bucket], blocks: shared.capacity() }
             }
         }
     }

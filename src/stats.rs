@@ -140,7 +140,7 @@ impl<C: SizeClasses> Heap<C> {
         let buckets = state.buckets().iter().enumerate().map(|(number, bucket)| {
             let free = bucket.free_blocks();
             // Last, since they never fall: then what was counted before is not above them, but for blocks that moved meanwhile.
-            let (watermark, capacity) = (bucket.watermark(), bucket.limit());
+            let (watermark, capacity) = (bucket.watermark(), bucket.capacity());
             let (live, free, cached) = shares(watermark, free, parked[number] + state.waiting(number));
             BucketStats {
                 block_size: bucket.block_size(),

@@ -10,6 +10,11 @@ const HUGE: usize = 2 << 20;
 
 /// Whether huge pages were asked for at `address`.
 fn asked_for(address: usize) -> bool {
+    is_marked(address, "hg")
+}
+
+/// Whether the mapping at `address` has this mark.
+fn is_marked(address: usize, mark: &str) -> bool {
     let mappings = fs::read_to_string("/proc/self/smaps").unwrap();
     let mut here = false;
     for line in mappings.lines() {
@@ -18,7 +23,7 @@ fn asked_for(address: usize) -> bool {
         if let Some((Ok(first), Ok(end))) = range.map(|(first, end)| (number(first), number(end))) {
             here = (first..end).contains(&address);
         } else if let Some(flags) = line.strip_prefix("VmFlags:").filter(|_| here) {
-            return flags.split(' ').any(|flag| flag == "hg");
+            return flags.split(' ').any(|flag| flag == mark);
         }
     }
     panic!("nothing is mapped at {address:#x}");
@@ -50,13 +55,17 @@ fn a_span_asks_for_huge_pages_when_it_is_told_to_or_has_outgrown_the_small_ones(
 
     let (never, start) = heap(HugePages::Never);
     grow(&never, 2 * HUGE);
-    assert!(!asked_for(start + 2 * HUGE));
+    assert!(is_marked(start, "nh") && is_marked(start + 2 * HUGE - 1, "nh"), "the system is told");
 
     let (auto, start) = heap(HugePages::Auto);
     // Refills run ahead.
     grow(&auto, HUGE / 2);
     assert!(!asked_for(start + 2 * HUGE));
     grow(&auto, HUGE);
+    assert!(asked_for(start + HUGE) && asked_for(start + 2 * HUGE - 1));
+    // Not before they are committed: a step at a time.
+    assert!(!asked_for(start + BUCKET - 1));
+    grow(&auto, BUCKET - 2 * HUGE);
     assert!(asked_for(start + 2 * HUGE) && asked_for(start + BUCKET - HUGE - 1));
     assert!(!asked_for(start + HUGE - 1) && !asked_for(start + BUCKET));
 }

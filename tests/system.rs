@@ -18,7 +18,7 @@ mod child;
 use std::fs;
 use std::ptr::{NonNull, null_mut};
 
-use smarena::{BufPool, Heap, HugePages, Linear, SmBox};
+use smarena::{AllocError, BufPool, Exhausted, Global, Heap, HugePages, Linear, SmBox, StaticHeap};
 
 /// Runs `body` in a child process, which must end well.
 fn ends_well(test: &str, body: impl FnOnce()) {
@@ -31,6 +31,129 @@ fn pages() -> (usize, usize) {
     let counts = fs::read_to_string("/proc/self/statm").unwrap();
     let mut counts = counts.split(' ').map(|count| count.parse().unwrap());
     (counts.next().unwrap(), counts.next().unwrap())
+}
+
+/// The sum of one number that the system tells of each mapping, over those whose first line and flags count.
+fn sum_of_mappings(name: &str, counts: impl Fn(&str, &str) -> bool) -> usize {
+    let mappings = fs::read_to_string("/proc/self/smaps").unwrap();
+    let (mut sum, mut head, mut value) = (0, "", 0);
+    for line in mappings.lines() {
+        let kib = || line.split_whitespace().nth(1).and_then(|kib| kib.parse::<usize>().ok());
+        if line.starts_with(name) {
+            value = kib().unwrap() << 10;
+        } else if let Some(flags) = line.strip_prefix("VmFlags:") {
+            sum += if counts(head, flags) { value } else { 0 };
+        } else if line.split(' ').next().is_some_and(|range| range.contains('-')) {
+            head = line;
+        }
+    }
+    sum
+}
+
+/// One block of each size that `Global` has.
+fn use_each_bucket_of_global() {
+    for bucket in Global::HEAP.stats().buckets() {
+        // SAFETY: live, and at least a byte.
+        unsafe { Global.malloc(bucket.block_size, 0).unwrap().write(1) };
+    }
+}
+
+#[test]
+fn a_core_file_has_what_was_used_and_not_what_was_reserved() {
+    ends_well("a_core_file_has_what_was_used_and_not_what_was_reserved", || {
+        use_each_bucket_of_global();
+        // All that may be written, private, and not left out: more than there is memory for.
+        let dumped = sum_of_mappings("Size:", |head, flags| head.contains(" rw-p ") && !flags.contains(" dd"));
+        assert!((1 << 20..64 << 20).contains(&dumped), "{dumped} bytes");
+    });
+}
+
+#[test]
+fn where_all_memory_is_locked_a_heap_locks_what_it_uses() {
+    ends_well("where_all_memory_is_locked_a_heap_locks_what_it_uses", || {
+        let all = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: a valid limit; takes a plain number.
+        if unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const all) } != 0 {
+            // Not every user may lock as much as that.
+            return;
+        }
+        // SAFETY: takes a plain number.
+        assert_eq!(unsafe { libc::mlockall(libc::MCL_FUTURE) }, 0);
+        let locked = || sum_of_mappings("Locked:", |_, _| true);
+        let before = locked();
+        let heap = Heap::<Linear<8>>::new(16 << 20).unwrap();
+        let boxed = SmBox::new_in([1; 16], &heap);
+        let by_one = locked() - before;
+        assert!((1..8 << 20).contains(&by_one), "{by_one} bytes for a box");
+        use_each_bucket_of_global();
+        assert!(locked() < 64 << 20, "{} bytes with Global", locked());
+        drop(boxed);
+    });
+}
+
+#[test]
+fn a_heap_takes_two_mappings_and_two_for_each_bucket_in_use() {
+    ends_well("a_heap_takes_two_mappings_and_two_for_each_bucket_in_use", || {
+        let mappings = || fs::read_to_string("/proc/self/maps").unwrap().lines().count();
+        let build = || Heap::<Linear<8>>::new(1 << 20).unwrap();
+        drop(SmBox::new_in([1; 16], &build()));
+        let before = mappings();
+        let heaps: Vec<_> = (0..100).map(|_| build()).collect();
+        let built = mappings() - before;
+        assert!(built <= 210, "{built} mappings for 100 heaps");
+        heaps.iter().for_each(|heap| drop((SmBox::new_in([1; 16], heap), SmBox::new_in([1_u8; 100], heap))));
+        let used = mappings() - before;
+        assert!(used <= 630, "{used} mappings for 100 heaps with two buckets in use");
+    });
+}
+
+#[test]
+fn an_error_for_want_of_mappings_names_them_and_the_setting() {
+    ends_well("an_error_for_want_of_mappings_names_them_and_the_setting", || {
+        let mut all = AllMappings::new();
+        all.take();
+        let error = (0..4).find_map(|_| Heap::<Linear<8>>::new(1 << 20).map(std::mem::forget).err());
+        drop(all);
+        let said = error.unwrap().to_string();
+        assert!(said.contains("mappings") && said.contains("vm.max_map_count"), "{said}");
+    });
+}
+
+fn limit(resource: libc::__rlimit_resource_t, bytes: libc::rlim_t) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    // SAFETY: a valid limit.
+    assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
+}
+
+#[test]
+fn of_a_limit_on_addresses_global_leaves_three_quarters() {
+    ends_well("of_a_limit_on_addresses_global_leaves_three_quarters", || {
+        const LIMIT: usize = 4 << 30;
+        limit(libc::RLIMIT_AS, LIMIT as libc::rlim_t);
+        let before = pages().0;
+        drop(SmBox::new([1; 16]));
+        let taken = (pages().0 - before) * 4096;
+        assert!((64 << 20..LIMIT / 4 + (8 << 20)).contains(&taken), "{taken} of {LIMIT}");
+    });
+}
+
+#[test]
+fn a_limit_on_data_counts_what_is_committed_and_refuses_the_rest() {
+    ends_well("a_limit_on_data_counts_what_is_committed_and_refuses_the_rest", || {
+        // What a bucket may serve, five times the limit; and it refuses rather than takes more than there is.
+        let builder = Heap::<Linear<8>>::builder().bucket_bytes(512 << 20).on_exhausted(Exhausted::Refuse);
+        let heap = builder.no_thread_cache().build().unwrap();
+        limit(libc::RLIMIT_DATA, (pages().1 * 4096 + (300 << 20)) as libc::rlim_t);
+        let mut count = 0_usize;
+        let error = loop {
+            match heap.malloc(128, 0) {
+                Ok(_) => count += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, AllocError::OutOfMemory { .. }), "{error}");
+        assert!(count * 128 < 300 << 20, "{count} blocks");
+    });
 }
 
 /// From now on the system refuses one of its calls to this process, as sandboxes do.

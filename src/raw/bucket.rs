@@ -4,6 +4,7 @@
 //! the memory of wholly free pages to the system. Never-used blocks have no bits: a new bucket touches no memory.
 
 mod exact;
+mod growth;
 
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
@@ -12,12 +13,12 @@ use crossbeam_utils::CachePadded;
 
 use super::bitmap::{Bitmap, Run, WORD, first_bits};
 use super::fault::{self, Misuse, Site};
-use super::os::Reservation;
 use super::poison;
 use super::region::Span;
 use super::share::ShareCount;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 use exact::Changes;
+pub(crate) use growth::Ground;
 
 /// How many words' blocks a deposit gathers before it puts them: one for each bit of a `u32`.
 const GATHERED: usize = u32::BITS as usize;
@@ -34,10 +35,14 @@ pub(crate) struct Bucket {
     free: Bitmap,
     /// One a block.
     shares: &'static [ShareCount],
-    /// How far `limit` can grow, in blocks.
+    /// How far `capacity` can grow, in blocks.
     most: usize,
-    /// Blocks in the committed part of the span.
+    /// Blocks it may serve; at most `most`.
+    capacity: AtomicUsize,
+    /// Blocks in the committed part of the span; at most `capacity`.
     limit: AtomicUsize,
+    /// What commits more of the span; `None` over memory that is usable as it is.
+    ground: Option<Ground>,
     /// The first never-used block; at most `limit`. On a line of its own: every refill of a growing heap writes it.
     watermark: CachePadded<AtomicUsize>,
     /// What happens to the free blocks.
@@ -51,7 +56,8 @@ pub(crate) struct Parts {
     pub(crate) heap: &'static str,
     pub(crate) number: usize,
     pub(crate) span: Span,
-    /// Blocks committed from the start.
+    pub(crate) ground: Option<Ground>,
+    /// Blocks it may serve from the start.
     pub(crate) blocks: usize,
     /// Blocks it can grow to.
     pub(crate) most: usize,
@@ -72,7 +78,9 @@ impl Bucket {
             free: Bitmap::new(parts.words, parts.most),
             shares: parts.shares,
             most: parts.most,
-            limit: AtomicUsize::new(parts.blocks),
+            capacity: AtomicUsize::new(parts.blocks),
+            limit: AtomicUsize::new(if parts.ground.is_some() { 0 } else { parts.blocks }),
+            ground: parts.ground,
             watermark: CachePadded::new(AtomicUsize::new(0)),
             changes: Changes::new(parts.exact),
             overflowed: AtomicUsize::new(0),
@@ -85,17 +93,6 @@ impl Bucket {
 
     pub(crate) fn block_size(&self) -> usize {
         self.span.block_size()
-    }
-
-    /// Blocks it can serve as it is now.
-    pub(crate) fn limit(&self) -> usize {
-        // Acquire pairs with `grow`: whoever sees the blocks sees them committed.
-        self.limit.load(Ordering::Acquire)
-    }
-
-    /// Bytes of the part of the span that blocks can come from, now or after growing.
-    pub(crate) fn most_bytes(&self) -> usize {
-        self.most * self.block_size()
     }
 
     pub(crate) fn watermark(&self) -> usize {
@@ -152,15 +149,15 @@ impl Bucket {
 
     /// Takes never-used blocks.
     fn fresh(&self, max: usize) -> Option<Run> {
-        let limit = self.limit();
         // Acquire: who finds no never-used block comes after all that was before they were taken (`Changes`).
         let mut first = self.watermark.load(Ordering::Acquire);
         loop {
-            // A run belongs to one word, so that it can be put back as it is.
-            let count = max.min(WORD - first % WORD).min(limit - first.min(limit));
-            if count == 0 {
+            let limit = self.limit();
+            if first >= limit && !self.extend(limit) {
                 return None;
             }
+            // A run belongs to one word, so that it can be put back as it is.
+            let count = max.min(WORD - first % WORD).min(self.limit() - first);
             // Nobody else ever wrote these blocks. Release and acquire: as above.
             match self.watermark.compare_exchange_weak(first, first + count, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
@@ -321,38 +318,6 @@ impl Bucket {
     pub(crate) fn is_block(&self, block: NonNull<u8>) -> bool {
         self.span.index(block).is_ok_and(|index| index < self.watermark())
     }
-
-    /// All addresses that blocks can come from.
-    pub(crate) fn addresses(&self) -> NonNull<[u8]> {
-        NonNull::slice_from_raw_parts(self.span.base(), self.most_bytes())
-    }
-
-    /// Whether it can have more blocks than it has.
-    pub(crate) fn can_grow(&self) -> bool {
-        self.limit() < self.most
-    }
-
-    /// Commits `step` more blocks than the `limit` at which it was exhausted, unless it has grown since. False if the system refuses.
-    pub(crate) fn grow(&self, limit: usize, reservation: &Reservation, span_offset: usize, step: usize) -> bool {
-        let size = self.block_size();
-        self.grow_with(limit, step, |from, to| {
-            reservation.commit(span_offset + from * size, (to - from) * size).is_ok()
-        })
-    }
-
-    /// As `grow`; `commit` makes the blocks from its first argument up to its second usable, or says that it cannot.
-    fn grow_with(&self, limit: usize, step: usize, commit: impl FnOnce(usize, usize) -> bool) -> bool {
-        let next = self.most.min(limit.saturating_add(step.max(1)));
-        if self.limit() == limit && next > limit {
-            if !commit(limit, next) {
-                return false;
-            }
-            // Release pairs with `limit`. If another thread grew the bucket meanwhile, that serves as well:
-            // committing twice changes nothing.
-            let _ = self.limit.compare_exchange(limit, next, Ordering::AcqRel, Ordering::Relaxed);
-        }
-        true
-    }
 }
 
 /// Runs on their way back, at most one a word; two words that want the same place are not kept together. One thread's.
@@ -418,6 +383,7 @@ mod tests {
             words: Vec::leak(words),
             shares: &[],
             exact: true,
+            ground: None,
         };
         Bucket::new(parts)
     }
@@ -450,9 +416,10 @@ mod tests {
     #[test]
     fn a_bucket_that_is_told_to_grow_by_nothing_grows_by_one_block() {
         let mut bucket = leaked(3);
-        bucket.limit = AtomicUsize::new(1);
-        assert!(bucket.grow_with(1, 0, |from, to| (from, to) == (1, 2)));
-        assert_eq!(bucket.limit(), 2);
+        (bucket.capacity, bucket.limit) = (AtomicUsize::new(1), AtomicUsize::new(1));
+        assert!(bucket.can_grow() && bucket.grow(1, 0));
+        assert_eq!((bucket.capacity(), bucket.limit(), bucket.is_refused()), (2, 1, true));
+        assert!(!bucket.grow(2, 1), "what it may have is not committed");
     }
 
     #[test]
@@ -478,8 +445,6 @@ mod models {
     pub(super) struct Blocks {
         pub(super) bucket: Bucket,
         content: Vec<UnsafeCell<usize>>,
-        /// What `commit` did: only the order of the limit makes it seen.
-        committed: Vec<AtomicBool>,
     }
 
     impl Blocks {
@@ -497,17 +462,15 @@ mod models {
                 words: Vec::leak(words),
                 shares: &[],
                 exact: true,
+                ground: Some(Ground::Model(SIZE, (0..most).map(|_| AtomicBool::new(false)).collect())),
             };
-            Arc::new(Self {
-                bucket: Bucket::new(parts),
-                content: (0..most).map(|_| UnsafeCell::new(0)).collect(),
-                committed: (0..most).map(|block| AtomicBool::new(block < blocks)).collect(),
-            })
+            Arc::new(Self { bucket: Bucket::new(parts), content: (0..most).map(|_| UnsafeCell::new(0)).collect() })
         }
 
         /// Owns a block for a moment: loom reports a race if somebody else does too.
         fn write(&self, block: usize) {
-            assert!(self.committed[block].load(Ordering::Relaxed), "block {block} is out of reach");
+            let Some(Ground::Model(_, committed)) = &self.bucket.ground else { panic!("a model's") };
+            assert!(committed[block].load(Ordering::Relaxed), "block {block} is out of reach");
             // SAFETY: I4: the block is claimed; that nobody else has it is what the model checks.
             self.content[block].with_mut(|content| unsafe { *content += 1 });
         }
@@ -529,11 +492,11 @@ mod models {
             while self.bucket.can_grow() {
                 match self.take_exact() {
                     Ok(block) => return Some(block),
-                    Err(limit) => self.bucket.grow_with(limit, step, |from, to| {
-                        self.committed[from..to].iter().for_each(|block| block.store(true, Ordering::Relaxed));
-                        true
-                    }),
-                };
+                    Err(capacity) => assert!(self.bucket.grow(capacity, step), "nothing is refused here"),
+                }
+                if let Some(block) = self.take() {
+                    return Some(block);
+                }
             }
             self.take()
         }

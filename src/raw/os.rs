@@ -28,7 +28,7 @@ pub(crate) const PAGE: usize = 4096;
 /// The size of a huge page in bytes.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
 /// The system's code for "out of memory", on all systems this is meant for.
-const NO_MEMORY: i32 = 12;
+pub(crate) const NO_MEMORY: i32 = 12;
 
 /// A range of addresses that nobody else uses, from `reserve` until it is dropped.
 #[derive(Debug)]
@@ -45,6 +45,11 @@ unsafe impl Sync for Reservation {}
 /// The unit in which this system commits and purges, in bytes: a multiple of `PAGE`.
 pub(crate) fn page() -> usize {
     form::page().max(PAGE)
+}
+
+/// How many bytes of addresses this process may have.
+pub(crate) fn most_addresses() -> usize {
+    form::most_addresses()
 }
 
 impl Reservation {
@@ -119,13 +124,16 @@ impl Reservation {
         if unsafe { form::purge(self.at(start), end - start) } { resident } else { 0 }
     }
 
-    /// Asks for huge pages in the part of `[offset, offset + len)` that whole ones fit into.
-    pub(crate) fn advise_huge(&self, offset: usize, len: usize) {
-        let start = (self.base.addr().get() + offset).next_multiple_of(HUGE_PAGE) - self.base.addr().get();
-        let end = offset + len;
-        if start + HUGE_PAGE <= end {
-            form::advise_huge(self.at(start), end - start);
-        }
+    /// Tells the system not to write `[offset, offset + len)` into core files.
+    pub(crate) fn leave_out_of_dumps(&self, offset: usize, len: usize) {
+        let (start, len) = self.pages_around(offset, len);
+        form::leave_out_of_dumps(start, len);
+    }
+
+    /// `[offset, offset + len)`, to be committed by and by.
+    pub(crate) fn part(&self, offset: usize, len: usize) -> Part {
+        let (start, len) = self.pages_around(offset, len);
+        Part { start, len }
     }
 
     /// How many bytes of `[offset, offset + len)` are backed by memory right now, in whole pages, if the system says so.
@@ -139,6 +147,54 @@ impl Reservation {
         let end = (offset + len).next_multiple_of(page());
         assert!(end <= self.len);
         (self.at(start), end - start)
+    }
+}
+
+/// Whole pages of a reservation, which is there as long as they are used (I1).
+#[derive(Debug)]
+pub(crate) struct Part {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: a range of addresses, as the reservation is (I1).
+unsafe impl Send for Part {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Part {}
+
+impl Part {
+    /// As `Reservation::commit`, from byte `from` up to `to` of this part.
+    pub(crate) fn commit(&self, from: usize, to: usize) -> Result<(), i32> {
+        let (start, len) = self.pages(from, to);
+        if refusal::due() {
+            return Err(NO_MEMORY);
+        }
+        // SAFETY: I1: the pages are inside our reservation; making them accessible invalidates nothing.
+        unsafe { form::commit(start, len) }
+    }
+
+    /// Asks for huge pages from byte `from`, or the next one that begins a huge page, up to `to`, if a whole one fits in.
+    pub(crate) fn advise_huge(&self, from: usize, to: usize) {
+        let (start, len) = self.pages(from, to);
+        let before = start.addr().get().next_multiple_of(HUGE_PAGE) - start.addr().get();
+        if before + HUGE_PAGE <= len {
+            // SAFETY: I1: `before < len`, inside the part.
+            form::advise_huge(unsafe { start.add(before) }, len - before);
+        }
+    }
+
+    /// Asks for no huge pages from byte `from` up to `to`.
+    pub(crate) fn advise_small(&self, from: usize, to: usize) {
+        let (start, len) = self.pages(from, to);
+        form::advise_small(start, len);
+    }
+
+    /// The whole pages around the bytes from `from` up to `to`.
+    fn pages(&self, from: usize, to: usize) -> (NonNull<u8>, usize) {
+        let (from, to) = (from & !(page() - 1), to.next_multiple_of(page()));
+        assert!(from <= to && to <= self.len);
+        // SAFETY: I1: `from <= self.len`, inside the reservation.
+        (unsafe { self.start.add(from) }, to - from)
     }
 }
 

@@ -325,7 +325,8 @@ mod tests {
                 drop(SmBox::new_in(1, Other));
                 LEFT.set(Some(0));
                 REFUSALS.set(usize::MAX);
-                drop(SmBox::new_in(1, Refused));
+                // Nor is any of its buckets committed.
+                drop(SmBox::try_new_in(1, Refused));
                 LEFT.set(None);
                 let slot = thread::current().unwrap();
                 let seat = Refused::HEAP.raw().state().table().seat(slot).unwrap();

@@ -17,14 +17,14 @@ use core::mem::{align_of, size_of};
 use core::ptr::NonNull;
 
 use super::bitmap::Bitmap;
-use super::bucket::{Bucket, Parts};
+use super::bucket::{Bucket, Ground, Parts};
 use super::cache::Cache;
 use super::canary::{Canary, secret};
 use super::fallback::Fallback;
 use super::fault::Site;
 use super::ledger::Ledger;
 use super::lock::Lock;
-use super::os::{Reservation, page};
+use super::os::{self, Reservation, page};
 use super::quarantine::Quarantine;
 use super::region::{Region, Span};
 use super::registry::{Entry, Links, Member};
@@ -32,13 +32,13 @@ use super::seat::Seat;
 use super::share::ShareCount;
 use super::table::{TABLE_BYTES, Table};
 use super::thread::{self, REGISTRY};
-use crate::config::{Config, Exhausted, HugePages};
+use crate::config::{Config, Exhausted};
 use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
 use checks::Watch;
 
-/// Spans ask for huge pages from here on (`HugePages::Auto`): smaller buckets stay small.
-const HUGE_FROM: usize = 2 << 20;
+/// Side tables from so many bytes on are left out of core files: they are mostly room for blocks that were never used.
+const LONG_SIDE: usize = 16 << 20;
 
 /// Shared, at a fixed address from `build` to `release`.
 pub(crate) struct State {
@@ -148,16 +148,16 @@ impl State {
         let plan = Plan::new(config)?;
         thread::prepare();
         let refused = |bytes| move |code| ConfigError::Refused { bytes, code };
-        let reservation = Reservation::reserve(plan.end).map_err(refused(plan.end))?;
-        for bucket in 0..plan.region.spans {
-            let bytes = config.blocks(bucket) * config.block_sizes[bucket];
-            reservation.commit(plan.region.offset(bucket), bytes).map_err(refused(bytes))?;
-            if config.huge_pages == HugePages::Always {
-                reservation.advise_huge(plan.region.offset(bucket), bytes);
-            }
+        // A heap that makes do with less leaves most of what a process may have to the rest of it.
+        if config.halve_when_refused && plan.end > os::most_addresses() / 4 {
+            return Err(refused(plan.end)(os::NO_MEMORY));
         }
+        let reservation = Reservation::reserve(plan.end).map_err(refused(plan.end))?;
         let side = plan.end - plan.state;
         reservation.commit(plan.state, side).map_err(refused(side))?;
+        if side >= LONG_SIDE {
+            reservation.leave_out_of_dumps(plan.state, side);
+        }
 
         let buckets = Self::build_buckets(&plan, &reservation, config);
         let watches = config.hardened.then(|| Self::build_watches(&plan, &reservation, config));
@@ -192,11 +192,14 @@ impl State {
             words.make(bitmap_words(most), || AtomicU64::new(0));
             #[cfg(shuttle)]
             shares.make(most, ShareCount::new);
-            let span = Span::new(reservation.at(plan.region.offset(number)), config.block_sizes[number]);
+            let offset = plan.region.offset(number);
+            let span = Span::new(reservation.at(offset), config.block_sizes[number]);
+            let part = reservation.part(offset, most * config.block_sizes[number]);
             let bucket = Bucket::new(Parts {
                 heap: config.name,
                 number,
                 span,
+                ground: Some(Ground::Part(part, config.huge_pages)),
                 blocks: config.blocks(number),
                 most,
                 // SAFETY: I1: as `Plan` has it.
@@ -291,34 +294,17 @@ impl State {
     /// A block of exactly this class.
     pub(crate) fn take(&self, cache: Option<&Cache>, class: usize) -> Option<NonNull<u8>> {
         let bucket = &self.buckets()[class];
-        let before = bucket.watermark();
         let shared = || match cache {
             Some(cache) => cache.lane(class).refill(bucket),
             None => bucket.withdraw_one().or_else(|| self.reuse_early(class)),
         };
         let own = cache.map(|cache| cache.lane(class)).and_then(|lane| lane.pop().or_else(|| lane.refill_from_stack()));
-        let block = own.or_else(shared).or_else(|| self.drain_other_cache(cache, class).then(shared)?);
-        self.after_growth(class, before);
-        block
+        own.or_else(shared).or_else(|| self.drain_other_cache(cache, class).then(shared)?)
     }
 
     /// As `take`, past the cache, so that it is known whether the block was never used, and so reads as zero.
     pub(crate) fn take_told(&self, class: usize) -> Option<(NonNull<u8>, bool)> {
-        let bucket = &self.buckets()[class];
-        let before = bucket.watermark();
-        let told = bucket.withdraw_one_told();
-        self.after_growth(class, before);
-        told
-    }
-
-    /// Asks for huge pages once a span's used part has outgrown the small ones.
-    fn after_growth(&self, class: usize, before: usize) {
-        let bucket = &self.buckets()[class];
-        let blocks = HUGE_FROM / bucket.block_size();
-        if self.config.huge_pages == HugePages::Auto && before < blocks && bucket.watermark() >= blocks {
-            let rest = bucket.limit() * bucket.block_size();
-            self.reservation.advise_huge(self.region.offset(class) + HUGE_FROM, rest.saturating_sub(HUGE_FROM));
-        }
+        self.buckets()[class].withdraw_one_told()
     }
 
     /// A block for a layout whose own bucket, `class`, has none left: what the heap was told to do then.
@@ -336,11 +322,11 @@ impl State {
             Exhausted::Grow { .. } => {
                 let step = self.config.blocks(class);
                 while bucket.can_grow() {
-                    let limit = match bucket.withdraw_one_exact() {
+                    let capacity = match bucket.withdraw_one_exact() {
                         Ok(block) => return Some(block),
-                        Err(limit) => limit,
+                        Err(capacity) => capacity,
                     };
-                    if !bucket.grow(limit, &self.reservation, self.region.offset(class), step) {
+                    if !bucket.grow(capacity, step) {
                         break;
                     }
                     if let Some(block) = self.take(cache, class) {

@@ -61,7 +61,7 @@ impl Table {
         // Once for each bucket: one that is growing meanwhile would be planned larger than the memory is.
         let mut plans = [LanePlan::NONE; MAX_CLASSES];
         for (plan, bucket) in plans.iter_mut().zip(how.buckets) {
-            *plan = LanePlan::new((how.room)(bucket.block_size()), bucket.block_size(), bucket.limit());
+            *plan = LanePlan::new((how.room)(bucket.block_size()), bucket.block_size(), bucket.capacity());
         }
         let memory = chunks.at_least(plans.iter().map(|plan| plan.bytes()).sum(), &self.lock)?;
         let lanes = how.buckets.iter().zip(&plans).map(|(bucket, &plan)| LaneSetup {

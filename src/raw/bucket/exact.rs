@@ -95,11 +95,11 @@ impl Changes {
 }
 
 impl Bucket {
-    /// Takes a block. The error is the limit that the bucket had at some moment of the call when no block of it was free.
+    /// Takes a block. The error is the capacity that the bucket had at some moment of the call when no block of it was free.
     pub(super) fn claim_exact(&self) -> Result<Run, usize> {
-        let limit = self.limit();
+        let capacity = self.capacity();
         let look = || self.free.claim_exact(self.watermark(), 1).or_else(|| self.fresh(1));
-        self.changes.look(look).ok_or(limit)
+        self.changes.look(look).ok_or(capacity)
     }
 
     /// How many blocks are free.
@@ -238,7 +238,7 @@ mod models {
             let thread = thread::spawn(move || other.trim());
             let block = blocks.take_or_grow(2);
             thread.join().unwrap();
-            assert_eq!((block, blocks.bucket.limit()), (Some(0), 1), "it grew although a block was free");
+            assert_eq!((block, blocks.bucket.capacity()), (Some(0), 1), "it grew although a block was free");
         });
     }
 
@@ -251,7 +251,7 @@ mod models {
             let thread = thread::spawn(move || other.take_or_grow(2));
             let mine = blocks.take_or_grow(2);
             assert!(mine.is_some() && thread.join().unwrap().is_some());
-            assert_eq!(blocks.bucket.limit(), 2);
+            assert_eq!(blocks.bucket.capacity(), 2);
         });
     }
 

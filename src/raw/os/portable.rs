@@ -7,6 +7,11 @@ pub(super) fn page() -> usize {
     PAGE
 }
 
+/// Limits are not known here.
+pub(super) fn most_addresses() -> usize {
+    usize::MAX
+}
+
 /// What the system is asked for: room to begin at a page, and in front of that for the address it began at.
 ///
 /// Not aligned to a page by the layout: the standard library then writes all the zeros itself, and every page is resident.
@@ -36,6 +41,10 @@ pub(super) unsafe fn purge(_: NonNull<u8>, _: usize) -> bool {
 }
 
 pub(super) fn advise_huge(_: NonNull<u8>, _: usize) {}
+
+pub(super) fn advise_small(_: NonNull<u8>, _: usize) {}
+
+pub(super) fn leave_out_of_dumps(_: NonNull<u8>, _: usize) {}
 
 pub(super) fn resident(_: NonNull<u8>, len: usize) -> Option<usize> {
     Some(len)

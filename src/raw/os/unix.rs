@@ -6,6 +6,8 @@ use core::ptr::{self, NonNull};
 
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
+#[cfg(target_os = "linux")]
+use rustix::mm::{MlockFlags, MsyncFlags, mlock_with, msync};
 
 use super::kept::{Kept, Range};
 use super::{HUGE_PAGE, refusal};
@@ -27,6 +29,13 @@ pub(crate) fn lock() -> &'static Lock {
 
 pub(super) fn page() -> usize {
     rustix::param::page_size()
+}
+
+pub(super) fn most_addresses() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: I10: a valid place. Refused, it stays as it is.
+    unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) };
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
 }
 
 pub(super) fn reserve(len: usize) -> Result<NonNull<u8>, i32> {
@@ -74,6 +83,7 @@ fn map(kept: &Kept, len: usize, align: usize) -> Result<NonNull<u8>, i32> {
     // SAFETY: I1: a new anonymous mapping at an address of the system's choice touches nothing that exists.
     let mapped = unsafe { mmap_anonymous(ptr::null_mut(), padded, ProtFlags::empty(), flags) };
     let start = NonNull::new(mapped.map_err(Errno::raw_os_error)?.cast::<u8>()).ok_or(libc::ENOMEM)?;
+    lock_by_use(start, padded);
     let (before, found, after) = Range { start, len: padded }.around(len, align).ok_or(libc::ENOMEM)?;
     for slack in [before, after] {
         // Nobody has seen them.
@@ -82,6 +92,22 @@ fn map(kept: &Kept, len: usize, align: usize) -> Result<NonNull<u8>, i32> {
         }
     }
     Ok(found)
+}
+
+/// If this process has all its memory locked (`mlockall`), lets new pages be locked when they are used rather than made resident at once.
+fn lock_by_use(start: NonNull<u8>, len: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        // This is what says whether pages are locked; to pages of our own it does nothing.
+        // SAFETY: I1: a new mapping, which has no content.
+        let is_locked = unsafe { msync(start.as_ptr().cast(), len, MsyncFlags::INVALIDATE) } == Err(Errno::BUSY);
+        if is_locked {
+            // SAFETY: I1: as above. Refused, it costs memory.
+            let _ = unsafe { mlock_with(start.as_ptr().cast(), len, MlockFlags::ONFAULT) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, len);
 }
 
 /// Gives whole pages of our own mappings back, which nobody uses any more. False if the system refuses: then their memory is its own
@@ -156,12 +182,29 @@ fn replace(start: NonNull<u8>, len: usize) -> bool {
 
 pub(super) fn advise_huge(start: NonNull<u8>, len: usize) {
     #[cfg(target_os = "linux")]
-    {
-        // SAFETY: I1: advice about our own pages; it changes no content. A refusal costs speed alone.
-        let _ = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxHugepage) };
-    }
+    advise(start, len, Advice::LinuxHugepage);
     #[cfg(not(target_os = "linux"))]
     let _ = (start, len);
+}
+
+pub(super) fn advise_small(start: NonNull<u8>, len: usize) {
+    #[cfg(target_os = "linux")]
+    advise(start, len, Advice::LinuxNoHugepage);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, len);
+}
+
+pub(super) fn leave_out_of_dumps(start: NonNull<u8>, len: usize) {
+    #[cfg(target_os = "linux")]
+    advise(start, len, Advice::LinuxDontDump);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, len);
+}
+
+#[cfg(target_os = "linux")]
+fn advise(start: NonNull<u8>, len: usize, advice: Advice) {
+    // SAFETY: I1: advice about our own pages; none of those given here changes content. A refusal costs speed alone, or longer dumps.
+    let _ = unsafe { madvise(start.as_ptr().cast(), len, advice) };
 }
 
 pub(super) fn resident(start: NonNull<u8>, len: usize) -> Option<usize> {

@@ -1,0 +1,120 @@
+//! How far a bucket reaches: blocks it may serve, and of these the blocks that are committed.
+//!
+//! A span is committed in steps, by whoever finds all that is committed used. What lies beyond takes no mapping of its own, stands in no core
+//! file, and no call that locks all memory makes it resident.
+
+use core::ptr::NonNull;
+
+use super::Bucket;
+use crate::config::HugePages;
+use crate::raw::os::Part;
+use crate::sync::Ordering;
+
+/// The first step, in bytes; each of the next ones is as long as all before it together.
+const FIRST_STEP: usize = 64 << 10;
+const LONGEST_STEP: usize = 8 << 20;
+/// Spans ask for huge pages from here on (`HugePages::Auto`): smaller buckets stay small. The end of a step.
+const HUGE_FROM: usize = 2 << 20;
+
+/// What a span's blocks stand on. Immutable.
+#[derive(Debug)]
+pub(crate) enum Ground {
+    /// Part of a reservation, and which pages it shall have.
+    Part(Part, HugePages),
+    /// In models: bytes of a block, and which blocks were committed. Only the order of the limit makes that seen.
+    #[cfg(all(test, loom))]
+    Model(usize, Vec<crate::sync::AtomicBool>),
+}
+
+impl Ground {
+    /// Makes the bytes from `from` up to `to` readable and writable. False if the system refuses.
+    fn commit(&self, from: usize, to: usize) -> bool {
+        match self {
+            Self::Part(part, huge_pages) => {
+                let is_committed = part.commit(from, to).is_ok();
+                match huge_pages {
+                    HugePages::Never => part.advise_small(from, to),
+                    HugePages::Auto if to <= HUGE_FROM => {}
+                    HugePages::Auto => part.advise_huge(from.max(HUGE_FROM), to),
+                    HugePages::Always => part.advise_huge(from, to),
+                }
+                is_committed
+            }
+            #[cfg(all(test, loom))]
+            Self::Model(size, committed) => {
+                let blocks = &committed[from / size..to / size];
+                blocks.iter().for_each(|block| block.store(true, Ordering::Relaxed));
+                true
+            }
+        }
+    }
+
+    /// How far to commit when the bytes up to `from` are used.
+    fn next_step(&self, from: usize) -> usize {
+        match self {
+            Self::Part(_, HugePages::Always) => usize::MAX,
+            _ => from + from.clamp(FIRST_STEP, LONGEST_STEP),
+        }
+    }
+}
+
+impl Bucket {
+    /// Blocks in the committed part of the span.
+    pub(crate) fn limit(&self) -> usize {
+        // Acquire pairs with `extend_with`: whoever sees the blocks sees them committed.
+        self.limit.load(Ordering::Acquire)
+    }
+
+    /// Blocks it may serve as it is now.
+    pub(crate) fn capacity(&self) -> usize {
+        // Relaxed: a number. What is used is bounded by the limit.
+        self.capacity.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the part of the span that blocks can come from, now or after growing.
+    pub(crate) fn most_bytes(&self) -> usize {
+        self.most * self.block_size()
+    }
+
+    /// All addresses that blocks can come from, readable and writable from now on if the system does not refuse it.
+    pub(crate) fn addresses(&self) -> NonNull<[u8]> {
+        if let Some(ground) = &self.ground {
+            ground.commit(0, self.most_bytes());
+        }
+        NonNull::slice_from_raw_parts(self.span.base(), self.most_bytes())
+    }
+
+    /// Whether the system refuses to commit what the bucket may serve.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.limit() < self.capacity()
+    }
+
+    /// Whether it can be told to serve more.
+    pub(crate) fn can_grow(&self) -> bool {
+        self.capacity() < self.most
+    }
+
+    /// Lets it serve `step` blocks more than the `capacity` at which it was exhausted, unless it has grown since. False if the system
+    /// does not even commit that many.
+    pub(crate) fn grow(&self, capacity: usize, step: usize) -> bool {
+        if self.limit() < capacity {
+            return false;
+        }
+        let next = self.most.min(capacity.saturating_add(step.max(1)));
+        // Relaxed, both: as in `capacity`. If another thread was first, that serves as well.
+        let _ = self.capacity.compare_exchange(capacity, next, Ordering::Relaxed, Ordering::Relaxed);
+        true
+    }
+
+    /// Commits more than `limit` blocks. False if it may not serve more, or the system refuses.
+    pub(super) fn extend(&self, limit: usize) -> bool {
+        let Some(ground) = &self.ground else { return false };
+        let size = self.block_size();
+        let next = (ground.next_step(limit * size) / size).max(limit + 1).min(self.capacity());
+        if next > limit && self.limit() == limit && ground.commit(limit * size, next * size) {
+            // Release pairs with `limit`. If another thread was first, that serves as well: committing twice changes nothing.
+            let _ = self.limit.compare_exchange(limit, next, Ordering::AcqRel, Ordering::Relaxed);
+        }
+        self.limit() > limit
+    }
+}
