@@ -80,7 +80,7 @@ impl CacheWarmup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum HugePages {
-    /// Never.
+    /// Never; the system is told, whatever its own habit is.
     Never,
     /// For the part of a span beyond its first 2 MiB, once it has grown that far.
     #[default]

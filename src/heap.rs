@@ -169,9 +169,9 @@ impl<C: SizeClasses> Heap<C> {
         match Self::class(size, align) {
             None => AllocError::NoBucket { size, align },
             Some(bucket) => {
-                let shared = &self.raw.state().buckets()[bucket];
+                let shared = &state.buckets()[bucket];
                 if shared.is_refused() {
-                    return AllocError::OutOfMemory { size, align: checked };
+                    return AllocError::OutOfMemory { size, align };
                 }
                 AllocError::Exhausted { bucket, block_size: C::BLOCK_SIZES[bucket], blocks: shared.capacity() }
             }
