@@ -170,6 +170,11 @@ impl Config {
         Ok(())
     }
 
+    /// Whether the heap makes do with less. Down to 128 KiB a bucket: who has fewer addresses than that takes cannot run anyway.
+    pub(crate) fn can_be_halved(&self) -> bool {
+        self.halve_when_refused && self.bytes[0] > 128 << 10
+    }
+
     /// The same with half the bytes in every bucket, or a block at least.
     pub(crate) fn halved(mut self) -> Self {
         for (bytes, &block_size) in self.bytes.iter_mut().zip(self.block_sizes) {

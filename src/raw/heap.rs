@@ -420,10 +420,7 @@ fn build_static(config: &Config) -> NonNull<State> {
     loop {
         match State::build(&config) {
             Ok(state) => return state,
-            // Down to 1 MiB a bucket: who has less address space than that cannot run anyway.
-            Err(ConfigError::Refused { .. }) if config.halve_when_refused && config.bytes[0] > 1 << 20 => {
-                config = config.halved();
-            }
+            Err(ConfigError::Refused { .. }) if config.can_be_halved() => config = config.halved(),
             Err(error) => fault::abort(format_args!("the static heap {:?} cannot be built: {error}", config.name)),
         }
     }

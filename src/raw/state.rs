@@ -149,7 +149,7 @@ impl State {
         thread::prepare();
         let refused = |bytes| move |code| ConfigError::Refused { bytes, code };
         // A heap that makes do with less leaves most of what a process may have to the rest of it.
-        if config.halve_when_refused && plan.end > os::most_addresses() / 4 {
+        if config.can_be_halved() && plan.end > os::most_addresses() / 4 {
             return Err(refused(plan.end)(os::NO_MEMORY));
         }
         let reservation = Reservation::reserve(plan.end).map_err(refused(plan.end))?;
