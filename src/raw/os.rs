@@ -222,7 +222,7 @@ mod tests {
         // SAFETY: I4: this test owns the whole reservation.
         let given_back = unsafe { reservation.purge(1 << 20, 1 << 20) };
         if cfg!(all(unix, not(any(smarena_portable, miri)))) {
-            assert_eq!(given_back, PAGE);
+            assert_eq!(given_back, page());
             // SAFETY: I1: still committed.
             assert_eq!(unsafe { byte.read() }, 0);
         } else {
