@@ -520,6 +520,28 @@ fn an_arena_has_no_more_slots_than_handles_can_name() {
 }
 
 #[test]
+fn what_is_not_walked_to_and_what_stays_is_not_extracted() {
+    let mut arena = SmArena::from_iter(0..200);
+    let handles: Vec<_> = arena.keys().collect();
+    let mut asked = 0;
+    let taken: Vec<_> = arena
+        .extract_if(|handle, value| {
+            asked += 1;
+            assert_eq!(handles[*value], handle);
+            *value % 3 == 0
+        })
+        .take(10)
+        .map(|(_, value)| value)
+        .collect();
+    assert_eq!((taken, asked), ((0..10).map(|i| i * 3).collect(), 28));
+    assert_eq!((arena.len(), arena.contains(handles[27]), arena.contains(handles[30])), (190, false, true));
+    let panicked =
+        catch_unwind(AssertUnwindSafe(|| arena.extract_if(|_, value| *value < 20 || panic!("enough")).count()));
+    assert!(panicked.is_err());
+    assert_eq!((arena.len(), arena.iter().count()), (177, 177));
+}
+
+#[test]
 fn shrinking_after_the_last_removal_counts_right() {
     let mut arena = SmArena::from_iter(0..1000);
     let handles: Vec<_> = arena.keys().collect();

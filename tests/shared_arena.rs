@@ -235,6 +235,35 @@ fn a_debug_build_refuses_handles_of_another_arena() {
     assert!(!a.contains(of_b) && !b.contains(of_a) && a.contains(of_a));
 }
 
+#[test]
+fn a_panic_in_insert_with_makes_the_handle_stale_and_the_slot_vacant() {
+    let arena = SharedArena::new();
+    let mut told = None;
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        arena.insert_with(|handle| {
+            told = Some(handle);
+            assert!(!arena.contains(handle) && arena.insert(7) != handle);
+            panic!("no value")
+        })
+    }));
+    assert!(panicked.is_err());
+    let told = told.unwrap();
+    assert_eq!((arena.len(), arena.contains(told)), (1, false));
+    let next = arena.insert_with(|_| 8);
+    assert_eq!((next.slot(), next.generation()), (told.slot(), told.generation() + 2));
+    assert!(!arena.contains(told) && !arena.remove(told) && *arena.get(next).unwrap() == 8);
+}
+
+#[test]
+fn a_shared_arena_may_be_used_across_a_panic() {
+    fn may<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    may::<SharedArena<String>>();
+    let arena = SharedArena::new();
+    let handle = arena.insert(String::from("a"));
+    assert!(catch_unwind(|| assert!(arena.get(handle).unwrap().is_empty())).is_err());
+    assert!(arena.remove(handle));
+}
+
 /// As if another thread had removed a value meanwhile: this heap does so while it refuses a block.
 #[derive(Clone)]
 struct Overtaken(CountingHeap);

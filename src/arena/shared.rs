@@ -19,6 +19,7 @@ mod slots;
 mod state;
 
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 pub use self::guard::Guard;
 use self::slots::Slots;
@@ -163,6 +164,30 @@ impl<T, H: HeapRef> SharedArena<T, H> {
         self.slots.insert(value).map_err(|(value, error)| InsertError { value, error })
     }
 
+    /// Moves the value that `make` returns into a slot; `make` is told the handle it will have, which finds nothing until then.
+    ///
+    /// If `make` panics, that handle is stale for ever, and the slot can be used by others.
+    ///
+    /// # Panics
+    /// As [`insert`](Self::insert), and when `make` does.
+    ///
+    /// ```
+    /// use smarena::{Handle, SharedArena};
+    ///
+    /// struct Node { me: Handle<Node> }
+    ///
+    /// let arena = SharedArena::new();
+    /// let handle = arena.insert_with(|me| Node { me });
+    /// assert_eq!(arena.get(handle).unwrap().me, handle);
+    /// ```
+    #[track_caller]
+    pub fn insert_with(&self, make: impl FnOnce(Handle<T>) -> T) -> Handle<T> {
+        match self.slots.insert_with(make) {
+            Ok(handle) => handle,
+            Err(error) => error.fail(),
+        }
+    }
+
     /// The value, which stays as long as the guard does. `None` if the handle is stale. O(1).
     ///
     /// # Panics
@@ -273,6 +298,10 @@ impl<T, H: HeapRef> SharedArena<T, H> {
         })
     }
 }
+
+// A panic in a value's code leaves each slot as one of G2's states has it; what it leaves in a value is the value's business.
+impl<T: RefUnwindSafe + UnwindSafe, H: HeapRef + UnwindSafe> UnwindSafe for SharedArena<T, H> {}
+impl<T: RefUnwindSafe + UnwindSafe, H: HeapRef + RefUnwindSafe> RefUnwindSafe for SharedArena<T, H> {}
 
 impl<T, H: HeapRef + Default> Default for SharedArena<T, H> {
     fn default() -> Self {

@@ -26,6 +26,31 @@ impl<T, H: HeapRef> SmArena<T, H> {
         }
     }
 
+    /// Walks along the values in slot order, and moves those out for which `take` says yes. What the iterator has not come to when it is
+    /// dropped stays.
+    ///
+    /// ```
+    /// let mut arena = smarena::SmArena::from_iter(0..4);
+    /// let odd: Vec<_> = arena.extract_if(|_, value| *value % 2 == 1).map(|(_, value)| value).collect();
+    /// assert_eq!(odd, [1, 3]);
+    /// assert_eq!(arena.values().copied().collect::<Vec<_>>(), [0, 2]);
+    /// ```
+    pub fn extract_if<F>(&mut self, mut take: F) -> impl Iterator<Item = (Handle<T>, T)> + use<'_, T, H, F>
+    where
+        F: FnMut(Handle<T>, &mut T) -> bool,
+    {
+        let mut cursor = Cursor::new(self.storage.table());
+        core::iter::from_fn(move || {
+            loop {
+                let (place, _) = cursor.next(self.storage.table())?;
+                let handle = self.storage.handle_at(place)?;
+                if self.get_mut(handle).is_some_and(|value| take(handle, value)) {
+                    return Some((handle, self.remove(handle)?));
+                }
+            }
+        })
+    }
+
     /// Removes and drops all values. Slots and memory stay; detached slots stay detached.
     ///
     /// If a drop panics, the rest is removed and dropped all the same.

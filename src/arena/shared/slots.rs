@@ -7,6 +7,7 @@
 
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 
 use super::chunks::{Chunks, Slot};
 use crate::arena::error::GrowError;
@@ -108,6 +109,31 @@ impl<T, H: HeapRef> Slots<T, H> {
         Ok(Handle::new(place, generation))
     }
 
+    /// Puts the value that `make` returns into a slot that it is told the handle of.
+    pub(super) fn insert_with(&self, make: impl FnOnce(Handle<T>) -> T) -> Result<Handle<T>, GrowError> {
+        /// Gives the slot up if `make` panics. Its handle is known by then: it is as if its value had come and gone.
+        struct Unused<'a, T, H: HeapRef>(&'a Slots<T, H>, &'a Slot<T>, Handle<T>);
+
+        impl<T, H: HeapRef> Drop for Unused<'_, T, H> {
+            fn drop(&mut self) {
+                self.0.pass_on(self.1, self.2);
+            }
+        }
+
+        let (place, slot) = self.vacancy()?;
+        let handle = Handle::new(place, slot.state.generation().next());
+        let unused = Unused(self, slot, handle);
+        let value = make(handle);
+        // It is used now.
+        let _ = ManuallyDrop::new(unused);
+        // SAFETY: G2: the slot is this thread's own since it was taken, and has no value.
+        unsafe { slot.write(value) };
+        // Relaxed: as in `insert`.
+        self.len.fetch_add(1, Ordering::Relaxed);
+        slot.state.publish(handle.generation_of_slot());
+        Ok(handle)
+    }
+
     /// Books a value as removed that may still be guarded.
     pub(super) fn forget(&self) {
         // Relaxed: only a count.
@@ -121,12 +147,17 @@ impl<T, H: HeapRef> Slots<T, H> {
     pub(super) unsafe fn vacate(&self, slot: &Slot<T>, handle: Handle<T>) -> T {
         // SAFETY: G2: the slot is the caller's alone and has a value.
         let value = unsafe { slot.read() };
+        self.pass_on(slot, handle);
+        value
+    }
+
+    /// Makes the slot vacant that `handle` named, and that is the caller's alone, or retires it.
+    fn pass_on(&self, slot: &Slot<T>, handle: Handle<T>) {
         let generation = handle.generation_of_slot().next();
         slot.state.vacate(generation);
         if generation != Generation::RETIRED {
             self.push(handle.place(), generation, slot);
         }
-        value
     }
 
     /// A slot for a value, which is this thread's alone until it is published.
