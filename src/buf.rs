@@ -53,7 +53,7 @@ use crate::class::Class;
 use crate::error::AllocError;
 use crate::heap::{Global, HeapRef};
 
-pub(crate) use block::{Parts, call_give_block_back, share_count};
+pub(crate) use block::{Parts, give_block_back, share_count};
 pub(crate) use block_size::{BlockSize, DANGLING, MAX_CAPACITY, narrow};
 
 /// Owned, growable bytes in one block of a heap.

@@ -34,7 +34,7 @@ use core::ops::Deref;
 use core::ptr::NonNull;
 use core::slice;
 
-use crate::buf::{BlockSize, DANGLING, MAX_CAPACITY, Parts, SmBuf, call_give_block_back, narrow, share_count};
+use crate::buf::{BlockSize, DANGLING, MAX_CAPACITY, Parts, SmBuf, give_block_back, narrow, share_count};
 use crate::heap::{Global, HeapRef, ShareCount};
 
 /// Shared, immutable bytes: what a [`SmBuf`] becomes when it is [frozen](SmBuf::freeze).
@@ -325,6 +325,19 @@ impl<H: HeapRef> SmBytes<H> {
     }
 }
 
+/// No bytes, of a buffer whose block goes back. A call by value: see `call_give_block_back`.
+///
+/// # Safety
+/// As for `give_block_back`.
+#[inline(never)]
+unsafe fn nothing_of<H: HeapRef>(start: NonNull<u8>, first: NonNull<u8>, block: BlockSize, heap: H) -> SmBytes<H> {
+    let nothing = SmBytes::empty(start, block, heap);
+    // A waker that panics, of one who waits for a pool's buffer, leaves the heap reference to be dropped.
+    // SAFETY: U1: as the caller promises.
+    unsafe { give_block_back(first, block, &nothing.heap) };
+    nothing
+}
+
 impl<H: HeapRef> SmBuf<H> {
     /// Makes the bytes immutable, to be shared. O(1): allocates nothing, copies nothing.
     ///
@@ -343,8 +356,7 @@ impl<H: HeapRef> SmBuf<H> {
         let Parts { start, first, len, block, heap } = self.into_parts();
         if len == 0 {
             // SAFETY: U1: the block of a buffer that is no more, or its share of it.
-            let heap = unsafe { call_give_block_back(first, block, ManuallyDrop::new(heap)) };
-            return SmBytes::empty(start, block, ManuallyDrop::into_inner(heap));
+            return unsafe { nothing_of(start, first, block, heap) };
         }
         // S1, S2 hold: the buffer's share of the block is ours, and with it went the right to write.
         SmBytes { start, first, len, block: block.whole(), heap }

@@ -227,17 +227,19 @@ impl<H: HeapRef> SmChain<H> {
     #[track_caller]
     pub(crate) fn consume_front(&mut self, count: usize) {
         self.check(count);
-        self.len -= count;
         let mut left = count;
         while left > 0 {
             let part = &mut self.parts[self.consumed];
+            // All is counted before a part goes: what keeps its bytes may panic at that.
             if left < part.len() {
+                self.len -= left;
                 part.consume_front(left);
                 break;
             }
             left -= part.len();
-            part.clear();
+            self.len -= part.len();
             self.consumed += 1;
+            part.clear();
         }
         self.forget_consumed();
     }

@@ -16,7 +16,7 @@ use std::ptr::NonNull;
 
 use common::{Census, Counted, CountingHeap};
 use smarena::{
-    AllocError, BufPool, HeapRef, ObjectPool, ShareCount, SharedArena, SmArena, SmBox, SmBuf, SmChain, compat,
+    AllocError, BufPool, HeapRef, ObjectPool, ShareCount, SharedArena, SmArena, SmBox, SmBuf, SmBytes, SmChain, compat,
 };
 
 thread_local! {
@@ -463,6 +463,27 @@ fn values_of_pools() {
     }
 }
 
+#[test]
+fn a_chain_counts_what_it_has_when_an_owner_of_bytes_panics_at_its_end() {
+    struct Owner(u8);
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            std::slice::from_ref(&self.0)
+        }
+    }
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            user_code();
+        }
+    }
+    for n in 0..4 {
+        let mut chain: SmChain = (0..4).map(|byte| SmBytes::from_owner(Owner(byte))).collect();
+        assert!(!ends(n, || std::io::BufRead::consume(&mut chain, 4)));
+        let left: usize = chain.parts().iter().map(|part| part.len()).sum();
+        assert_eq!((chain.len(), left), (3 - n, 3 - n));
+    }
+}
+
 /// Wakers whose `clone`, `wake` and `drop` may panic.
 #[cfg(feature = "async")]
 mod wakers {
@@ -597,6 +618,33 @@ mod wakers {
             assert!(waiting.iter_mut().all(|future| poll(future, 0).is_ready()));
         }
         is_whole(&pool);
+    }
+
+    #[test]
+    fn an_empty_lease_gives_its_block_back_once_also_if_a_waker_panics() {
+        let heap = CountingHeap::new();
+        let pool = BufPool::builder().buf_size(64).limit(1).build_in(heap.clone()).unwrap();
+        let gives: [fn(&mut Option<Lease<CountingHeap>>); 3] = [
+            |lease| lease.as_mut().unwrap().shrink_to_fit(),
+            |lease| drop(lease.take().unwrap().freeze()),
+            |lease| drop(lease.as_mut().unwrap().split_to(0).freeze()),
+        ];
+        for give in gives {
+            let mut lease = Some(pool.try_acquire().unwrap());
+            let mut waiting = Box::pin(pool.acquire());
+            assert!(waiting.as_mut().poll(&mut Context::from_waker(&bad())).is_pending());
+            assert!(catch_unwind(AssertUnwindSafe(|| (give(&mut lease), drop(lease.take())))).is_err());
+            let other = poll(&mut waiting, 0);
+            assert!(other.is_ready());
+            // What was left of the lease when the waker panicked.
+            drop(lease);
+            assert_eq!(pool.in_flight(), 1);
+            drop(other);
+            is_whole(&pool);
+        }
+        drop(pool);
+        assert_eq!(heap.references(), 1);
+        heap.settle();
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(crate) unsafe fn share_count<H: HeapRef>(heap: &H, first: NonNull<u8>, block
 /// U1: `first` and `block` are those of a buffer of this heap, or of one that is no more and did not give its block back; nobody
 /// uses it through that buffer afterwards.
 #[inline]
-unsafe fn give_block_back<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: &H) {
+pub(crate) unsafe fn give_block_back<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: &H) {
     if block.is_plain() {
         // SAFETY: U1, U4: the block is the buffer's alone, and this is its layout.
         unsafe { heap.deallocate_by_address(first, block.plain_layout()) };
@@ -99,7 +99,7 @@ unsafe fn give_split_or_aligned_back<H: HeapRef>(first: NonNull<u8>, block: Bloc
 /// # Safety
 /// As there.
 #[inline(never)]
-pub(crate) unsafe fn call_give_block_back<H: HeapRef>(
+unsafe fn call_give_block_back<H: HeapRef>(
     first: NonNull<u8>,
     block: BlockSize,
     heap: ManuallyDrop<H>,
@@ -330,10 +330,11 @@ impl<H: HeapRef> SmBuf<H> {
         self.block.holding_same::<H::Classes>(wanted.max(kept).max(doubled))
     }
 
-    /// Gives the block back, or this buffer's share of it, if there is one. What is left must not be used, only overwritten.
+    /// Gives the block back, or this buffer's share of it, if there is one. What is left must not be used, only overwritten; so it is for who is
+    /// dropped, or has just had another block: a heap that hands out none but the first, a pool's, may unwind here, of a waker's panic.
     #[inline(always)]
     pub(super) fn release_block(&mut self) {
-        // SAFETY: U4: the copy is written back two lines below; neither is dropped in between, for no heap unwinds.
+        // SAFETY: U4: the copy is written back two lines below; it is not dropped in between, also if the call unwinds.
         let heap = ManuallyDrop::new(unsafe { ptr::read(&raw const self.heap) });
         // SAFETY: U1: no caller uses the block afterwards.
         let heap = unsafe { call_give_block_back(self.first_byte(), self.block, heap) };
@@ -344,8 +345,11 @@ impl<H: HeapRef> SmBuf<H> {
     /// Gives the block back, or this buffer's share of it, and is empty then, where it was.
     #[cold]
     pub(super) fn let_go(&mut self) {
-        self.release_block();
-        (self.head, self.len, self.cap, self.block) = (0, 0, 0, self.block.none());
+        let (first, block) = (self.first_byte(), self.block);
+        // Before: where a pool's permit goes with the block, a waker may panic.
+        (self.head, self.len, self.cap, self.block) = (0, 0, 0, block.none());
+        // SAFETY: U1: the buffer's block, or its share of it, until the line above.
+        unsafe { give_block_back(first, block, &self.heap) };
     }
 
     /// Takes the buffer apart; its share of the block goes with the parts.

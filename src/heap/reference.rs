@@ -17,6 +17,7 @@ use crate::error::AllocError;
 /// The heap that blocks come from stays in place, and they stay valid, as long as any clone of the reference that allocated them exists; every
 /// clone, also after a move, or taken for a type that it is a subtype of, refers to the same heap. `Classes` are that heap's size classes. `allocate` and
 /// `reallocate` return blocks of at least the layout's size and alignment that nobody else uses, `share_count` keeps what it says, and no method unwinds.
+/// (But a [`PoolHeap`](crate::PoolHeap), which allocates nothing, may when it has taken a block back: a waker of one who waits for that may panic.)
 ///
 /// ```
 /// use core::alloc::Layout;

@@ -99,7 +99,8 @@ impl<H: HeapRef> Buffers<H> {
 }
 
 // SAFETY: blocks are those of the pool's heap, of which this has a reference, as every clone of it; none is handed out but by
-// `reallocate`, which is the heap's own. P4: what else is touched is there as long as a block is.
+// `reallocate`, which is the heap's own. P4: what else is touched is there as long as a block is. A permit's drop may unwind, with all done: the owners of
+// buffers are done with a block before they give it back.
 unsafe impl<H: HeapRef> HeapRef for PoolHeap<H> {
     type Classes = H::Classes;
 
