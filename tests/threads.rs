@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 
-use smarena::{CacheWarmup, Heap, HeapRef, Linear, SmBuf, SmBytes, StaticHeap};
+use smarena::{CacheWarmup, Exhausted, Heap, HeapRef, Linear, SmBox, SmBuf, SmBytes, StaticHeap};
 
 struct Blocks(Vec<NonNull<u8>>);
 // SAFETY: any thread may own and free blocks.
@@ -257,6 +257,26 @@ fn a_leaked_explicit_cache_is_used_by_nobody_else() {
     .unwrap();
     let mine = std::thread::spawn(move || address(Leaky::HEAP.malloc(16, 0).unwrap())).join().unwrap();
     assert_ne!(leaked, mine);
+}
+
+/// Neither in the heap that the guard was of nor in another one that the thread used.
+#[test]
+fn a_thread_that_leaked_an_explicit_cache_loses_no_block_when_it_ends() {
+    let heap = || {
+        let builder = Heap::<Linear<1>>::builder().bucket_bytes(16 * 100).on_exhausted(Exhausted::Refuse);
+        builder.build().unwrap()
+    };
+    let [first, other] = [heap(), heap()];
+    let boxes = |heap| std::iter::from_fn(|| SmBox::try_new_in(7_u64, heap).ok()).collect::<Vec<_>>();
+    // By `join`: a scope by itself does not wait for the end of a thread, only for that of its closure.
+    std::thread::scope(|scope| {
+        let leaky = scope.spawn(|| {
+            Box::leak(Box::new(first.thread_cache(1600, CacheWarmup::Hot)));
+            assert_eq!([&first, &other].map(|heap| boxes(heap).len()), [100, 100]);
+        });
+        leaky.join().unwrap();
+    });
+    assert_eq!([&first, &other].map(|heap| boxes(heap).len()), [100, 100]);
 }
 
 /// 100 heaps, made and dropped at random, used by 64 threads: every block is its own heap's, and nothing is lost.

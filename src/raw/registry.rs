@@ -36,8 +36,8 @@ pub(crate) trait Member {
     fn links(&self) -> &Links;
     /// Empties and closes the caches of the thread that holds `slot`, which is the caller. While this runs, the heap does not go.
     fn drain(&self, slot: usize);
-    /// As `drain`, but only what lies in the thread's own memory.
-    fn drain_local(&self, slot: usize);
+    /// As `drain`, but the cache in the table, which a guard points to, stays open, and what is open stays the thread's.
+    fn drain_kept(&self, slot: usize);
     /// Shows all entries of this heap that may be in a list, and the slots whose lists these are.
     fn each_entry(&self, visit: &mut dyn FnMut(usize, &Entry));
     /// This process is a fork's child, and only the thread with `slot`, if it has one, came along.
@@ -242,9 +242,9 @@ impl Registry {
         self.walk(slot, true, |member| member.drain(slot));
     }
 
-    /// Drains, in every heap that it used, what the ending thread that keeps `slot` has in its own memory.
-    pub(crate) fn release_locals(&self, slot: usize) {
-        self.walk(slot, false, |member| member.drain_local(slot));
+    /// Drains, in every heap that it used, the caches of the ending thread that keeps `slot`, and closes those in its own memory.
+    pub(crate) fn release_kept(&self, slot: usize) {
+        self.walk(slot, false, |member| member.drain_kept(slot));
     }
 
     /// Shows the heaps that the thread with `slot` used to `visit`, one after the other; with `forget` they and the slot are not the thread's
@@ -414,7 +414,7 @@ mod tests {
             self.drained.borrow_mut().push(slot);
         }
 
-        fn drain_local(&self, slot: usize) {
+        fn drain_kept(&self, slot: usize) {
             self.drain(slot);
         }
 
@@ -480,7 +480,7 @@ mod tests {
                 for toy in (0..4).filter(|&toy| used(toy)) {
                     registry.enlist(slot, &toys[toy].entries[slot], &toys[toy].links);
                 }
-                registry.release_locals(slot);
+                registry.release_kept(slot);
                 registry.release_slot(slot);
                 let drained: Vec<_> = toys.iter().map(|toy| toy.drained.take() == [slot, slot]).collect();
                 assert_eq!(drained, (0..4).map(used).collect::<Vec<_>>());
@@ -513,7 +513,7 @@ mod tests {
                 assert!(!self.2.lock.is_held());
                 self.3.set(self.3.get() + 1);
             }
-            fn drain_local(&self, slot: usize) {
+            fn drain_kept(&self, slot: usize) {
                 self.drain(slot);
             }
             fn each_entry(&self, visit: &mut dyn FnMut(usize, &Entry)) {
@@ -643,7 +643,7 @@ mod models {
             self.bucket.fetch_add(parked, crate::sync::Ordering::Relaxed);
         }
 
-        fn drain_local(&self, _: usize) {}
+        fn drain_kept(&self, _: usize) {}
 
         fn forked(&self, _: Option<usize>) {}
     }

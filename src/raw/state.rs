@@ -393,12 +393,13 @@ impl Member for State {
     fn drain(&self, slot: usize) {
         self.close_cache(slot);
         self.table.set_forgoes(slot, false);
-        self.drain_local(slot);
+        self.table.close_local(slot, self.buckets());
         self.keep_or_release(slot);
     }
 
-    fn drain_local(&self, slot: usize) {
+    fn drain_kept(&self, slot: usize) {
         self.table.close_local(slot, self.buckets());
+        self.table.empty(slot, self.buckets());
     }
 
     fn each_entry(&self, visit: &mut dyn FnMut(usize, &Entry)) {

@@ -89,6 +89,13 @@ impl Table {
         }
     }
 
+    /// Empties the cache in `slot` into the buckets; it stays open. The caller is the thread with `slot`.
+    pub(crate) fn empty(&self, slot: usize, buckets: &[Bucket]) {
+        if let Some(seat) = self.used_seat(slot) {
+            seat::drain(seat.cache(), buckets);
+        }
+    }
+
     /// As `close`, for the cache that the thread has in its own memory, as it ends; it will not be looked at again.
     pub(crate) fn close_local(&self, slot: usize, buckets: &[Bucket]) {
         let Some(seat) = self.used_seat(slot) else { return };

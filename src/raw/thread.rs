@@ -132,7 +132,7 @@ pub(crate) fn unguard() {
 /// The thread is ending: drains its caches in all heaps and gives up its slot.
 ///
 /// Not the slot while a guard lives, in a thread-local that is destroyed later: false, ask again. A guard that was leaked keeps
-/// the slot for ever; nobody else can then use the cache that the guard points to.
+/// the slot for ever; nobody else can then use the cache that the guard points to. What the caches hold goes back each time.
 fn end() -> bool {
     let Some(slot) = current() else {
         PHASE.set(Phase::Ended);
@@ -140,7 +140,7 @@ fn end() -> bool {
     };
     if GUARDS.get() > 0 {
         PHASE.set(Phase::Ending);
-        REGISTRY.release_locals(slot);
+        REGISTRY.release_kept(slot);
         return false;
     }
     set_offset(0);
