@@ -14,6 +14,7 @@ mod global;
 mod linear;
 mod local;
 mod reference;
+mod regions;
 mod thread_cache;
 #[cfg(doctest)]
 mod variance;
@@ -32,6 +33,7 @@ pub use local::LocalCache;
 #[cfg(any(feature = "global-alloc", feature = "allocator-api2-02", feature = "allocator-api2-04"))]
 pub(crate) use local::cache as local_cache;
 pub use reference::{HeapRef, IfStatic};
+pub use regions::Regions;
 pub use thread_cache::ThreadCache;
 
 use crate::class::{MAX_ALIGN, SizeClasses, class_for};
@@ -376,16 +378,21 @@ impl<C: SizeClasses> Heap<C> {
     /// The addresses that blocks of each bucket come from, in the order of the buckets.
     ///
     /// For those who must name them to somebody else, as when buffers are registered with `io_uring`. The memory belongs to
-    /// whoever owns the blocks in it.
+    /// whoever owns the blocks in it. Keep the [`Regions`] as long as the other side knows the addresses: until it is dropped,
+    /// no page behind them is given back by [`trim`](Self::trim), so that both sides see the same memory.
     ///
     /// ```
     /// # use smarena::{Heap, Linear};
     /// let heap = Heap::<Linear<8>>::new(1 << 20)?;
-    /// assert_eq!(heap.regions().map(|region| region.len()).sum::<usize>(), (1..=8).map(|n| (1 << 20) / (16 * n) * 16 * n).sum());
+    /// let mut regions = heap.regions();
+    /// assert_eq!(regions.by_ref().map(|region| region.len()).sum::<usize>(), (1..=8).map(|n| (1 << 20) / (16 * n) * 16 * n).sum());
+    /// // … registered …
+    /// assert_eq!(heap.trim(), 0);
+    /// drop(regions);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn regions(&self) -> impl Iterator<Item = NonNull<[u8]>> {
-        self.raw.state().buckets().iter().map(|bucket| bucket.addresses())
+    pub fn regions(&self) -> Regions<'_, C> {
+        Regions::new(self)
     }
 
     /// What the builder was told to call it.

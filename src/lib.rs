@@ -97,7 +97,7 @@ pub use crate::class::{Geometric, Linear, Piecewise, SizeClasses};
 pub use crate::config::{CacheWarmup, Exhausted, HugePages};
 pub use crate::content::IntoBytes;
 pub use crate::error::{AllocError, ConfigError};
-pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, IfStatic, ShareCount, StaticHeap, ThreadCache};
+pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, IfStatic, Regions, ShareCount, StaticHeap, ThreadCache};
 #[doc(hidden)]
 pub use crate::heap::{LocalCache, Settings};
 #[cfg(feature = "serde")]

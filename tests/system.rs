@@ -315,3 +315,22 @@ fn what_cannot_be_unmapped_for_want_of_mappings_is_used_again_and_unmapped_later
         assert!(after <= before + 16, "{before} pages before, {after} after");
     });
 }
+
+/// What somebody outside was told of keeps its memory: otherwise the kernel goes on with the old pages, and the heap with new ones.
+#[test]
+fn shown_regions_keep_their_memory_as_long_as_anybody_shows_them() {
+    let heap = Heap::<Linear<8>>::builder().huge_pages(HugePages::Never).no_thread_cache().build().unwrap();
+    let touch = || drop((0..10_000).map(|_| SmBox::new_in([1_u8; 128], &heap)).collect::<Vec<_>>());
+    touch();
+    let mut regions = heap.regions();
+    let other = heap.regions();
+    let last = regions.by_ref().last().unwrap();
+    assert_eq!((last.len(), regions.len(), other.len()), (16 << 20, 0, 8));
+    assert_eq!(heap.trim(), 0);
+    drop(regions);
+    assert_eq!(heap.trim(), 0);
+    drop(other);
+    assert!(heap.trim() > 1 << 20);
+    touch();
+    assert!(heap.trim() > 1 << 20);
+}

@@ -11,6 +11,7 @@
 
 mod caches;
 mod checks;
+mod shown;
 
 use core::cell::Cell;
 use core::mem::{align_of, size_of};
@@ -34,7 +35,7 @@ use super::table::{TABLE_BYTES, Table};
 use super::thread::{self, REGISTRY};
 use crate::config::{Config, Exhausted};
 use crate::error::ConfigError;
-use crate::sync::{AtomicU32, AtomicU64};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize};
 use checks::Watch;
 
 /// Side tables from so many bytes on are left out of core files: they are mostly room for blocks that were never used.
@@ -51,6 +52,8 @@ pub(crate) struct State {
     /// One a bucket, if the heap is hardened.
     watches: Option<NonNull<[Watch]>>,
     canary: Option<Canary>,
+    /// How many there are who show the spans to somebody outside.
+    shown: AtomicUsize,
     pub(crate) config: Config,
 }
 
@@ -173,6 +176,7 @@ impl State {
             fallback: Fallback::new(canary, config.zero_on_free),
             watches,
             canary,
+            shown: AtomicUsize::new(0),
             config: *config,
         };
         // SAFETY: I1: `Plan` left room for it here; committed and aligned to a page.
@@ -368,14 +372,6 @@ impl State {
             }
             None => bucket.deposit_one(block),
         }
-    }
-
-    /// Gives the memory of free pages back to the system; returns how many bytes.
-    pub(crate) fn trim(&self) -> usize {
-        self.drain_own_caches();
-        let buckets = self.buckets().iter().enumerate();
-        let spans = buckets.map(|(number, bucket)| bucket.trim(&self.reservation, self.region.offset(number)));
-        spans.sum::<usize>() + self.release_ended()
     }
 
     /// Bytes of bucket `number`'s span that are backed by memory, if the system says so.

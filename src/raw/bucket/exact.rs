@@ -112,14 +112,16 @@ impl Bucket {
         &self.changes.lock
     }
 
-    /// Gives the memory of free pages back to the system; returns the bytes that were resident.
-    pub(crate) fn trim(&self, reservation: &Reservation, span_offset: usize) -> usize {
+    /// Gives the memory of free pages back to the system, unless `may_purge`, asked under the bucket's lock, says no; returns the bytes that
+    /// were resident.
+    pub(crate) fn trim(&self, reservation: &Reservation, span_offset: usize, may_purge: impl Fn() -> bool) -> usize {
         let size = self.block_size();
         // Whole pages, so that none is overlooked between two rounds, and not many, so that others miss few blocks, and for a moment.
         let is_round = |words: usize| words * WORD * size % page() == 0 && words * WORD * size >= ROUND_BYTES;
         let round = (0..).map(|power| 1 << power).find(|&words| words == MOST_WORDS || is_round(words));
         // SAFETY: I3, I4: `trim_with` holds all these blocks claimed, from the first byte to the last.
         let purge = |first, count| unsafe { reservation.purge(span_offset + first * size, count * size) };
+        let purge = |first, count| if may_purge() { purge(first, count) } else { 0 };
         self.trim_with(round.unwrap_or(MOST_WORDS), purge)
     }
 

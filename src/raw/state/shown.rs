@@ -1,0 +1,30 @@
+//! Giving memory back, and addresses that keep theirs because somebody outside was told of them.
+
+use super::State;
+use crate::sync::Ordering::Relaxed;
+
+impl State {
+    /// Gives the memory of free pages back to the system; returns how many bytes.
+    pub(crate) fn trim(&self) -> usize {
+        self.drain_own_caches();
+        let buckets = self.buckets().iter().enumerate();
+        // Relaxed: asked under the bucket's lock, which `show` takes once it has said so.
+        let may_purge = || self.shown.load(Relaxed) == 0;
+        let spans =
+            buckets.map(|(number, bucket)| bucket.trim(&self.reservation, self.region.offset(number), may_purge));
+        spans.sum::<usize>() + self.release_ended()
+    }
+
+    /// From here on, until as many `hide` as `show` were called, the spans' memory stays what it is.
+    pub(crate) fn show(&self) {
+        // Relaxed: as in `trim`, under the locks that follow.
+        self.shown.fetch_add(1, Relaxed);
+        // Whoever is giving memory back right now has done so then, and whoever comes next sees the count.
+        self.buckets().iter().for_each(|bucket| bucket.lock().with(|| ()));
+    }
+
+    pub(crate) fn hide(&self) {
+        // Relaxed: a trim that still sees it gives back less.
+        self.shown.fetch_sub(1, Relaxed);
+    }
+}
