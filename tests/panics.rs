@@ -10,7 +10,6 @@ use std::alloc::Layout;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
-use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 
@@ -681,7 +680,7 @@ mod wakers {
         let mut waiting = Box::pin(pool.acquire());
         assert!(waiting.as_mut().poll(&mut Context::from_waker(&bad())).is_pending());
         // A task that is forgotten where it waits.
-        let _forgotten = ManuallyDrop::new(waiting);
+        let _forgotten = std::mem::ManuallyDrop::new(waiting);
         drop(pool);
         assert!(catch_unwind(AssertUnwindSafe(|| drop(lease))).is_err());
         // The permit that it was handed is as forgotten as it is.
