@@ -69,6 +69,10 @@ pub struct BucketStats {
     pub resident: Option<usize>,
     /// Layouts of this size class that were served elsewhere because the bucket was exhausted.
     pub overflowed: usize,
+    /// How often a thread's cache ran out and took blocks from the bucket.
+    pub refills: usize,
+    /// How often a thread's cache was full and put blocks back into the bucket.
+    pub spills: usize,
 }
 
 impl HeapStats {
@@ -133,15 +137,25 @@ impl<C: SizeClasses> Heap<C> {
         let state = self.raw().state();
         let mut caches = 0;
         let mut parked = [0; MAX_CLASSES];
+        let mut crossings = [[0; 2]; MAX_CLASSES];
+        // Before the caches: what one of them tells its bucket meanwhile is missed, and not counted twice.
+        crossings.iter_mut().zip(state.buckets()).for_each(|(sums, bucket)| *sums = bucket.crossings());
         state.each_cache(|cache| {
             caches += 1;
-            parked.iter_mut().enumerate().for_each(|(number, sum)| *sum += cache.lane(number).cached());
+            for (number, (parked, [refills, spills])) in parked.iter_mut().zip(&mut crossings).enumerate() {
+                let lane = cache.lane(number);
+                *parked += lane.cached();
+                let of_lane = lane.crossings();
+                *refills += of_lane[0];
+                *spills += of_lane[1];
+            }
         });
         let buckets = state.buckets().iter().enumerate().map(|(number, bucket)| {
             let free = bucket.free_blocks();
             // Last, since they never fall: then what was counted before is not above them, but for blocks that moved meanwhile.
             let (watermark, capacity) = (bucket.watermark(), bucket.capacity());
             let (live, free, cached) = shares(watermark, free, parked[number] + state.waiting(number));
+            let [refills, spills] = crossings[number];
             BucketStats {
                 block_size: bucket.block_size(),
                 capacity,
@@ -151,6 +165,8 @@ impl<C: SizeClasses> Heap<C> {
                 watermark,
                 resident: state.resident(number),
                 overflowed: bucket.overflowed(),
+                refills,
+                spills,
             }
         });
         let (fallback_live, fallback_bytes) = state.fallback().live();
@@ -183,15 +199,36 @@ impl fmt::Display for HeapStats {
         )?;
         writeln!(
             f,
-            "{:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>10}",
-            "block size", "capacity", "live", "free", "cached", "watermark", "resident KiB", "overflowed"
+            "{:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>10} {:>10} {:>10}",
+            "block size",
+            "capacity",
+            "live",
+            "free",
+            "cached",
+            "watermark",
+            "resident KiB",
+            "overflowed",
+            "refills",
+            "spills"
         )?;
         for bucket in self.buckets.iter().filter(|bucket| bucket.watermark > 0) {
-            let BucketStats { block_size, capacity, live, free, cached, watermark, resident, overflowed } = bucket;
+            let BucketStats {
+                block_size,
+                capacity,
+                live,
+                free,
+                cached,
+                watermark,
+                resident,
+                overflowed,
+                refills,
+                spills,
+            } = bucket;
             let kib = resident.map_or("not known".into(), |bytes| (bytes / 1024).to_string());
             writeln!(
                 f,
-                "{block_size:>10} {capacity:>10} {live:>10} {free:>10} {cached:>10} {watermark:>10} {kib:>12} {overflowed:>10}"
+                "{block_size:>10} {capacity:>10} {live:>10} {free:>10} {cached:>10} {watermark:>10} {kib:>12} {overflowed:>10} \
+                 {refills:>10} {spills:>10}"
             )?;
         }
         let unused = self.buckets.iter().filter(|bucket| bucket.watermark == 0).count();

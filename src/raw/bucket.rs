@@ -16,6 +16,7 @@ use super::fault::{self, Misuse, Site};
 use super::poison;
 use super::region::Span;
 use super::share::ShareCount;
+use crate::sync::fixed::AtomicUsize as Count;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 use exact::Changes;
 pub(crate) use growth::Ground;
@@ -49,6 +50,9 @@ pub(crate) struct Bucket {
     changes: Changes,
     /// Layouts of this class that had to be served elsewhere.
     overflowed: AtomicUsize,
+    /// What lanes have counted and told.
+    pub(super) refills: Count,
+    pub(super) spills: Count,
 }
 
 /// What a bucket is made of.
@@ -84,6 +88,8 @@ impl Bucket {
             watermark: CachePadded::new(AtomicUsize::new(0)),
             changes: Changes::new(parts.exact),
             overflowed: AtomicUsize::new(0),
+            refills: Count::new(0),
+            spills: Count::new(0),
         }
     }
 
@@ -103,6 +109,12 @@ impl Bucket {
     pub(crate) fn overflowed(&self) -> usize {
         // Relaxed: a count for people.
         self.overflowed.load(Ordering::Relaxed)
+    }
+
+    /// The refills and spills that lanes have told of.
+    pub(crate) fn crossings(&self) -> [usize; 2] {
+        // Acquire pairs with the lanes' `tell`.
+        [&self.refills, &self.spills].map(|count| count.load(Ordering::Acquire))
     }
 
     pub(crate) fn count_overflow(&self) {

@@ -21,7 +21,8 @@ use core::ptr::{self, NonNull};
 use super::lane::{LONGEST_CHUNK, Lane, SLOTS, Slot};
 use crate::raw::bucket::Bucket;
 use crate::raw::poison;
-use crate::sync::Ordering::Relaxed;
+use crate::sync::Ordering::{Relaxed, Release};
+use crate::sync::fixed::{AtomicU16, AtomicUsize};
 
 /// The most blocks that a refill fills chunks with.
 const MOST: usize = 4 * LONGEST_CHUNK;
@@ -74,6 +75,7 @@ impl Lane {
         };
         let got = bucket.withdraw_many(&mut places[..want]);
         let rest = got.checked_sub(1)?;
+        count(&self.refills, &bucket.refills);
         let in_alloc = if rest == 0 { 0 } else { (rest - 1) % chunk + 1 };
         let (stacked, rest) = places[..got].split_at(rest - in_alloc);
         let (in_alloc, lowest) = rest.split_at(in_alloc);
@@ -122,6 +124,7 @@ impl Lane {
         if self.chunk_len() == 0 {
             return bucket.deposit_one(block);
         }
+        count(&self.spills, &bucket.spills);
         if self.spare.get() == 0 {
             self.deposit_free(bucket);
         } else {
@@ -173,6 +176,8 @@ impl Lane {
             self.deposit_oldest(bucket, self.full.load(Relaxed));
             self.deposit_free(bucket);
             self.deposit_alloc(bucket);
+            tell(&self.refills, &bucket.refills);
+            tell(&self.spills, &bucket.spills);
         }
     }
 
@@ -192,6 +197,25 @@ impl Lane {
         if self.alloc_len() == 0 && self.chunk_len() > 0 && !self.single.get() {
             self.swap();
         }
+    }
+}
+
+/// Counts one in a lane; when it has no room for more, the bucket is told.
+fn count(own: &AtomicU16, of_bucket: &AtomicUsize) {
+    let before = own.load(Relaxed);
+    if before == u16::MAX {
+        tell(own, of_bucket);
+    }
+    own.store(before.checked_add(1).unwrap_or(1), Relaxed);
+}
+
+/// Moves a lane's count to the bucket.
+fn tell(own: &AtomicU16, of_bucket: &AtomicUsize) {
+    let count = own.load(Relaxed);
+    if count > 0 {
+        own.store(0, Relaxed);
+        // Release pairs with `Bucket::crossings`: who sees the sum, and looks at the lane then, sees that it has nothing more to add.
+        of_bucket.fetch_add(count.into(), Release);
     }
 }
 

@@ -49,6 +49,9 @@ pub(crate) struct Lane {
     pub(super) single: Cell<bool>,
     /// Whether it was refilled before: the first time only a few blocks are fetched, since many threads never want more.
     pub(super) refilled: Cell<bool>,
+    /// Refills and spills that the bucket was not told of yet. Counted here, since a line that all threads count in would be waited for.
+    pub(super) refills: AtomicU16,
+    pub(super) spills: AtomicU16,
     /// The pointer to the bucket's first block, from which those to all others are made.
     base: Cell<*mut u8>,
     /// How many bytes of blocks lie there, for a free that expects this bucket. Zero: no address is inside.
@@ -112,6 +115,8 @@ impl Lane {
             free: AtomicPtr::new(null_mut()),
             chunk: AtomicU16::new(0),
             single: Cell::new(false),
+            refills: AtomicU16::new(0),
+            spills: AtomicU16::new(0),
             base: Cell::new(null_mut()),
             bytes: Cell::new(0),
             chunks: Cell::new(null_mut()),
@@ -192,6 +197,11 @@ impl Lane {
     pub(crate) fn cached(&self) -> usize {
         let chunk = self.chunk_len();
         self.alloc_len().min(chunk) + self.free_len() + usize::from(self.full.load(Relaxed)) * chunk
+    }
+
+    /// The refills and spills that its bucket was not told of yet.
+    pub(crate) fn crossings(&self) -> [usize; 2] {
+        [&self.refills, &self.spills].map(|count| count.load(Relaxed).into())
     }
 
     /// Blocks it may hold, in all its chunks.
