@@ -110,7 +110,7 @@ pub use crate::pool::{
     Batch, BufPool, BufPoolBuilder, Lease, Loan, NoneFree, ObjectBatch, ObjectPool, ObjectPoolBuilder, ObjectPoolStats,
     PoolError, PoolHeap, PoolStats,
 };
-pub use crate::stats::{BucketStats, HeapStats};
+pub use crate::stats::{BucketChange, BucketStats, HeapChange, HeapStats};
 
 /// The README's examples, run as tests.
 #[cfg(doctest)]

@@ -1,15 +1,20 @@
 //! What a heap is doing: blocks live, free and cached, memory resident. Counted when asked, so that it costs nothing otherwise.
 
 mod advice;
+mod change;
 
 use core::fmt;
+use std::borrow::Cow;
+
+pub use change::{BucketChange, HeapChange};
 
 use crate::class::{MAX_CLASSES, SizeClasses};
 use crate::heap::Heap;
 
 /// A heap's statistics, by [`Heap::stats`]. Its `Display` is a table.
 ///
-/// Each number is right for some moment; together they add up only while nobody else uses the heap.
+/// Each number is right for some moment; together they add up only while nobody else uses the heap. With the feature `serde` it can be
+/// saved and read; numbers that an earlier version did not have are read as zero, or as not known.
 ///
 /// ```
 /// use smarena::{Heap, Linear};
@@ -22,12 +27,12 @@ use crate::heap::Heap;
 /// # unsafe { heap.free(block) };
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct HeapStats {
     /// The heap's name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Live blocks from the system allocator.
     pub fallback_live: usize,
     /// The bytes that these were asked for with.
@@ -48,8 +53,8 @@ pub struct HeapStats {
 /// assert_eq!((stats.buckets()[0].capacity, stats.buckets()[0].watermark), (65536, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct BucketStats {
     /// Bytes of a block.
@@ -73,6 +78,8 @@ pub struct BucketStats {
     pub refills: usize,
     /// How often a thread's cache was full and put blocks back into the bucket.
     pub spills: usize,
+    /// Bytes that live blocks have beyond those they were asked for with; known on hardened heaps, which keep book, and `None` elsewhere.
+    pub rounding: Option<usize>,
 }
 
 impl HeapStats {
@@ -100,6 +107,22 @@ impl HeapStats {
     #[must_use]
     pub fn live(&self) -> usize {
         self.buckets.iter().map(|bucket| bucket.live).sum::<usize>() + self.fallback_live
+    }
+
+    /// Bytes that live blocks have beyond those they were asked for with, in all buckets; `None` where that is not known, on heaps that are
+    /// not hardened. A recording (feature `record`) estimates it for these.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<2>>::builder().bucket_bytes(1 << 20).hardened(true).build()?;
+    /// let block = heap.malloc(20, 0)?;
+    /// assert_eq!(heap.stats().rounding(), Some(32 - 20));
+    /// # unsafe { heap.free(block) };
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn rounding(&self) -> Option<usize> {
+        self.buckets.iter().map(|bucket| bucket.rounding).sum()
     }
 
     /// Bytes of all spans and caches that are backed by memory. Of a bucket of which that is not known, all blocks that were ever used count: then
@@ -167,11 +190,12 @@ impl<C: SizeClasses> Heap<C> {
                 overflowed: bucket.overflowed(),
                 refills,
                 spills,
+                rounding: state.rounding(number),
             }
         });
         let (fallback_live, fallback_bytes) = state.fallback().live();
         HeapStats {
-            name: state.config.name,
+            name: state.config.name.into(),
             fallback_live,
             fallback_bytes,
             caches,
@@ -193,9 +217,10 @@ impl fmt::Display for HeapStats {
     /// A table with one line for each bucket that was ever used.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, caches, fallback_live, fallback_bytes, .. } = self;
+        let lost = self.rounding().map_or_else(String::new, |bytes| format!(", {bytes} bytes lost to rounding"));
         writeln!(
             f,
-            "heap \"{name}\": {caches} thread caches, {fallback_live} blocks ({fallback_bytes} bytes) from the system"
+            "heap \"{name}\": {caches} thread caches, {fallback_live} blocks ({fallback_bytes} bytes) from the system{lost}"
         )?;
         writeln!(
             f,
@@ -212,18 +237,8 @@ impl fmt::Display for HeapStats {
             "spills"
         )?;
         for bucket in self.buckets.iter().filter(|bucket| bucket.watermark > 0) {
-            let BucketStats {
-                block_size,
-                capacity,
-                live,
-                free,
-                cached,
-                watermark,
-                resident,
-                overflowed,
-                refills,
-                spills,
-            } = bucket;
+            let BucketStats { block_size, capacity, live, free, cached, watermark, resident, .. } = bucket;
+            let BucketStats { overflowed, refills, spills, .. } = bucket;
             let kib = resident.map_or("not known".into(), |bytes| (bytes / 1024).to_string());
             writeln!(
                 f,

@@ -80,3 +80,76 @@ fn a_table_shows_refills_and_spills() {
         (&["refills", "spills"][..], &["5", "4"][..])
     );
 }
+
+#[test]
+fn what_is_lost_to_rounding_is_known_where_book_is_kept() {
+    let heap = Heap::<Linear<4>>::builder().bucket_bytes(1 << 20).hardened(true).build().unwrap();
+    let blocks = [1, 16, 17, 40, 64].map(|size| heap.malloc(size, 0).unwrap());
+    let stats = heap.stats();
+    let rounding: Vec<_> = stats.buckets().iter().map(|bucket| bucket.rounding).collect();
+    assert_eq!(rounding, [Some(15), Some(15), Some(8), Some(0)]);
+    assert_eq!(stats.rounding(), Some(38));
+    assert!(stats.to_string().lines().next().unwrap().ends_with("from the system, 38 bytes lost to rounding"));
+    // SAFETY: live, from this heap, not used any more.
+    blocks.into_iter().for_each(|block| unsafe { heap.free(block) });
+    assert_eq!(heap.stats().rounding(), Some(0));
+    let other = Heap::<Linear<4>>::new(1 << 20).unwrap().stats();
+    assert_eq!(other.rounding(), None);
+    assert!(!other.to_string().contains("rounding"));
+}
+
+#[test]
+fn between_two_snapshots_lies_what_was_done() {
+    let heap = Heap::<Linear<2>>::builder().bucket_bytes(320).no_thread_cache().build().unwrap();
+    let kept = [(); 5].map(|()| heap.malloc(16, 0).unwrap());
+    let earlier = heap.stats();
+    assert_eq!(heap.stats().since(&earlier).to_string().lines().count(), 2, "nothing has happened to any bucket");
+    // SAFETY: live, from this heap, not used any more.
+    kept.into_iter().for_each(|block| unsafe { heap.free(block) });
+    // The second bucket has ten blocks; two are served by the system.
+    let blocks = [(); 12].map(|()| heap.malloc(32, 0).unwrap());
+    let change = heap.stats().since(&earlier);
+    assert_eq!((change.live, change.fallback_live, change.fallback_bytes, change.caches), (12 - 5, 2, 64, 0));
+    let seen = change.buckets().iter().map(|b| (b.block_size, b.live, b.free, b.cached, b.used, b.overflowed));
+    assert_eq!(seen.collect::<Vec<_>>(), [(16, -5, 5, 0, 0, 0), (32, 10, 0, 0, 10, 2)]);
+    let table = change.to_string();
+    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[1].len(), lines[2].len() + 1, "a heading has two words");
+    assert_eq!(lines[2], ["16", "-5", "+5", "+0", "+0", "+0", "+0", "+0"]);
+    assert_eq!(lines[3], ["32", "+10", "+0", "+0", "+10", "+2", "+0", "+0"]);
+    let back = earlier.since(&heap.stats());
+    assert_eq!((back.live, back.buckets()[1].used), (5 - 12, 0));
+    // SAFETY: as above.
+    blocks.into_iter().for_each(|block| unsafe { heap.free(block) });
+}
+
+#[test]
+fn crossings_and_caches_are_among_what_was_done() {
+    let heap = Heap::<Linear<1>>::builder().bucket_bytes(1 << 20).no_thread_cache().build().unwrap();
+    let earlier = heap.stats();
+    let cache = heap.thread_cache(16, CacheWarmup::Cold);
+    let blocks = [(); 5].map(|()| cache.alloc(16, 0).unwrap());
+    // SAFETY: live, from this heap, not used any more.
+    blocks.into_iter().for_each(|block| unsafe { cache.free(block) });
+    let change = heap.stats().since(&earlier);
+    let bucket = change.buckets()[0];
+    assert_eq!((change.caches, bucket.refills, bucket.spills, bucket.cached, bucket.free), (1, 5, 4, 1, 4));
+    assert!(change.resident > 0);
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_snapshot_comes_back_from_a_file_and_one_of_an_earlier_version_too() {
+    let heap = Heap::<Linear<3>>::builder().bucket_bytes(1 << 20).name("saved").build().unwrap();
+    let block = heap.malloc(20, 0).unwrap();
+    let stats = heap.stats();
+    let text = serde_json::to_string(&stats).unwrap();
+    let read: smarena::HeapStats = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, stats);
+    assert_eq!(read.since(&stats), stats.since(&read));
+    let earlier = r#"{"name": "old", "buckets": [{"block_size": 16, "live": 7}]}"#;
+    let read: smarena::HeapStats = serde_json::from_str(earlier).unwrap();
+    assert_eq!((&*read.name, read.live(), read.buckets()[0].refills, read.buckets()[0].rounding), ("old", 7, 0, None));
+    // SAFETY: live, from this heap, not used any more.
+    unsafe { heap.free(block) };
+}

@@ -184,6 +184,13 @@ impl State {
         watch.lock.with(|| watch.quarantine.held())
     }
 
+    /// Bytes that bucket `class`'s live blocks have beyond those asked for, on a hardened heap.
+    pub(crate) fn rounding(&self, class: usize) -> Option<usize> {
+        let (watch, bucket) = (self.watch(class)?, &self.buckets()[class]);
+        let asked = (0..bucket.watermark()).filter_map(|block| watch.ledger.asked(block));
+        Some(asked.map(|asked| bucket.block_size() - asked).sum())
+    }
+
     fn check_canary(&self, bucket: &Bucket, block: NonNull<u8>, asked: usize) {
         // SAFETY: I2, I10: the caller owns the block, whose canary `hand_out` or `resize` wrote.
         let changed = self.canary.and_then(|canary| unsafe { canary.changed(block, asked, bucket.block_size()) });
