@@ -1,8 +1,9 @@
-//! A pool's statistics for the `metrics` crate.
+//! The statistics of pools and heaps for the `metrics` crate.
 
 use metrics::{SharedString, counter, gauge};
 
 use crate::pool::PoolStats;
+use crate::stats::{BucketStats, HeapStats};
 
 impl PoolStats {
     /// Sets gauges and a counter of whatever recorder the program has installed: to be called from time to time.
@@ -29,5 +30,60 @@ impl PoolStats {
             gauge!(name, "pool" => pool.clone()).set(value as f64);
         }
         counter!("smarena_pool_refusals", "pool" => pool).absolute(self.refusals);
+    }
+}
+
+impl HeapStats {
+    /// Sets gauges and counters of whatever recorder the program has installed: to be called from time to time.
+    ///
+    /// `smarena_heap_live`, `_resident` (bytes), `_caches`, `_fallback_live`, `_fallback_bytes` are gauges with the label `heap`, this name. With the
+    /// label `block_size` as well, for each bucket that was ever used: the gauges `smarena_bucket_capacity`, `_live`, `_free`, `_cached`, `_watermark`,
+    /// and where they are known `_resident` and `_rounding` (bytes); the counters `smarena_bucket_overflowed`, `_refills`, `_spills`.
+    /// The heap itself publishes nothing, so allocating costs no more.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<8>>::builder().name("packets").build()?;
+    /// heap.stats().publish(heap.stats().name);
+    /// # Ok::<(), smarena::ConfigError>(())
+    /// ```
+    pub fn publish(&self, heap: impl Into<SharedString>) {
+        let heap = heap.into();
+        for (name, value) in [
+            ("smarena_heap_live", self.live()),
+            ("smarena_heap_resident", self.resident()),
+            ("smarena_heap_caches", self.caches),
+            ("smarena_heap_fallback_live", self.fallback_live),
+            ("smarena_heap_fallback_bytes", self.fallback_bytes),
+        ] {
+            gauge!(name, "heap" => heap.clone()).set(value as f64);
+        }
+        self.buckets().iter().filter(|bucket| bucket.watermark > 0).for_each(|bucket| bucket.publish(&heap));
+    }
+}
+
+impl BucketStats {
+    fn publish(&self, heap: &SharedString) {
+        let labels = || [("heap", heap.clone()), ("block_size", self.block_size.to_string().into())];
+        for (name, value) in [
+            ("smarena_bucket_capacity", Some(self.capacity)),
+            ("smarena_bucket_live", Some(self.live)),
+            ("smarena_bucket_free", Some(self.free)),
+            ("smarena_bucket_cached", Some(self.cached)),
+            ("smarena_bucket_watermark", Some(self.watermark)),
+            ("smarena_bucket_resident", self.resident),
+            ("smarena_bucket_rounding", self.rounding),
+        ] {
+            if let Some(value) = value {
+                gauge!(name, &labels()).set(value as f64);
+            }
+        }
+        for (name, value) in [
+            ("smarena_bucket_overflowed", self.overflowed),
+            ("smarena_bucket_refills", self.refills),
+            ("smarena_bucket_spills", self.spills),
+        ] {
+            counter!(name, &labels()).absolute(value as u64);
+        }
     }
 }
