@@ -7,6 +7,8 @@
 
 #[path = "arena/shared.rs"]
 mod shared;
+#[path = "arena/snapshot.rs"]
+mod snapshot;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -348,6 +350,9 @@ fn main() {
     }
     if "longest".contains(&only) {
         longest_row::<u64>(10_000_000);
+    }
+    if "rollback".contains(&only) {
+        snapshot::rows();
     }
     if "shared".contains(&only) {
         shared::rows();

@@ -32,7 +32,8 @@
 //!   a value once, except retired slots (generation `RETIRED`) and detached ones (link `DETACHED`).
 //! - **A5** `marked` counts the vacancy bits that are set for opened slots, `far_vacant` the far slots that are vacant, `withheld` the retired and detached slots.
 //! - **A6** A generation that a slot has had with a value moved out for good never comes back at its place, not even
-//!   after its chunk was given back: `floor` is not below any generation of a chunk given back.
+//!   after its chunk was given back: `floor` is not below any generation of a chunk given back. An arena that becomes a copy (`clone_from`)
+//!   has the generations of its original from then on.
 //! - **A7** A place, and so a handle's, has an offset that its chunk has, which depends on `T` alone; or it is `NONE` or
 //!   `DETACHED`, which lie behind all chunks. So a place below `opened_end` is that of an opened slot.
 //! - **A8** Stretches, nodes and pieces are blocks of the arena's heap, with the layouts that `Stretch::block` and `bits` say, and

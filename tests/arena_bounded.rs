@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "tests")]
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;
 use smarena::{Exhausted, Geometric, GrowError, Handle, Heap, Linear, SharedArena, SizeClasses, SmArena};
@@ -110,6 +111,8 @@ enum Step {
     Shrink,
     Clear,
     Clone,
+    Save,
+    RollBack,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -121,6 +124,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Shrink),
         1 => Just(Step::Clear),
         1 => Just(Step::Clone),
+        1 => Just(Step::Save),
+        1 => Just(Step::RollBack),
     ]
 }
 
@@ -131,9 +136,12 @@ proptest! {
     #[test]
     fn an_arena_in_pieces_agrees_with_a_map(steps in prop::collection::vec(step(), 0..400)) {
         let (heap, other) = (heap::<Linear<8>>(2 << 10), heap::<Sparse>(8 << 10));
+        // Has chunks where the arena has pieces.
+        let roomy = self::heap::<Linear<8>>(64 << 10);
         let mut arena = SmArena::new_in(&heap);
         let mut map: HashMap<Handle<u64>, u64> = HashMap::new();
         let mut gone = Vec::new();
+        let mut saved = (SmArena::new_in(&roomy), map.clone(), gone.clone());
         for (number, step) in (0..).zip(steps) {
             match step {
                 Step::Insert => match arena.try_insert(number) {
@@ -170,6 +178,16 @@ proptest! {
                     }
                     prop_assert!(copy.iter().all(|(handle, value)| map[&handle] == *value));
                 }
+                Step::Save => {
+                    saved.0.clone_from(&arena);
+                    (saved.1, saved.2) = (map.clone(), gone.clone());
+                    prop_assert!(saved.0.iter().eq(arena.iter()) && saved.0.iter().rev().eq(arena.iter().rev()));
+                }
+                // Refused only if the arena was shrunk meanwhile; then it is as it was.
+                Step::RollBack => if catch_unwind(AssertUnwindSafe(|| arena.clone_from(&saved.0))).is_ok() {
+                    (map, gone) = (saved.1.clone(), saved.2.clone());
+                    prop_assert!(arena.iter().eq(saved.0.iter()));
+                },
                 Step::Remove(_) | Step::Detach(_) => {}
             }
             prop_assert_eq!(arena.len(), map.len());

@@ -27,6 +27,8 @@ pub(crate) enum Op {
     Shrink,
     Reserve(usize),
     Copy,
+    Save,
+    RollBack,
 }
 
 pub(crate) fn op() -> impl Strategy<Value = Op> {
@@ -45,11 +47,13 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::Shrink),
         1 => (0..200_usize).prop_map(Op::Reserve),
         1 => Just(Op::Copy),
+        1 => Just(Op::Save),
+        1 => Just(Op::RollBack),
     ]
 }
 
 /// What the arena should hold: live values by handle, detached handles, and every handle there ever was.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Model {
     live: HashMap<Handle<u64>, u64>,
     detached: Vec<Handle<u64>>,
@@ -89,8 +93,32 @@ fn later(handle: Handle<u64>, steps: u32) -> Handle<u64> {
     Handle::from_bits(handle.to_bits() + 2 * u64::from(steps)).unwrap()
 }
 
-fn apply(arena: &mut Arena, model: &mut Model, op: Op) {
+fn apply(arena: &mut Arena, model: &mut Model, snapshot: &mut (Arena, Model), op: Op) {
     match op {
+        Op::Save => {
+            snapshot.0.clone_from(arena);
+            snapshot.1 = model.clone();
+            snapshot.1.agrees(&snapshot.0);
+        }
+        Op::RollBack => {
+            let room = arena.capacity();
+            arena.clone_from(&snapshot.0);
+            *model = snapshot.1.clone();
+            model.agrees(arena);
+            assert!(arena.capacity() >= room.min(snapshot.0.capacity()));
+            if !model.seen.is_empty() {
+                // What it hands out next, and has detached, are those of a copy.
+                let (mut copy, mut other) = (snapshot.0.clone(), snapshot.0.clone());
+                other.clone_from(arena);
+                for value in 0..200 {
+                    assert_eq!(copy.insert(value), other.insert(value));
+                }
+                for &handle in &model.seen {
+                    assert_eq!(copy.reattach(handle, 1), other.reattach(handle, 1));
+                }
+                assert!(copy.iter().eq(other.iter()));
+            }
+        }
         Op::Insert(value) => model.entered(arena.insert(value), value),
         Op::InsertWith(value) => {
             let mut told = None;
@@ -215,13 +243,15 @@ pub(crate) fn check(ops: Vec<Op>) {
     let heap = CountingHeap::new();
     let mut arena = Arena::new_in(heap.clone());
     let mut model = Model::default();
+    let mut snapshot = (Arena::new_in(heap.clone()), Model::default());
     for op in ops {
-        apply(&mut arena, &mut model, op);
+        apply(&mut arena, &mut model, &mut snapshot, op);
         assert_eq!(arena.len(), model.live.len());
     }
     model.agrees(&arena);
     let left: HashMap<_, _> = arena.into_iter().collect();
     assert_eq!(left, model.live);
+    drop(snapshot);
     assert_eq!(heap.live(), 0);
 }
 

@@ -27,7 +27,6 @@ use super::slot::Slot;
 /// assert_eq!(positions.values_slice(), [3.0, 2.0]);
 /// assert_eq!((positions[b], positions[c], positions.get(a)), (2.0, 3.0, None));
 /// ```
-#[derive(Clone)]
 pub struct DenseArena<T> {
     values: Vec<T>,
     /// The handle of each value.
@@ -331,6 +330,35 @@ impl<T> DenseArena<T> {
     #[must_use]
     pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (Handle<T>, &mut T)> + DoubleEndedIterator {
         self.handles.iter().copied().zip(&mut self.values)
+    }
+}
+
+impl<T: Clone> Clone for DenseArena<T> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new();
+        copy.clone_from(self);
+        copy
+    }
+
+    /// Makes this arena a copy of `source`, in the memory that is there, as [`SmArena`](crate::SmArena) does. It is empty if a value's clone panics.
+    ///
+    /// ```
+    /// let mut world = smarena::DenseArena::from_iter([1, 2]);
+    /// let mut snapshot = smarena::DenseArena::new();
+    /// snapshot.clone_from(&world);
+    /// world.clear();
+    /// world.clone_from(&snapshot);
+    /// assert_eq!(world.values_slice(), [1, 2]);
+    /// ```
+    fn clone_from(&mut self, source: &Self) {
+        let mut values = core::mem::take(&mut self.values);
+        self.clear();
+        values.clone_from(&source.values);
+        // From here on nothing panics.
+        self.values = values;
+        self.handles.clone_from(&source.handles);
+        self.slots.clone_from(&source.slots);
+        (self.vacant, self.floor) = (source.vacant, source.floor);
     }
 }
 

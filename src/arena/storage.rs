@@ -3,12 +3,12 @@
 //! The invariants A1 to A7 are in the module's front page.
 
 mod chosen;
+mod copy;
 mod growth;
 mod restore;
 
 use core::marker::PhantomData;
 
-#[cfg(feature = "serde")]
 pub(crate) use self::restore::Content;
 
 use super::error::GrowError;

@@ -3,6 +3,8 @@
 //! Near and far: the first slots lie in chunks, which are found by one look into the directory. Once the heap has no block
 //! for the next chunk, all that are added from then on lie in pieces ([`pieces`](super::pieces)), which are further off.
 
+mod anew;
+
 use core::alloc::Layout;
 use core::ptr::NonNull;
 

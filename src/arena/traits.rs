@@ -25,17 +25,49 @@ impl<T, H: HeapRef + Default> Default for SmArena<T, H> {
 
 /// In the copy every handle of this arena is valid, and names the copied value. If this arena ever held a value, the copy
 /// gives out the same handles next.
+///
+/// A *snapshot* is an arena into which `clone_from` puts such a copy, in the memory that is there; the way back is the same call. It allocates
+/// only while the snapshot has fewer slots than the arena, and values are copied by their own `clone_from`. Time is
+/// proportional to the slots that were ever in use.
+///
+/// ```
+/// use smarena::SmArena;
+///
+/// let mut world = SmArena::from_iter(["Ada", "Bob"]);
+/// let mut snapshot = SmArena::new();
+/// snapshot.clone_from(&world);
+///
+/// let eve = world.insert("Eve");
+/// world.retain(|_, name| *name != "Ada");
+/// world.clone_from(&snapshot);
+/// assert!(world.values().eq(&["Ada", "Bob"]) && !world.contains(eve));
+/// assert_eq!(world.insert("Mallory"), eve);       // what follows is given the same handles again
+/// ```
 impl<T: Clone, H: HeapRef> Clone for SmArena<T, H> {
     /// # Panics
-    /// If the heap has no memory.
+    /// If the heap has no memory, and when a value's `clone` does.
     #[track_caller]
     fn clone(&self) -> Self {
         let mut copy = Self::new_in(self.heap().clone());
-        // Into an arena, so that a panicking clone finds an owner for the values cloned before.
-        if let Err(error) = self.storage.copy_into(&mut copy.storage, T::clone) {
+        if let Err(error) = copy.storage.grow_to(self.storage.table().backed()) {
             error.fail()
         }
+        // Into an arena, so that a panicking clone finds an owner for the values cloned before.
+        copy.clone_from(self);
         copy
+    }
+
+    /// Makes this arena a copy of `source`. It stays on its own heap and keeps all its room. Its handles are valid only as far as they are
+    /// `source`'s; what it handed out and `source` did not, it may hand out again.
+    ///
+    /// # Panics
+    /// If the heap has no memory: then nothing has changed but that the arena may have grown. And when a value's `clone`, `clone_from` or drop does: then
+    /// some slots are as they were and the others as in `source`, and the arena can be used.
+    #[track_caller]
+    fn clone_from(&mut self, source: &Self) {
+        if let Err(error) = self.storage.copy_from(&source.storage) {
+            error.fail()
+        }
     }
 }
 

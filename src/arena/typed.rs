@@ -340,6 +340,11 @@ impl<K: HandleType<Value: Clone>, H: HeapRef> Clone for TypedArena<K, H> {
     fn clone(&self) -> Self {
         Self { arena: self.arena.clone() }
     }
+
+    #[track_caller]
+    fn clone_from(&mut self, source: &Self) {
+        self.arena.clone_from(&source.arena);
+    }
 }
 
 impl<K: HandleType, H: HeapRef> Index<K> for TypedArena<K, H> {

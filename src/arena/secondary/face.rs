@@ -233,6 +233,13 @@ macro_rules! secondary_map {
                 fn clone(&self) -> Self {
                     Self { cells: self.cells.clone(), $($field: self.$field,)? handles: PhantomData }
                 }
+
+                /// In the memory that is there, as far as the standard library's collection can. The map is empty if a value's clone panics.
+                fn clone_from(&mut self, source: &Self) {
+                    let mut cells = core::mem::take(self).cells;
+                    cells.clone_from(&source.cells);
+                    *self = Self { cells, $($field: source.$field,)? handles: PhantomData };
+                }
             }
 
             impl<T, V: PartialEq> PartialEq for $Map<T, V> {

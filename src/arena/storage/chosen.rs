@@ -83,10 +83,8 @@ impl<T, H: HeapRef> Storage<T, H> {
         let place = handle.place();
         let unused = self.table.backed() == 0 && self.floor == Generation::FRESH;
         let number = place.number(Self::FIRST_BITS);
-        while self.table.backed() <= number {
-            if let Err(error) = self.grow() {
-                return Err((value, error.wanting(number as usize + 1)));
-            }
+        if let Err(error) = self.grow_to(number + 1) {
+            return Err((value, error));
         }
         if unused {
             self.floor = Generation::first_of_family(handle.generation_of_slot());

@@ -154,6 +154,14 @@ impl<T, H: HeapRef> Storage<T, H> {
         Ok(())
     }
 
+    /// Grows until so many slots have memory.
+    pub(crate) fn grow_to(&mut self, slots: u32) -> Result<(), GrowError> {
+        while self.table.backed() < slots {
+            self.grow().map_err(|error| error.wanting(slots as usize))?;
+        }
+        Ok(())
+    }
+
     /// Gives back the chunks and pieces at the end in which nothing is, nothing is detached and no slot is retired.
     pub(crate) fn shrink(&mut self) {
         let place_of = |number| Place::of_number(number, Self::FIRST_BITS);

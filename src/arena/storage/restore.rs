@@ -41,35 +41,6 @@ impl<T, H: HeapRef> Storage<T, H> {
         Ok(())
     }
 
-    /// Makes `copy`, which is new, one in which every handle is valid, and which gives out the same handles next.
-    pub(crate) fn copy_into(&self, copy: &mut Self, mut value_of: impl FnMut(&T) -> T) -> Result<(), GrowError> {
-        while copy.table.backed() < self.table.backed() {
-            copy.grow()?;
-        }
-        copy.floor = self.floor;
-        for place in self.table.opened_places() {
-            let Some(generation) = self.generation_at(place) else { unreachable!("the place is opened") };
-            let content = if let Some(value) = self.handle_at(place).and_then(|handle| self.get(handle)) {
-                Content::Value(value_of(value))
-            } else if self.is_detached(place) {
-                Content::Detached
-            } else {
-                Content::Vacant
-            };
-            copy.restore(generation, content)?;
-        }
-        copy.vacant = self.vacant;
-        let mut at = self.vacant;
-        while at != Place::NONE {
-            // SAFETY: A4: slots in the vacant list are opened and not occupied.
-            let link = unsafe { self.table.slot(at).link() };
-            // SAFETY: A2: the copy has the same slots opened and occupied; `&mut` is alone with it.
-            unsafe { copy.table.slot(at).set_link(link) };
-            at = link;
-        }
-        Ok(())
-    }
-
     /// The slot's number.
     #[cfg(feature = "serde")]
     pub(crate) fn number_of(&self, place: Place) -> u32 {
@@ -114,15 +85,15 @@ impl<T, H: HeapRef> Storage<T, H> {
         true
     }
 
-    /// Sorts the vacant list by slot, lowest first.
-    #[cfg(feature = "serde")]
+    /// Sorts the vacant list by slot, lowest first, and counts what is withheld.
     pub(crate) fn sort_vacant(&mut self) {
-        self.vacant = Place::NONE;
+        (self.vacant, self.withheld) = (Place::NONE, self.table.opened_count() - self.len());
         for place in self.table.opened_places().rev() {
             if self.is_idle(place) {
                 // SAFETY: A3: the slot is opened, not occupied, and `&mut self` is alone with it.
                 unsafe { self.table.slot(place).set_link(self.vacant) };
                 self.vacant = place;
+                self.withheld -= 1;
             }
         }
     }
