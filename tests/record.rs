@@ -271,3 +271,24 @@ fn a_file_comes_back_and_a_hostile_one_is_refused() {
         }
     }
 }
+
+#[test]
+fn a_file_with_sizes_that_are_not_counted_so_is_refused() {
+    let recorder = Recorder::new(Global);
+    drop((SmBox::new_in([1_u8; 500], recorder.clone()), SmBox::new_in([1_u8; 90], recorder.clone())));
+    let mut file = Vec::new();
+    recorder.recording().save(&mut file).unwrap();
+    // Behind 8 bytes and four numbers, three numbers a size: the most bytes, and how often.
+    let with = |sizes: [u64; 2]| {
+        let mut file = file.clone();
+        for (at, size) in [40, 64].into_iter().zip(sizes) {
+            file[at..at + 8].copy_from_slice(&size.to_le_bytes());
+        }
+        Recording::load(&file[..])
+    };
+    assert_eq!(with([96, 512]).unwrap(), recorder.recording());
+    for sizes in [[512, 96], [96, 96], [0, 512], [90, 512], [96, 500], [96, 65_552]] {
+        assert_eq!(with(sizes).unwrap_err().kind(), std::io::ErrorKind::InvalidData, "{sizes:?}");
+    }
+    assert!(with([96, u64::MAX]).is_ok());
+}

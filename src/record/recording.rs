@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use super::event::Event;
 use super::log::{MARK, MOST_RATE};
 use super::ring::Words;
-use super::sizes::SizeCount;
+use super::sizes::{SizeCount, is_most};
 
 /// What a [`Recorder`](super::Recorder) has seen up to a moment: all sizes, and the events of all blocks or of a sample of them.
 ///
@@ -205,12 +205,18 @@ impl Recording {
             )));
         }
         let mut cell = || -> io::Result<_> { Ok((word()?, word()?, word()?)) };
+        let mut before = 0;
         let sizes = (0..sizes).map(|_| {
             let (most, count, bytes) = cell()?;
+            let size = usize::try_from(most).unwrap_or(usize::MAX);
+            // Whoever chooses block sizes chooses among these.
+            if core::mem::replace(&mut before, size) >= size || !is_most(size) {
+                return Err(wrong(format!("sizes up to {most} are not counted by themselves, or not here")));
+            }
             if count > MOST_COUNT {
                 return Err(wrong(format!("sizes up to {most} were counted {count} times, at most {MOST_COUNT}")));
             }
-            Ok(SizeCount { most: usize::try_from(most).unwrap_or(usize::MAX), count, bytes })
+            Ok(SizeCount { most: size, count, bytes })
         });
         let sizes: Vec<_> = sizes.collect::<io::Result<_>>()?;
         let marks = (0..marks).map(|_| word()).collect::<io::Result<_>>()?;

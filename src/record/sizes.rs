@@ -74,6 +74,11 @@ fn cell(size: usize) -> usize {
     EXACT / GRAIN + (doubling - EXACT.ilog2()) as usize * CELLS_A_DOUBLING + part
 }
 
+/// Whether a cell reaches up to `size`.
+pub(crate) fn is_most(size: usize) -> bool {
+    most(cell(size)) == size
+}
+
 /// The largest size of a cell.
 fn most(cell: usize) -> usize {
     if cell == CELLS - 1 {
