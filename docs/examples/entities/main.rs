@@ -1,121 +1,132 @@
-//! A small battle: entities that refer to each other by handle, spawned and despawned by several threads at once.
+//! A small game: entities under handles, their components in secondary maps, systems that walk several of these together, despawning in the
+//! walk. Then the world is saved and loaded, rolled back and played again, always to the same checksum.
 //!
-//! ```text
-//! cargo run --release --example entities -- --threads 4 --ticks 1000000
-//! ```
-//!
-//! No thread owns the world. Whoever brings an entity's health to zero despawns it, whether it spawned it or not, and the others
-//! notice by a handle that has become stale. Each entity remembers the serial number of its target beside the handle, so that the program
-//! can prove what handles promise: they find the very entity they were made for, or nothing.
-//!
-//! | file | what it shows |
-//! |---|---|
-//! | this one | arguments, threads, the report |
-//! | `world` | entities with components in boxes, in an arena that threads share |
-//! | `player` | what one thread does in a tick |
+//! `cargo run --release --features serde --example entities -- --ticks 2000`
 
 #[path = "../shared/arguments.rs"]
 mod arguments;
-#[cfg(all(test, target_os = "linux"))]
-#[path = "../../../tests/child/mod.rs"]
-mod child;
 #[path = "../shared/ending.rs"]
 mod ending;
-mod player;
 #[cfg(test)]
 mod tests;
-#[cfg(all(test, target_os = "linux"))]
-#[path = "../shared/trouble.rs"]
-mod trouble;
-mod world;
 
-use std::ffi::OsString;
-use std::fmt;
-use std::ops::RangeInclusive;
-use std::process::ExitCode;
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
-
-use lexopt::{Arg, Parser};
+use std::{ffi::OsString, process::ExitCode};
 
 use arguments::{value, within};
-use ending::{Ending, Failure, spawn};
-use player::{Player, Tally};
-use world::{Battle, World};
+use ending::{Ending, Failure};
+use lexopt::{Arg, Parser};
+use serde::{Deserialize, Serialize};
+use smarena::{Handle, SecondaryMap, SmArena, SparseSecondaryMap, join};
 
 const HELP: &str = "\
-Lets entities fight each other on several threads, checks every handle that is followed, and shows how fast it was.
+Plays a small game, saves it, loads it, and plays on from there three times.
 
-Usage: entities [--threads N] [--population N] [--ticks N]
+Usage: entities [--ticks N]
+  --ticks N   how long it takes, 1 to 1000000 [default: 1000]
 
-  --threads N      threads that spawn, fight and despawn, 1 to 64 [default: 2]
-  --population N   entities each thread keeps alive, 1 to 1000000 [default: 10000]
-  --ticks N        what each thread does, in attacks, 1 to 1000000000 [default: 1000000]
-  -h, --help       shows this
-
-Exit status: 0 if all went well, 1 if a handle found a wrong entity or something was lost, 2 if the arguments are wrong.
+Exit status: 0, or 1 if two checksums differed, or 2 if the arguments are wrong.
 ";
 
-const THREADS: RangeInclusive<usize> = 1..=64;
-const POPULATION: RangeInclusive<usize> = 1..=1_000_000;
-const TICKS: RangeInclusive<usize> = 1..=1_000_000_000;
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Options {
-    threads: usize,
-    population: usize,
-    ticks: usize,
+/// What every entity has. What only some have is in the world's maps.
+#[derive(Clone, Serialize, Deserialize)]
+struct Entity {
+    health: i64,
 }
 
-#[derive(Debug, PartialEq)]
-enum Parsed {
-    Run(Options),
-    Help,
+/// All there is, so all that has to be saved.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct World {
+    entities: SmArena<Entity>,
+    places: SecondaryMap<Entity, [i64; 2]>,
+    speeds: SecondaryMap<Entity, [i64; 2]>,
+    prey: SparseSecondaryMap<Entity, Handle<Entity>>,
+    random: u64,
+    despawned: u64,
 }
 
-/// Reads the arguments; the first is the program's name. The error is a sentence for the user.
-fn parse(arguments: impl IntoIterator<Item = OsString, IntoIter: 'static>) -> Result<Parsed, String> {
-    let mut options = Options { threads: 2, population: 10_000, ticks: 1_000_000 };
-    let mut parser = Parser::from_iter(arguments);
-    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
-        let (name, number, range) = match argument {
-            Arg::Long("threads") => ("--threads", &mut options.threads, THREADS),
-            Arg::Long("population") => ("--population", &mut options.population, POPULATION),
-            Arg::Long("ticks") => ("--ticks", &mut options.ticks, TICKS),
-            Arg::Short('h') | Arg::Long("help") => return Ok(Parsed::Help),
-            other => return Err(other.unexpected().to_string()),
-        };
-        *number = within(name, &value(name, &mut parser)?, range)?;
+impl World {
+    fn tick(&mut self, population: usize) {
+        self.spawn(population);
+        self.move_on();
+        self.hunt();
+        self.despawn();
     }
-    Ok(Parsed::Run(options))
-}
 
-/// What happened, and what was left when all threads were done.
-struct Report {
-    tally: Tally,
-    /// Entities that were left.
-    left: usize,
-    /// Blocks of components that were still in use when all entities were gone.
-    leaked: usize,
-    time: Duration,
-}
+    /// A few more in each tick. Half of them move; every eighth hunts the one before it.
+    fn spawn(&mut self, population: usize) {
+        let mut before = None;
+        for _ in 0..32.min(population - self.entities.len()) {
+            let random = self.random();
+            let entity = self.entities.insert(Entity { health: 20 + random as i64 % 80 });
+            self.places.insert(entity, [random as i64 % 1000, 0]);
+            if random % 2 == 0 {
+                self.speeds.insert(entity, [random as i64 % 7, random as i64 % 5]);
+            }
+            if let Some(prey) = before.replace(entity).filter(|_| random % 8 == 1) {
+                self.prey.insert(entity, prey);
+            }
+        }
+    }
 
-impl Report {
-    fn is_flawless(&self) -> bool {
-        let Tally { spawned, despawned, mistaken, .. } = self.tally;
-        mistaken == 0 && self.leaked == 0 && spawned - despawned == self.left as u64
+    /// All grow older, and who has a place and a speed moves.
+    fn move_on(&mut self) {
+        self.entities.values_mut().for_each(|entity| entity.health -= 1);
+        for (_, (place, speed)) in join((&mut self.places, &self.speeds)) {
+            *place = [place[0] + speed[0], place[1] + speed[1]];
+        }
+    }
+
+    /// Hunters hurt their prey. When that is gone its handle finds nothing, whoever has its slot now, and they starve.
+    fn hunt(&mut self) {
+        for (hunter, prey) in &self.prey {
+            let hurt = if self.entities.contains(*prey) { *prey } else { hunter };
+            self.entities[hurt].health -= 3;
+        }
+    }
+
+    /// Takes those out whose health is used up, while walking along all, and with them their components.
+    fn despawn(&mut self) {
+        for (gone, _) in self.entities.extract_if(|_, entity| entity.health <= 0) {
+            self.places.remove(gone);
+            self.speeds.remove(gone);
+            self.prey.remove(gone);
+            self.despawned += 1;
+        }
+    }
+
+    /// A number below 2^32 (xorshift), which is part of the world: it has to be the same again.
+    fn random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random >> 32
+    }
+
+    /// Of who is where, and of all handles: a world in which others are handed out has another one.
+    fn checksum(&self) -> u64 {
+        let walk = join((&self.entities, &self.places));
+        let all = walk.flat_map(|(handle, (entity, at))| [handle.to_bits(), (entity.health + at[0] + at[1]) as u64]);
+        all.chain([self.random]).fold(0, |sum: u64, number| (sum.rotate_left(5) ^ number).wrapping_mul(0x9E37_79B9))
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { spawned, despawned, attacks, stale, mistaken } = self.tally;
-        writeln!(f, "attacks:   {attacks}, {:.1} million a second", attacks as f64 / self.time.as_secs_f64() / 1e6)?;
-        writeln!(f, "entities:  {spawned} spawned, {despawned} despawned, {} left", self.left)?;
-        writeln!(f, "handles:   {stale} found stale, {mistaken} mistaken")?;
-        writeln!(f, "components: {} blocks left behind", self.leaked)
-    }
+/// Plays half of the game, then the other half: as it is, from a file, and after a rollback.
+fn run(ticks: usize, population: usize) -> Result<Ending, Failure> {
+    let play = |world: &mut World| (0..ticks.div_ceil(2)).for_each(|_| world.tick(population));
+    let mut world = World { random: 88_172_645_463_325_252, ..World::default() };
+    play(&mut world);
+    let (file, snapshot) = (serde_json::to_string(&world)?, world.clone());
+    play(&mut world);
+    let (left, despawned, played) = (world.entities.len(), world.despawned, world.checksum());
+    let mut loaded: World = serde_json::from_str(&file)?;
+    play(&mut loaded);
+    // In the memory that the arena has.
+    world.entities.clone_from(&snapshot.entities);
+    world = World { entities: world.entities, ..snapshot };
+    play(&mut world);
+    let sums = [played, loaded.checksum(), world.checksum()];
+    let report = format!("{left} entities left, {despawned} despawned; checksums {sums:x?}\n");
+    Ok(if sums == [played; 3] { Ending::Good(report) } else { Ending::Flawed(report) })
 }
 
 fn main() -> ExitCode {
@@ -124,63 +135,16 @@ fn main() -> ExitCode {
 
 /// The program, for these arguments; the first is its name.
 fn program(arguments: Vec<OsString>) -> Ending {
-    match parse(arguments) {
-        Ok(Parsed::Help) => Ending::Good(HELP.to_owned()),
-        Ok(Parsed::Run(options)) => match run(options) {
-            Ok(report) if report.is_flawless() => Ending::Good(report.to_string()),
-            Ok(report) => Ending::Flawed(report.to_string()),
-            Err(error) => Ending::Failed(error),
-        },
+    let mut parser = Parser::from_iter(arguments);
+    let ticks = match parser.next() {
+        Ok(Some(Arg::Long("ticks"))) => value("--ticks", &mut parser),
+        Ok(Some(Arg::Short('h') | Arg::Long("help"))) => return Ending::Good(HELP.to_owned()),
+        Ok(Some(other)) => Err(other.unexpected().to_string()),
+        Ok(None) => Ok("1000".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    match ticks.and_then(|ticks| within("--ticks", &ticks, 1..=1_000_000)) {
+        Ok(ticks) => run(ticks, 1000).unwrap_or_else(Ending::Failed),
         Err(error) => Ending::Misused(error),
-    }
-}
-
-fn run(options: Options) -> Result<Report, Failure> {
-    let battle = Battle::new();
-    // All threads begin together, or none does.
-    let start = Start::default();
-    let (tally, time) = thread::scope(|scope| {
-        let fight = |seed| {
-            if !start.is_given() {
-                return Tally::default();
-            }
-            let mut player = Player::new(&battle, seed, options.population);
-            (0..options.ticks).for_each(|_| player.tick());
-            player.tally
-        };
-        let threads = (1..=options.threads as u64).map(|seed| spawn(scope, "a player", move || fight(seed)));
-        let threads: Result<Vec<_>, _> = threads.collect();
-        let begin = Instant::now();
-        start.give(threads.is_ok());
-        let tallies = threads?.into_iter().map(|thread| thread.join().expect("a thread panicked"));
-        Ok::<_, Failure>((tallies.fold(Tally::default(), |sum, tally| sum + tally), begin.elapsed()))
-    })?;
-    let left = battle.len();
-    drop(battle);
-    Ok(Report { tally, left, leaked: World::components_in_use(), time })
-}
-
-/// What all threads wait for.
-#[derive(Default)]
-struct Start {
-    given: Mutex<Option<bool>>,
-    told: Condvar,
-}
-
-impl Start {
-    fn give(&self, given: bool) {
-        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(given);
-        self.told.notify_all();
-    }
-
-    /// Whether there is one.
-    fn is_given(&self) -> bool {
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            match *given {
-                Some(given) => return given,
-                None => given = self.told.wait(given).unwrap_or_else(PoisonError::into_inner),
-            }
-        }
     }
 }

@@ -1,60 +1,42 @@
-//! The program does what it says. One test alone uses the world: the blocks it counts are the whole process's.
+//! The game is one that despawns and hands slots out again, and it replays.
 
 use std::ffi::OsString;
-use std::thread;
 
-use crate::world::{Battle, Found};
-use crate::{Options, Parsed, parse, run};
+use crate::ending::Ending;
+use crate::{World, program, run};
 
 #[test]
-fn no_handle_is_mistaken_and_nothing_is_lost() {
-    #[cfg(target_os = "linux")]
-    {
-        crate::trouble::threads_that_cannot_be_started(
-            "tests::no_handle_is_mistaken_and_nothing_is_lost",
-            "entities",
-            3,
-            || crate::program(words("entities --threads 3 --population 10 --ticks 10")),
-        );
-        crate::trouble::results_that_cannot_be_written("entities");
+fn a_game_that_is_loaded_or_rolled_back_goes_on_as_the_one_that_was_played() {
+    for (ticks, population) in [(1, 1), (10, 1000), (200, 7), (500, 300)] {
+        let ending = run(ticks, population).unwrap();
+        assert!(matches!(&ending, Ending::Good(report) if report.contains("entities left")), "{ticks} {population}");
     }
-    for (threads, population, ticks) in [(1, 1, 1000), (2, 100, 50_000), (4, 3, 50_000)] {
-        let report = run(Options { threads, population, ticks }).unwrap();
-        assert!(report.is_flawless(), "{report}");
-        let tally = report.tally;
-        assert_eq!(tally.attacks, (threads * ticks) as u64);
-        // There was a churn to speak of, seen from both sides.
-        assert!(tally.despawned > tally.attacks / 10 && tally.stale > 0, "{report}");
-        assert!(report.to_string().contains(", 0 mistaken\n"), "{report}");
-    }
-    only_one_of_several_threads_despawns_an_entity();
 }
 
-fn only_one_of_several_threads_despawns_an_entity() {
-    let battle = Battle::new();
-    let reference = battle.spawn(1);
-    let despawned = thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| usize::from(battle.despawn(reference)))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
-    });
-    assert_eq!(despawned, 1);
-    let again = battle.spawn(1);
-    assert!(matches!(battle.look(reference, |_| ()), Found::Stale));
-    assert!(matches!(battle.look(again, |entity| entity.serial), Found::Right(1)));
+#[test]
+fn components_go_with_their_entities_and_slots_are_used_again() {
+    let mut world = World { random: 1, ..World::default() };
+    for _ in 0..300 {
+        world.tick(100);
+        assert_eq!(world.entities.len(), world.places.len());
+        assert!(world.speeds.keys().chain(world.prey.keys()).all(|entity| world.entities.contains(entity)));
+    }
+    assert!(world.despawned > 200 && world.entities.keys().all(|entity| entity.slot() < 100));
+    let before = world.checksum();
+    let entity = world.entities.keys().next().unwrap();
+    world.entities[entity].health += 1;
+    assert_ne!(world.checksum(), before);
 }
 
 #[test]
 fn arguments_are_checked() {
-    let parse = |words: &str| parse(words.split(' ').map(Into::into).collect::<Vec<_>>());
-    let expected = Options { threads: 3, population: 7, ticks: 9 };
-    assert_eq!(parse("entities --threads 3 --population=7 --ticks 9"), Ok(Parsed::Run(expected)));
-    assert_eq!(parse("entities -h"), Ok(Parsed::Help));
-    assert_eq!(parse("entities --threads 0"), Err("--threads: \"0\" is not a number from 1 to 64".into()));
-    assert_eq!(parse("entities --ticks"), Err("--ticks needs a value".into()));
-    assert_eq!(parse("entities --tick 7"), Err("invalid option '--tick'".into()));
-}
-
-/// Arguments of a program.
-fn words(words: &str) -> Vec<OsString> {
-    words.split(' ').map(Into::into).collect()
+    let program = |words: &str| program(words.split(' ').map(OsString::from).collect());
+    assert!(matches!(program("entities --ticks=3"), Ending::Good(_)));
+    for (words, complaint) in [
+        ("entities --ticks 0", "--ticks: \"0\" is not a number from 1 to 1000000"),
+        ("entities --ticks", "--ticks needs a value"),
+        ("entities --tick 7", "invalid option '--tick'"),
+    ] {
+        assert!(matches!(program(words), Ending::Misused(error) if error == complaint), "{words}");
+    }
 }
