@@ -585,6 +585,8 @@ struct World<'h> {
     capacity: Mutex<Vec<usize>>,
     /// Blocks of each class that are live or being allocated.
     claimed: Vec<AtomicUsize>,
+    /// How often there were too many of these for each of them to be sure of a block.
+    crowded: Vec<AtomicUsize>,
     fill: AtomicUsize,
 }
 
@@ -596,9 +598,10 @@ impl<'h> World<'h> {
     fn new(whole: &'h dyn Whole, ways: Ways<'h>, rules: Rules, turns: bool) -> Self {
         let block_sizes = whole.block_sizes();
         let capacity = whole.stats().map_or(Vec::new(), |stats| stats.buckets().iter().map(|b| b.capacity).collect());
-        let claimed = block_sizes.iter().map(|_| AtomicUsize::new(0)).collect();
+        let zeros = || block_sizes.iter().map(|_| AtomicUsize::new(0)).collect();
+        let (claimed, crowded, fill) = (zeros(), zeros(), AtomicUsize::new(1));
         let (held, live, capacity) = (Mutex::default(), Mutex::default(), Mutex::new(capacity));
-        Self { whole, ways, rules, block_sizes, turns, held, live, capacity, claimed, fill: AtomicUsize::new(1) }
+        Self { whole, ways, rules, block_sizes, turns, held, live, capacity, claimed, crowded, fill }
     }
 
     /// The first class with blocks that are large enough and aligned.
@@ -715,14 +718,25 @@ impl<'h> World<'h> {
         cached / self.block_sizes[bucket] * if by_type { 2 } else { 1 }
     }
 
-    /// Counts a block of this layout in, where only its own bucket serves it; whether it must be had.
-    fn claim(&self, layout: Layout) -> bool {
-        let Some(class) = self.class(layout).filter(|_| self.rules.exhausted == Exhausted::Refuse) else {
-            return false;
-        };
+    /// Counts a block of this layout in, where only its own bucket serves it; what `is_sure` asks if there is one.
+    fn claim(&self, layout: Layout) -> Option<(usize, usize)> {
+        let class = self.class(layout).filter(|_| self.rules.exhausted == Exhausted::Refuse)?;
+        // Acquire: before the claim, so that who claims later and gets the block first is seen to have been too many.
+        let crowded = self.crowded[class].load(Ordering::Acquire);
         // AcqRel: pairs with `unclaim`: a block that is counted out is free.
         let claimed = self.claimed[class].fetch_add(1, Ordering::AcqRel) + 1;
-        claimed + self.kept_by_another(class) <= self.most_blocks(class)
+        if claimed + self.kept_by_another(class) <= self.most_blocks(class) {
+            return Some((class, crowded));
+        }
+        // AcqRel: pairs with the looks: before the call that may take somebody's block.
+        self.crowded[class].fetch_add(1, Ordering::AcqRel);
+        None
+    }
+
+    /// Whether a call that claimed must have had its block: there was one for each that claimed before, and nobody was too many since.
+    fn is_sure(&self, claim: Option<(usize, usize)>) -> bool {
+        // Acquire: as in `claim`.
+        claim.is_some_and(|(class, crowded)| self.crowded[class].load(Ordering::Acquire) == crowded)
     }
 
     /// Counts a block of this bucket out.
@@ -824,12 +838,9 @@ impl<'h> World<'h> {
     }
 
     fn allocate(&self, way: &dyn Way, layout: Layout, zeroed: bool) {
-        let sure = self.claim(layout);
+        let claim = self.claim(layout);
         let answer = way.allocate(layout, zeroed);
         let source = answer.as_ref().ok().map(|block| self.whole.bucket_of(*block));
-        if layout.size() > 0 {
-            self.check_source(layout, source);
-        }
         match answer {
             Ok(block) => {
                 if zeroed {
@@ -843,10 +854,14 @@ impl<'h> World<'h> {
                 lock(&self.held).push(held);
             }
             Err(error) => {
-                assert!(!sure, "{layout:?} was refused: {error:?}");
+                assert!(!self.is_sure(claim), "{layout:?} was refused: {error:?}");
                 self.unclaim(self.class(layout));
                 accept(error, layout);
             }
+        }
+        // Last: a block that is written down is given back even if this fails.
+        if layout.size() > 0 {
+            self.check_source(layout, source);
         }
     }
 
@@ -862,16 +877,13 @@ impl<'h> World<'h> {
             return lock(&self.held).push(*old);
         }
         self.leave(old);
-        let sure = self.claim(layout);
+        let claim = self.claim(layout);
         // SAFETY: live, with this layout; given up if another one comes back.
         let answer = unsafe { way.reallocate(old.block, old.layout, layout) };
         let fits = layout.size() <= old.layout.size() && layout.align() <= old.layout.align().max(16);
         match answer {
             Ok(block) => {
                 Held { block, ..*old }.check(old.layout.size().min(layout.size()));
-                if block != old.block && layout.size() > 0 {
-                    self.check_source(layout, Some(self.whole.bucket_of(block)));
-                }
                 let left_in_place = block == old.block && (old.left_in_place || way.face() == Face::Raw);
                 let held = Held { left_in_place, ..self.enter(block, layout, way.face()) };
                 lock(&self.held).push(held);
@@ -880,16 +892,20 @@ impl<'h> World<'h> {
                 if held.bucket.is_none() {
                     self.unclaim(old.bucket);
                 }
+                if block != old.block && layout.size() > 0 {
+                    self.check_source(layout, Some(held.bucket));
+                }
             }
             Err(error) => {
-                assert!(!sure, "{layout:?} was refused: {error:?}");
-                assert!(!fits, "{:?} could not be made {layout:?}", old.layout);
+                let sure = self.is_sure(claim);
                 self.unclaim(self.class(layout));
-                accept(error, layout);
                 old.check(old.layout.size());
                 let left_in_place = old.left_in_place;
                 let kept = Held { left_in_place, ..self.enter(old.block, old.layout, old.face) };
                 lock(&self.held).push(kept);
+                assert!(!sure, "{layout:?} was refused: {error:?}");
+                assert!(!fits, "{:?} could not be made {layout:?}", old.layout);
+                accept(error, layout);
                 if !fits {
                     self.check_source(layout, None);
                 }

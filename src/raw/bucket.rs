@@ -12,7 +12,7 @@ use core::ptr::NonNull;
 use crossbeam_utils::CachePadded;
 
 use super::bitmap::{Bitmap, Run, WORD, first_bits};
-use super::fault::{self, Misuse, Site};
+use super::fault::{self, Misuse, Site, Stranger};
 use super::poison;
 use super::region::Span;
 use super::share::ShareCount;
@@ -294,13 +294,23 @@ impl Bucket {
         }
     }
 
-    /// Ends the process over a pointer into the span that no block handed out before starts at.
+    /// Ends the process over a pointer that no block handed out before starts at.
     #[cold]
     fn not_a_block(&self, block: NonNull<u8>) -> ! {
-        let site = self.site_of(block);
-        match block.addr().get() - site.address {
-            bytes if bytes > 0 && site.block < self.watermark() => fault::misuse(site, Misuse::PointedInto(bytes)),
-            _ => fault::misuse(site, Misuse::NeverHandedOut),
+        match self.misuse_of(block) {
+            Some((site, misuse)) => fault::misuse(site, misuse),
+            // Whoever brought it here was led to the wrong bucket: memory of the heap's own was overwritten.
+            None => fault::foreign(self.heap, block.addr().get(), Stranger::Unknown),
+        }
+    }
+
+    /// What is wrong with a pointer that no block handed out before starts at, if it does not lie in front of the span.
+    fn misuse_of(&self, block: NonNull<u8>) -> Option<(Site, Misuse)> {
+        let offset = block.addr().get().checked_sub(self.span.start())?;
+        let site = self.site(offset / self.block_size());
+        match offset % self.block_size() {
+            bytes if bytes > 0 && site.block < self.watermark() => Some((site, Misuse::PointedInto(bytes))),
+            _ => Some((site, Misuse::NeverHandedOut)),
         }
     }
 
@@ -413,6 +423,23 @@ mod tests {
         assert!((0..3 * WORD + 3).all(|block| taken.contains(&block)) && taken.len() == 3 * WORD + 3);
         runs.into_iter().for_each(|run| bucket.put(run));
         assert_eq!(bucket.free_blocks(), 3 * WORD + 3);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_pointer_is_said_also_of_one_in_front_of_the_span() {
+        let bucket = leaked(4);
+        while bucket.withdraw(1).is_some() {}
+        let told = |byte: isize| {
+            let pointer = NonNull::new(bucket.span().base().as_ptr().wrapping_offset(byte)).unwrap();
+            bucket.misuse_of(pointer).map(|(site, misuse)| (site.block, matches!(misuse, Misuse::PointedInto(_))))
+        };
+        assert_eq!([1, 16, 63].map(told), [Some((0, true)), Some((1, false)), Some((3, true))]);
+        assert_eq!([64, 4095].map(told), [Some((4, false)), Some((255, false))]);
+        assert_eq!([-1, -16, -4096].map(told), [None; 3]);
+        assert!(
+            (1..100)
+                .all(|byte| !bucket.is_block(NonNull::new(bucket.span().base().as_ptr().wrapping_sub(byte)).unwrap()))
+        );
     }
 
     #[test]

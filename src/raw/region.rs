@@ -58,7 +58,8 @@ impl Span {
         let offset = block.addr().get().wrapping_sub(self.start());
         #[expect(clippy::cast_possible_truncation, reason = "the product's upper half has 64 bits")]
         let index = ((offset as u128 * u128::from(self.reciprocal)) >> 64) as usize;
-        if index * self.block_size == offset { Ok(index) } else { Err(offset) }
+        // Wrapping, since a pointer in front of the span has a large one.
+        if index.wrapping_mul(self.block_size) == offset { Ok(index) } else { Err(offset) }
     }
 }
 
