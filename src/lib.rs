@@ -47,6 +47,7 @@ pub mod class;
 mod config;
 mod error;
 
+#[cfg_attr(any(not(unix), smarena_portable, miri), allow(dead_code, reason = "what a fork needs"))]
 #[expect(unsafe_code, reason = "the kernel: invariants I1 to I11 in raw/mod.rs")]
 mod raw;
 

@@ -1,6 +1,6 @@
 //! Zeroed memory that was zero already is not written, so that it takes no memory before its user writes it; and what is large grows and shrinks
 //! without a copy.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(smarena_portable)))]
 #![cfg(not(any(smarena_tool = "asan", smarena_tool = "msan", smarena_tool = "tsan", smarena_tool = "valgrind")))]
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
 

@@ -167,7 +167,7 @@ mod tests {
     unsafe impl Sync for Counter {}
 
     /// Threads that come while the lock is held get in in the order in which they came, and each sleeps once at the most, but for those
-    /// that share its bit.
+    /// that share its bit. Where nobody can be woken, all that share a word look when it changes.
     #[test]
     fn who_comes_first_is_served_first_and_sleeps_once() {
         const WAITING: u32 = 300;
@@ -201,7 +201,10 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         assert_eq!(order.0.take(), (1..=WAITING).collect::<Vec<_>>());
-        assert!(sleeps <= 2 * WAITING as usize, "{sleeps} sleeps");
+        let of_word = WAITING.div_ceil(WORDS);
+        let are_woken = cfg!(any(target_os = "linux", target_os = "android"));
+        let most = if are_woken { 2 * WAITING } else { WORDS * of_word * (of_word + 1) / 2 };
+        assert!(sleeps <= most as usize, "{sleeps} sleeps");
     }
 
     #[test]
