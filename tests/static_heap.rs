@@ -16,6 +16,9 @@ use smarena::{CacheWarmup, Exhausted, Heap, Linear, LocalCache, SmBox, StaticHea
 
 type Eight = Linear<8>;
 
+/// Whether a thread has a cache of such a heap in its own memory, beside that in the table.
+const OWN_MEMORY: bool = !cfg!(all(windows, target_env = "gnu", not(target_abi = "llvm")));
+
 /// The cached blocks of all buckets, and the caches they lie in.
 fn cached<S: StaticHeap>() -> (usize, usize) {
     let stats = S::HEAP.stats();
@@ -46,6 +49,42 @@ fn a_threads_end_gives_back_what_it_has_in_its_own_memory() {
     }
 }
 
+/// Threads that run at once and end in any order, by several heaps, of which all but the first are used when it is known how the thread's end
+/// is noticed: systems that make a key of each thread-local go through them in the order of their making, or against it.
+#[test]
+fn threads_that_used_several_heaps_end_and_give_each_its_blocks_once() {
+    smarena::static_heap! {
+        struct First: Eight { bucket_bytes: 1 << 20 }
+        struct Second: Eight { bucket_bytes: 1 << 20 }
+        struct Third: Eight { bucket_bytes: 1 << 20 }
+    }
+    thread_local! {
+        static KEPT: RefCell<Option<ThreadCache<'static, Eight>>> = const { RefCell::new(None) };
+    }
+    for round in 0..30 {
+        let threads = [(); 4].map(|()| {
+            thread::spawn(move || {
+                use_by_type(First, 10);
+                use_by_type(Second, 10);
+                // Gone before the thread ends, and one that goes with its thread-locals.
+                drop(Third::HEAP.thread_cache(4096, CacheWarmup::Warm));
+                if round % 2 == 0 {
+                    KEPT.with(|kept| *kept.borrow_mut() = Some(Second::HEAP.thread_cache(4096, CacheWarmup::Cold)));
+                }
+                use_by_type(Third, 10);
+                use_by_type(Second, 10);
+            })
+        });
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let heaps = [First::HEAP.stats(), Second::HEAP.stats(), Third::HEAP.stats()];
+        for stats in heaps {
+            assert_eq!((stats.live(), stats.caches), (0, 0), "{stats}");
+            let bucket = stats.buckets()[3];
+            assert_eq!(bucket.free, bucket.watermark, "{stats}");
+        }
+    }
+}
+
 #[test]
 fn calls_by_type_and_by_reference_serve_each_others_blocks() {
     smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
@@ -69,9 +108,9 @@ fn calls_by_type_and_by_reference_serve_each_others_blocks() {
         }
         // Statistics see both caches, and trimming empties both.
         let (blocks, caches) = cached::<Net>();
-        assert!(blocks > 0 && caches == 2, "{blocks} blocks in {caches} caches");
+        assert!(blocks > 0 && caches == 1 + usize::from(OWN_MEMORY), "{blocks} blocks in {caches} caches");
         Net::HEAP.trim();
-        assert_eq!(cached::<Net>(), (0, 2));
+        assert_eq!(cached::<Net>(), (0, caches));
         let bucket = Net::HEAP.stats().buckets()[2];
         assert_eq!((bucket.live, bucket.free), (0, bucket.watermark));
     })
@@ -153,7 +192,7 @@ fn two_types_may_name_one_heap() {
             use_by_type(First, 50);
             use_by_type(Second, 50);
             // One type has this thread's memory, the other the table.
-            assert_eq!(cached::<First>().1, 2);
+            assert_eq!(cached::<First>().1, 1 + usize::from(OWN_MEMORY));
         })
         .join()
         .unwrap();
@@ -218,7 +257,7 @@ fn a_guard_that_outlives_the_threads_end_does_not_keep_its_memory_known() {
     thread::spawn(|| {
         Box::leak(Box::new(Net::HEAP.thread_cache(4096, CacheWarmup::Cold)));
         use_by_type(Net, 20);
-        assert_eq!(cached::<Net>().1, 2);
+        assert_eq!(cached::<Net>().1, 1 + usize::from(OWN_MEMORY));
     })
     .join()
     .unwrap();

@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 use core::ptr;
 
 use super::StaticHeap;
-use crate::raw::heap::Cache;
+use crate::raw::heap::{Cache, NATIVE};
 
 /// What [`static_heap!`](crate::static_heap) declares a thread-local of.
 ///
@@ -49,8 +49,11 @@ impl<S> fmt::Debug for LocalCache<S> {
 /// Not a closure inside of `LocalKey::with`: in builds with many codegen units both would stay calls. `try_with` is inlined anywhere.
 #[inline(always)]
 pub(crate) fn cache<S: StaticHeap>(_: &S) -> Option<&Cache> {
+    if !NATIVE {
+        return None;
+    }
     let cache = S::LOCAL?.try_with(|local| ptr::from_ref(&local.cache)).ok()?;
-    // SAFETY: I12: this thread's, and without a destructor: in place as long as this thread runs.
+    // SAFETY: I12: this thread's, and native without a destructor: in place as long as this thread runs.
     Some(unsafe { &*cache })
 }
 

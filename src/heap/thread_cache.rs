@@ -85,7 +85,7 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
 
 impl<C: SizeClasses> Drop for ThreadCache<'_, C> {
     fn drop(&mut self) {
-        self.heap.raw().let_cache_go();
+        self.heap.raw().let_cache_go(self.cache);
     }
 }
 

@@ -20,12 +20,14 @@ mod own {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     const _: () = assert!(SHELVES <= 32);
 
-    /// Gives the number up when the thread ends.
-    struct Holding;
+    /// Gives the thread's number up when the thread ends. It knows the number itself: where thread-locals are made of keys, `NUMBER` may be
+    /// gone before.
+    struct Holding(Cell<usize>);
 
     impl Drop for Holding {
         fn drop(&mut self) {
-            let number = NUMBER.replace(NONE);
+            NUMBER.set(NONE);
+            let number = self.0.get();
             if number != NONE {
                 // Release: pairs with the Acquire in `claim`.
                 TAKEN.fetch_and(!(1 << number), Ordering::Release);
@@ -36,7 +38,7 @@ mod own {
     thread_local! {
         // Const and without a destructor: one plain load, and usable at any moment of a thread's life.
         static NUMBER: Cell<usize> = const { Cell::new(NONE) };
-        static HOLDING: Holding = const { Holding };
+        static HOLDING: Holding = const { Holding(Cell::new(NONE)) };
     }
 
     /// This thread's number; one that no shelf has if it has none.
@@ -50,22 +52,30 @@ mod own {
     /// is past the end of its thread-locals.
     #[cold]
     pub(in crate::pool) fn claim() -> usize {
-        if NUMBER.get() == NONE && HOLDING.try_with(|_| ()).is_ok() {
-            // Relaxed: a guess that the exchange below verifies.
-            let mut taken = TAKEN.load(Ordering::Relaxed);
-            while (taken.trailing_ones() as usize) < SHELVES {
-                let number = taken.trailing_ones();
-                // Acquire: what the number's last holder did to its shelves comes before what this thread does.
-                match TAKEN.compare_exchange_weak(taken, taken | 1 << number, Ordering::Acquire, Ordering::Relaxed) {
-                    Ok(_) => {
-                        NUMBER.set(number as usize);
-                        break;
-                    }
-                    Err(now) => taken = now,
+        if NUMBER.get() == NONE {
+            let _ = HOLDING.try_with(|holding| {
+                if holding.0.get() == NONE {
+                    holding.0.set(lowest());
                 }
-            }
+                NUMBER.set(holding.0.get());
+            });
         }
         NUMBER.get()
+    }
+
+    /// Takes the lowest free number, if there is one.
+    fn lowest() -> usize {
+        // Relaxed: a guess that the exchange below verifies.
+        let mut taken = TAKEN.load(Ordering::Relaxed);
+        while (taken.trailing_ones() as usize) < SHELVES {
+            let number = taken.trailing_ones();
+            // Acquire: what the number's last holder did to its shelves comes before what this thread does.
+            match TAKEN.compare_exchange_weak(taken, taken | 1 << number, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return number as usize,
+                Err(now) => taken = now,
+            }
+        }
+        NONE
     }
 
     /// How many threads have numbers; 1 at least.

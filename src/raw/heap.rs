@@ -18,6 +18,7 @@ use super::seat::Seat;
 pub use super::share::ShareCount;
 use super::state::State;
 use super::thread;
+pub(crate) use super::thread::NATIVE;
 use crate::class::MAX_ALIGN;
 use crate::config::Config;
 use crate::error::ConfigError;

@@ -76,7 +76,7 @@
 //!   `give_up`, the last owner's, one less). Owners share out the block among themselves: what one of them may write,
 //!   no other may touch. Only an owner makes another one; the last one alone gives the block back or moves it.
 //! - **I12 local cache.** A seat's `local` is null, or the cache that the thread with that slot has for this heap in its own memory,
-//!   where it stays until the thread has ended. It is set and cleared under the table's lock: cleared by the thread's `end`, after which
+//!   where it stays until the thread has ended: where thread-locals are no such place (`thread::NATIVE`) it is null. It is set and cleared under the table's lock: cleared by the thread's `end`, after which
 //!   the thread sets no other, and in a fork's child for all threads that did not come along. `end` is called after whatever could use a
 //!   heap for the first time on that thread. Its own thread uses the cache as I5 has it; others look at its atomics, under the lock.
 //! - **I13 one type, one heap.** Whatever is taken for a `Heap<C>` was built for the table `C`: `Heap`, `HeapBuilder`, `Settings` and `Class`

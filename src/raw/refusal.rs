@@ -313,6 +313,7 @@ mod tests {
 
         #[cfg(not(shuttle))]
         #[test]
+        #[cfg_attr(all(windows, target_env = "gnu", not(target_abi = "llvm")), ignore = "threads have no such caches")]
         fn a_cache_in_a_threads_memory_that_could_not_be_opened_is_forgotten_with_the_thread() {
             crate::static_heap! {
                 struct Other: Linear<8> { bucket_bytes: 1 << 20 }

@@ -44,21 +44,38 @@ crate::sync::lazy_static! {
 enum Phase {
     /// Has not needed a slot yet.
     New,
-    Registered,
+    Registered(usize),
     /// As `Registered`, but the thread is ending: no more caches in its own memory, which will soon be gone.
-    Ending,
+    Ending(usize),
     /// There was no slot: tries again when there is one.
     Waiting,
     /// The thread's end is over, or would not be noticed: never tries again.
     Ended,
 }
 
+/// What a thread knows of itself. Where its destructor is the thread's end, no other thread-local is believed there: where the compiler has
+/// none of its own (`NATIVE`), each of them is gone at a moment of its own, and would be made anew.
+struct This {
+    phase: Cell<Phase>,
+    /// `ThreadCache` guards alive on this thread that point to its slot: while there is one, its cache must stay this thread's.
+    guards: Cell<usize>,
+}
+
+/// Whether thread-locals lie in the thread's own memory and, without a destructor, stay as long as the thread runs. Elsewhere the standard
+/// library makes each of them of a key and a box, and frees the box in the midst of the thread's end. Systems that are not named here count
+/// as such: theirs may be of either kind.
+pub(crate) const NATIVE: bool = cfg!(any(
+    target_os = "linux",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    all(windows, any(target_env = "msvc", target_abi = "llvm"))
+));
+
 crate::sync::thread_local! {
     // Const and without a destructor: one plain load, and usable at any moment of a thread's life.
     static OFFSET: Cell<usize> = const { Cell::new(0) };
-    static PHASE: Cell<Phase> = const { Cell::new(Phase::New) };
-    /// `ThreadCache` guards alive on this thread: while there is one, its cache must stay this thread's.
-    static GUARDS: Cell<usize> = const { Cell::new(0) };
+    static THIS: This = const { This { phase: Cell::new(Phase::New), guards: Cell::new(0) } };
 }
 
 /// Where this thread's cache lies in every table; 0 without a slot.
@@ -83,35 +100,50 @@ fn set_offset(offset: usize) {
     initial::set(offset);
 }
 
+/// What this thread is in. When `THIS` is gone, or made anew, the offset still says which slot is its for ever, since a guard points there.
+fn phase() -> Phase {
+    match (THIS.try_with(|this| this.phase.get()), offset() / STRIDE) {
+        (Ok(Phase::New) | Err(_), slot @ 1..) => Phase::Ending(slot),
+        (phase, _) => phase.unwrap_or(Phase::Ended),
+    }
+}
+
 /// This thread's slot, if it has one.
 pub(crate) fn current() -> Option<usize> {
-    matches!(PHASE.get(), Phase::Registered | Phase::Ending).then(|| offset() / STRIDE)
+    match phase() {
+        Phase::Registered(slot) | Phase::Ending(slot) => Some(slot),
+        _ => None,
+    }
 }
 
 /// Whether the end of this thread has begun.
 pub(crate) fn is_ending() -> bool {
-    PHASE.get() == Phase::Ending
+    matches!(phase(), Phase::Ending(_))
 }
 
 /// This thread's slot, claimed now if it has none yet; `None` if it cannot have one.
 pub(crate) fn enter() -> Option<usize> {
-    match PHASE.get() {
-        Phase::Registered | Phase::Ending => current(),
+    match phase() {
+        Phase::Registered(slot) | Phase::Ending(slot) => Some(slot),
         Phase::Waiting if !REGISTRY.has_free_slots() => None,
         Phase::Ended => None,
         Phase::New | Phase::Waiting => {
             // Should arranging the end allocate through us, that call must not come here again.
-            PHASE.set(Phase::Ended);
+            set_phase(Phase::Ended);
             if refusal::due() || !at_end::arrange() {
                 return None;
             }
-            PHASE.set(Phase::Waiting);
+            set_phase(Phase::Waiting);
             let slot = REGISTRY.claim_slot()?;
             set_offset(slot * STRIDE);
-            PHASE.set(Phase::Registered);
+            set_phase(Phase::Registered(slot));
             Some(slot)
         }
     }
+}
+
+fn set_phase(phase: Phase) {
+    THIS.with(|this| this.phase.set(phase));
 }
 
 /// Called before a heap is built, so that no thread is ever inside a lock of ours that a fork does not know of.
@@ -119,34 +151,60 @@ pub(crate) fn prepare() {
     at_end::prepare();
 }
 
-/// Notes that a guard on this thread holds a pointer to one of its caches.
+/// Notes that a guard on this thread holds a pointer to one of its caches, if it has a slot.
 pub(crate) fn guard() {
-    GUARDS.set(GUARDS.get() + 1);
+    change_guards(1);
 }
 
 /// Notes that such a guard is gone.
 pub(crate) fn unguard() {
-    GUARDS.set(GUARDS.get() - 1);
+    change_guards(-1);
+}
+
+fn change_guards(change: isize) {
+    // Nobody counts any more when the end is over: then the slot is given up, or is this thread's for ever.
+    let _ = THIS.try_with(|this| this.guards.set(this.guards.get().saturating_add_signed(change)));
 }
 
 /// The thread is ending: drains its caches in all heaps and gives up its slot.
 ///
 /// Not the slot while a guard lives, in a thread-local that is destroyed later: false, ask again. A guard that was leaked keeps
 /// the slot for ever; nobody else can then use the cache that the guard points to. What the caches hold goes back each time.
-fn end() -> bool {
-    let Some(slot) = current() else {
-        PHASE.set(Phase::Ended);
+fn end(this: &This) -> bool {
+    let (Phase::Registered(slot) | Phase::Ending(slot)) = this.phase.get() else {
+        this.phase.set(Phase::Ended);
         return true;
     };
-    if GUARDS.get() > 0 {
-        PHASE.set(Phase::Ending);
+    if this.guards.get() > 0 {
+        this.phase.set(Phase::Ending(slot));
         REGISTRY.release_kept(slot);
         return false;
     }
     set_offset(0);
-    PHASE.set(Phase::Ended);
+    this.phase.set(Phase::Ended);
     REGISTRY.release_slot(slot);
     true
+}
+
+/// Where there is no key of the C library, and where a key's destructor may come when `THIS` is gone.
+#[cfg(all(
+    any(
+        not(unix),
+        smarena_portable,
+        miri,
+        target_os = "android",
+        target_os = "openbsd",
+        target_os = "illumos",
+        target_os = "solaris",
+        target_os = "haiku"
+    ),
+    not(shuttle)
+))]
+impl Drop for This {
+    fn drop(&mut self) {
+        // With a guard still alive the slot is kept: a leak of one slot, never a shared cache.
+        end(self);
+    }
 }
 
 /// Calls `end` when the thread ends, through a key of the C library: its destructors run after those of Rust's
@@ -156,7 +214,7 @@ mod at_end {
     use core::ffi::c_void;
     use core::ptr;
 
-    use super::REGISTRY;
+    use super::{REGISTRY, THIS, end};
     use crate::raw::os;
     use crate::sync::fixed::AtomicU64;
     use core::sync::atomic::Ordering;
@@ -264,7 +322,7 @@ mod at_end {
     }
 
     unsafe extern "C" fn ended(_: *mut c_void) {
-        if !super::end() {
+        if !THIS.with(end) {
             // Called again in the next of the few rounds that the C library makes, if it makes one.
             set(KEY.load(Ordering::Acquire));
         }
@@ -303,24 +361,13 @@ mod at_end {
     }
 }
 
-/// Calls `end` when the thread ends, through a thread-local with a destructor.
+/// Calls `end` when the thread ends, through the destructor of `THIS`.
 #[cfg(all(any(not(unix), smarena_portable, miri), not(shuttle)))]
 mod at_end {
-    struct AtEnd;
-
-    impl Drop for AtEnd {
-        fn drop(&mut self) {
-            // With a guard still alive the slot is kept: a leak of one slot, never a shared cache.
-            super::end();
-        }
-    }
-
-    thread_local! {
-        static AT_END: AtEnd = const { AtEnd };
-    }
+    use super::THIS;
 
     pub(super) fn arrange() -> bool {
-        AT_END.try_with(|_| ()).is_ok()
+        THIS.try_with(|_| ()).is_ok()
     }
 
     /// A fork is not prepared for: this form knows no such thing.
@@ -338,6 +385,6 @@ pub(crate) mod at_end {
 
     #[cfg(test)]
     pub(crate) fn now() {
-        super::end();
+        super::THIS.with(super::end);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Cache, RawHeap};
 use crate::config::CacheWarmup;
-use crate::raw::seat::Seat;
+use crate::raw::seat::{STRIDE, Seat};
 use crate::raw::thread;
 use crate::sync::Ordering::Relaxed;
 
@@ -10,11 +10,20 @@ impl RawHeap {
     /// Gives this thread's cache room for `bytes` bytes of blocks of each bucket, warms it, and keeps it this thread's until
     /// `let_cache_go`. Returns `Cache::empty` or slot 0 if this thread cannot have one.
     pub(crate) fn hold_cache(&self, bytes: usize, warmup: CacheWarmup) -> &Cache {
-        thread::guard();
         if let Some(seat) = self.reopen_cache(&|_| bytes, warmup) {
             seat.guards.fetch_add(1, Relaxed);
         }
-        self.cache()
+        let cache = self.cache();
+        if self.is_held(cache) {
+            thread::guard();
+        }
+        cache
+    }
+
+    /// Whether `cache` is the one of this thread's slot, which is the thread's as long as guards of it are counted. Not what `hold_cache`
+    /// returned to who had no slot, or had another one: its end may have begun, be over, and the thread use heaps again.
+    fn is_held(&self, cache: &Cache) -> bool {
+        thread::current().is_some_and(|slot| core::ptr::eq(cache, self.cache_at(slot * STRIDE)))
     }
 
     /// Gives this thread a new cache, the old one's blocks going back first; `room` says for how many bytes of blocks of a given
@@ -44,8 +53,11 @@ impl RawHeap {
         }
     }
 
-    /// Undoes one `hold_cache` of this thread. The last one of this heap closes the cache.
-    pub(crate) fn let_cache_go(&self) {
+    /// Undoes one `hold_cache` of this thread, which returned `cache`. The last one of this heap closes the cache.
+    pub(crate) fn let_cache_go(&self, cache: &Cache) {
+        if !self.is_held(cache) {
+            return;
+        }
         let seat = thread::current().and_then(|slot| self.state().table().seat(slot));
         if let Some(seat) = seat.filter(|seat| seat.cache().is_open() && seat.guards.load(Relaxed) > 0) {
             if seat.guards.fetch_sub(1, Relaxed) == 1 {
