@@ -111,7 +111,7 @@ pub use crate::pool::{
     Batch, BufPool, BufPoolBuilder, Lease, Loan, NoneFree, ObjectBatch, ObjectPool, ObjectPoolBuilder, ObjectPoolStats,
     PoolError, PoolHeap, PoolStats,
 };
-pub use crate::stats::{BucketChange, BucketStats, HeapChange, HeapStats};
+pub use crate::stats::{BucketChange, BucketMap, BucketStats, HeapChange, HeapMap, HeapStats, Patch};
 
 /// The README's examples, run as tests.
 #[cfg(doctest)]

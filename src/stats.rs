@@ -2,11 +2,15 @@
 
 mod advice;
 mod change;
+mod map;
+#[cfg(feature = "pictures")]
+mod picture;
 
 use core::fmt;
 use std::borrow::Cow;
 
 pub use change::{BucketChange, HeapChange};
+pub use map::{BucketMap, HeapMap, Patch};
 
 use crate::class::{MAX_CLASSES, SizeClasses};
 use crate::heap::Heap;

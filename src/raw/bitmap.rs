@@ -198,11 +198,15 @@ impl Bitmap {
         }
     }
 
-    /// How many of the first `blocks` blocks are free. A snapshot, exact while nobody claims or puts.
-    pub(crate) fn count(&self, blocks: usize) -> usize {
-        let words = &self.levels[0][..blocks.div_ceil(WORD)];
-        // Relaxed: a count that others change meanwhile is stale anyway.
-        words.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
+    /// How many of these blocks are free. A snapshot, exact while nobody claims or puts.
+    pub(crate) fn count(&self, blocks: Range<usize>) -> usize {
+        let free_in = |word: usize| {
+            let first = word * WORD;
+            let inside = first_bits(blocks.end - first) & !first_bits(blocks.start.saturating_sub(first));
+            // Relaxed: a count that others change meanwhile is stale anyway.
+            (self.levels[0][word].load(Ordering::Relaxed) & inside).count_ones() as usize
+        };
+        (blocks.start / WORD..blocks.end.div_ceil(WORD)).map(free_in).sum()
     }
 
     /// The first step of putting block `index`, as another thread may have been stopped behind it.
@@ -259,7 +263,7 @@ mod tests {
             let bitmap = leaked(blocks);
             assert_eq!(bitmap.claim(64), None);
             put_all(&bitmap, blocks);
-            assert_eq!(bitmap.count(blocks), blocks);
+            assert_eq!(bitmap.count(0..blocks), blocks);
             let mut next = 0;
             while let Some(run) = bitmap.claim(37) {
                 assert!(run.len() <= 37);

@@ -104,7 +104,13 @@ impl Bucket {
 
     /// How many blocks are free.
     pub(crate) fn free_blocks(&self) -> usize {
-        self.changes.lock.with(|| self.free.count(self.watermark()))
+        self.free_among(0..self.watermark())
+    }
+
+    /// How many of these blocks are free; they lie below the watermark.
+    pub(crate) fn free_among(&self, blocks: Range<usize>) -> usize {
+        // Locked: what `trim` holds for a moment is free.
+        self.changes.lock.with(|| self.free.count(blocks))
     }
 
     /// What a fork must hold as well.
