@@ -52,12 +52,13 @@ mod ring;
 mod sizes;
 
 use core::alloc::{GlobalAlloc, Layout};
+use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::error::AllocError;
-use crate::heap::{HeapRef, ShareCount};
+use crate::heap::{HeapRef, IfStatic, ShareCount};
 pub use event::Event;
 pub use log::Log;
 pub use predict::{ClassForecast, Forecast};
@@ -126,7 +127,7 @@ impl<H, L: Deref<Target = Log>> Recorder<H, L> {
 }
 
 // SAFETY: I10: all that is promised is promised and kept by `heap`; clones of the recorder have clones of it; a log does not unwind.
-unsafe impl<H: HeapRef, L: Deref<Target = Log> + Clone> HeapRef for Recorder<H, L> {
+unsafe impl<H: HeapRef, L: Deref<Target = Log> + Clone + Send + Sync + 'static> HeapRef for Recorder<H, L> {
     type Classes = H::Classes;
 
     #[inline]
@@ -157,6 +158,24 @@ unsafe impl<H: HeapRef, L: Deref<Target = Log> + Clone> HeapRef for Recorder<H, 
             Err(_) => self.handed_out(block, old),
         }
         moved
+    }
+
+    fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
+        H::if_static(OfRecorder(work, PhantomData::<L>)).map_err(|OfRecorder(work, _)| work)
+    }
+}
+
+/// Work for a recorder, to be done if the recorder's heap is such a one: what is recorded is to be what would be done without.
+struct OfRecorder<W, L>(W, PhantomData<L>);
+
+impl<H: HeapRef, L: Send + Sync + 'static, W: IfStatic<Recorder<H, L>>> IfStatic<H> for OfRecorder<W, L> {
+    type Output = W::Output;
+
+    fn run(self) -> W::Output
+    where
+        H: Send + Sync + 'static,
+    {
+        self.0.run()
     }
 }
 

@@ -292,3 +292,17 @@ fn a_file_with_sizes_that_are_not_counted_so_is_refused() {
     }
     assert!(with([96, u64::MAX]).is_ok());
 }
+
+#[cfg(feature = "bytes")]
+#[test]
+fn what_goes_to_other_crates_is_held_under_a_recorder_as_without_one() {
+    use bytes::Buf;
+    fn same<H: HeapRef>(heap: H) -> bool {
+        let mut bytes = smarena::SmBytes::copy_from_slice_in(&[7; 100], heap);
+        let address = bytes.as_ptr();
+        bytes.copy_to_bytes(50).as_ptr() == address
+    }
+    let heap = Heap::<Linear<8>>::new(1 << 20).unwrap();
+    assert!(same(Global) && same(Recorder::new(Global)));
+    assert!(!same(&heap) && !same(Recorder::new(&heap)));
+}

@@ -221,6 +221,29 @@ mod files {
     }
 
     #[test]
+    fn a_file_does_not_make_a_map_of_gigabytes_of_large_values_either() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(from = "u8")]
+        struct Large([u8; 1 << 16]);
+        impl From<u8> for Large {
+            fn from(byte: u8) -> Self {
+                Large([byte; 1 << 16])
+            }
+        }
+        let error =
+            serde_json::from_str::<SecondaryMap<u8, Large>>(r#"{"66000v1":1}"#).map(drop).unwrap_err().to_string();
+        assert!(error.contains("1 values, one of slot 66000: that is beyond slot 1039"), "{error}");
+        let map = serde_json::from_str::<SecondaryMap<u8, Large>>(r#"{"1000v1":1}"#).unwrap();
+        assert!(map.values().all(|large| large.0 == [1; 1 << 16]));
+        // Side by side there may be any number of them.
+        let text: Vec<_> = (0..70).map(|slot| format!(r#""{slot}v1":1"#)).collect();
+        assert_eq!(
+            serde_json::from_str::<SecondaryMap<u8, Large>>(&format!("{{{}}}", text.join(","))).unwrap().len(),
+            70
+        );
+    }
+
+    #[test]
     fn hostile_input_is_refused() {
         for text in [r#"{"dangling":1}"#, r#"{"0v2":1}"#, r#"{"4294967295v1":1}"#, r#"{"0v1":1,"0v1"}"#, "[]", "1"] {
             assert!(serde_json::from_str::<SecondaryMap<u8, u8>>(text).is_err(), "{text}");

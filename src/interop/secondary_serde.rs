@@ -2,16 +2,23 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::num::NonZeroU32;
 
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::arena::{Handle, SecondaryMap, SparseSecondaryMap};
 
-/// A [`SecondaryMap`] has room for every slot up to the highest one. A file may make it have so many slots,
-const ANYWAY: usize = 1 << 16;
+/// A [`SecondaryMap`] has room for every slot up to the highest one. A file may make it have so many slots, and bytes,
+const ANYWAY: [usize; 2] = [1 << 16, 64 << 20];
 /// and so many more for each value that it has.
-const FOR_A_VALUE: usize = 1024;
+const FOR_A_VALUE: [usize; 2] = [1024, 1 << 20];
+
+/// The most slots of a map whose file has so many values, each with so many bytes for its slot. No fewer than values.
+fn most_slots(values: usize, bytes: usize) -> usize {
+    let [slots, bytes_in_all] = [0, 1].map(|n| ANYWAY[n].saturating_add(FOR_A_VALUE[n].saturating_mul(values)));
+    slots.min(bytes_in_all / bytes.max(1)).max(values)
+}
 
 macro_rules! map {
     ($Map:ident, $refuse:expr) => {
@@ -25,7 +32,7 @@ macro_rules! map {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let values = deserializer.deserialize_map(MapVisitor(PhantomData))?;
                 let highest = values.iter().map(|(handle, _)| handle.slot() as usize).max().unwrap_or(0);
-                if let Some(limit) = $refuse(highest, values.len()) {
+                if let Some(limit) = $refuse(highest, values.len(), size_of::<Option<(NonZeroU32, V)>>()) {
                     let error =
                         format_args!("{} values, one of slot {highest}: that is beyond slot {limit}", values.len());
                     return Err(de::Error::custom(error));
@@ -36,11 +43,11 @@ macro_rules! map {
     };
 }
 
-map!(SecondaryMap, |highest, values| {
-    let limit = ANYWAY.saturating_add(FOR_A_VALUE.saturating_mul(values));
+map!(SecondaryMap, |highest, values, bytes| {
+    let limit = most_slots(values, bytes);
     (highest > limit).then_some(limit)
 });
-map!(SparseSecondaryMap, |_, _| None::<usize>);
+map!(SparseSecondaryMap, |_, _, _| None::<usize>);
 
 struct MapVisitor<T, V>(PhantomData<fn() -> (T, V)>);
 
