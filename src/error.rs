@@ -1,6 +1,7 @@
 //! What can go wrong, with the value that was asked for and the limit it met.
 
 use core::alloc::Layout;
+use core::fmt;
 use std::io;
 
 /// A heap's configuration that cannot be built.
@@ -112,6 +113,21 @@ pub enum ConfigError {
         /// The system's own code (errno).
         code: i32,
     },
+}
+
+/// A [`ConfigError`] in words that take no memory to make: what the system says about its code would take some.
+pub(crate) struct Plainly<'e>(pub(crate) &'e ConfigError);
+
+impl fmt::Display for Plainly<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self.0 {
+            ConfigError::Refused { bytes, code } => {
+                let short = what_is_short(code);
+                write!(f, "the system refused to reserve {bytes} bytes: error {code}{short}")
+            }
+            ref error => error.fmt(f),
+        }
+    }
 }
 
 /// What the system means by its code for "out of memory".

@@ -1,6 +1,8 @@
 //! The whole test program allocates from `Global`: threads, panics, thread-locals and large blocks included.
 #![expect(unsafe_code, reason = "the trait's own calls are tested, too")]
 
+mod child;
+
 use std::alloc::{GlobalAlloc, Layout};
 use std::collections::HashMap;
 use std::sync::mpsc;
@@ -148,4 +150,24 @@ fn shrinking_never_fails() {
         unsafe { heap.dealloc(block, new) };
         assert_eq!(heap.stats().buckets()[6].live, 0);
     }
+}
+
+/// What says so must not ask for memory: that call would wait for the heap to be built, for ever.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(any(smarena_portable, miri, smarena_tool = "valgrind"))))]
+#[test]
+fn a_global_heap_that_cannot_be_built_ends_the_process_with_the_reason() {
+    use std::os::unix::process::ExitStatusExt;
+
+    let test = "a_global_heap_that_cannot_be_built_ends_the_process_with_the_reason";
+    // The limit is there before the first allocation. Who waits for ever is ended by another signal.
+    let little = ["timeout", "-s", "KILL", "20", "sh", "-c", "ulimit -v 20000; exec \"$0\" \"$@\""];
+    let output = child::in_child_under(&little, test, || unreachable!("that much is not needed"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("smarena: the static heap \"global\" cannot be built: "), "{said}");
+    assert!(said.contains(" bytes: error 12. Too little memory"), "{said}");
+    // As the shell's child tells it.
+    assert!(
+        output.status.code() == Some(128 + libc::SIGABRT) || output.status.signal() == Some(libc::SIGABRT),
+        "{said}"
+    );
 }

@@ -21,7 +21,7 @@ use super::thread;
 pub(crate) use super::thread::NATIVE;
 use crate::class::MAX_ALIGN;
 use crate::config::Config;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, Plainly};
 use crate::sync::fixed::AtomicPtr;
 
 /// What the threads of a heap without a cache table look at. As large as a table, so that a thread's offset is right
@@ -422,7 +422,10 @@ fn build_static(config: &Config) -> NonNull<State> {
         match State::build(&config) {
             Ok(state) => return state,
             Err(ConfigError::Refused { .. }) if config.can_be_halved() => config = config.halved(),
-            Err(error) => fault::abort(format_args!("the static heap {:?} cannot be built: {error}", config.name)),
+            // Perhaps the global allocator, and its own lock is held.
+            Err(error) => {
+                fault::abort(format_args!("the static heap {:?} cannot be built: {}", config.name, Plainly(&error)))
+            }
         }
     }
 }

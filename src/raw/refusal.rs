@@ -300,6 +300,24 @@ mod tests {
             assert_eq!(RESERVATIONS.get(), 0);
         }
 
+        /// The cache of the outer guard is closed then; a later guard is the last one of its own again.
+        #[cfg(not(shuttle))]
+        #[test]
+        fn a_guard_that_was_refused_memory_keeps_no_later_cache_open() {
+            let heap = Heap::<Linear<8>>::builder().bucket_bytes(1 << 20).no_thread_cache().build().unwrap();
+            let outer = heap.thread_cache(160, CacheWarmup::Hot);
+            LEFT.set(Some(0));
+            REFUSALS.set(usize::MAX);
+            let inner = heap.thread_cache(64 << 10, CacheWarmup::Hot);
+            LEFT.set(None);
+            assert_eq!(heap.stats().caches, 0);
+            drop((inner, outer));
+            let later = heap.thread_cache(160, CacheWarmup::Hot);
+            assert_eq!(heap.stats().caches, 1);
+            drop(later);
+            assert_eq!((heap.stats().caches, heap.stats().buckets()[0].cached), (0, 0));
+        }
+
         #[cfg(not(shuttle))]
         #[test]
         fn a_thread_that_was_refused_once_never_has_a_slot() {

@@ -10,7 +10,9 @@ impl RawHeap {
     /// Gives this thread's cache room for `bytes` bytes of blocks of each bucket, warms it, and keeps it this thread's until
     /// `let_cache_go`. Returns `Cache::empty` or slot 0 if this thread cannot have one.
     pub(crate) fn hold_cache(&self, bytes: usize, warmup: CacheWarmup) -> &Cache {
-        if let Some(seat) = self.reopen_cache(&|_| bytes, warmup) {
+        self.reopen_cache(&|_| bytes, warmup);
+        // Also one that was refused memory: the cache of those before it is closed then, and it is not the last to go.
+        if let Some(seat) = self.own_seat() {
             seat.guards.fetch_add(1, Relaxed);
         }
         let cache = self.cache();
@@ -58,13 +60,17 @@ impl RawHeap {
         if !self.is_held(cache) {
             return;
         }
-        let seat = thread::current().and_then(|slot| self.state().table().seat(slot));
-        if let Some(seat) = seat.filter(|seat| seat.cache().is_open() && seat.guards.load(Relaxed) > 0) {
+        if let Some(seat) = self.own_seat().filter(|seat| seat.guards.load(Relaxed) > 0) {
             if seat.guards.fetch_sub(1, Relaxed) == 1 {
                 self.close_cache();
             }
         }
         thread::unguard();
+    }
+
+    /// What this thread has in this heap, if it can have anything.
+    fn own_seat(&self) -> Option<&Seat> {
+        thread::current().and_then(|slot| self.state().table().seat(slot))
     }
 }
 
