@@ -17,7 +17,8 @@ use crate::heap::Heap;
 
 /// A heap's statistics, by [`Heap::stats`]. Its `Display` is a table.
 ///
-/// Each number is right for some moment; together they add up only while nobody else uses the heap. With the feature `serde` it can be
+/// The numbers are exact while nobody else uses the heap. Otherwise `free`, `cached` and `watermark` are counted one after the other, and a
+/// block that moves meanwhile may be counted twice or not at all; `live` is what remains. With the feature `serde` they can be
 /// saved and read; numbers that an earlier version did not have are read as zero, or as not known.
 ///
 /// ```

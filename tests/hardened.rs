@@ -528,6 +528,9 @@ misuse! {
     another_heaps_block_by_an_owner: "which belongs to heap \"guarded\": block 0 of bucket 3" => {
         deallocate(hardened(), block(Guarded::HEAP, 64), 64);
     };
+    another_heaps_block_given_back_as_no_bytes: "which belongs to heap \"guarded\": block 0 of bucket 0" => {
+        deallocate(hardened(), block(Guarded::HEAP, 0), 0);
+    };
     another_heaps_block_that_is_to_move: "which belongs to heap \"guarded\": block 0 of bucket 3" => {
         realloc(hardened(), block(Guarded::HEAP, 64), 1);
     };
@@ -839,6 +842,10 @@ misuse! {
     into_the_middle_of_the_systems_by_an_owner: "which lies 999 bytes into a block of 1000" => {
         let heap = hardened();
         deallocate(heap, behind(block(heap, 1000), 999), 1000);
+    };
+    into_the_middle_of_the_systems_given_back_as_no_bytes: "which lies 16 bytes into a block of 1000" => {
+        let heap = hardened();
+        deallocate(heap, behind(block(heap, 1000), 16), 0);
     };
     into_the_middle_of_the_systems_that_is_to_move: "which lies 16 bytes into a block of 1000" => {
         let heap = hardened();

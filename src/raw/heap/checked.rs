@@ -10,7 +10,7 @@ impl RawHeap {
     /// The fast free of a block whose size is known did not take it: on a hardened heap, the size must be that on the book.
     ///
     /// A layout without bytes has a block like any other, or none at all: collections make up an aligned pointer for it. Such a pointer
-    /// is in no bucket, and no block of the fallback.
+    /// is in no bucket, and no block of the fallback; on a hardened heap, it must not be another heap's either.
     ///
     /// # Safety
     /// As `deallocate_of`.
@@ -18,6 +18,9 @@ impl RawHeap {
     #[inline(never)]
     pub(crate) unsafe fn deallocate_sized_slow(&self, local: Option<&Cache>, block: NonNull<u8>, size: usize) {
         if size == 0 && self.is_nobodys(block) {
+            if self.checked {
+                self.state().check_made_up(block);
+            }
             return;
         }
         if self.checked {

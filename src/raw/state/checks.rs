@@ -206,6 +206,14 @@ impl State {
         }
     }
 
+    /// A pointer that is neither in a bucket nor a block of the fallback, given back as one to no bytes: what was made up lies in no heap.
+    pub(crate) fn check_made_up(&self, pointer: NonNull<u8>) {
+        let found = self.fallback.find(pointer);
+        if found != Found::Nothing || REGISTRY.site_of(pointer).is_some() {
+            self.foreign(pointer, &found);
+        }
+    }
+
     /// Ends the process over a pointer that is no live block of this heap.
     #[cold]
     fn foreign(&self, pointer: NonNull<u8>, found: &Found) -> ! {
