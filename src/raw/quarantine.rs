@@ -1,19 +1,23 @@
 //! Delayed reuse: freed blocks of a hardened heap's bucket wait before anybody can have them again, and not in order.
 //!
-//! A block that is freed takes a random place among `length` others and puts out whichever was there; that one goes to the
-//! end of a queue of `length` blocks and puts out the one that has waited longest. So between the free of a block
+//! A block that is freed joins `length` others; once there are so many it puts out any of them by lot, which goes to the
+//! end of a queue of `length` blocks; and once that is full it puts out the one that has waited longest. So between the free of a block
 //! and its next use lie at least `length` frees of that bucket, and which block comes back when cannot be told from outside.
+//!
+//! Those of a kind lie side by side, so that a bucket that must use them early need not look for them.
 
 use core::cell::Cell;
 
-/// One bucket's. Shared; the cells belong to the heap's lock. A cell is 0 while empty, else a block's number and one more.
+/// One bucket's. Shared; the cells belong to the heap's lock, and hold blocks' numbers.
 #[derive(Debug)]
 pub(crate) struct Quarantine {
+    /// The first `mixed` cells are taken.
     shuffled: &'static [Cell<u64>],
+    mixed: Cell<usize>,
+    /// A ring: `queued` cells from `first` on are taken.
     queue: &'static [Cell<u64>],
-    /// The place in the queue whose block has waited longest.
-    turn: Cell<usize>,
-    held: Cell<usize>,
+    first: Cell<usize>,
+    queued: Cell<usize>,
     random: Cell<u64>,
 }
 
@@ -23,45 +27,53 @@ impl Quarantine {
         2 * length
     }
 
-    /// Over zero cells; `cells(length)` of them. Of length 0 it holds nobody back.
+    /// Over `cells(length)` cells. Of length 0 it holds nobody back.
     pub(crate) fn new(cells: &'static [Cell<u64>], secret: u64) -> Self {
         let (shuffled, queue) = cells.split_at(cells.len() / 2);
-        Self { shuffled, queue, turn: Cell::new(0), held: Cell::new(0), random: Cell::new(secret) }
+        let none = || Cell::new(0);
+        Self { shuffled, mixed: none(), queue, first: none(), queued: none(), random: Cell::new(secret) }
     }
 
     /// Takes a block in; the block that may be used again instead, once there are enough.
     pub(crate) fn exchange(&self, block: usize) -> Option<usize> {
-        if self.queue.is_empty() {
+        let mixed = self.mixed.get();
+        if mixed < self.shuffled.len() {
+            self.shuffled[mixed].set(block as u64);
+            self.mixed.set(mixed + 1);
+            return None;
+        }
+        if mixed == 0 {
             return Some(block);
         }
-        self.held.set(self.held.get() + 1);
-        let out = self.shuffled[self.next_random(self.shuffled.len())].replace(block as u64 + 1);
-        if out == 0 {
-            return None;
-        }
-        let turn = self.turn.get();
-        self.turn.set(if turn + 1 == self.queue.len() { 0 } else { turn + 1 });
-        self.released(self.queue[turn].replace(out))
+        let out = self.shuffled[self.next_random(mixed)].replace(block as u64);
+        let longest = if self.queued.get() == self.queue.len() { self.pop() } else { None };
+        let end = self.first.get() + self.queued.get();
+        self.queue[if end < self.queue.len() { end } else { end - self.queue.len() }].set(out);
+        self.queued.set(self.queued.get() + 1);
+        longest
     }
 
-    /// Lets go of a block that is held back, whichever; `None` when there is none.
+    /// Lets go of a block that is held back: the one that has waited longest in the queue, or any; `None` when there is none.
     pub(crate) fn release(&self) -> Option<usize> {
-        if self.held.get() == 0 {
-            return None;
-        }
-        let mut cells = self.queue.iter().chain(self.shuffled);
-        self.released(cells.find(|cell| cell.get() != 0)?.take())
+        self.pop().or_else(|| {
+            let last = self.mixed.get().checked_sub(1)?;
+            self.mixed.set(last);
+            let out = self.shuffled[self.next_random(last + 1)].replace(self.shuffled[last].get());
+            usize::try_from(out).ok()
+        })
     }
 
     /// How many blocks are held back.
     pub(crate) fn held(&self) -> usize {
-        self.held.get()
+        self.mixed.get() + self.queued.get()
     }
 
-    fn released(&self, cell: u64) -> Option<usize> {
-        let block = usize::try_from(cell.checked_sub(1)?).ok()?;
-        self.held.set(self.held.get() - 1);
-        Some(block)
+    /// The first one of the queue.
+    fn pop(&self) -> Option<usize> {
+        let first = self.first.get();
+        self.queued.set(self.queued.get().checked_sub(1)?);
+        self.first.set(if first + 1 == self.queue.len() { 0 } else { first + 1 });
+        usize::try_from(self.queue[first].get()).ok()
     }
 
     /// A number below `end`. Steele, Lea and Flood's SplitMix: for disorder, not for secrets.
@@ -102,6 +114,29 @@ mod tests {
                 assert_eq!(freed_at[block].replace(0), None, "released twice");
             }
             assert_eq!((quarantine.held(), freed_at.iter().flatten().count()), (0, freed_at.len()));
+        }
+    }
+
+    /// Neither does anybody look for one among empty cells: these hold what is no block.
+    #[test]
+    fn a_quarantine_that_must_let_go_early_loses_none_and_looks_for_none() {
+        const LENGTH: usize = 100;
+        let cells = Vec::leak(vec![Cell::new(u64::MAX); Quarantine::cells(LENGTH)]);
+        let quarantine = Quarantine::new(cells, 1);
+        let (mut next, mut there) = (0, std::collections::BTreeSet::new());
+        for round in 0..1000 {
+            for _ in 0..(round * 7) % 300 {
+                there.insert(next);
+                if let Some(out) = quarantine.exchange(next) {
+                    assert!(there.remove(&out), "{out} was not there");
+                }
+                next += 1;
+            }
+            for _ in 0..(round * 11) % 300 {
+                let Some(out) = quarantine.release() else { break };
+                assert!(there.remove(&out), "{out} was not there");
+            }
+            assert_eq!(quarantine.held(), there.len());
         }
     }
 
