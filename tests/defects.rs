@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::ptr::NonNull;
 
-use smarena::{AllocError, CacheWarmup, ConfigError, Exhausted, Heap, HugePages, Linear, SizeClasses};
+use smarena::{AllocError, CacheWarmup, ConfigError, Exhausted, Heap, Linear, SizeClasses};
 
 type Eight = Heap<Linear<8>>;
 
@@ -163,7 +163,7 @@ fn defect_10_a_bucket_of_more_than_4_gib_has_as_many_distinct_blocks() {
         .bucket_bytes(5 << 30)
         .thread_cache(64 << 20, CacheWarmup::Cold)
         .on_exhausted(Exhausted::Refuse)
-        .huge_pages(HugePages::Never)
+        .huge_pages(smarena::HugePages::Never)
         .build()
         .unwrap();
     let blocks: HashSet<_> = core::iter::from_fn(|| heap.malloc(BLOCK, 0).ok()).collect();
@@ -344,7 +344,8 @@ fn defect_18_size_zero_can_be_freed_reallocated_and_measured() {
 #[cfg(all(target_os = "linux", not(any(smarena_portable, miri))))]
 fn defect_19_creation_touches_next_to_nothing_and_trim_gives_memory_back() {
     // Without huge pages: of one that reaches beyond the watermark the kernel may make a whole one again, whenever it likes.
-    let heap = Heap::<Linear<8>>::builder().bucket_bytes(16 << 20).huge_pages(HugePages::Never).build().unwrap();
+    let heap =
+        Heap::<Linear<8>>::builder().bucket_bytes(16 << 20).huge_pages(smarena::HugePages::Never).build().unwrap();
     assert_eq!(heap.stats().resident(), 0);
     let blocks: Vec<_> = (0..100_000).map(|_| heap.malloc_zeroed(128, 0).unwrap()).collect();
     // Without this thread's cache, which stays open.

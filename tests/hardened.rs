@@ -122,6 +122,7 @@ enum End {
     /// By abort, with these words in the line that the heap prints.
     Abort(&'static str),
     /// By a page that is out of reach.
+    #[cfg_attr(any(smarena_portable, miri), expect(dead_code, reason = "there are none"))]
     Fault,
 }
 

@@ -11,6 +11,7 @@ use crate::heap::HeapRef;
 pub(crate) enum Content<T> {
     Value(T),
     Vacant,
+    #[cfg_attr(not(feature = "serde"), allow(dead_code, reason = "files alone have such"))]
     Detached,
 }
 
