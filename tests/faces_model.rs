@@ -626,8 +626,9 @@ impl<'h> World<'h> {
         bucket.free + waiting + bucket.capacity - bucket.watermark
     }
 
-    /// One thread at a time: nothing else than what came would have been right. `bucket` is where the block is from, if there is one.
-    fn check_source(&self, layout: Layout, answer: Option<Option<usize>>) {
+    /// One thread at a time: nothing else than what came would have been right. `answer` is where the block is from, if there is one, and
+    /// `moved_from` where it was moved from: a block of that bucket became free only then.
+    fn check_source(&self, layout: Layout, answer: Option<Option<usize>>, moved_from: Option<usize>) {
         let Rules { exhausted, .. } = self.rules;
         let refuses = exhausted == Exhausted::Refuse;
         let class = self.class(layout);
@@ -647,12 +648,13 @@ impl<'h> World<'h> {
         if !self.turns || self.whole.stats().is_none() {
             return;
         }
+        let freed = |bucket| usize::from(moved_from == Some(bucket));
         let before = lock(&self.capacity)[class];
         if end == class {
             if self.capacity_of(class) > before {
                 self.whole.trim();
                 let grown = self.capacity_of(class) - before;
-                assert!(self.within_reach(class) < grown, "bucket {class} grew for {layout:?}");
+                assert!(self.within_reach(class) < grown + freed(class), "bucket {class} grew for {layout:?}");
             }
             return;
         }
@@ -661,7 +663,7 @@ impl<'h> World<'h> {
         for bucket in (class..last).filter(|&b| b == class || self.block_sizes[b] % layout.align() == 0) {
             let reach = self.within_reach(bucket);
             assert_eq!(
-                reach,
+                reach.saturating_sub(freed(bucket)),
                 0,
                 "{layout:?} got {answer:?} though bucket {bucket} has blocks: {:?}",
                 self.whole.stats()
@@ -861,7 +863,7 @@ impl<'h> World<'h> {
         }
         // Last: a block that is written down is given back even if this fails.
         if layout.size() > 0 {
-            self.check_source(layout, source);
+            self.check_source(layout, source, None);
         }
     }
 
@@ -893,7 +895,7 @@ impl<'h> World<'h> {
                     self.unclaim(old.bucket);
                 }
                 if block != old.block && layout.size() > 0 {
-                    self.check_source(layout, Some(held.bucket));
+                    self.check_source(layout, Some(held.bucket), old.bucket);
                 }
             }
             Err(error) => {
@@ -907,7 +909,7 @@ impl<'h> World<'h> {
                 assert!(!fits, "{:?} could not be made {layout:?}", old.layout);
                 accept(error, layout);
                 if !fits {
-                    self.check_source(layout, None);
+                    self.check_source(layout, None, None);
                 }
             }
         }
