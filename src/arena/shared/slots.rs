@@ -394,13 +394,15 @@ mod models {
     #[test]
     fn loom_nobody_is_refused_a_chunk_that_another_thread_adds() {
         model(|| {
-            let arena = Arc::new(SharedArena::new_in(Scarce(Arc::new(Mutex::new(Vec::new())))));
+            let taken = Arc::new(Mutex::new(Vec::new()));
+            let arena = Arc::new(SharedArena::new_in(Scarce(Arc::clone(&taken))));
             let other = Arc::clone(&arena);
             // Three slots in two chunks: one of the threads comes to each when it is missing.
             let thread = thread::spawn(move || other.try_insert([1_u64; 4]).is_ok());
             assert!(arena.try_insert([2; 4]).is_ok() && arena.try_insert([3; 4]).is_ok());
             assert!(thread.join().unwrap());
-            assert_eq!(arena.len(), 3);
+            // And nobody had to go on in pieces.
+            assert_eq!((arena.len(), taken.lock().unwrap().len()), (3, 2));
         });
     }
 
