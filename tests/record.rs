@@ -306,3 +306,9 @@ fn what_goes_to_other_crates_is_held_under_a_recorder_as_without_one() {
     assert!(same(Global) && same(Recorder::new(Global)));
     assert!(!same(&heap) && !same(Recorder::new(&heap)));
 }
+
+#[test]
+#[should_panic = "a log has room for 1 << 30 events at most"]
+fn a_log_that_no_memory_holds_is_refused_when_it_is_made() {
+    let _log = Log::with_events((1 << 30) + 1);
+}

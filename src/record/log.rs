@@ -18,6 +18,8 @@ pub(super) const MOST_RATE: u32 = 21;
 
 /// How many events are kept if nothing else is said: 16 MiB.
 const EVENTS: usize = 1 << 20;
+/// And at the most: 16 GiB.
+const MOST_EVENTS: usize = 1 << 30;
 
 /// What recorders write to. Its memory is made with the first event.
 ///
@@ -62,8 +64,13 @@ impl Log {
     }
 
     /// Room for so many events before only a sample is kept: 16 bytes each, and never fewer than 256.
+    ///
+    /// # Panics
+    /// If `events` are more than `1 << 30`, which takes 16 GiB. Here, and not when the first block is recorded.
     #[must_use]
+    #[track_caller]
     pub const fn with_events(events: usize) -> Self {
+        assert!(events <= MOST_EVENTS, "a log has room for 1 << 30 events at most");
         Self { events, parts: OnceLock::new() }
     }
 
