@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use smarena::{AcquireObject, ConfigError, Loan, NoneFree, ObjectBatch, ObjectPool};
+use smarena::{AcquireObject, ConfigError, Loan, NoneFree, ObjectBatch, ObjectPool, SmBytes};
 
 /// A pool of numbered values, and how many were made and are alive.
 struct Numbered {
@@ -197,4 +197,20 @@ proptest! {
             prop_assert_eq!(numbered.alive(), out.len() + idle.len() + kept.len());
         }
     }
+}
+
+#[test]
+fn a_loan_of_bytes_is_shared_without_a_copy_and_comes_back_with_the_last_part() {
+    let pool = ObjectPool::builder(|| vec![0_u8; 64]).limit(1).build().unwrap();
+    let mut loan = pool.try_acquire().unwrap();
+    loan[..5].copy_from_slice(b"bytes");
+    let address = loan.as_ptr();
+    let bytes = SmBytes::from_owner(loan).slice(..5);
+    assert_eq!((bytes.as_ptr(), &bytes[..]), (address, &b"bytes"[..]));
+    let part = bytes.slice(2..);
+    drop(bytes);
+    assert!(pool.try_acquire().is_err());
+    drop(part);
+    // Made once; nobody has told the pool to clear it.
+    assert_eq!(&pool.try_acquire().unwrap()[..6], b"bytes\0");
 }

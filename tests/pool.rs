@@ -185,6 +185,17 @@ fn a_whole_lease_is_written_as_a_slice_and_shows_nothing_of_earlier_ones() {
 }
 
 #[test]
+fn a_lease_that_was_not_truncated_is_not_zeroed_again() {
+    let heap = CountingHeap::new();
+    let mut lease = pool_of(1, &heap).try_acquire().unwrap();
+    lease.initialized().fill(0xEE);
+    assert!(lease.initialized().iter().all(|byte| *byte == 0xEE));
+    lease.truncate(100);
+    let all = lease.initialized();
+    assert_eq!((all[99], &all[100..]), (0xEE, &[0; 12][..]));
+}
+
+#[test]
 fn leases_buffers_may_be_exchanged() {
     let heap = CountingHeap::new();
     let pool = pool_of(2, &heap);

@@ -120,12 +120,17 @@ impl<H: HeapRef> Lease<H> {
     /// The whole lease as a slice to be written to: its content, and behind that zeros to the end of its room, which count as content from now on.
     /// [`truncate`](SmBuf::truncate) says how many bytes were written.
     ///
-    /// For interfaces that read into initialised slices: `recv_from` of the standard library, the `IoSliceMut` of quinn-udp. No byte of an
-    /// earlier lease is ever shown, so the room is zeroed, each time: O(room). Who reads in a loop spares that by `recv_buf_from` and its
-    /// like, which a lease serves as a `BufMut`; or by an [`ObjectPool`](crate::ObjectPool) of zeroed buffers, which are made once and show what was there before.
+    /// For interfaces that read into initialised slices: `recv_from` of the standard library, the `IoSliceMut` of quinn-udp. What is content is not zeroed
+    /// again: a lease that was truncated costs O(what was cut off), any other O(1). So take the bytes that were read by their number, and truncate
+    /// a lease only when it is passed on; then one that is read into again and again, and each of a batch that stayed empty, is zeroed once.
+    ///
+    /// A new lease shows no byte of an earlier one and is zeroed each time: who had the whole room as a slice may have written anywhere in it, and who had it
+    /// as `MaybeUninit` may have put there what is no byte at all, so nobody can know that less would do. Who
+    /// reads into uninitialised room (`recv_buf_from` and its like, which a lease serves as a `BufMut`) needs none of this. And who does not mind the bytes of
+    /// earlier buffers says so by an [`ObjectPool`](crate::ObjectPool) of slices: each is zeroed when it is made, and is all bytes ever after.
     ///
     /// ```
-    /// use smarena::BufPool;
+    /// use smarena::{BufPool, ObjectPool, SmBytes};
     /// use std::net::UdpSocket;
     ///
     /// let (from, to) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
@@ -134,6 +139,14 @@ impl<H: HeapRef> Lease<H> {
     /// let (len, _) = to.recv_from(lease.initialized())?;
     /// lease.truncate(len);
     /// assert_eq!(lease[..], *b"datagram");
+    ///
+    /// // Zeroed once, and shared without a copy as well.
+    /// let slices = ObjectPool::builder(|| vec![0; 1500]).build()?;
+    /// from.send_to(b"another", to.local_addr()?)?;
+    /// let mut slice = slices.try_acquire()?;
+    /// let (len, _) = to.recv_from(&mut slice[..])?;
+    /// let bytes = SmBytes::from_owner(slice).slice(..len);
+    /// assert_eq!((&bytes[..], slices.in_flight()), (&b"another"[..], 1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn initialized(&mut self) -> &mut [u8] {

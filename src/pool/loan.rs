@@ -90,15 +90,17 @@ impl<T> DerefMut for Loan<T> {
     }
 }
 
-impl<T> AsRef<T> for Loan<T> {
-    fn as_ref(&self) -> &T {
-        self
+/// As the value: a loan of bytes is one that [`SmBytes::from_owner`](crate::SmBytes::from_owner) takes.
+impl<T: AsRef<U>, U: ?Sized> AsRef<U> for Loan<T> {
+    fn as_ref(&self) -> &U {
+        (**self).as_ref()
     }
 }
 
-impl<T> AsMut<T> for Loan<T> {
-    fn as_mut(&mut self) -> &mut T {
-        self
+/// As the value.
+impl<T: AsMut<U>, U: ?Sized> AsMut<U> for Loan<T> {
+    fn as_mut(&mut self) -> &mut U {
+        (**self).as_mut()
     }
 }
 
