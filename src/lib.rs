@@ -111,7 +111,9 @@ pub use crate::pool::{
     Batch, BufPool, BufPoolBuilder, Lease, Loan, NoneFree, ObjectBatch, ObjectPool, ObjectPoolBuilder, ObjectPoolStats,
     PoolError, PoolHeap, PoolStats,
 };
-pub use crate::stats::{BucketChange, BucketMap, BucketStats, HeapChange, HeapMap, HeapStats, Patch};
+pub use crate::stats::{
+    BucketChange, BucketMap, BucketStats, Fallbacks, HeapChange, HeapMap, HeapStats, HeapTotal, Patch,
+};
 
 /// The README's examples, run as tests.
 #[cfg(doctest)]

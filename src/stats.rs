@@ -5,12 +5,15 @@ mod change;
 mod map;
 #[cfg(feature = "pictures")]
 mod picture;
+mod table;
+mod total;
 
 use core::fmt;
 use std::borrow::Cow;
 
 pub use change::{BucketChange, HeapChange};
 pub use map::{BucketMap, HeapMap, Patch};
+pub use total::HeapTotal;
 
 use crate::class::{MAX_CLASSES, SizeClasses};
 use crate::heap::Heap;
@@ -42,12 +45,43 @@ pub struct HeapStats {
     pub fallback_live: usize,
     /// The bytes that these were asked for with.
     pub fallback_bytes: usize,
+    /// How often the system served, and why.
+    pub fallbacks: Fallbacks,
     /// Threads that have a cache in the heap.
     pub caches: usize,
     /// Bytes of memory behind the caches, in whole pages; those of threads that have ended included, until they are used again or
     /// [`Heap::trim`] gives them back. `None` where the system does not say.
     pub cache_resident: Option<usize>,
     buckets: Vec<BucketStats>,
+    /// For each cache what it has of each bucket, one cache after the other.
+    parked: Vec<usize>,
+}
+
+/// How often the system's allocator served in the place of a bucket, since the heap was made: by the reason. Part of [`HeapStats`].
+///
+/// Blocks of the system's that change their size there are not counted again.
+///
+/// ```
+/// # use smarena::{Heap, Linear};
+/// let heap = Heap::<Linear<2>>::builder().bucket_bytes(64).no_thread_cache().build()?;
+/// let large = heap.malloc(33, 0)?;
+/// let aligned = heap.malloc(10, 64)?;
+/// let blocks = [(); 3].map(|()| heap.malloc(32, 0)); // there are two
+/// let fallbacks = heap.stats().fallbacks;
+/// assert_eq!((fallbacks.size, fallbacks.alignment, fallbacks.exhausted), (1, 1, 1));
+/// # blocks.into_iter().chain([Ok(large), Ok(aligned)]).for_each(|block| unsafe { heap.free(block.unwrap()) });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
+#[non_exhaustive]
+pub struct Fallbacks {
+    /// For sizes above the largest block.
+    pub size: usize,
+    /// For alignments that no bucket has whose blocks are large enough.
+    pub alignment: usize,
+    /// Because the layout's own bucket, and all behind it that would do, were exhausted.
+    pub exhausted: usize,
 }
 
 /// One bucket's statistics. `watermark == live + free + cached` while nobody else uses the heap.
@@ -72,11 +106,17 @@ pub struct BucketStats {
     pub free: usize,
     /// Free blocks in the caches of threads, or that wait because the heap delays their reuse.
     pub cached: usize,
-    /// Blocks that were ever used.
+    /// Blocks that were ever used. It is the most that were ever live or cached at once, too: a block is used for the first time only when no
+    /// other is found free.
     pub watermark: usize,
+    /// The most live blocks that a snapshot of this heap has seen, this one included. No fast path counts, so what was live between two snapshots
+    /// is missed: the most that were ever live is this at least, and `watermark` at most.
+    pub peak: usize,
     /// Bytes of the span that are backed by memory; `None` where the system does not say, as behind a filter of system calls that
     /// knows no `mincore`.
     pub resident: Option<usize>,
+    /// Bytes of free pages that were given back to the system since the heap was made ([`Heap::trim`]), the same page perhaps more than once.
+    pub purged: usize,
     /// Layouts of this size class that were served elsewhere because the bucket was exhausted.
     pub overflowed: usize,
     /// How often a thread's cache ran out and took blocks from the bucket.
@@ -99,6 +139,22 @@ impl HeapStats {
     #[must_use]
     pub fn buckets(&self) -> &[BucketStats] {
         &self.buckets
+    }
+
+    /// For each thread with a cache, in no order that lasts, the blocks of each bucket that it keeps there. Of threads that opened a cache while
+    /// it was counted some may be missing.
+    ///
+    /// ```
+    /// # use smarena::{CacheWarmup, Heap, Linear};
+    /// let heap = Heap::<Linear<2>>::builder().bucket_bytes(1 << 20).no_thread_cache().build()?;
+    /// let cache = heap.thread_cache(320, CacheWarmup::Hot);
+    /// let stats = heap.stats();
+    /// assert_eq!(stats.cached_by_thread().collect::<Vec<_>>(), [[10, 5]]); // half of what there is room for
+    /// # drop(cache);
+    /// # Ok::<(), smarena::ConfigError>(())
+    /// ```
+    pub fn cached_by_thread(&self) -> impl Iterator<Item = &[usize]> {
+        self.parked.chunks_exact(self.buckets.len().max(1))
     }
 
     /// Blocks in the hands of callers, those of the system allocator included.
@@ -152,7 +208,7 @@ impl HeapStats {
 impl<C: SizeClasses> Heap<C> {
     /// Counts what the heap is doing right now.
     ///
-    /// Linear in the number of blocks that were ever used (one bit each) and of threads with a cache. Allocates one vector.
+    /// Linear in the number of blocks that were ever used (one bit each) and of threads with a cache. Allocates two vectors.
     ///
     /// ```
     /// # use smarena::{Heap, Linear};
@@ -163,16 +219,26 @@ impl<C: SizeClasses> Heap<C> {
     #[must_use]
     pub fn stats(&self) -> HeapStats {
         let state = self.raw().state();
+        // Room for each cache, made first: where caches are looked at, a lock is held that an allocation may want.
         let mut caches = 0;
+        state.each_cache(|_| caches += 1);
+        let mut of_caches = Vec::with_capacity(caches * state.buckets().len());
+        caches = 0;
         let mut parked = [0; MAX_CLASSES];
         let mut crossings = [[0; 2]; MAX_CLASSES];
         // Before the caches: what one of them tells its bucket meanwhile is missed, and not counted twice.
         crossings.iter_mut().zip(state.buckets()).for_each(|(sums, bucket)| *sums = bucket.crossings());
         state.each_cache(|cache| {
             caches += 1;
-            for (number, (parked, [refills, spills])) in parked.iter_mut().zip(&mut crossings).enumerate() {
+            let has_room = of_caches.capacity() - of_caches.len() >= state.buckets().len();
+            let sums = parked.iter_mut().zip(&mut crossings).take(state.buckets().len());
+            for (number, (parked, [refills, spills])) in sums.enumerate() {
                 let lane = cache.lane(number);
-                *parked += lane.cached();
+                let cached = lane.cached();
+                *parked += cached;
+                if has_room {
+                    of_caches.push(cached);
+                }
                 let of_lane = lane.crossings();
                 *refills += of_lane[0];
                 *spills += of_lane[1];
@@ -191,6 +257,8 @@ impl<C: SizeClasses> Heap<C> {
                 free,
                 cached,
                 watermark,
+                peak: bucket.note_live(live),
+                purged: bucket.purged(),
                 resident: state.resident(number),
                 overflowed: bucket.overflowed(),
                 refills,
@@ -198,14 +266,18 @@ impl<C: SizeClasses> Heap<C> {
                 rounding: state.rounding(number),
             }
         });
+        let buckets = buckets.collect();
         let (fallback_live, fallback_bytes) = state.fallback().live();
+        let [size, alignment, exhausted] = state.fallbacks.counts();
         HeapStats {
             name: state.config.name.into(),
             fallback_live,
             fallback_bytes,
+            fallbacks: Fallbacks { size, alignment, exhausted },
             caches,
             cache_resident: state.resident_caches(),
-            buckets: buckets.collect(),
+            buckets,
+            parked: of_caches,
         }
     }
 }
@@ -218,39 +290,62 @@ fn shares(watermark: usize, free: usize, cached: usize) -> (usize, usize, usize)
     (watermark - free - cached, free, cached)
 }
 
+impl BucketStats {
+    const HEADINGS: [&'static str; 12] = [
+        "block size",
+        "capacity",
+        "live",
+        "free",
+        "cached",
+        "peak",
+        "watermark",
+        "resident KiB",
+        "purged KiB",
+        "overflowed",
+        "refills",
+        "spills",
+    ];
+
+    fn row(&self) -> [String; 12] {
+        let Self { block_size, capacity, live, free, cached, peak, watermark, resident, .. } = *self;
+        let resident = resident.map_or("not known".into(), |bytes| (bytes / 1024).to_string());
+        let [block_size, capacity, live, free, cached, peak, watermark, purged, overflowed, refills, spills] = [
+            block_size,
+            capacity,
+            live,
+            free,
+            cached,
+            peak,
+            watermark,
+            self.purged / 1024,
+            self.overflowed,
+            self.refills,
+            self.spills,
+        ]
+        .map(|count| count.to_string());
+        [block_size, capacity, live, free, cached, peak, watermark, resident, purged, overflowed, refills, spills]
+    }
+}
+
 impl fmt::Display for HeapStats {
     /// A table with one line for each bucket that was ever used.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, caches, fallback_live, fallback_bytes, .. } = self;
+        let Self { name, caches, fallback_live, fallback_bytes, fallbacks, .. } = self;
         let lost = self.rounding().map_or_else(String::new, |bytes| format!(", {bytes} bytes lost to rounding"));
         writeln!(
             f,
             "heap \"{name}\": {caches} thread caches, {fallback_live} blocks ({fallback_bytes} bytes) from the system{lost}"
         )?;
-        writeln!(
-            f,
-            "{:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>10} {:>10} {:>10}",
-            "block size",
-            "capacity",
-            "live",
-            "free",
-            "cached",
-            "watermark",
-            "resident KiB",
-            "overflowed",
-            "refills",
-            "spills"
-        )?;
-        for bucket in self.buckets.iter().filter(|bucket| bucket.watermark > 0) {
-            let BucketStats { block_size, capacity, live, free, cached, watermark, resident, .. } = bucket;
-            let BucketStats { overflowed, refills, spills, .. } = bucket;
-            let kib = resident.map_or("not known".into(), |bytes| (bytes / 1024).to_string());
+        let Fallbacks { size, alignment, exhausted } = fallbacks;
+        if [size, alignment, exhausted] != [&0; 3] {
             writeln!(
                 f,
-                "{block_size:>10} {capacity:>10} {live:>10} {free:>10} {cached:>10} {watermark:>10} {kib:>12} {overflowed:>10} \
-                 {refills:>10} {spills:>10}"
+                "the system served {size} times for the size, {alignment} for the alignment, {exhausted} because buckets were exhausted"
             )?;
         }
+        let rows = self.buckets.iter().filter(|bucket| bucket.watermark > 0).map(BucketStats::row);
+        f.write_str(&table::aligned(BucketStats::HEADINGS, rows))?;
+        writeln!(f, "{}", self.total())?;
         let unused = self.buckets.iter().filter(|bucket| bucket.watermark == 0).count();
         if unused > 0 { writeln!(f, "{unused} buckets were never used") } else { Ok(()) }
     }

@@ -67,6 +67,9 @@ fn a_heap_publishes_its_buckets_under_its_name() {
             r#"caches{heap="game"} 0"#,
             r#"fallback_bytes{heap="game"} 192"#,
             r#"fallback_live{heap="game"} 4"#,
+            r#"fallbacks{heap="game",reason="alignment"} 0 counted"#,
+            r#"fallbacks{heap="game",reason="exhausted"} 4 counted"#,
+            r#"fallbacks{heap="game",reason="size"} 0 counted"#,
             r#"live{heap="game"} 13"#
         ]
     );
@@ -79,6 +82,8 @@ fn a_heap_publishes_its_buckets_under_its_name() {
         "free 0",
         "live 6",
         "overflowed 4 counted",
+        "peak 6",
+        "purged 0 counted",
         "refills 0 counted",
         "spills 0 counted",
         "watermark 6",

@@ -110,13 +110,14 @@ fn between_two_snapshots_lies_what_was_done() {
     let blocks = [(); 12].map(|()| heap.malloc(32, 0).unwrap());
     let change = heap.stats().since(&earlier);
     assert_eq!((change.live, change.fallback_live, change.fallback_bytes, change.caches), (12 - 5, 2, 64, 0));
+    assert_eq!(change.fallbacks.exhausted, 2);
     let seen = change.buckets().iter().map(|b| (b.block_size, b.live, b.free, b.cached, b.used, b.overflowed));
     assert_eq!(seen.collect::<Vec<_>>(), [(16, -5, 5, 0, 0, 0), (32, 10, 0, 0, 10, 2)]);
     let table = change.to_string();
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[1].len(), lines[2].len() + 1, "a heading has two words");
-    assert_eq!(lines[2], ["16", "-5", "+5", "+0", "+0", "+0", "+0", "+0"]);
-    assert_eq!(lines[3], ["32", "+10", "+0", "+0", "+10", "+2", "+0", "+0"]);
+    assert_eq!(lines[2], ["16", "-5", "+5", "+0", "+0", "+0", "+0", "+0", "+0"]);
+    assert_eq!(lines[3], ["32", "+10", "+0", "+0", "+10", "+0", "+2", "+0", "+0"]);
     let back = earlier.since(&heap.stats());
     assert_eq!((back.live, back.buckets()[1].used), (5 - 12, 0));
     // SAFETY: as above.
@@ -152,4 +153,133 @@ fn a_snapshot_comes_back_from_a_file_and_one_of_an_earlier_version_too() {
     assert_eq!((&*read.name, read.live(), read.buckets()[0].refills, read.buckets()[0].rounding), ("old", 7, 0, None));
     // SAFETY: live, from this heap, not used any more.
     unsafe { heap.free(block) };
+}
+
+#[test]
+fn the_watermark_is_the_most_that_was_ever_outside_of_a_bucket() {
+    for cache_bytes in [0, 16, 1000] {
+        let heap = Heap::<Linear<1>>::builder().bucket_bytes(1 << 20).no_thread_cache().build().unwrap();
+        let cache = heap.thread_cache(cache_bytes, CacheWarmup::Cold);
+        let (mut held, mut most, mut seed) = (Vec::new(), 0, 1_u64);
+        for step in 0..800 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Up, down, and further up.
+            let is_up = (seed >> 60) < if step % 400 < 200 { 11 } else { 3 };
+            if is_up || held.is_empty() {
+                held.push(cache.alloc(16, 0).unwrap());
+            } else {
+                let place = usize::try_from(seed >> 33).unwrap() % held.len();
+                // SAFETY: live, from this heap, not used any more.
+                unsafe { cache.free(held.swap_remove(place)) };
+            }
+            let bucket = only_bucket(&heap);
+            most = most.max(outside(&bucket));
+            assert_eq!(bucket.watermark, most, "step {step} with {cache_bytes} bytes");
+        }
+        assert!(outside(&only_bucket(&heap)) * 2 < most, "it never fell");
+        // SAFETY: as above.
+        held.into_iter().for_each(|block| unsafe { cache.free(block) });
+    }
+}
+
+#[test]
+fn a_peak_is_what_snapshots_have_seen() {
+    let heap = Heap::<Linear<1>>::builder().bucket_bytes(1 << 20).no_thread_cache().build().unwrap();
+    let rise_and_fall = |blocks, looks: bool| {
+        let blocks: Vec<_> = (0..blocks).map(|_| heap.malloc(16, 0).unwrap()).collect();
+        let seen = looks.then(|| only_bucket(&heap).peak);
+        // SAFETY: live, from this heap, not used any more.
+        blocks.into_iter().for_each(|block| unsafe { heap.free(block) });
+        seen
+    };
+    assert_eq!(rise_and_fall(100, true), Some(100));
+    assert_eq!(rise_and_fall(300, false), None);
+    let bucket = only_bucket(&heap);
+    assert_eq!((bucket.peak, bucket.watermark, bucket.live), (100, 300, 0));
+    assert_eq!(rise_and_fall(200, true), Some(200));
+    assert_eq!(heap.stats().total().peak, 200 * 16);
+}
+
+smarena::size_classes! { Odd: [16, 8208] }
+
+#[test]
+fn the_system_is_said_to_have_served_for_a_reason() {
+    let heap = Heap::<Odd>::builder().bucket_bytes(8208).no_thread_cache().build().unwrap();
+    let counts = || {
+        let smarena::Fallbacks { size, alignment, exhausted, .. } = heap.stats().fallbacks;
+        [size, alignment, exhausted]
+    };
+    let mut blocks = vec![heap.malloc(8208, 0).unwrap()];
+    assert_eq!(counts(), [0, 0, 0], "the largest block");
+    blocks.push(heap.malloc(8209, 0).unwrap());
+    blocks.push(heap.malloc_zeroed(9000, 0).unwrap());
+    assert_eq!(counts(), [2, 0, 0]);
+    blocks.push(heap.malloc(8000, 32).unwrap());
+    blocks.push(heap.malloc_zeroed(8000, 32).unwrap());
+    assert_eq!(counts(), [2, 2, 0]);
+    // The largest bucket has one block, and none is behind it.
+    blocks.push(heap.malloc(8208, 0).unwrap());
+    blocks.push(heap.malloc_zeroed(8208, 0).unwrap());
+    assert_eq!(counts(), [2, 2, 2]);
+    assert!(heap.malloc(usize::MAX / 4, 0).is_err() && heap.malloc(10, 8192).is_err());
+    assert_eq!(counts(), [2, 2, 2], "nobody served");
+    let table = heap.stats().to_string();
+    assert!(table.contains("served 2 times for the size, 2 for the alignment, 2 because"), "{table}");
+    // SAFETY: live, from this heap, not used any more.
+    blocks.into_iter().for_each(|block| unsafe { heap.free(block) });
+    let refuses = smarena::Exhausted::Refuse;
+    let heap = Heap::<Linear<1>>::builder().bucket_bytes(1 << 20).on_exhausted(refuses).build().unwrap();
+    assert!(heap.malloc(17, 0).is_err() && heap.malloc(16, 32).is_err());
+    assert_eq!(heap.stats().fallbacks, smarena::Fallbacks::default());
+}
+
+#[cfg(all(unix, not(smarena_portable)))]
+#[test]
+fn what_trim_gives_back_is_counted_for_each_bucket() {
+    let heap = Heap::<Linear<2>>::builder().bucket_bytes(1 << 20).no_thread_cache().build().unwrap();
+    for round in 1..=2 {
+        let blocks: Vec<_> = (0..10_000).map(|_| heap.malloc(32, 0).unwrap()).collect();
+        for block in blocks {
+            // SAFETY: live, from this heap, 32 bytes; then not used any more.
+            unsafe { block.write_bytes(1, 32) };
+            // SAFETY: as above.
+            unsafe { heap.free(block) };
+        }
+        let before = heap.stats();
+        let bytes = heap.trim();
+        assert!(bytes > 0);
+        let after = heap.stats();
+        assert_eq!(after.since(&before).buckets().iter().map(|b| b.purged).collect::<Vec<_>>(), [0, bytes]);
+        assert_eq!((after.buckets()[0].purged, after.total().purged), (0, bytes * round));
+    }
+}
+
+#[test]
+fn what_is_cached_is_told_apart_by_threads() {
+    let heap = Heap::<Linear<3>>::builder().bucket_bytes(1 << 20).no_thread_cache().build().unwrap();
+    let caches = [160, 480].map(|bytes| (bytes, std::sync::mpsc::channel::<()>()));
+    std::thread::scope(|scope| {
+        let (ready, all_ready) = std::sync::mpsc::channel();
+        let mut ends = Vec::new();
+        for (bytes, (end, wait)) in caches {
+            ends.push(end);
+            let (heap, ready) = (&heap, ready.clone());
+            scope.spawn(move || {
+                let _cache = heap.thread_cache(bytes, CacheWarmup::Hot);
+                ready.send(()).unwrap();
+                // Until nobody holds the other end.
+                let _ended = wait.recv();
+            });
+        }
+        all_ready.recv().unwrap();
+        all_ready.recv().unwrap();
+        let stats = heap.stats();
+        let mut by_thread: Vec<_> = stats.cached_by_thread().collect();
+        by_thread.sort_unstable();
+        assert_eq!(by_thread, [[5, 2, 2], [15, 7, 5]]);
+        let sums: Vec<_> = stats.buckets().iter().map(|bucket| bucket.cached).collect();
+        assert_eq!(sums, [20, 9, 7]);
+        assert_eq!(stats.total().cached, 20 * 16 + 9 * 32 + 7 * 48);
+        drop(ends);
+    });
 }

@@ -3,7 +3,7 @@
 use metrics::{SharedString, counter, gauge};
 
 use crate::pool::PoolStats;
-use crate::stats::{BucketStats, HeapStats};
+use crate::stats::{BucketStats, Fallbacks, HeapStats};
 
 impl PoolStats {
     /// Sets gauges and a counter of whatever recorder the program has installed: to be called from time to time.
@@ -36,9 +36,10 @@ impl PoolStats {
 impl HeapStats {
     /// Sets gauges and counters of whatever recorder the program has installed: to be called from time to time.
     ///
-    /// `smarena_heap_live`, `_resident` (bytes), `_caches`, `_fallback_live`, `_fallback_bytes` are gauges with the label `heap`, this name. With the
-    /// label `block_size` as well, for each bucket that was ever used: the gauges `smarena_bucket_capacity`, `_live`, `_free`, `_cached`, `_watermark`,
-    /// and where they are known `_resident` and `_rounding` (bytes); the counters `smarena_bucket_overflowed`, `_refills`, `_spills`.
+    /// `smarena_heap_live`, `_resident` (bytes), `_caches`, `_fallback_live`, `_fallback_bytes` are gauges with the label `heap`, this name; with the
+    /// label `reason` as well (`size`, `alignment`, `exhausted`), `smarena_heap_fallbacks` is a counter. With the
+    /// label `block_size`, for each bucket that was ever used: the gauges `smarena_bucket_capacity`, `_live`, `_free`, `_cached`, `_peak`, `_watermark`,
+    /// and where they are known `_resident` and `_rounding` (bytes); the counters `smarena_bucket_purged` (bytes), `_overflowed`, `_refills`, `_spills`.
     /// The heap itself publishes nothing, so allocating costs no more.
     ///
     /// ```
@@ -58,6 +59,10 @@ impl HeapStats {
         ] {
             gauge!(name, "heap" => heap.clone()).set(value as f64);
         }
+        let Fallbacks { size, alignment, exhausted } = self.fallbacks;
+        for (reason, times) in [("size", size), ("alignment", alignment), ("exhausted", exhausted)] {
+            counter!("smarena_heap_fallbacks", "heap" => heap.clone(), "reason" => reason).absolute(times as u64);
+        }
         self.buckets().iter().filter(|bucket| bucket.watermark > 0).for_each(|bucket| bucket.publish(&heap));
     }
 }
@@ -70,6 +75,7 @@ impl BucketStats {
             ("smarena_bucket_live", Some(self.live)),
             ("smarena_bucket_free", Some(self.free)),
             ("smarena_bucket_cached", Some(self.cached)),
+            ("smarena_bucket_peak", Some(self.peak)),
             ("smarena_bucket_watermark", Some(self.watermark)),
             ("smarena_bucket_resident", self.resident),
             ("smarena_bucket_rounding", self.rounding),
@@ -79,6 +85,7 @@ impl BucketStats {
             }
         }
         for (name, value) in [
+            ("smarena_bucket_purged", self.purged),
             ("smarena_bucket_overflowed", self.overflowed),
             ("smarena_bucket_refills", self.refills),
             ("smarena_bucket_spills", self.spills),

@@ -49,7 +49,11 @@ pub(crate) struct Bucket {
     /// What happens to the free blocks.
     changes: Changes,
     /// Layouts of this class that had to be served elsewhere.
-    overflowed: AtomicUsize,
+    overflowed: Count,
+    /// The most live blocks that a snapshot has seen.
+    peak: Count,
+    /// Bytes of free pages that were given back to the system.
+    purged: Count,
     /// What lanes have counted and told.
     pub(super) refills: Count,
     pub(super) spills: Count,
@@ -87,7 +91,9 @@ impl Bucket {
             ground: parts.ground,
             watermark: CachePadded::new(AtomicUsize::new(0)),
             changes: Changes::new(parts.exact),
-            overflowed: AtomicUsize::new(0),
+            overflowed: Count::new(0),
+            peak: Count::new(0),
+            purged: Count::new(0),
             refills: Count::new(0),
             spills: Count::new(0),
         }
@@ -117,9 +123,27 @@ impl Bucket {
         [&self.refills, &self.spills].map(|count| count.load(Ordering::Acquire))
     }
 
-    pub(crate) fn count_overflow(&self) {
+    /// Whether it was the first.
+    pub(crate) fn count_overflow(&self) -> bool {
         // Relaxed: a count for people.
-        self.overflowed.fetch_add(1, Ordering::Relaxed);
+        self.overflowed.fetch_add(1, Ordering::Relaxed) == 0
+    }
+
+    /// Notes that a snapshot has seen so many live blocks; returns the most that any has seen.
+    pub(crate) fn note_live(&self, live: usize) -> usize {
+        // Relaxed: a count for people.
+        self.peak.fetch_max(live, Ordering::Relaxed).max(live)
+    }
+
+    /// Bytes of free pages that were given back to the system until now.
+    pub(crate) fn purged(&self) -> usize {
+        // Relaxed: a count for people.
+        self.purged.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_purged(&self, bytes: usize) {
+        // Relaxed: a count for people.
+        self.purged.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// The pointer to a block that a run of this bucket names.

@@ -9,6 +9,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 pub(crate) use super::cache::Cache;
+use super::fallback::Fallback;
 pub(crate) use super::fallback::MOST_ALIGN;
 use super::fault;
 pub(crate) use super::os::PAGE;
@@ -156,7 +157,7 @@ impl RawHeap {
     ) -> Option<NonNull<u8>> {
         let state = self.state();
         let Some(class) = class else {
-            return if state.refuses() { None } else { state.fallback().allocate(size, align) };
+            return state.beyond(size, align, Fallback::allocate);
         };
         let cache = state.own_cache(local);
         let block = state.take(cache, class).or_else(|| state.elsewhere(cache, class, size, align))?;

@@ -11,6 +11,7 @@
 
 mod caches;
 mod checks;
+mod overflow;
 mod shown;
 
 use core::cell::Cell;
@@ -37,6 +38,7 @@ use crate::config::{Config, Exhausted};
 use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize};
 use checks::Watch;
+use overflow::Fallbacks;
 
 /// Side tables from so many bytes on are left out of core files: they are mostly room for blocks that were never used.
 const LONG_SIDE: usize = 16 << 20;
@@ -49,6 +51,8 @@ pub(crate) struct State {
     buckets: NonNull<[Bucket]>,
     table: Table,
     fallback: Fallback,
+    /// How often it served, and why.
+    pub(crate) fallbacks: Fallbacks,
     /// One a bucket, if the heap is hardened.
     watches: Option<NonNull<[Watch]>>,
     canary: Option<Canary>,
@@ -174,6 +178,7 @@ impl State {
             buckets,
             table: Table::new(table),
             fallback: Fallback::new(canary, config.zero_on_free),
+            fallbacks: Fallbacks::new(),
             watches,
             canary,
             shown: AtomicUsize::new(0),
@@ -340,16 +345,21 @@ impl State {
             }
             Exhausted::NextBucketThenFallback => {}
         }
-        bucket.count_overflow();
-        (class + 1..self.buckets().len())
+        let is_first = bucket.count_overflow();
+        let block = (class + 1..self.buckets().len())
             .filter(|&next| self.config.block_sizes[next] % align == 0)
             .find_map(|next| self.take(cache, next))
             .or_else(|| {
                 // As large as a block of its own bucket: who knows the layout grows inside the class without asking. Unless
                 // the heap is hardened, and must be asked, and keeps book of the bytes.
                 let size = if self.config.hardened { size } else { bucket.block_size() };
-                self.fallback.allocate(size, align)
-            })
+                self.fallbacks.count_exhausted(self.fallback.allocate(size, align))
+            });
+        // Last, since it may come back for blocks.
+        if is_first {
+            self.tell_of_overflow(class);
+        }
+        block
     }
 
     /// Takes a block back that lies in the span of `class`.

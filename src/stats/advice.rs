@@ -27,9 +27,13 @@ impl HeapStats {
         let mut advice: Vec<String> = self.buckets().iter().filter_map(exhausted).collect();
         if self.fallback_bytes >= MUCH {
             advice.push(format!(
-                "{} blocks of {} KiB in all come from the system: they are larger than the largest block, or their buckets are exhausted.",
+                "{} blocks of {} KiB in all come from the system, which has served {} times for a size above the largest block, {} for an \
+                 alignment that no bucket has, and {} because buckets were exhausted.",
                 self.fallback_live,
-                self.fallback_bytes / 1024
+                self.fallback_bytes / 1024,
+                self.fallbacks.size,
+                self.fallbacks.alignment,
+                self.fallbacks.exhausted
             ));
         }
         let bytes = |count: fn(&BucketStats) -> usize| -> usize {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{BucketStats, HeapStats};
+use super::{BucketStats, Fallbacks, HeapStats, table};
 
 /// The difference between two [`HeapStats`] of a heap, by [`HeapStats::since`]. Its `Display` is a table.
 ///
@@ -30,6 +30,8 @@ pub struct HeapChange {
     pub fallback_live: isize,
     /// Bytes that these were asked for with.
     pub fallback_bytes: isize,
+    /// How often the system served in the place of a bucket, and why.
+    pub fallbacks: Fallbacks,
     /// Threads that have a cache.
     pub caches: isize,
     /// Bytes of memory behind spans and caches.
@@ -60,6 +62,8 @@ pub struct BucketChange {
     pub cached: isize,
     /// Blocks that were used for the first time.
     pub used: usize,
+    /// Bytes of free pages that were given back to the system.
+    pub purged: usize,
     /// Layouts that were served elsewhere.
     pub overflowed: usize,
     /// Refills of caches.
@@ -93,6 +97,11 @@ impl HeapStats {
             live: change(self.live(), earlier.live()),
             fallback_live: change(self.fallback_live, earlier.fallback_live),
             fallback_bytes: change(self.fallback_bytes, earlier.fallback_bytes),
+            fallbacks: Fallbacks {
+                size: counted(self.fallbacks.size, earlier.fallbacks.size),
+                alignment: counted(self.fallbacks.alignment, earlier.fallbacks.alignment),
+                exhausted: counted(self.fallbacks.exhausted, earlier.fallbacks.exhausted),
+            },
             caches: change(self.caches, earlier.caches),
             resident: change(self.resident(), earlier.resident()),
             buckets: self.buckets.iter().map(of_bucket).collect(),
@@ -117,14 +126,13 @@ impl HeapChange {
 
 impl BucketChange {
     fn new(now: &BucketStats, before: &BucketStats) -> Self {
-        // Another thread may have been between two numbers of a snapshot: then what only rises seems to have fallen.
-        let counted = usize::saturating_sub;
         Self {
             block_size: now.block_size,
             live: change(now.live, before.live),
             free: change(now.free, before.free),
             cached: change(now.cached, before.cached),
             used: counted(now.watermark, before.watermark),
+            purged: counted(now.purged, before.purged),
             overflowed: counted(now.overflowed, before.overflowed),
             refills: counted(now.refills, before.refills),
             spills: counted(now.spills, before.spills),
@@ -132,9 +140,14 @@ impl BucketChange {
     }
 
     fn is_nothing(&self) -> bool {
-        let Self { block_size: _, live, free, cached, used, overflowed, refills, spills } = *self;
-        [live, free, cached] == [0; 3] && [used, overflowed, refills, spills] == [0; 4]
+        let Self { block_size: _, live, free, cached, used, purged, overflowed, refills, spills } = *self;
+        [live, free, cached] == [0; 3] && [used, purged, overflowed, refills, spills] == [0; 5]
     }
+}
+
+/// What was counted since. Another thread may have been between two numbers of a snapshot: then what only rises seems to have fallen.
+fn counted(now: usize, before: usize) -> usize {
+    now.saturating_sub(before)
 }
 
 /// What leads from `before` to `now`. Bytes and blocks that a process has at a time fit.
@@ -145,20 +158,21 @@ fn change(now: usize, before: usize) -> isize {
 impl fmt::Display for HeapChange {
     /// A table with one line for each bucket to which something has happened.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { live, fallback_live, fallback_bytes, caches, resident, buckets } = self;
+        let Self { live, fallback_live, fallback_bytes, fallbacks, caches, resident, buckets } = self;
+        let Fallbacks { size, alignment, exhausted } = fallbacks;
         writeln!(
             f,
-            "live {live:+}, of these from the system {fallback_live:+} ({fallback_bytes:+} bytes); thread caches {caches:+}, resident bytes {resident:+}"
+            "live {live:+}, of these from the system {fallback_live:+} ({fallback_bytes:+} bytes; it served {size} times for the size, {alignment} \
+             for the alignment, {exhausted} because buckets were exhausted); thread caches {caches:+}, resident bytes {resident:+}"
         )?;
-        let headings = ["block size", "live", "free", "cached", "used", "overflowed", "refills", "spills"];
-        writeln!(f, "{}", headings.map(|heading| format!("{heading:>10}")).join(" "))?;
-        for bucket in buckets.iter().filter(|bucket| !bucket.is_nothing()) {
-            let BucketChange { block_size, live, free, cached, used, overflowed, refills, spills } = bucket;
-            writeln!(
-                f,
-                "{block_size:>10} {live:>+10} {free:>+10} {cached:>+10} {used:>+10} {overflowed:>+10} {refills:>+10} {spills:>+10}"
-            )?;
-        }
-        Ok(())
+        let headings = ["block size", "live", "free", "cached", "used", "purged", "overflowed", "refills", "spills"];
+        let rows = buckets.iter().filter(|bucket| !bucket.is_nothing()).map(|bucket| {
+            let BucketChange { block_size, live, free, cached, used, purged, overflowed, refills, spills } = bucket;
+            let [live, free, cached] = [live, free, cached].map(|change| format!("{change:+}"));
+            let [used, purged, overflowed, refills, spills] =
+                [used, purged, overflowed, refills, spills].map(|count| format!("+{count}"));
+            [block_size.to_string(), live, free, cached, used, purged, overflowed, refills, spills]
+        });
+        f.write_str(&table::aligned(headings, rows))
     }
 }

@@ -128,7 +128,9 @@ impl Bucket {
         // SAFETY: I3, I4: `trim_with` holds all these blocks claimed, from the first byte to the last.
         let purge = |first, count| unsafe { reservation.purge(span_offset + first * size, count * size) };
         let purge = |first, count| if may_purge() { purge(first, count) } else { 0 };
-        self.trim_with(round.unwrap_or(MOST_WORDS), purge)
+        let bytes = self.trim_with(round.unwrap_or(MOST_WORDS), purge);
+        self.count_purged(bytes);
+        bytes
     }
 
     /// As `trim`, `round` words at a time; `purge` is given the first of some neighbouring blocks and how many they are, all held.

@@ -2,7 +2,7 @@
 
 use core::ptr::NonNull;
 
-use super::{Cache, RawHeap};
+use super::{Cache, Fallback, RawHeap};
 use crate::raw::poison;
 
 impl RawHeap {
@@ -21,7 +21,7 @@ impl RawHeap {
     ) -> Option<NonNull<u8>> {
         let state = self.state();
         let Some(class) = class else {
-            return if state.refuses() { None } else { state.fallback().allocate_zeroed(size, align) };
+            return state.beyond(size, align, Fallback::allocate_zeroed);
         };
         let lane = self.cache_or(local).lane(class);
         let block = lane.pop().or_else(|| lane.refill_from_stack());
