@@ -14,10 +14,13 @@
 //!
 //! One thread at a time adds (`&mut`, or under a lock), any number look up meanwhile.
 
+mod own;
+
 use core::alloc::Layout;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 
+pub(crate) use self::own::{Changing, Own};
 use crate::class::SizeClasses;
 use crate::error::AllocError;
 use crate::heap::HeapRef;

@@ -153,7 +153,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     #[inline]
     pub(crate) fn get(&self, handle: Handle<T>) -> Option<&T> {
         let Some(slot) = self.table.opened(handle.place()) else {
-            return self.get_far(handle);
+            return if self.table.has_far() { self.get_far(handle) } else { None };
         };
         // SAFETY: A2: the table has just said that the slot is opened.
         if unsafe { slot.generation() } != handle.generation_of_slot() {
@@ -174,7 +174,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     #[inline]
     pub(crate) fn get_mut(&mut self, handle: Handle<T>) -> Option<&mut T> {
         let Some(slot) = self.table.opened(handle.place()) else {
-            return self.get_far_mut(handle);
+            return if self.table.has_far() { self.get_far_mut(handle) } else { None };
         };
         // SAFETY: A2: the table has just said that the slot is opened.
         if unsafe { slot.generation() } != handle.generation_of_slot() {

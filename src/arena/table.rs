@@ -8,7 +8,7 @@ mod anew;
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use super::pieces::{Found, Pieces};
+use super::pieces::{self, Changing, Found};
 use super::place::{CHUNK_NUMBERS, Place, slots_before, slots_of};
 use super::slot::{Slot, SlotPtr};
 
@@ -51,7 +51,7 @@ pub(crate) struct Table<T> {
     /// The opened slots that are far, and the vacant ones among them. They are opened when all that are near are.
     far_opened: u32,
     far_vacant: u32,
-    pieces: Option<Pieces<Slot<T>>>,
+    pieces: pieces::Own<Slot<T>>,
 }
 
 impl<T> Table<T> {
@@ -68,7 +68,7 @@ impl<T> Table<T> {
             backed: 0,
             far_opened: 0,
             far_vacant: 0,
-            pieces: None,
+            pieces: pieces::Own::NONE,
         }
     }
 
@@ -197,6 +197,12 @@ impl<T> Table<T> {
         None
     }
 
+    /// Whether there are far slots that are opened.
+    #[inline]
+    pub(crate) const fn has_far(&self) -> bool {
+        self.far_opened > 0
+    }
+
     /// The slot at `place`, if it is opened and far.
     pub(crate) fn opened_far(&self, place: Place) -> Option<SlotPtr<T>> {
         let is_opened = !self.is_near(place) && place.number(Slot::<T>::FIRST_BITS) < self.opened_count();
@@ -228,7 +234,7 @@ impl<T> Table<T> {
     #[cold]
     #[inline(never)]
     pub(crate) fn far(&self, place: Place) -> Option<Found<Slot<T>>> {
-        self.pieces.as_ref()?.find(place.number(Slot::<T>::FIRST_BITS))
+        self.pieces.pieces().find(place.number(Slot::<T>::FIRST_BITS))
     }
 
     /// The places of the far slots that are opened are those of these numbers.
@@ -390,14 +396,14 @@ impl<T> Table<T> {
         Some((block, layout))
     }
 
-    /// The pieces, which are begun with the first call.
-    pub(crate) fn pieces_mut(&mut self) -> &mut Pieces<Slot<T>> {
-        self.pieces.get_or_insert_with(Pieces::new)
+    /// The pieces, to change.
+    pub(crate) fn pieces_mut(&mut self) -> Changing<'_, Slot<T>> {
+        self.pieces.change()
     }
 
     /// The slots of the last piece, if there is one.
     pub(crate) fn slots_of_last_piece(&self) -> Option<u32> {
-        self.pieces.as_ref()?.slots_of_last()
+        self.pieces.pieces().slots_of_last()
     }
 
     /// Books so many slots of a new piece.

@@ -127,7 +127,8 @@ impl<T, H: HeapRef> Storage<T, H> {
             return Err(error);
         }
         // Slots are opened later: there is nothing to be written.
-        match self.table.pieces_mut().add(&self.heap, backed, |_| ()) {
+        let added = self.table.pieces_mut().add(&self.heap, backed, |_| ());
+        match added {
             Ok(slots) => self.table.add_far(slots),
             Err(Refused { layout, error }) => return Err(GrowError::Alloc { wanted, layout, error }),
         }
