@@ -3,6 +3,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "fill bytes may be any byte")]
 
 use std::alloc::Layout;
+use std::io::BufRead;
 use std::ptr::NonNull;
 
 use smarena::{AllocError, CacheWarmup, Exhausted, Heap, HeapRef, Linear, Piecewise, SizeClasses, SmBox, SmBuf};
@@ -112,6 +113,88 @@ fn realloc_moves_between_all_places_and_keeps_the_content() {
         }
     }
     assert_eq!(heap.stats().live(), 0);
+}
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, 16).unwrap()
+}
+
+/// A heap whose buckets of 16, 32 and 48 bytes are exhausted, and what they have served.
+fn out_of_small_blocks(exhausted: Exhausted, hardened: bool) -> Heap<Linear<8>> {
+    let builder = Heap::<Linear<8>>::builder().bucket_bytes(1024).on_exhausted(exhausted).hardened(hardened);
+    let heap = builder.build().unwrap();
+    for bucket in 0..3 {
+        let size = 16 * (bucket + 1);
+        for _ in 0..1024 / size {
+            assert_eq!(heap.bucket_of(heap.malloc(size, 0).unwrap()), Some(bucket));
+        }
+    }
+    heap
+}
+
+#[test]
+fn a_block_that_becomes_smaller_stays_where_its_new_bucket_is_exhausted() {
+    for exhausted in [Exhausted::NextBucketThenFallback, Exhausted::Grow { reserve: 1024 }, Exhausted::Refuse] {
+        for hardened in [false, true] {
+            let heap = out_of_small_blocks(exhausted, hardened);
+            let block = (&heap).allocate(layout(100)).unwrap();
+            // SAFETY: live, of this layout; the same one, then of the other.
+            let smaller = unsafe { (&heap).reallocate(block, layout(100), layout(10)) }.unwrap();
+            assert_eq!(smaller, block, "{exhausted:?}");
+            assert_eq!(heap.stats().buckets()[0].overflowed, 1);
+            // SAFETY: live, of this layout.
+            unsafe { (&heap).deallocate(smaller, layout(10)) };
+
+            let mut buf = SmBuf::with_capacity_in(100, &heap);
+            buf.extend_from_slice(b"headline and three more words");
+            buf.consume(20);
+            let before = heap.stats();
+            buf.shrink_to_fit();
+            assert_eq!((&buf[..], buf.capacity()), (&b"ore words"[..], 16));
+            assert!(heap.stats().buckets().iter().zip(before.buckets()).all(|(now, then)| now.live == then.live));
+            drop(buf);
+            assert_eq!(heap.stats().buckets()[6].live, 0);
+        }
+    }
+}
+
+#[test]
+fn a_block_that_becomes_larger_stays_where_it_fits_and_its_new_bucket_is_exhausted() {
+    for hardened in [false, true] {
+        let heap = out_of_small_blocks(Exhausted::NextBucketThenFallback, hardened);
+        let block = (&heap).allocate(layout(10)).unwrap();
+        assert_eq!(heap.bucket_of(block), Some(3), "it overflowed");
+        let mut now = 10;
+        for size in [20, 40, 64] {
+            // SAFETY: live, of this layout.
+            assert_eq!(unsafe { (&heap).reallocate(block, layout(now), layout(size)) }, Ok(block));
+            now = size;
+        }
+        // SAFETY: live, of this layout.
+        let larger = unsafe { (&heap).reallocate(block, layout(now), layout(65)) }.unwrap();
+        assert_eq!(heap.bucket_of(larger), Some(4));
+        // SAFETY: live, of this layout.
+        unsafe { (&heap).deallocate(larger, layout(65)) };
+    }
+}
+
+#[test]
+fn what_becomes_smaller_in_a_block_of_the_systems_is_cut_there() {
+    for hardened in [false, true] {
+        let heap = out_of_small_blocks(Exhausted::NextBucketThenFallback, hardened);
+        let block = (&heap).allocate(layout(1 << 20)).unwrap();
+        // SAFETY: live, so many bytes.
+        unsafe { block.write_bytes(7, 10) };
+        // SAFETY: live, of this layout.
+        let smaller = unsafe { (&heap).reallocate(block, layout(1 << 20), layout(10)) }.unwrap();
+        // SAFETY: live, so many bytes.
+        assert_eq!(unsafe { std::slice::from_raw_parts(smaller.as_ptr(), 10) }, [7; 10]);
+        let stats = heap.stats();
+        assert_eq!((heap.bucket_of(smaller), stats.fallback_bytes), (None, if hardened { 10 } else { 16 }));
+        assert!(stats.buckets()[3..].iter().all(|bucket| bucket.live == 0), "{stats}");
+        // SAFETY: live, of this layout.
+        unsafe { (&heap).deallocate(smaller, layout(10)) };
+    }
 }
 
 #[test]

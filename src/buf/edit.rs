@@ -4,7 +4,6 @@ use core::ops::RangeBounds;
 use core::ptr;
 
 use super::{SmBuf, narrow};
-use crate::class::SizeClasses;
 use crate::content::part_of;
 use crate::error::AllocError;
 use crate::heap::HeapRef;
@@ -255,8 +254,8 @@ impl<H: HeapRef> SmBuf<H> {
         match self.block.holding_same::<H::Classes>(self.len()) {
             Ok(fitting) if fitting.bytes() < self.block.bytes() => {
                 // Refused, either way: the content stays in its block.
-                let _ = if fitting.bytes() as usize > H::Classes::LARGEST && !self.block.is_split() {
-                    // The system cuts off the end where it lies, or moves pages.
+                let _ = if self.reclaim() {
+                    // The heap knows better than to go elsewhere with it, and the system cuts off the end where it lies, or moves pages.
                     self.slide_to(0);
                     self.move_to_block(fitting)
                 } else {

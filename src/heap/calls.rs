@@ -225,7 +225,7 @@ impl<C: SizeClasses> Heap<C> {
     }
 
     /// As `realloc`, told the old layout: a smaller class gets a smaller block, if there is one, and only what the old layout had is
-    /// copied. What is smaller, and as aligned as the block is, is never refused.
+    /// copied. What fits where it is, and as aligned as it is there, is never refused, nor moved to where the layout would overflow to.
     ///
     /// # Safety
     /// As `deallocate` with `old` on success, unless the same block is returned.

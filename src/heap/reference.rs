@@ -97,8 +97,8 @@ pub unsafe trait HeapRef: Clone {
     /// `block` came from this heap with this `layout` and is live; the caller owns it or shares it.
     unsafe fn share_count(&self, block: NonNull<u8>, layout: Layout) -> NonNull<ShareCount>;
 
-    /// A block for `new` with the content of `block` up to the smaller size. The heaps of this crate never refuse one that is smaller, and
-    /// no more aligned than `block` is.
+    /// A block for `new` with the content of `block` up to the smaller size. The heaps of this crate never refuse one that
+    /// is smaller, and no more aligned than `block` is: where no smaller block is free it stays the same.
     ///
     /// # Safety
     /// As [`deallocate`](Self::deallocate) with the layout `old` on success, unless the same block is returned. `old` is what a call that

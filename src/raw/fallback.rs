@@ -143,8 +143,14 @@ impl Fallback {
             return Ok(Some(moved));
         }
         let block = taken.block();
+        let stays = size <= old && block.addr().get() % align == 0;
+        if stays {
+            // SAFETY: I9: ours.
+            unsafe { (*taken.header.as_ptr()).asked = size };
+            self.write_canary(block, size);
+        }
         self.list(taken.header);
-        Ok((size <= old && block.addr().get() % align == 0).then_some(block))
+        Ok(stays.then_some(block))
     }
 
     /// A new block with the content of one that was taken: the system would leave what it moves where it was.
@@ -173,15 +179,6 @@ impl Fallback {
             unsafe { place.copy_from(content, old.min(size)) };
         }
         Some(self.adopt(start, new_front, layout.size(), size))
-    }
-
-    /// Notes that a live block is used for `size` bytes from now on, which it has.
-    pub(crate) fn resize(&self, block: NonNull<u8>, size: usize) {
-        if let Some(canary) = self.canary {
-            // SAFETY: I4, I10: the caller owns the block, and behind it there is room for a canary.
-            unsafe { canary.write(block, size, size + TAIL) };
-        }
-        self.directory.resize(block.addr().get(), size);
     }
 
     /// The count of the block's owners.
@@ -234,10 +231,7 @@ impl Fallback {
     fn adopt(&self, start: NonNull<u8>, front: usize, total: usize, size: usize) -> NonNull<u8> {
         // SAFETY: I9: the system's block has `front + size` bytes.
         let block = unsafe { start.add(front) };
-        if let Some(canary) = self.canary {
-            // SAFETY: I4: the system's block has as many bytes more, and it is ours.
-            unsafe { canary.write(block, size, size + TAIL) };
-        }
+        self.write_canary(block, size);
         // SAFETY: I9: `front` has room for a header.
         let header = unsafe { block.cast::<Header>().sub(1) };
         #[expect(clippy::cast_possible_truncation, reason = "`room_for` has no larger ones")]
@@ -246,6 +240,14 @@ impl Fallback {
         unsafe { header.write(Header::new(total, size, front)) };
         self.list(header);
         block
+    }
+
+    /// Writes the canary, if there is one, of a block of ours with `size` bytes.
+    fn write_canary(&self, block: NonNull<u8>, size: usize) {
+        if let Some(canary) = self.canary {
+            // SAFETY: I4: the system's block has as many bytes more, and it is ours.
+            unsafe { canary.write(block, size, size + TAIL) };
+        }
     }
 
     fn list(&self, header: NonNull<Header>) {
@@ -436,6 +438,24 @@ mod tests {
                 assert_eq!(unsafe { fallback.reallocate(block, 1, 16) }, Err(Found::Nothing));
             }
             assert_eq!(fallback.live(), (0, 0));
+        }
+    }
+
+    #[cfg(all(unix, not(any(shuttle, smarena_portable, miri))))]
+    #[test]
+    fn a_block_that_cannot_be_cut_is_known_to_be_smaller_where_it_is() {
+        for fallback in settings() {
+            let block = fallback.allocate(300_000, 16).unwrap();
+            fill(block, 10);
+            refusal::refuse_after(Some(0));
+            // SAFETY: I9: live, ours.
+            let smaller = unsafe { fallback.reallocate(block, 10, 16) };
+            refusal::refuse_after(None);
+            assert_eq!((smaller, fallback.find(block)), (Ok(Some(block)), Found::Block { block, size: 10 }));
+            assert_eq!(fallback.live(), (1, 10));
+            check(block, 10);
+            // SAFETY: I9: live, ours.
+            assert_eq!(unsafe { fallback.overrun(block, 10) }, None);
         }
     }
 

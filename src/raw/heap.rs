@@ -160,7 +160,7 @@ impl RawHeap {
             return state.beyond(size, align, Fallback::allocate);
         };
         let cache = state.own_cache(local);
-        let block = state.take(cache, class).or_else(|| state.elsewhere(cache, class, size, align))?;
+        let block = state.take_own(cache, class).or_else(|| state.elsewhere(cache, class, size, align))?;
         if self.checked {
             state.hand_out(block, size);
         }
@@ -313,8 +313,8 @@ impl RawHeap {
         Some(new)
     }
 
-    /// As `reallocate`, told both layouts and their classes: moves to a smaller block too, if there is one, and copies no more than
-    /// there is.
+    /// As `reallocate`, told both layouts and their classes: moves to a block of another class, a smaller one too, if there is one, and copies no
+    /// more than there is.
     ///
     /// # Safety
     /// As `reallocate`; the block was allocated with the first layout.
@@ -326,72 +326,79 @@ impl RawHeap {
         (from, old): (Option<usize>, Layout),
         (to, new): (Option<usize>, Layout),
     ) -> Option<NonNull<u8>> {
-        if from == to && block.addr().get() % new.align() == 0 {
-            let own = from.map(|class| self.cache_or(local).lane(class)).filter(|lane| lane.is_inside(block));
-            return match own {
-                Some(lane) => Some(lane.own(block)),
+        if let Some(lane) = to.map(|class| self.cache_or(local).lane(class)) {
+            // Every block of the class is as aligned as its layouts.
+            if lane.is_inside(block) {
+                return Some(lane.own(block));
+            }
+            if let Some(moved) = (from != to).then(|| lane.pop()).flatten() {
                 // SAFETY: I10: passed on.
-                None => unsafe { self.relocate_elsewhere(local, block, (from, old), new) },
-            };
+                unsafe { self.move_to(moved, local, block, (from, old), new) };
+                return Some(moved);
+            }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.relocate_to(local, block, (from, old), (to, new)) }
+        unsafe { self.relocate_slow(local, block, (from, old), (to, new)) }
     }
 
-    /// As `relocate`, to another block. If there is none, what is smaller stays where it is: that is never refused.
+    /// As `relocate`, of a block of another cache's or of none, or to what this thread's cache has none of.
+    ///
+    /// Where the block fits it stays, unless its own class has one for it: nobody is refused what is smaller, nor sent to another bucket or
+    /// to the system by way of a copy.
     ///
     /// # Safety
     /// As `relocate`.
-    #[inline]
-    unsafe fn relocate_to(
+    #[cold]
+    #[inline(never)]
+    unsafe fn relocate_slow(
         &self,
         local: Option<&Cache>,
         block: NonNull<u8>,
         (from, old): (Option<usize>, Layout),
         (to, new): (Option<usize>, Layout),
     ) -> Option<NonNull<u8>> {
-        let Some(moved) = self.allocate(local, to, new.size(), new.align()) else {
-            let stays = new.size() <= old.size() && block.addr().get() % new.align() == 0;
-            return stays.then(|| self.own(block));
+        let state = self.state();
+        let home = state.locate(block);
+        if home.is_none() && to.is_none() {
+            // SAFETY: I10: in no bucket, so the fallback's.
+            return unsafe { state.resize_elsewhere(block, new.size(), new.align()) };
+        }
+        let (block, usable) = state.measured(block);
+        let fits = new.size() <= usable && block.addr().get() % new.align() == 0;
+        if fits && (from == to || home == to) {
+            return Some(block);
+        }
+        let moved = match to {
+            Some(class) if fits => state.take_own(state.own_cache(local), class),
+            None if fits => None,
+            _ => self.allocate_shared(local, to, new.size(), new.align()),
         };
+        let Some(moved) = moved else {
+            // SAFETY: I10: passed on.
+            return fits.then(|| unsafe { state.keep(block, to, new.size(), new.align()) });
+        };
+        // SAFETY: I10: passed on.
+        unsafe { self.move_to(moved, local, block, (from, old), new) };
+        Some(moved)
+    }
+
+    /// Copies what both layouts have of `block` to `moved`, and gives it up.
+    ///
+    /// # Safety
+    /// As `relocate`; `moved` is a block for the new layout that nobody else has.
+    #[inline]
+    unsafe fn move_to(
+        &self,
+        moved: NonNull<u8>,
+        local: Option<&Cache>,
+        block: NonNull<u8>,
+        (from, old): (Option<usize>, Layout),
+        new: Layout,
+    ) {
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { moved.copy_from_nonoverlapping(block, old.size().min(new.size())) };
         // SAFETY: I10: the caller gives it up.
         unsafe { self.deallocate_of(local, from, block, old.size()) };
-        Some(moved)
-    }
-
-    /// As `relocate` within a class, or without one, of a block that lies in no lane of the class: it overflowed, or stayed where it was when it
-    /// became smaller; or there is no cache. Then it may be smaller than the blocks of its class.
-    ///
-    /// # Safety
-    /// As `relocate`.
-    #[cold]
-    #[inline(never)]
-    unsafe fn relocate_elsewhere(
-        &self,
-        local: Option<&Cache>,
-        block: NonNull<u8>,
-        (class, old): (Option<usize>, Layout),
-        new: Layout,
-    ) -> Option<NonNull<u8>> {
-        if class.is_none() && self.state().locate(block).is_none() {
-            // SAFETY: I10: in no bucket, so the fallback's.
-            return unsafe { self.state().resize_elsewhere(block, new.size(), new.align()) };
-        }
-        let (own, usable) = self.state().measured(block);
-        if new.size() <= usable {
-            return Some(own);
-        }
-        // SAFETY: I10: passed on.
-        unsafe { self.relocate_to(local, own, (class, old), (class, new)) }
-    }
-
-    /// As `Lane::own`, of a block that this thread's cache does not know.
-    #[cold]
-    #[inline(never)]
-    fn own(&self, block: NonNull<u8>) -> NonNull<u8> {
-        self.state().measured(block).0
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod caches;
 mod checks;
+mod exhausted;
 mod overflow;
 mod shown;
 
@@ -314,52 +315,6 @@ impl State {
     /// As `take`, past the cache, so that it is known whether the block was never used, and so reads as zero.
     pub(crate) fn take_told(&self, class: usize) -> Option<(NonNull<u8>, bool)> {
         self.buckets()[class].withdraw_one_told()
-    }
-
-    /// A block for a layout whose own bucket, `class`, has none left: what the heap was told to do then.
-    pub(crate) fn elsewhere(
-        &self,
-        cache: Option<&Cache>,
-        class: usize,
-        size: usize,
-        align: usize,
-    ) -> Option<NonNull<u8>> {
-        let bucket = &self.buckets()[class];
-        match self.config.exhausted {
-            // A refusal must be true.
-            Exhausted::Refuse => return bucket.withdraw_one_exact().ok(),
-            Exhausted::Grow { .. } => {
-                let step = self.config.blocks(class);
-                while bucket.can_grow() {
-                    let capacity = match bucket.withdraw_one_exact() {
-                        Ok(block) => return Some(block),
-                        Err(capacity) => capacity,
-                    };
-                    if !bucket.grow(capacity, step) {
-                        break;
-                    }
-                    if let Some(block) = self.take(cache, class) {
-                        return Some(block);
-                    }
-                }
-            }
-            Exhausted::NextBucketThenFallback => {}
-        }
-        let is_first = bucket.count_overflow();
-        let block = (class + 1..self.buckets().len())
-            .filter(|&next| self.config.block_sizes[next] % align == 0)
-            .find_map(|next| self.take(cache, next))
-            .or_else(|| {
-                // As large as a block of its own bucket: who knows the layout grows inside the class without asking. Unless
-                // the heap is hardened, and must be asked, and keeps book of the bytes.
-                let size = if self.config.hardened { size } else { bucket.block_size() };
-                self.fallbacks.count_exhausted(self.fallback.allocate(size, align))
-            });
-        // Last, since it may come back for blocks.
-        if is_first {
-            self.tell_of_overflow(class);
-        }
-        block
     }
 
     /// Takes a block back that lies in the span of `class`.

@@ -110,20 +110,6 @@ impl Directory {
         self.shards.iter().map(count).fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
     }
 
-    /// Notes that a listed block is used for `asked` bytes from now on.
-    pub(super) fn resize(&self, block: usize, asked: usize) {
-        let shard = self.shard(block);
-        shard.lock.with(|| {
-            if let Some(header) = shard.find(block) {
-                // SAFETY: I9: a listed header is a live block's; the bytes belong to the lock.
-                let old = unsafe { (*header.as_ptr()).asked };
-                // SAFETY: I9: as above.
-                unsafe { (*header.as_ptr()).asked = asked };
-                shard.bytes.set(shard.bytes.get() - old + asked);
-            }
-        });
-    }
-
     /// Takes all blocks off, one by one, and hands them to `take`, which may end them.
     pub(super) fn empty(&self, take: impl Fn(NonNull<Header>)) {
         for shard in &self.shards {

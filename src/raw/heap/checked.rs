@@ -49,16 +49,21 @@ impl RawHeap {
         let state = self.state();
         let held = state.held(block, told, Misuse::UsedWhileFree);
         // Told the sizes, a block moves to another class, a smaller one, too; not told, it stays where it fits. As on other heaps.
-        let stays = held.class.filter(|&own| if told.is_some() { class == Some(own) } else { size <= held.capacity });
-        let aligned = held.block.addr().get() % align == 0;
-        if stays.is_some() && aligned {
-            state.resize(&held, size);
+        let stays = held.class.filter(|&own| told.is_none() || class == Some(own));
+        let fits = size <= held.capacity && held.block.addr().get() % align == 0;
+        if let Some(own) = stays.filter(|_| fits) {
+            state.resize(&held, own, size);
             return Some(held.block);
         }
-        let Some(new) = self.allocate_shared(None, class, size, align) else {
-            // What is smaller is never refused.
-            (size <= held.asked && aligned).then(|| state.resize(&held, size))?;
-            return Some(held.block);
+        let new = match class {
+            Some(class) if fits => state.take_own(None, class).inspect(|&new| state.hand_out(new, size)),
+            None if fits => None,
+            _ => self.allocate_shared(None, class, size, align),
+        };
+        let Some(new) = new else {
+            held.class.filter(|_| fits).inspect(|&own| state.resize(&held, own, size));
+            // SAFETY: I10: passed on.
+            return fits.then(|| unsafe { state.keep(held.block, class, size, align) });
         };
         let content = if told.is_some() { held.asked } else { held.usable };
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.

@@ -150,9 +150,8 @@ impl State {
         Held { block, class: Some(class), capacity, asked, usable }
     }
 
-    /// Notes that a live block is used for `size` bytes from now on, which it has.
-    pub(crate) fn resize(&self, held: &Held, size: usize) {
-        let Some(class) = held.class else { return self.fallback.resize(held.block, size) };
+    /// Notes that a live block of bucket `class` is used for `size` bytes from now on, which it has.
+    pub(crate) fn resize(&self, held: &Held, class: usize, size: usize) {
         let bucket = &self.buckets()[class];
         let index = bucket.index(held.block);
         if let Some(canary) = self.canary {
