@@ -14,11 +14,10 @@ use std::io;
 /// let error = Heap::<Linear<8>>::new(0).unwrap_err();
 /// assert_eq!(error.to_string(), "bucket 0 of 16-byte blocks was given 0 bytes; it needs at least 16");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// A bucket was given fewer bytes than one of its blocks takes.
-    #[error("bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; it needs at least {block_size}")]
     BucketTooSmall {
         /// The bucket's number.
         bucket: usize,
@@ -28,7 +27,6 @@ pub enum ConfigError {
         bytes: usize,
     },
     /// A bucket was given more bytes than a span can have.
-    #[error("bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; a span holds at most {limit}")]
     BucketTooLarge {
         /// The bucket's number.
         bucket: usize,
@@ -40,7 +38,6 @@ pub enum ConfigError {
         limit: usize,
     },
     /// The number of buckets is not one a heap can have.
-    #[error("{count} buckets were asked for; a heap of this table has 1 to {limit}")]
     BucketCount {
         /// The number asked for.
         count: usize,
@@ -48,7 +45,6 @@ pub enum ConfigError {
         limit: usize,
     },
     /// A setting named a block size that no bucket of the table has.
-    #[error("no bucket has blocks of {block_size} bytes; the table's sizes are {block_sizes:?}")]
     NoSuchBucket {
         /// The block size asked for.
         block_size: usize,
@@ -56,9 +52,6 @@ pub enum ConfigError {
         block_sizes: &'static [usize],
     },
     /// A pool's buffers were given a size no buffer can have.
-    #[error(
-        "a pool's buffers were given {bytes} bytes each behind {headroom} of headroom; they have at least 1, and {limit} at most with the headroom"
-    )]
     PoolBufSize {
         /// The bytes asked for.
         bytes: usize,
@@ -68,7 +61,6 @@ pub enum ConfigError {
         limit: usize,
     },
     /// A pool's buffers were given an alignment that no buffer has.
-    #[error("a pool's buffers were given the alignment {align}; it is a power of two up to {limit}")]
     PoolAlignment {
         /// The alignment asked for.
         align: usize,
@@ -76,7 +68,6 @@ pub enum ConfigError {
         limit: usize,
     },
     /// A pool was given a number of buffers it cannot have.
-    #[error("a pool was given {buffers} buffers; it has 1 to {limit}")]
     PoolLimit {
         /// The number asked for.
         buffers: usize,
@@ -84,9 +75,6 @@ pub enum ConfigError {
         limit: usize,
     },
     /// A pool's watermarks are not in order.
-    #[error(
-        "a pool of {limit} buffers was given the watermarks {low} and {high}; the low one is below the high one, and that at most {limit}"
-    )]
     PoolWatermarks {
         /// The low one.
         low: usize,
@@ -96,7 +84,6 @@ pub enum ConfigError {
         limit: usize,
     },
     /// All spans together do not fit into the address space.
-    #[error("{buckets} spans of {stride} bytes each do not fit into {limit} bytes of address space")]
     AddressSpace {
         /// The number of spans.
         buckets: usize,
@@ -106,7 +93,6 @@ pub enum ConfigError {
         limit: usize,
     },
     /// The system refused to reserve the heap's memory.
-    #[error("the system refused to reserve {bytes} bytes: {}{}", std::io::Error::from_raw_os_error(*code), what_is_short(*code))]
     Refused {
         /// The bytes asked for.
         bytes: usize,
@@ -114,6 +100,50 @@ pub enum ConfigError {
         code: i32,
     },
 }
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BucketTooSmall { bucket, block_size, bytes } => write!(
+                f,
+                "bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; it needs at least {block_size}"
+            ),
+            Self::BucketTooLarge { bucket, block_size, bytes, limit } => write!(
+                f,
+                "bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; a span holds at most {limit}"
+            ),
+            Self::BucketCount { count, limit } => {
+                write!(f, "{count} buckets were asked for; a heap of this table has 1 to {limit}")
+            }
+            Self::NoSuchBucket { block_size, block_sizes } => {
+                write!(f, "no bucket has blocks of {block_size} bytes; the table's sizes are {block_sizes:?}")
+            }
+            Self::PoolBufSize { bytes, headroom, limit } => write!(
+                f,
+                "a pool's buffers were given {bytes} bytes each behind {headroom} of headroom; they have at least 1, and {limit} at most with the headroom"
+            ),
+            Self::PoolAlignment { align, limit } => {
+                write!(f, "a pool's buffers were given the alignment {align}; it is a power of two up to {limit}")
+            }
+            Self::PoolLimit { buffers, limit } => write!(f, "a pool was given {buffers} buffers; it has 1 to {limit}"),
+            Self::PoolWatermarks { low, high, limit } => write!(
+                f,
+                "a pool of {limit} buffers was given the watermarks {low} and {high}; the low one is below the high one, and that at most {limit}"
+            ),
+            Self::AddressSpace { buckets, stride, limit } => {
+                write!(f, "{buckets} spans of {stride} bytes each do not fit into {limit} bytes of address space")
+            }
+            Self::Refused { bytes, code } => write!(
+                f,
+                "the system refused to reserve {bytes} bytes: {}{}",
+                io::Error::from_raw_os_error(*code),
+                what_is_short(*code)
+            ),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
 
 /// A [`ConfigError`] in words that take no memory to make: what the system says about its code would take some.
 pub(crate) struct Plainly<'e>(pub(crate) &'e ConfigError);
@@ -150,11 +180,10 @@ fn what_is_short(code: i32) -> &'static str {
 /// assert_eq!(error.to_string(), "alignment 48 is not a power of two from 1 to 4096 (0 stands for 16)");
 /// # Ok::<(), smarena::ConfigError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AllocError {
     /// The alignment is not a power of two, or is too large.
-    #[error("alignment {align} is not a power of two from 1 to {limit} (0 stands for 16)")]
     Alignment {
         /// The alignment asked for.
         align: usize,
@@ -162,7 +191,6 @@ pub enum AllocError {
         limit: usize,
     },
     /// The size is larger than anything this heap serves, or than a buffer can be.
-    #[error("{size} bytes are more than can be had at once; the limit is {limit}")]
     TooLarge {
         /// The size asked for in bytes.
         size: usize,
@@ -170,7 +198,6 @@ pub enum AllocError {
         limit: usize,
     },
     /// No bucket has blocks of this size and alignment, and the heap was told to refuse then.
-    #[error("no bucket has blocks for {size} bytes aligned to {align}; the heap refuses what no bucket serves")]
     NoBucket {
         /// The size asked for in bytes.
         size: usize,
@@ -178,9 +205,6 @@ pub enum AllocError {
         align: usize,
     },
     /// The bucket has no free block and the heap was told to refuse then.
-    #[error(
-        "bucket {bucket} is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads"
-    )]
     Exhausted {
         /// The bucket's number.
         bucket: usize,
@@ -190,9 +214,6 @@ pub enum AllocError {
         blocks: usize,
     },
     /// A pool's buffer was to get a larger block than the pool's growth allows.
-    #[error(
-        "a pool's buffer with a block of {block} bytes was to get one of {size}; the pool's buffers may grow by {left} bytes more (`BufPoolBuilder::growth`)"
-    )]
     PoolGrowth {
         /// The size asked for in bytes: as large as blocks of the heap are.
         size: usize,
@@ -202,13 +223,11 @@ pub enum AllocError {
         left: usize,
     },
     /// A pool's buffer asked for a block beside its own, which is all that its permit stands for.
-    #[error("a buffer of a pool has one block and gets no second one; {size} bytes were asked for")]
     OneBlock {
         /// The size asked for in bytes.
         size: usize,
     },
     /// The system allocator had no memory left for a block that no bucket could serve.
-    #[error("the system allocator refused {size} bytes aligned to {align}")]
     OutOfMemory {
         /// The size asked for in bytes.
         size: usize,
@@ -216,6 +235,39 @@ pub enum AllocError {
         align: usize,
     },
 }
+
+impl fmt::Display for AllocError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alignment { align, limit } => {
+                write!(f, "alignment {align} is not a power of two from 1 to {limit} (0 stands for 16)")
+            }
+            Self::TooLarge { size, limit } => {
+                write!(f, "{size} bytes are more than can be had at once; the limit is {limit}")
+            }
+            Self::NoBucket { size, align } => write!(
+                f,
+                "no bucket has blocks for {size} bytes aligned to {align}; the heap refuses what no bucket serves"
+            ),
+            Self::Exhausted { bucket, block_size, blocks } => write!(
+                f,
+                "bucket {bucket} is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads"
+            ),
+            Self::PoolGrowth { size, block, left } => write!(
+                f,
+                "a pool's buffer with a block of {block} bytes was to get one of {size}; the pool's buffers may grow by {left} bytes more (`BufPoolBuilder::growth`)"
+            ),
+            Self::OneBlock { size } => {
+                write!(f, "a buffer of a pool has one block and gets no second one; {size} bytes were asked for")
+            }
+            Self::OutOfMemory { size, align } => {
+                write!(f, "the system allocator refused {size} bytes aligned to {align}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for AllocError {}
 
 impl AllocError {
     /// What `std::io` calls it: memory that is short now, or a call that the heap never serves.

@@ -41,6 +41,7 @@
 //! In the repository: the README with a tour, `docs/DESIGN.md` on how it works and why so, `docs/SAFETY.md` on what is promised and how it
 //! is tested, and the example `packet_pool`.
 
+#[expect(unsafe_code, reason = "two system calls that the standard library does not offer: I10")]
 mod sync;
 
 pub mod class;

@@ -60,14 +60,37 @@ pub(crate) mod fixed {
     pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
 }
 
-/// Lets another thread run while this one waits for it.
-pub(crate) fn pause(backoff: &crossbeam_utils::Backoff) {
-    #[cfg(not(any(loom, shuttle)))]
-    backoff.snooze();
-    #[cfg(any(loom, shuttle))]
-    {
-        let _ = backoff;
-        thread::yield_now();
+/// A value with its cache lines to itself, so that writing it slows nobody down who uses its neighbours. Processors fetch
+/// lines in pairs.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct CachePadded<T>(pub(crate) T);
+
+impl<T> core::ops::Deref for CachePadded<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Looks until there is an answer, for which another thread needs a few instructions more. That thread may have to be given
+/// this one's processor first, so it soon is.
+pub(crate) fn spin_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let mut pauses = 1;
+    loop {
+        if let Some(answer) = look() {
+            return answer;
+        }
+        if cfg!(any(loom, shuttle)) || pauses > 64 {
+            thread::yield_now();
+        } else {
+            for _ in 0..pauses {
+                core::hint::spin_loop();
+            }
+            pauses *= 2;
+        }
     }
 }
 
@@ -75,6 +98,8 @@ pub(crate) fn pause(backoff: &crossbeam_utils::Backoff) {
 pub(crate) use loom::thread;
 #[cfg(shuttle)]
 pub(crate) use shuttle::thread;
+#[cfg(not(any(loom, shuttle)))]
+use std::thread;
 
 /// What models are made of.
 #[cfg(all(test, loom))]

@@ -14,11 +14,10 @@ use crate::error::AllocError;
 /// let error = SmArena::<u64>::new().try_reserve(usize::MAX).unwrap_err();
 /// assert!(matches!(error, GrowError::Full { wanted: usize::MAX, .. }));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GrowError {
     /// The heap had no block for the next chunk: neither one for as many slots as there are, nor a smaller one.
-    #[error("no block of {} bytes for an arena of {wanted} slots: {error}", layout.size())]
     Alloc {
         /// The slots that the arena was to have at least.
         wanted: usize,
@@ -28,7 +27,6 @@ pub enum GrowError {
         error: AllocError,
     },
     /// The arena has all the slots it can have for values of this size.
-    #[error("{wanted} slots were asked for; an arena of {value_size}-byte values has at most {limit}")]
     Full {
         /// The slots that the arena was to have at least.
         wanted: usize,
@@ -38,6 +36,21 @@ pub enum GrowError {
         limit: usize,
     },
 }
+
+impl fmt::Display for GrowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alloc { wanted, layout, error } => {
+                write!(f, "no block of {} bytes for an arena of {wanted} slots: {error}", layout.size())
+            }
+            Self::Full { wanted, value_size, limit } => {
+                write!(f, "{wanted} slots were asked for; an arena of {value_size}-byte values has at most {limit}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for GrowError {}
 
 impl GrowError {
     /// The same, for a call that asked for so many slots.
@@ -130,11 +143,10 @@ impl<T> InsertAtError<T> {
 /// let a = arena.insert(1);
 /// assert_eq!(arena.get_disjoint_mut([a, a]), Err(DisjointError::Repeated { first: 0, again: 1, slot: a.slot() }));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisjointError {
     /// A handle names no value.
-    #[error("handle {position} of the list, of slot {slot} and generation {generation}, names no value")]
     Stale {
         /// Its position in the list.
         position: usize,
@@ -144,7 +156,6 @@ pub enum DisjointError {
         generation: u32,
     },
     /// A handle occurs twice.
-    #[error("handle {again} of the list is handle {first} again, that of slot {slot}")]
     Repeated {
         /// The position of its first occurrence.
         first: usize,
@@ -154,6 +165,21 @@ pub enum DisjointError {
         slot: u32,
     },
 }
+
+impl fmt::Display for DisjointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stale { position, slot, generation } => {
+                write!(f, "handle {position} of the list, of slot {slot} and generation {generation}, names no value")
+            }
+            Self::Repeated { first, again, slot } => {
+                write!(f, "handle {again} of the list is handle {first} again, that of slot {slot}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for DisjointError {}
 
 // By hand, so that nothing is asked of `T`.
 

@@ -1,6 +1,8 @@
 //! Appending straight from a reader.
 
 use std::io::{self, Read};
+#[cfg(unix)]
+use std::os::fd::AsRawFd;
 
 use super::SmBuf;
 use super::io::out_of_memory;
@@ -38,13 +40,20 @@ impl<H: HeapRef> SmBuf<H> {
     pub fn read_from_fd(&mut self, source: impl std::os::fd::AsFd) -> io::Result<usize> {
         self.some_room()?;
         let count = loop {
-            match rustix::io::read(&source, self.spare_capacity_mut()) {
-                Ok((read, _)) => break read.len(),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+            let room = self.spare_capacity_mut();
+            // Some systems refuse more, none reads more.
+            let most = room.len().min(i32::MAX.unsigned_abs() as usize);
+            // SAFETY: U3: the spare room may be written, and the system writes so many bytes of it at most.
+            let count = unsafe { libc::read(source.as_fd().as_raw_fd(), room.as_mut_ptr().cast(), most) };
+            if let Ok(count) = usize::try_from(count) {
+                break count;
+            }
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
             }
         };
-        // SAFETY: U3: the system has written the first `count` bytes of the spare room, says rustix.
+        // SAFETY: U3: the system has written the first `count` bytes of the spare room.
         unsafe { self.set_len(self.len() + count) };
         Ok(count)
     }

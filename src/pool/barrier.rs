@@ -45,10 +45,10 @@ impl Barrier {
 
 #[cfg(all(target_os = "linux", not(any(smarena_portable, miri, loom, shuttle))))]
 mod system {
-    use rustix::thread::{MembarrierCommand, membarrier};
+    use core::ffi::c_int;
 
     pub(super) fn register() -> bool {
-        membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok()
+        membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
     }
 
     pub(super) fn interrupt_all() {
@@ -59,7 +59,12 @@ mod system {
     }
 
     fn call() -> bool {
-        membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+        membarrier(libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED)
+    }
+
+    fn membarrier(command: c_int) -> bool {
+        // SAFETY: I10: the system's call of that name, which takes a command and flags and touches no memory.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, 0) == 0 }
     }
 
     /// A filter of system calls was set up after the pool was made. To go on would be a guess about other threads' memory.

@@ -1,5 +1,6 @@
 //! Why a pool had no buffer.
 
+use core::fmt;
 use core::time::Duration;
 use std::io;
 
@@ -16,11 +17,10 @@ use crate::error::AllocError;
 /// assert_eq!(error.to_string(), "all 1 buffers of 64 bytes are on loan");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PoolError {
     /// As many leases exist as the pool allows, or those that have come back are promised to others who wait.
-    #[error("all {limit} buffers of {buf_size} bytes are on loan")]
     LimitReached {
         /// The most leases that can exist at a time.
         limit: usize,
@@ -28,7 +28,6 @@ pub enum PoolError {
         buf_size: usize,
     },
     /// No buffer came back in time, or not enough to reach those who had waited longer.
-    #[error("all {limit} buffers of {buf_size} bytes were on loan for {timeout:?}")]
     TimedOut {
         /// How long was waited.
         timeout: Duration,
@@ -38,8 +37,27 @@ pub enum PoolError {
         buf_size: usize,
     },
     /// The heap had no block for the buffer.
-    #[error(transparent)]
-    Alloc(#[from] AllocError),
+    Alloc(AllocError),
+}
+
+impl fmt::Display for PoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LimitReached { limit, buf_size } => write!(f, "all {limit} buffers of {buf_size} bytes are on loan"),
+            Self::TimedOut { timeout, limit, buf_size } => {
+                write!(f, "all {limit} buffers of {buf_size} bytes were on loan for {timeout:?}")
+            }
+            Self::Alloc(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for PoolError {}
+
+impl From<AllocError> for PoolError {
+    fn from(error: AllocError) -> Self {
+        Self::Alloc(error)
+    }
 }
 
 /// Of kind `WouldBlock` if the limit is reached, of kind `TimedOut` if waiting did not help, and otherwise of that

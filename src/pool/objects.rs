@@ -364,14 +364,25 @@ impl<T> fmt::Debug for AcquireObject<'_, T> {
 /// assert_eq!(pool.try_acquire().unwrap_err(), NoneFree { limit: 1, timeout: None });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("all {limit} values {}", match .timeout { Some(timeout) => format!("were on loan for {timeout:?}"), None => "are on loan".to_owned() })]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoneFree {
     /// The most loans that can exist at a time.
     pub limit: usize,
     /// How long was waited.
     pub timeout: Option<Duration>,
 }
+
+impl fmt::Display for NoneFree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, timeout } = self;
+        match timeout {
+            Some(timeout) => write!(f, "all {limit} values were on loan for {timeout:?}"),
+            None => write!(f, "all {limit} values are on loan"),
+        }
+    }
+}
+
+impl core::error::Error for NoneFree {}
 
 /// Of kind `TimedOut` if waiting did not help, otherwise `WouldBlock`. The error itself is inside.
 ///

@@ -4,8 +4,6 @@
 #[cfg(feature = "async")]
 use core::task::{Poll, Waker};
 
-use crossbeam_utils::CachePadded;
-
 use super::barrier::Barrier;
 #[cfg(feature = "async")]
 use super::line::Line;
@@ -14,6 +12,7 @@ use super::number;
 use super::queue::Place;
 use super::shelves::{Busy, Shelves};
 use super::tally::{SomeAreKept, Tally};
+use crate::sync::CachePadded;
 
 /// The pool's permits and those who wait for them. Shared by all threads.
 #[derive(Debug)]
@@ -34,7 +33,7 @@ impl Permits {
     /// As `new`, with room for so many permits on each shelf.
     fn with_shelves(limit: u32, low: u32, high: u32, room: u32, barrier: Barrier) -> Self {
         Permits {
-            tally: CachePadded::new(Tally::new(limit, low, high, room > 0)),
+            tally: CachePadded(Tally::new(limit, low, high, room > 0)),
             shelves: Shelves::new(room, barrier),
             #[cfg(feature = "async")]
             line: Line::new(),

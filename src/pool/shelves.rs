@@ -20,12 +20,10 @@
 //!   under the lock, when all shelves are closed and empty. So a permit lies on a shelf only while the mark is set.
 //! * **K3** Each permit on a shelf counts as taken in the tally.
 
-use crossbeam_utils::{Backoff, CachePadded};
-
 use super::barrier::Barrier;
 use super::tally::Tally;
 use crate::sync::fixed::AtomicU32 as Own;
-use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering, lock, pause};
+use crate::sync::{AtomicBool, AtomicU32, CachePadded, Mutex, Ordering, lock, spin_until};
 
 /// How many threads can have shelves at a time.
 pub(super) const SHELVES: usize = if cfg!(any(loom, shuttle)) { 2 } else { 32 };
@@ -79,7 +77,7 @@ impl Shelves {
     /// All closed.
     pub(super) fn new(room: u32, barrier: Barrier) -> Self {
         let shelf = |_| {
-            CachePadded::new(Shelf {
+            CachePadded(Shelf {
                 kept: AtomicU32::new(0),
                 busy: AtomicBool::new(false),
                 closed: AtomicBool::new(true),
@@ -218,11 +216,8 @@ impl Shelf {
 
     /// Waits until the shelf's thread is not busy with it, and takes everything. It is closed, and a heavy barrier ago.
     fn leave_empty(&self) -> u32 {
-        let backoff = Backoff::new();
         // Acquire: pairs with the Release of `Busy::end`.
-        while self.busy.load(Ordering::Acquire) {
-            pause(&backoff);
-        }
+        spin_until(|| (!self.busy.load(Ordering::Acquire)).then_some(()));
         // Relaxed, twice: K1: it is closed and its thread not busy, so only we write it.
         let kept = self.kept.load(Ordering::Relaxed);
         self.kept.store(0, Ordering::Relaxed);

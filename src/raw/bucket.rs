@@ -9,15 +9,13 @@ mod growth;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use crossbeam_utils::CachePadded;
-
 use super::bitmap::{Bitmap, Run, WORD, first_bits};
 use super::fault::{self, Misuse, Site, Stranger};
 use super::poison;
 use super::region::Span;
 use super::share::ShareCount;
 use crate::sync::fixed::AtomicUsize as Count;
-use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Ordering};
 use exact::Changes;
 pub(crate) use growth::Ground;
 
@@ -89,7 +87,7 @@ impl Bucket {
             capacity: AtomicUsize::new(parts.blocks),
             limit: AtomicUsize::new(if parts.ground.is_some() { 0 } else { parts.blocks }),
             ground: parts.ground,
-            watermark: CachePadded::new(AtomicUsize::new(0)),
+            watermark: CachePadded(AtomicUsize::new(0)),
             changes: Changes::new(parts.exact),
             overflowed: Count::new(0),
             peak: Count::new(0),

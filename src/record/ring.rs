@@ -6,7 +6,7 @@
 //! thin:  under the lock: wait until every place is written, keep some, next = how many
 //! ```
 
-use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, lock, pause};
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, lock, spin_until};
 
 /// An event in two words; the first is never zero.
 pub(crate) type Words = [u64; 2];
@@ -88,14 +88,12 @@ impl Slot {
 
     /// What its writer, who has the place already, writes there.
     fn wait(&self) -> Words {
-        let backoff = crossbeam_utils::Backoff::new();
-        loop {
+        spin_until(|| {
             // Acquire pairs with `write`.
-            match self.first.load(Ordering::Acquire) {
-                0 => pause(&backoff),
-                first => return [first, self.second.load(Ordering::Relaxed)],
-            }
-        }
+            let first = self.first.load(Ordering::Acquire);
+            // Relaxed: the Acquire brings it along.
+            (first != 0).then(|| [first, self.second.load(Ordering::Relaxed)])
+        })
     }
 }
 

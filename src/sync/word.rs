@@ -7,9 +7,9 @@ pub(crate) use form::Word;
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(any(loom, shuttle))))]
 mod form {
-    use core::num::NonZeroU32;
+    use core::ffi::c_int;
+    use core::ptr;
     use core::sync::atomic::{AtomicU32, Ordering};
-    use rustix::thread::futex::{Flags, wait_bitset, wake_bitset};
 
     /// Shared.
     #[derive(Debug)]
@@ -31,19 +31,21 @@ mod form {
         /// Sleeps, unless the word is no longer `seen`, until `wake` is called with the same number; perhaps less long. Of the numbers the
         /// last five bits count.
         pub(crate) fn sleep(&self, seen: u32, who: u32) {
-            // Whatever it returns, the caller looks again.
-            let _ = wait_bitset(&self.0, Flags::PRIVATE, seen, None, bit(who));
+            self.futex(libc::FUTEX_WAIT_BITSET, seen, who);
         }
 
         /// Wakes those that sleep with the number `who`.
         pub(crate) fn wake(&self, who: u32) {
-            // Fails for no word of this process's.
-            let _ = wake_bitset(&self.0, Flags::PRIVATE, i32::MAX.unsigned_abs(), bit(who));
+            self.futex(libc::FUTEX_WAKE_BITSET, i32::MAX.unsigned_abs(), who);
         }
-    }
 
-    fn bit(who: u32) -> NonZeroU32 {
-        NonZeroU32::new(1 << (who % u32::BITS)).unwrap_or(NonZeroU32::MIN)
+        /// What it returns matters to nobody: who slept looks again, and to wake fails for no word of this process's.
+        fn futex(&self, call: c_int, number: u32, who: u32) {
+            let (word, call, bit) = (self.0.as_ptr(), call | libc::FUTEX_PRIVATE_FLAG, 1_u32 << (who % u32::BITS));
+            let (no_time, no_other) = (ptr::null::<libc::timespec>(), ptr::null::<u32>());
+            // SAFETY: I10: for both calls what the system says they take, and the word is there as long as it is looked at.
+            unsafe { libc::syscall(libc::SYS_futex, word, call, number, no_time, no_other, bit) };
+        }
     }
 }
 

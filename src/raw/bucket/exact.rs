@@ -10,13 +10,11 @@
 
 use core::ops::Range;
 
-use crossbeam_utils::CachePadded;
-
 use super::Bucket;
 use crate::raw::bitmap::{Run, WORD};
 use crate::raw::lock::Lock;
 use crate::raw::os::{Reservation, page};
-use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicUsize, CachePadded, Ordering};
 
 /// Words that `trim` holds the blocks of at once, at most: so many blocks are a whole number of pages whatever their size.
 const MOST_WORDS: usize = 64;
@@ -38,7 +36,7 @@ pub(super) struct Changes {
 
 impl Changes {
     pub(super) fn new(counts: bool) -> Self {
-        let count = CachePadded::new(AtomicUsize::new(0));
+        let count = CachePadded(AtomicUsize::new(0));
         Self { count, lock: Lock::new(), looking: AtomicBool::new(false), counts }
     }
 

@@ -2,12 +2,9 @@
 //!
 //! Every call may be refused: by the number of mappings a process may have, by limits, by a filter of system calls.
 
+use core::ffi::c_int;
 use core::ptr::{self, NonNull};
-
-use rustix::io::Errno;
-use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
-#[cfg(target_os = "linux")]
-use rustix::mm::{MlockFlags, MsyncFlags, mlock_with, msync};
+use std::io;
 
 use super::kept::{Kept, Range};
 use super::{HUGE_PAGE, refusal};
@@ -21,6 +18,25 @@ crate::sync::lazy_static! {
     static ref KEPT: Kept = Kept::new();
 }
 
+/// Memory of nobody else's, which the system does not set aside before it is used, where it can be told so.
+const NEW: c_int = libc::MAP_PRIVATE
+    | libc::MAP_ANON
+    | const {
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        {
+            libc::MAP_NORESERVE
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+        {
+            0
+        }
+    };
+
+/// What the system says of the last call, which it refused.
+fn code() -> i32 {
+    io::Error::last_os_error().raw_os_error().unwrap_or(libc::ENOMEM)
+}
+
 /// A lock that a fork must hold as well, the last of all.
 #[cfg(not(shuttle))]
 pub(crate) fn lock() -> &'static Lock {
@@ -28,7 +44,9 @@ pub(crate) fn lock() -> &'static Lock {
 }
 
 pub(super) fn page() -> usize {
-    rustix::param::page_size()
+    // SAFETY: I10: no precondition.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(page).unwrap_or(super::PAGE)
 }
 
 pub(super) fn most_addresses() -> usize {
@@ -79,10 +97,12 @@ fn release_with(kept: &Kept, range: Range) {
 /// New addresses, out of reach.
 fn map(kept: &Kept, len: usize, align: usize) -> Result<NonNull<u8>, i32> {
     let padded = len.checked_add(align - page()).ok_or(libc::ENOMEM)?;
-    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
     // SAFETY: I1: a new anonymous mapping at an address of the system's choice touches nothing that exists.
-    let mapped = unsafe { mmap_anonymous(ptr::null_mut(), padded, ProtFlags::empty(), flags) };
-    let start = NonNull::new(mapped.map_err(Errno::raw_os_error)?.cast::<u8>()).ok_or(libc::ENOMEM)?;
+    let mapped = unsafe { libc::mmap(ptr::null_mut(), padded, libc::PROT_NONE, NEW, -1, 0) };
+    if mapped == libc::MAP_FAILED {
+        return Err(code());
+    }
+    let start = NonNull::new(mapped.cast::<u8>()).ok_or(libc::ENOMEM)?;
     lock_by_use(start, padded);
     let (before, found, after) = Range { start, len: padded }.around(len, align).ok_or(libc::ENOMEM)?;
     for slack in [before, after] {
@@ -101,10 +121,11 @@ fn lock_by_use(start: NonNull<u8>, len: usize) {
         // This is what says whether pages are locked; to pages of our own it does nothing. (valgrind takes it for a read of them.)
         // SAFETY: I1: a new mapping, which has no content.
         let is_locked = cfg!(not(smarena_tool = "valgrind"))
-            && unsafe { msync(start.as_ptr().cast(), len, MsyncFlags::INVALIDATE) } == Err(Errno::BUSY);
+            && unsafe { libc::msync(start.as_ptr().cast(), len, libc::MS_INVALIDATE) } != 0
+            && code() == libc::EBUSY;
         if is_locked {
             // SAFETY: I1: as above. Refused, it costs memory.
-            let _ = unsafe { mlock_with(start.as_ptr().cast(), len, MlockFlags::ONFAULT) };
+            unsafe { libc::mlock2(start.as_ptr().cast(), len, libc::MLOCK_ONFAULT) };
         }
     }
     #[cfg(not(target_os = "linux"))]
@@ -116,7 +137,7 @@ fn lock_by_use(start: NonNull<u8>, len: usize) {
 fn unmap(range: Range) -> bool {
     let unmap = || {
         // SAFETY: I1: the caller's pages, which nobody uses any more.
-        !refusal::due() && unsafe { munmap(range.start.as_ptr().cast(), range.len) }.is_ok()
+        !refusal::due() && unsafe { libc::munmap(range.start.as_ptr().cast(), range.len) } == 0
     };
     // What lies inside of a larger mapping takes one more to be cut out. Once ours is all out of reach it is fewer.
     unmap() || {
@@ -128,8 +149,8 @@ fn unmap(range: Range) -> bool {
 /// Makes our own pages as they were when they were mapped: out of reach, and to be read as zero. False if the system refuses one of the two.
 fn make_new(range: Range) -> bool {
     // SAFETY: I1: whole pages of our own mappings that nobody uses.
-    let protect = || unsafe { mprotect(range.start.as_ptr().cast(), range.len, MprotectFlags::empty()) };
-    let is_closed = !refusal::due() && protect().is_ok();
+    let protect = || unsafe { libc::mprotect(range.start.as_ptr().cast(), range.len, libc::PROT_NONE) };
+    let is_closed = !refusal::due() && protect() == 0;
     discard(range) && is_closed
 }
 
@@ -138,7 +159,7 @@ fn discard(range: Range) -> bool {
     // SAFETY: I4: the callers' pages, whose content nobody expects anything of.
     #[cfg(target_os = "linux")]
     return !refusal::due()
-        && unsafe { madvise(range.start.as_ptr().cast(), range.len, Advice::LinuxDontNeed) }.is_ok();
+        && unsafe { libc::madvise(range.start.as_ptr().cast(), range.len, libc::MADV_DONTNEED) } == 0;
     // The others may keep what was there, so such pages are not used again.
     #[cfg(not(target_os = "linux"))]
     {
@@ -148,17 +169,17 @@ fn discard(range: Range) -> bool {
 }
 
 pub(super) unsafe fn commit(start: NonNull<u8>, len: usize) -> Result<(), i32> {
-    let flags = MprotectFlags::READ | MprotectFlags::WRITE;
     // SAFETY: I1: whole pages of our own mapping, made more accessible.
-    unsafe { mprotect(start.as_ptr().cast(), len, flags) }.map_err(Errno::raw_os_error)
+    let answer = unsafe { libc::mprotect(start.as_ptr().cast(), len, libc::PROT_READ | libc::PROT_WRITE) };
+    if answer == 0 { Ok(()) } else { Err(code()) }
 }
 
 pub(super) unsafe fn purge(start: NonNull<u8>, len: usize) -> bool {
     #[cfg(target_os = "linux")]
     // SAFETY: I4: the caller owns these pages and expects nothing of their content.
-    return match unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxDontNeed) } {
-        Err(Errno::PERM | Errno::ACCESS | Errno::NOSYS) => replace(start, len),
-        answer => answer.is_ok(),
+    return match unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_DONTNEED) } {
+        0 => true,
+        _ => matches!(code(), libc::EPERM | libc::EACCES | libc::ENOSYS) && replace(start, len),
     };
     #[cfg(not(target_os = "linux"))]
     {
@@ -170,42 +191,42 @@ pub(super) unsafe fn purge(start: NonNull<u8>, len: usize) -> bool {
 /// Where a filter of system calls refuses all advice: new pages in the place of the old ones, whose owner is the caller.
 #[cfg(target_os = "linux")]
 fn replace(start: NonNull<u8>, len: usize) -> bool {
-    let (at, flags) = (start.as_ptr().cast(), MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED);
+    let (at, access) = (start.as_ptr().cast(), libc::PROT_READ | libc::PROT_WRITE);
     // SAFETY: I1, I4: pages of our own mapping, readable and writable as before; nobody expects anything of their content.
-    let replaced = unsafe { mmap_anonymous(at, len, ProtFlags::READ | ProtFlags::WRITE, flags) };
+    let is_replaced = unsafe { libc::mmap(at, len, access, NEW | libc::MAP_FIXED, -1, 0) } != libc::MAP_FAILED;
     // SAFETY: I1: as in `commit`. It fails where nothing is mapped.
-    if replaced.is_err() && unsafe { commit(start, len) }.is_err() {
+    if !is_replaced && unsafe { commit(start, len) }.is_err() {
         // Anybody's memory could come to lie in the hole.
         crate::raw::fault::abort(format_args!("the system took {len} bytes at {at:p} and gave none for them"));
     }
-    replaced.is_ok()
+    is_replaced
 }
 
 pub(super) fn advise_huge(start: NonNull<u8>, len: usize) {
     #[cfg(target_os = "linux")]
-    advise(start, len, Advice::LinuxHugepage);
+    advise(start, len, libc::MADV_HUGEPAGE);
     #[cfg(not(target_os = "linux"))]
     let _ = (start, len);
 }
 
 pub(super) fn advise_small(start: NonNull<u8>, len: usize) {
     #[cfg(target_os = "linux")]
-    advise(start, len, Advice::LinuxNoHugepage);
+    advise(start, len, libc::MADV_NOHUGEPAGE);
     #[cfg(not(target_os = "linux"))]
     let _ = (start, len);
 }
 
 pub(super) fn leave_out_of_dumps(start: NonNull<u8>, len: usize) {
     #[cfg(target_os = "linux")]
-    advise(start, len, Advice::LinuxDontDump);
+    advise(start, len, libc::MADV_DONTDUMP);
     #[cfg(not(target_os = "linux"))]
     let _ = (start, len);
 }
 
 #[cfg(target_os = "linux")]
-fn advise(start: NonNull<u8>, len: usize, advice: Advice) {
+fn advise(start: NonNull<u8>, len: usize, advice: c_int) {
     // SAFETY: I1: advice about our own pages; none of those given here changes content. A refusal costs speed alone, or longer dumps.
-    let _ = unsafe { madvise(start.as_ptr().cast(), len, advice) };
+    unsafe { libc::madvise(start.as_ptr().cast(), len, advice) };
 }
 
 pub(super) fn resident(start: NonNull<u8>, len: usize) -> Option<usize> {
