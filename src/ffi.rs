@@ -22,6 +22,10 @@
 //!   allocator. Nothing checks the first. The second is checked by allocators created while the environment variable
 //!   `SMMALLOC_HARDENED` is set, to anything but nothing and `0`: they end the process by `abort`, with a line on standard error that names
 //!   the block. Others are as trusting as the C library's `free`; docs/SAFETY.md says what they notice.
+//! - If `SMMALLOC_RECORD` names a file when the first allocator is created, what is asked of all allocators is recorded (feature `record`, on unix), and
+//!   written there when the process ends by `exit` or by returning from `main`; `%p` in the name stands for the process's number. The example `tune`
+//!   reads it and says which block sizes would fit. Recorded allocators have no thread caches, so the program is slower. A child of `fork` does not
+//!   record. What goes wrong with the file is said on standard error, and the program goes on.
 //! - A library that was loaded with `dlopen` and has been used stays mapped after `dlclose`: threads that used it call into it once more when
 //!   they end.
 //!
@@ -44,6 +48,9 @@
 //!     sm_allocator_destroy(allocator);
 //! }
 //! ```
+
+#[cfg_attr(not(all(feature = "record", unix)), path = "ffi/not_recorded.rs")]
+mod recording;
 
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
@@ -92,7 +99,9 @@ fn hardened() -> bool {
 #[unsafe(no_mangle)]
 #[must_use]
 pub extern "C" fn sm_allocator_create(buckets_count: u32, bucket_size: usize) -> *mut c_void {
-    let Ok(heap) = LinearHeap::new(buckets_count as usize, bucket_size, hardened()) else { return ptr::null_mut() };
+    let Ok(heap) = LinearHeap::new(buckets_count as usize, bucket_size, hardened(), recording::asked_for()) else {
+        return ptr::null_mut();
+    };
     // A vector, because a box cannot tell that there is no memory.
     let mut place = Vec::new();
     if place.try_reserve_exact(1).is_err() {

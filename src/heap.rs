@@ -28,7 +28,7 @@ use core::ptr::NonNull;
 pub use builder::{HeapBuilder, Settings};
 pub use global::{Global, StaticHeap};
 #[cfg(feature = "capi")]
-pub(crate) use linear::LinearHeap;
+pub(crate) use linear::{LinearHeap, Note};
 pub use local::LocalCache;
 #[cfg(any(feature = "global-alloc", feature = "allocator-api2-02", feature = "allocator-api2-04"))]
 pub(crate) use local::cache as local_cache;

@@ -13,7 +13,8 @@ const INTRODUCTION: &str = "\
  * Any thread may use any allocator and free what another allocated; a thread that ends gives back what it had cached.
  * `memory` is NULL or a live block of the allocator. Allocators created while the environment variable SMMALLOC_HARDENED is
  * set, to anything but nothing and 0, check that and abort with a line that names the block; others trust the caller as free()
- * does. */";
+ * does. If SMMALLOC_RECORD names a file when the first allocator is created, what is asked of all allocators is recorded, and
+ * written there when the process ends by exit() or by returning from main(). */";
 
 fn header() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

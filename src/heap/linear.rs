@@ -15,20 +15,32 @@ type Longest = Linear<MAX_CLASSES>;
 /// of a bucket, so small buckets are not cached at all.
 const CACHED_PART: usize = 256;
 
+/// Told of each block that is handed out or about to be given back, with the bytes, 0 if a free does not say, and the alignment; and whether it is
+/// given back.
+pub(crate) type Note = fn(block: NonNull<u8>, size: usize, align: usize, freed: bool);
+
 /// Shared. As `Heap<Linear<N>>` with an `N` that is not known to the compiler.
 pub(crate) struct LinearHeap {
     raw: RawHeap,
+    /// Such a heap has no caches, so that every call comes by a slow path, and the fast ones need not know.
+    note: Option<Note>,
 }
 
 impl LinearHeap {
-    pub(crate) fn new(buckets: usize, bucket_bytes: usize, hardened: bool) -> Result<Self, ConfigError> {
+    pub(crate) fn new(
+        buckets: usize,
+        bucket_bytes: usize,
+        hardened: bool,
+        note: Option<Note>,
+    ) -> Result<Self, ConfigError> {
         if buckets == 0 || buckets > MAX_CLASSES {
             return Err(ConfigError::BucketCount { count: buckets, limit: MAX_CLASSES });
         }
         let mut config = Config::new(&Longest::BLOCK_SIZES[..buckets], bucket_bytes);
         config.cache_bytes = config.cache_bytes.min(bucket_bytes / CACHED_PART);
+        config.automatic_cache = note.is_none();
         config.hardened = hardened;
-        Ok(Self { raw: RawHeap::new(&config)? })
+        Ok(Self { raw: RawHeap::new(&config)?, note })
     }
 
     /// As `Heap::malloc`.
@@ -48,7 +60,11 @@ impl LinearHeap {
     #[inline(never)]
     extern "C" fn malloc_slow(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
         let align = checked_align(align)?;
-        self.raw.allocate_slow(None, self.class(size, align), size, align)
+        let block = self.raw.allocate_slow(None, self.class(size, align), size, align);
+        if let (Some(note), Some(block)) = (self.note, block) {
+            note(block, size, align, false);
+        }
+        block
     }
 
     /// The class that serves a layout, if it has a bucket here.
@@ -73,6 +89,9 @@ impl LinearHeap {
     #[cold]
     #[inline(never)]
     unsafe extern "C" fn free_slow(&self, block: NonNull<u8>) {
+        if let Some(note) = self.note {
+            note(block, 0, 1, true);
+        }
         // SAFETY: I10: the caller's contract is the same.
         unsafe { self.raw.deallocate_slow(None, block) }
     }
@@ -98,6 +117,9 @@ impl LinearHeap {
     #[cold]
     #[inline(never)]
     unsafe extern "C" fn free_sized_slow(&self, block: NonNull<u8>, size: usize) {
+        if let Some(note) = self.note {
+            note(block, size, 1, true);
+        }
         // SAFETY: I10: the caller's contract is the same.
         unsafe { self.raw.deallocate_sized_slow(None, block, size) }
     }
@@ -107,8 +129,21 @@ impl LinearHeap {
     /// # Safety
     /// As `free` if a block is returned, unless it is the same one.
     pub(crate) unsafe fn realloc(&self, block: NonNull<u8>, size: usize, align: usize) -> Option<NonNull<u8>> {
+        if let Some(note) = self.note {
+            // Before: afterwards the block may be another thread's.
+            note(block, 0, 1, true);
+        }
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.reallocate(None, block, self.class(size, align), size, align) }
+        let moved = unsafe { self.raw.reallocate(None, block, self.class(size, align), size, align) };
+        if let Some(note) = self.note {
+            match moved {
+                Some(moved) => note(moved, size, align.max(1), false),
+                // What it was asked for with is not known any more.
+                // SAFETY: I10: as it was: live, the caller's.
+                None => note(block, unsafe { self.usable_size(block) }, 1, false),
+            }
+        }
+        moved
     }
 
     /// As `Heap::usable_size`.
@@ -127,7 +162,9 @@ impl LinearHeap {
 
     /// Gives this thread a cache of up to `blocks` blocks of each bucket, until it closes it or ends.
     pub(crate) fn open_cache(&self, blocks: usize, warmup: CacheWarmup) {
-        self.raw.reopen_cache(&|block_size| block_size.saturating_mul(blocks), warmup);
+        if self.note.is_none() {
+            self.raw.reopen_cache(&|block_size| block_size.saturating_mul(blocks), warmup);
+        }
     }
 
     /// Gives back what this thread has cached; it caches nothing until it opens a cache again.

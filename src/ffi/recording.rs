@@ -1,0 +1,65 @@
+//! Recordings of programs that are not written in Rust: what the environment variable `SMMALLOC_RECORD` asks for.
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::sync::OnceLock;
+
+use crate::heap::Note;
+use crate::record::Log;
+
+static LOG: Log = Log::new();
+/// The file's name and the file, if one was asked for and can be had. Decided when the first allocator is created.
+static TARGET: OnceLock<Option<(OsString, File)>> = OnceLock::new();
+/// Whether this is a child of a fork, whose log is what another thread was perhaps writing to.
+/// Relaxed: written where there is one thread.
+static IN_CHILD: AtomicBool = AtomicBool::new(false);
+
+/// What notes all calls of an allocator that is created now, if they are to be recorded.
+pub(super) fn asked_for() -> Option<Note> {
+    TARGET.get_or_init(begin).is_some().then_some(note as Note)
+}
+
+fn note(block: NonNull<u8>, size: usize, align: usize, freed: bool) {
+    if !IN_CHILD.load(Relaxed) {
+        LOG.note(block.addr().get(), size, align, freed);
+    }
+}
+
+/// Opens the file at once, so that a wrong name is said before the program has run for an hour.
+fn begin() -> Option<(OsString, File)> {
+    let name = std::env::var_os("SMMALLOC_RECORD").filter(|name| !name.is_empty())?;
+    let name = match name.to_str() {
+        Some(text) => text.replace("%p", &std::process::id().to_string()).into(),
+        None => name,
+    };
+    let file = File::create(&name).map_err(|error| complain(&name, &error)).ok()?;
+    // SAFETY: I10: the function does not unwind and uses statics alone.
+    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    // SAFETY: I10: as above; a library that has been used stays mapped.
+    if unsafe { libc::atexit(end) } != 0 {
+        complain(&name, &io::Error::from(io::ErrorKind::OutOfMemory));
+        return None;
+    }
+    Some((name, file))
+}
+
+extern "C" fn in_child() {
+    IN_CHILD.store(true, Relaxed);
+}
+
+/// When the program ends by `exit` or by returning from `main`.
+extern "C" fn end() {
+    let Some(Some((name, file))) = TARGET.get().filter(|_| !IN_CHILD.load(Relaxed)) else { return };
+    let mut to = BufWriter::new(file);
+    if let Err(error) = LOG.recording().save(&mut to).and_then(|()| to.flush()) {
+        complain(name, &error);
+    }
+}
+
+/// Says on standard error what is wrong; if that cannot be had either, nobody can be told.
+fn complain(name: &OsString, error: &io::Error) {
+    let _told = writeln!(io::stderr(), "smmalloc: SMMALLOC_RECORD={}: no recording: {error}", name.to_string_lossy());
+}

@@ -1,0 +1,152 @@
+//! Recordings that an environment variable asks the C interface for.
+#![cfg(all(unix, not(miri)))]
+#![expect(unsafe_code, reason = "the C interface is what is tested")]
+
+mod child;
+
+use std::ffi::c_void;
+use std::path::PathBuf;
+use std::process::Output;
+use std::ptr::null_mut;
+
+use smarena::ffi::*;
+use smarena::record::{Event, Recording};
+
+/// A file of this test's own, which is not there.
+fn file_of(test: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("smarena-{test}-{}.bin", std::process::id()))
+}
+
+/// Runs `program` in a child whose calls are to be recorded in `name`.
+fn recorded(test: &str, name: &str, program: fn(*mut c_void)) -> Output {
+    child::in_child_under(&["env", &format!("SMMALLOC_RECORD={name}")], test, || {
+        let allocator = sm_allocator_create(8, 1 << 20);
+        assert!(!allocator.is_null());
+        program(allocator);
+    })
+}
+
+/// What was recorded of `program`, which ended well.
+fn recording(test: &str, program: fn(*mut c_void)) -> Recording {
+    let file = file_of(test);
+    let output = recorded(test, file.to_str().unwrap(), program);
+    assert!(output.status.success(), "{output:?}");
+    let recording = Recording::load(std::fs::File::open(&file).unwrap()).unwrap();
+    std::fs::remove_file(file).unwrap();
+    recording
+}
+
+fn each_call(allocator: *mut c_void) {
+    // SAFETY: a live allocator, and its live blocks, each given back once.
+    #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one program")]
+    unsafe {
+        sm_allocator_thread_cache_create(allocator, 2, 100);
+        let first = sm_malloc(allocator, 20, 0);
+        assert!(sm_malloc(allocator, 10, 3).is_null());
+        let second = sm_malloc(allocator, 5000, 64);
+        sm_free(allocator, first);
+        let third = sm_realloc(allocator, null_mut(), 30, 32);
+        let stays = sm_realloc(allocator, third, 31, 0);
+        assert!(sm_realloc(allocator, stays, usize::MAX, 0).is_null());
+        let moved = sm_realloc(allocator, stays, 100, 0);
+        sm_free_sized(allocator, moved, 100, 0);
+        let mut batch = [second, null_mut(), sm_malloc(allocator, 0, 0)];
+        sm_free_batch(allocator, batch.as_mut_ptr(), batch.len());
+        assert!(sm_realloc(allocator, sm_malloc(allocator, 8, 0), 0, 0).is_null());
+    }
+}
+
+#[test]
+fn each_call_is_recorded_with_what_it_said() {
+    let recording = recording("each_call_is_recorded_with_what_it_said", each_call);
+    let events = recording.events().iter().map(|&Event { size, align, freed, .. }| (freed, size, align));
+    let (given, back) = (false, true);
+    let expected = [
+        (given, 20, 16),
+        (given, 5000, 64),
+        (back, 0, 1),
+        (given, 30, 32),
+        (back, 0, 1),
+        (given, 31, 1),
+        // What was refused leaves a block of the size that its bucket has.
+        (back, 0, 1),
+        (given, 32, 1),
+        (back, 0, 1),
+        (given, 100, 1),
+        (back, 100, 1),
+        (given, 0, 16),
+        (back, 0, 1),
+        (back, 0, 1),
+        (given, 8, 16),
+        (back, 0, 1),
+    ];
+    assert_eq!(events.collect::<Vec<_>>(), expected);
+    assert_eq!(recording.lifetimes().freed, 8, "each is one of a block that was handed out");
+}
+
+#[test]
+fn threads_and_allocators_share_a_recording_and_a_forks_child_has_none() {
+    let recording = recording("threads_and_allocators_share_a_recording_and_a_forks_child_has_none", |first| {
+        let second = sm_allocator_create(64, 1 << 20);
+        // SAFETY: a live allocator, and its block.
+        let take = |allocator| unsafe { sm_malloc(allocator, 100, 0) };
+        // SAFETY: as above, and given back once.
+        let give = |allocator, block| unsafe { sm_free(allocator, block) };
+        let block = take(first);
+        let (address, at) = (first.expose_provenance(), block.expose_provenance());
+        let there = std::thread::spawn(move || {
+            let pointer = std::ptr::with_exposed_provenance_mut;
+            give(pointer(address), pointer(at));
+        });
+        there.join().unwrap();
+        // SAFETY: nothing else runs in the child but this closure.
+        let forked = unsafe { libc::fork() };
+        let block = take(second);
+        if forked == 0 {
+            (0..1000).for_each(|_| give(first, take(first)));
+            // SAFETY: the process ends as a program does.
+            unsafe { libc::exit(0) };
+        }
+        let mut status = 1;
+        // SAFETY: a child of ours, and a place for its status.
+        assert_eq!(unsafe { libc::waitpid(forked, &raw mut status, 0) }, forked);
+        assert_eq!(status, 0);
+        give(second, block);
+    });
+    assert_eq!((recording.allocations(), recording.events().len()), (2, 4));
+    assert_eq!((recording.lifetimes().freed, recording.lifetimes().remote), (2, 1));
+}
+
+#[test]
+fn the_file_may_be_named_after_the_process() {
+    let name = |process: &str| std::env::temp_dir().join(format!("smarena-named-{process}.bin"));
+    let program = |allocator| {
+        println!("id={}=", std::process::id());
+        // SAFETY: a live allocator.
+        assert!(!unsafe { sm_malloc(allocator, 10, 0) }.is_null());
+    };
+    let output = recorded("the_file_may_be_named_after_the_process", name("%p").to_str().unwrap(), program);
+    let said = String::from_utf8(output.stdout).unwrap();
+    let file = name(said.split('=').nth(1).unwrap());
+    assert_eq!(Recording::load(std::fs::File::open(&file).unwrap()).unwrap().allocations(), 1);
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_file_that_cannot_be_had_is_said_and_the_program_goes_on() {
+    let test = "a_file_that_cannot_be_had_is_said_and_the_program_goes_on";
+    let name = file_of(test).join("no/such/folder");
+    let output = recorded(test, name.to_str().unwrap(), each_call);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(&format!("smmalloc: SMMALLOC_RECORD={}: no recording: ", name.display())), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_cannot_be_written_is_said() {
+    let output = recorded("a_file_that_cannot_be_written_is_said", "/dev/full", each_call);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("smmalloc: SMMALLOC_RECORD=/dev/full: no recording: No space left"), "{said}");
+}
