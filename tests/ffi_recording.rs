@@ -121,12 +121,12 @@ fn threads_and_allocators_share_a_recording_and_a_forks_child_has_none() {
 fn the_file_may_be_named_after_the_process() {
     let name = |process: &str| std::env::temp_dir().join(format!("smarena-named-{process}.bin"));
     let program = |allocator| {
-        println!("id={}=", std::process::id());
+        eprintln!("id={}=", std::process::id());
         // SAFETY: a live allocator.
         assert!(!unsafe { sm_malloc(allocator, 10, 0) }.is_null());
     };
     let output = recorded("the_file_may_be_named_after_the_process", name("%p").to_str().unwrap(), program);
-    let said = String::from_utf8(output.stdout).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
     let file = name(said.split('=').nth(1).unwrap());
     assert_eq!(Recording::load(std::fs::File::open(&file).unwrap()).unwrap().allocations(), 1);
     std::fs::remove_file(file).unwrap();

@@ -33,10 +33,17 @@ fn no_arguments_are_the_defaults_that_the_help_shows() {
 
 #[test]
 fn arguments_are_taken_in_every_form() {
-    let expected = Options { clients: 4, sizes: vec![8, 65_507], time: Duration::from_millis(500), port: 7777 };
-    assert_eq!(options("--clients 4 --sizes 8,65507 --seconds 0.5 --port 7777"), expected);
-    assert_eq!(options("-c4 -s=8,65507 -t 0.5 --port=7777"), expected);
+    let sizes = vec![8, 65_507];
+    let expected = Options { clients: 4, sizes, time: Duration::from_millis(500), port: 7777, watch: true };
+    assert_eq!(options("--clients 4 --sizes 8,65507 --watch --seconds 0.5 --port 7777"), expected);
+    assert_eq!(options("-c4 -s=8,65507 -t 0.5 --port=7777 -w"), expected);
     assert_eq!(expected.largest_packet(), 65_507);
+}
+
+#[test]
+fn who_watches_is_not_hurried() {
+    assert_eq!(options("--watch").time, Duration::from_secs(86_400));
+    assert_eq!((options("--watch --seconds 3").time, options("").watch), (Duration::from_secs(3), false));
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //! | file | what it shows |
 //! |---|---|
 //! | this one | a heap with your own block sizes, a pool on top, threads that share it |
+//! | `watch` | what heap and pool say of themselves while they work: `cargo run --release -p packet_pool -- --watch` |
 //! | `udp`, `tcp` | a server that borrows a buffer for each packet, and the client's half of it |
 //! | `client` | what every client does, whatever the protocol |
 //! | `race` | when to warm up, measure and stop |
@@ -39,8 +40,12 @@ mod tests;
 #[path = "../shared/trouble.rs"]
 mod trouble;
 mod udp;
+/// In the package `packet_pool` alone (`docs/examples/watch`), which has what it takes.
+#[cfg(feature = "watch")]
+mod watch;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::process::ExitCode;
 use std::thread;
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
 pub(crate) fn program(arguments: Vec<OsString>) -> Ending {
     match options::parse(arguments) {
         Ok(Parsed::Help) => Ending::Good(options::HELP.to_owned()),
+        Ok(Parsed::Run(options)) if options.watch && !can_be_watched() => Ending::Misused(NO_VIEW.to_owned()),
         Ok(Parsed::Run(options)) => match run(&options) {
             Ok(report) if report.is_flawless() => Ending::Good(report.to_string()),
             Ok(report) => Ending::Flawed(report.to_string()),
@@ -82,6 +88,16 @@ pub(crate) fn program(arguments: Vec<OsString>) -> Ending {
         },
         Err(error) => Ending::Misused(error),
     }
+}
+
+const NO_VIEW: &str = if cfg!(feature = "watch") {
+    "--watch: standard output is no terminal"
+} else {
+    "--watch: this build has no live view; `cargo run --release -p packet_pool -- --watch` has"
+};
+
+fn can_be_watched() -> bool {
+    cfg!(feature = "watch") && std::io::stdout().is_terminal()
 }
 
 /// Starts both servers and all clients, waits until they have ended, and adds up what they saw.
@@ -119,6 +135,10 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
             }
             for client in tcp_clients {
                 tcp.push(spawn(scope, "a TCP client", move || race.part(|| client::run(client, options, pool, race)))?);
+            }
+            #[cfg(feature = "watch")]
+            if options.watch {
+                servers.push(spawn(scope, "the view", move || race.part(|| watch::show(pool, race)))?);
             }
             Ok(())
         });

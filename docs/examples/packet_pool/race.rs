@@ -82,7 +82,7 @@ impl Race {
         }
     }
 
-    /// Leads everybody through the phases, with a line of progress every second.
+    /// Leads everybody through the phases, with a line of progress every second unless it is watched.
     pub(crate) fn direct(&self, options: &Options) -> Steady {
         let mut cold = self.cold.lock().unwrap_or_else(PoisonError::into_inner);
         while *cold > 0 && !self.is_over() {
@@ -100,8 +100,10 @@ impl Race {
             cold = self.changed.wait_timeout(cold, left).unwrap_or_else(PoisonError::into_inner).0;
             if start.elapsed() >= next && next < options.time {
                 let packets = self.udp.read().packets + self.tcp.read().packets;
-                // Not by `eprintln!`, which panics where nothing can be written.
-                drop(writeln!(io::stderr(), "{second:>4} s {:>10} packets/s", packets - before));
+                if !options.watch {
+                    // Not by `eprintln!`, which panics where nothing can be written.
+                    drop(writeln!(io::stderr(), "{second:>4} s {:>10} packets/s", packets - before));
+                }
                 (second, before) = (second + 1, packets);
             }
         }
@@ -120,6 +122,15 @@ impl Race {
 
     pub(crate) fn is_over(&self) -> bool {
         self.phase.load(Ordering::Relaxed) == OVER
+    }
+
+    /// Ends it before its time.
+    #[cfg(feature = "watch")]
+    pub(crate) fn finish(&self) {
+        // Under the lock, so that whoever waits has looked before, or sees it.
+        let _cold = self.cold.lock().unwrap_or_else(PoisonError::into_inner);
+        self.phase.store(OVER, Ordering::Relaxed);
+        self.changed.notify_all();
     }
 
     /// Says that one client more is warm.
@@ -152,7 +163,7 @@ impl Counter {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    fn read(&self) -> Traffic {
+    pub(crate) fn read(&self) -> Traffic {
         Traffic { packets: self.packets.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
     }
 }

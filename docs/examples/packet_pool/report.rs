@@ -68,7 +68,8 @@ fn sum(clients: Vec<Ended>) -> Result<Seen, Failure> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { options: Options { clients, sizes, .. }, steady, udp, tcp, on_loan, limit } = self;
+        let Self { options, steady, udp, tcp, on_loan, limit } = self;
+        let Options { clients, sizes, .. } = options;
         let seconds = steady.time.as_secs_f64();
         writeln!(
             f,
@@ -92,7 +93,8 @@ impl fmt::Display for Report {
         let packets = steady.udp.packets + steady.tcp.packets;
         let allocations = steady.allocations;
         writeln!(f, "\nheap allocations per packet: {:.3}", allocations as f64 / packets.max(1) as f64)?;
-        writeln!(f, "({allocations} calls of the system's allocator in {packets} packets)")?;
+        let view = if options.watch { ", the view's among them" } else { "" };
+        writeln!(f, "({allocations} calls of the system's allocator in {packets} packets{view})")?;
         writeln!(f, "buffers not given back: {on_loan}, of at most {limit}")?;
         writeln!(f, "echoes that differed from what had been sent: {}\n", self.differing())?;
         write!(f, "{}", steady.heap)

@@ -26,6 +26,7 @@ fn packets_return_as_sent_and_allocate_nothing() {
         sizes: vec![8, 60, 61, 1400, 9000, 65_507],
         time: Duration::from_millis(600),
         port: 0,
+        watch: false,
     };
     let report = run(&options).unwrap();
     let text = report.to_string();
