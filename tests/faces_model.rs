@@ -875,7 +875,8 @@ impl<'h> World<'h> {
 
     /// Whether a block is as large and as aligned as the layout wants it, whatever it was asked for with.
     fn fits(&self, held: &Held, layout: Layout) -> bool {
-        let usable = if held.layout.size() == 0 { 0 } else { self.whole.usable_size(held.block) };
+        let made_up = held.layout.size() == 0 && held.bucket.is_none();
+        let usable = if made_up { 0 } else { self.whole.usable_size(held.block) };
         layout.size() <= usable && held.block.addr().get() % layout.align() == 0
     }
 
@@ -899,12 +900,12 @@ impl<'h> World<'h> {
                 if held.bucket.is_none() {
                     self.unclaim(old.bucket);
                 }
-                if block != old.block && layout.size() > 0 {
+                // The system may cut off what is too much, and move the rest for it.
+                let stayed = block == old.block || fits && held.bucket.is_none() && old.bucket.is_none();
+                if !stayed && layout.size() > 0 {
                     self.check_source(layout, Some(held.bucket));
-                    // The system may cut off what is too much, and move the rest for it.
-                    let stayed = held.bucket.is_none() && old.bucket.is_none();
-                    let went_elsewhere = held.bucket != self.class(layout) && !stayed;
-                    assert!(!fits || !went_elsewhere, "{:?} was moved for {layout:?}, though it fitted", old.layout);
+                    let went_home = held.bucket == self.class(layout);
+                    assert!(!fits || went_home, "{:?} was moved for {layout:?}, though it fitted", old.layout);
                 }
             }
             Err(error) => {

@@ -237,7 +237,7 @@ impl<C: SizeClasses> Heap<C> {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<u8>, AllocError> {
-        if old.size() == 0 {
+        if old.size() == 0 && self.raw.is_nobodys(block) {
             // SAFETY: I10: the caller's contract is the same.
             return unsafe { self.reallocate_nothing(local, block, old, new) };
         }
@@ -254,8 +254,7 @@ impl<C: SizeClasses> Heap<C> {
         }
     }
 
-    /// As `reallocate` of a block of no bytes, which may be a pointer that its owner made up: it is given back, and returned only where
-    /// it may go on having none.
+    /// As `reallocate` of no bytes at a pointer that its owner made up: it is given back, and returned only where it may go on having none.
     ///
     /// # Safety
     /// As `reallocate`.

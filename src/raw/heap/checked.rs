@@ -31,7 +31,9 @@ impl RawHeap {
     }
 
     /// Whether `block` is neither in a bucket nor a block of the fallback.
-    fn is_nobodys(&self, block: NonNull<u8>) -> bool {
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn is_nobodys(&self, block: NonNull<u8>) -> bool {
         let state = self.state();
         state.locate(block).is_none() && !state.fallback().has(block)
     }
