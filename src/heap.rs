@@ -12,9 +12,9 @@ mod calls;
 mod global;
 #[cfg(feature = "capi")]
 mod linear;
-mod local;
 mod reference;
 mod regions;
+mod shortcut;
 mod thread_cache;
 #[cfg(doctest)]
 mod variance;
@@ -29,11 +29,11 @@ pub use builder::{HeapBuilder, Settings};
 pub use global::{Global, StaticHeap};
 #[cfg(feature = "capi")]
 pub(crate) use linear::{LinearHeap, Note};
-pub use local::LocalCache;
-#[cfg(any(feature = "global-alloc", feature = "allocator-api2-02", feature = "allocator-api2-04"))]
-pub(crate) use local::cache as local_cache;
 pub use reference::{HeapRef, IfStatic};
 pub use regions::Regions;
+pub use shortcut::Shortcut;
+#[cfg(any(feature = "global-alloc", feature = "allocator-api2-02", feature = "allocator-api2-04"))]
+pub(crate) use shortcut::shortcut;
 pub use thread_cache::ThreadCache;
 
 use crate::class::{MAX_ALIGN, SizeClasses, class_for};

@@ -101,7 +101,7 @@ pub use crate::content::IntoBytes;
 pub use crate::error::{AllocError, ConfigError};
 pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, IfStatic, Regions, ShareCount, StaticHeap, ThreadCache};
 #[doc(hidden)]
-pub use crate::heap::{LocalCache, Settings};
+pub use crate::heap::{Settings, Shortcut};
 #[cfg(feature = "serde")]
 pub use crate::interop::ArenaSeed;
 #[cfg(feature = "zerocopy")]

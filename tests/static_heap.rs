@@ -1,4 +1,4 @@
-//! Heaps that a type names: the cache that each thread has of them in its own memory.
+//! Heaps that a type names, and what a thread knows of its caches in them.
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
 #![expect(clippy::cast_possible_truncation, reason = "content may be any byte")]
 
@@ -12,12 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, LocalKey};
 
-use smarena::{CacheWarmup, Exhausted, Heap, Linear, LocalCache, SmBox, StaticHeap, ThreadCache};
+use smarena::{CacheWarmup, Exhausted, Heap, Linear, Shortcut, SmBox, StaticHeap, ThreadCache};
 
 type Eight = Linear<8>;
-
-/// Whether a thread has a cache of such a heap in its own memory, beside that in the table.
-const OWN_MEMORY: bool = !cfg!(all(windows, target_env = "gnu", not(target_abi = "llvm")));
 
 /// The cached blocks of all buckets, and the caches they lie in.
 fn cached<S: StaticHeap>() -> (usize, usize) {
@@ -35,7 +32,7 @@ fn use_by_type<S: StaticHeap>(heap: S, count: usize) {
 }
 
 #[test]
-fn a_threads_end_gives_back_what_it_has_in_its_own_memory() {
+fn a_threads_end_gives_back_what_it_has() {
     smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
     for _ in 0..3 {
         let inside = thread::spawn(|| {
@@ -106,11 +103,10 @@ fn calls_by_type_and_by_reference_serve_each_others_blocks() {
                 unsafe { Net::HEAP.free(block) };
             }
         }
-        // Statistics see both caches, and trimming empties both.
         let (blocks, caches) = cached::<Net>();
-        assert!(blocks > 0 && caches == 1 + usize::from(OWN_MEMORY), "{blocks} blocks in {caches} caches");
+        assert!(blocks > 0 && caches == 1, "{blocks} blocks in {caches} caches");
         Net::HEAP.trim();
-        assert_eq!(cached::<Net>(), (0, caches));
+        assert_eq!(cached::<Net>(), (0, 1));
         let bucket = Net::HEAP.stats().buckets()[2];
         assert_eq!((bucket.live, bucket.free), (0, bucket.watermark));
     })
@@ -138,6 +134,29 @@ fn blocks_move_between_sizes_by_type() {
     assert_eq!(Net::HEAP.stats().live(), 0);
 }
 
+/// Fifty heaps in a program cost a thread that uses one of them no more than a few words.
+#[test]
+fn heaps_that_a_thread_does_not_use_cost_it_next_to_nothing() {
+    macro_rules! heaps {
+        ($($name:ident)*) => {
+            smarena::static_heap! { $(struct $name: Eight { bucket_bytes: 1 << 16 })* }
+            /// Uses them all, so that none is left out of the program.
+            fn use_all() {
+                $(use_by_type($name, 1);)*
+            }
+        };
+    }
+    heaps! {
+        A0 A1 A2 A3 A4 A5 A6 A7 A8 A9 B0 B1 B2 B3 B4 B5 B6 B7 B8 B9 C0 C1 C2 C3 C4 C5 C6 C7 C8 C9
+        D0 D1 D2 D3 D4 D5 D6 D7 D8 D9 E0 E1 E2 E3 E4 E5 E6 E7 E8 E9
+    }
+    use_all();
+    assert!(size_of::<Shortcut<A0>>() <= 2 * size_of::<usize>());
+    // The system takes what thread-locals need out of a thread's stack.
+    let thread = thread::Builder::new().stack_size(64 << 10).spawn(|| use_by_type(E9, 1)).unwrap();
+    thread.join().unwrap();
+}
+
 #[test]
 fn a_heap_built_on_demand_need_not_be_a_static() {
     static OTHER: Heap<Eight> = Heap::on_demand(&const { Heap::<Eight>::builder().bucket_bytes(1 << 16).for_static() });
@@ -161,13 +180,13 @@ fn two_types_may_name_one_heap() {
     #[derive(Clone, Copy, Default)]
     struct Second;
     thread_local! {
-        static SECOND: LocalCache<Second> = const { LocalCache::new() };
+        static SHORTCUT: Shortcut<Second> = const { Shortcut::new() };
     }
     // SAFETY: no parameters; the thread-local is its own.
     unsafe impl StaticHeap for Second {
         type Table = Eight;
         const HEAP: &'static Heap<Eight> = First::HEAP;
-        const LOCAL: Option<&'static LocalKey<LocalCache<Self>>> = Some(&SECOND);
+        const SHORTCUT: Option<&'static LocalKey<Shortcut<Self>>> = Some(&SHORTCUT);
     }
 
     for second_first in [false, true] {
@@ -191,8 +210,7 @@ fn two_types_may_name_one_heap() {
             drop(boxes);
             use_by_type(First, 50);
             use_by_type(Second, 50);
-            // One type has this thread's memory, the other the table.
-            assert_eq!(cached::<First>().1, 1 + usize::from(OWN_MEMORY));
+            assert_eq!(cached::<First>().1, 1);
         })
         .join()
         .unwrap();
@@ -201,7 +219,7 @@ fn two_types_may_name_one_heap() {
 }
 
 #[test]
-fn other_threads_count_what_lies_in_a_threads_memory() {
+fn other_threads_count_what_a_thread_has() {
     smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
     let (used, wait_for_use) = mpsc::channel();
     let (end, wait_for_end) = mpsc::channel::<()>();
@@ -239,7 +257,7 @@ fn statistics_while_threads_come_and_go() {
 }
 
 #[test]
-fn a_guard_that_outlives_the_threads_end_does_not_keep_its_memory_known() {
+fn a_guard_that_outlives_the_threads_end_keeps_no_blocks() {
     smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
     thread_local! {
         static KEPT: RefCell<Option<ThreadCache<'static, Eight>>> = const { RefCell::new(None) };
@@ -253,15 +271,15 @@ fn a_guard_that_outlives_the_threads_end_does_not_keep_its_memory_known() {
         .unwrap();
         assert_eq!(cached::<Net>(), (0, 0));
     }
-    // Leaked, the guard keeps the slot and the cache in the table for ever, but not what lay in the thread's memory.
+    // Leaked, the guard keeps the slot, and the cache, which is empty.
     thread::spawn(|| {
         Box::leak(Box::new(Net::HEAP.thread_cache(4096, CacheWarmup::Cold)));
         use_by_type(Net, 20);
-        assert_eq!(cached::<Net>().1, 1 + usize::from(OWN_MEMORY));
+        assert_eq!(cached::<Net>().1, 1);
     })
     .join()
     .unwrap();
-    assert_eq!(cached::<Net>().1, 1);
+    assert_eq!(cached::<Net>(), (0, 1));
     thread::spawn(|| use_by_type(Net, 20)).join().unwrap();
     assert_eq!(cached::<Net>().1, 1);
 }
@@ -269,7 +287,7 @@ fn a_guard_that_outlives_the_threads_end_does_not_keep_its_memory_known() {
 /// Runs after the thread's caches were closed: in every round of destructors that the C library makes, each time after ours.
 #[cfg(all(unix, not(any(smarena_portable, miri))))]
 #[test]
-fn the_last_destructors_of_a_thread_leave_nothing_in_its_memory() {
+fn the_last_destructors_of_a_thread_lose_nothing() {
     smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
     static KEY: AtomicU32 = AtomicU32::new(0);
     static ROUNDS: AtomicU32 = AtomicU32::new(0);
@@ -295,73 +313,173 @@ fn the_last_destructors_of_a_thread_leave_nothing_in_its_memory() {
     .join()
     .unwrap();
     assert!(ROUNDS.load(Ordering::Relaxed) > 1);
-    // The leaked guard's cache, in the table.
+    // The leaked guard's cache.
     assert_eq!(cached::<Net>().1, 1);
     assert_eq!(Net::HEAP.stats().live(), 0);
 }
 
-/// A thread of the C library's that first comes by a heap when its last destructor runs: nobody would tell the heap of its end if the
-/// crate's own key were not behind all others.
+/// Threads of the C library's, which nothing of ours has begun.
 #[cfg(all(target_os = "linux", not(any(smarena_portable, miri))))]
-#[test]
-fn a_thread_that_comes_when_it_ends_leaves_nothing_behind() {
+mod of_the_c_library {
     use std::ffi::c_void;
     use std::mem::MaybeUninit;
-    use std::ptr::null_mut;
+    use std::ptr::{dangling_mut, null, null_mut};
 
-    smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }
-    /// Keys whose destructors each set the next one's value, the last of which uses the heap; and one that is set in every round.
+    use super::*;
+
+    /// Runs `body` on such a thread, to its end.
+    fn run(body: extern "C" fn(*mut c_void) -> *mut c_void) {
+        let mut thread = MaybeUninit::uninit();
+        // SAFETY: a place for the thread's name, default attributes, and a body that takes any argument.
+        assert_eq!(unsafe { libc::pthread_create(thread.as_mut_ptr(), null(), body, dangling_mut::<u8>().cast()) }, 0);
+        // SAFETY: written, since the thread was created.
+        let thread = unsafe { thread.assume_init() };
+        // SAFETY: joined once.
+        assert_eq!(unsafe { libc::pthread_join(thread, null_mut()) }, 0);
+    }
+
+    /// Keys whose destructors each set the other one's value, until the heap has been used; each with a number from `least` on.
+    fn make_keys(least: libc::pthread_key_t) {
+        for key in &KEYS {
+            let mut made = 0;
+            while made < least || made == 0 {
+                // SAFETY: a valid place, and a function of the type asked for.
+                assert_eq!(unsafe { libc::pthread_key_create(&raw mut made, Some(round)) }, 0);
+            }
+            key.store(made, Ordering::Relaxed);
+        }
+    }
+
+    smarena::static_heap! {
+        struct Net: Eight { bucket_bytes: 1 << 20 }
+        struct Beside: Eight { bucket_bytes: 1 << 20 }
+    }
     static KEYS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
-    /// In which round the heap is used, and in which the thread is now.
+    /// In which call of a destructor the heap is used, and which one it is now.
     static ROUND: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
     unsafe extern "C" fn round(value: *mut c_void) {
         let now = ROUND[1].fetch_add(1, Ordering::Relaxed) + 1;
         if now == ROUND[0].load(Ordering::Relaxed) {
             use_by_type(Net, 20);
-            drop(SmBox::new_in(7, Net::HEAP));
+            drop(SmBox::new_in(7, Beside));
         } else {
             let key = KEYS[now as usize % 2].load(Ordering::Relaxed);
-            // SAFETY: the keys were made below, and are never deleted.
+            // SAFETY: the keys were made, and are never deleted.
             unsafe { libc::pthread_setspecific(key, value) };
         }
     }
 
-    extern "C" fn body(value: *mut c_void) -> *mut c_void {
+    extern "C" fn comes_when_it_ends(value: *mut c_void) -> *mut c_void {
         // SAFETY: as above.
         unsafe { libc::pthread_setspecific(KEYS[0].load(Ordering::Relaxed), value) };
         null_mut()
     }
 
-    // So that the heaps have made their key, and those below come after it.
-    drop(SmBox::new_in(1, Net));
-    for key in &KEYS {
-        let mut made = 0;
-        // SAFETY: a valid place, and a function of the type asked for.
-        assert_eq!(unsafe { libc::pthread_key_create(&raw mut made, Some(round)) }, 0);
-        key.store(made, Ordering::Relaxed);
+    extern "C" fn goes_without_a_word(_: *mut c_void) -> *mut c_void {
+        Box::leak(Box::new(Net::HEAP.thread_cache(4096, CacheWarmup::Cold)));
+        use_by_type(Net, 20);
+        use_by_type(Beside, 20);
+        // SAFETY: ends this thread; nothing of it is used afterwards.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+        unreachable!()
     }
-    let before = (cached::<Net>().1, Net::HEAP.stats().live());
-    // Two keys by turns come to six calls in the four rounds: the last is the very last that the C library makes.
-    for uses_in in 1..=8 {
-        ROUND[0].store(uses_in, Ordering::Relaxed);
-        ROUND[1].store(0, Ordering::Relaxed);
-        let mut thread = MaybeUninit::uninit();
-        let value = std::ptr::dangling_mut::<u8>().cast();
-        // SAFETY: a place for the thread's name, default attributes, and a body that takes any argument.
-        assert_eq!(unsafe { libc::pthread_create(thread.as_mut_ptr(), std::ptr::null(), body, value) }, 0);
-        // SAFETY: written, since the thread was created.
-        let thread = unsafe { thread.assume_init() };
-        // SAFETY: joined once.
-        assert_eq!(unsafe { libc::pthread_join(thread, null_mut()) }, 0);
-        assert!(ROUND[1].load(Ordering::Relaxed) >= uses_in.min(4));
-        assert_eq!((cached::<Net>().1, Net::HEAP.stats().live()), before, "used in call {uses_in}");
+
+    /// Trims one heap until the other is as it was: the system may take a moment to forget a thread that was joined.
+    fn comes_back(before: (usize, usize)) -> bool {
+        (0..10_000).any(|_| {
+            Beside::HEAP.trim();
+            thread::yield_now();
+            (cached::<Net>().1, Net::HEAP.stats().live()) == before
+        })
+    }
+
+    /// The first use of a heap when the last destructors run: nobody would tell the heap of the thread's end if the crate's own key were
+    /// not behind others. Of those with higher numbers, `trim` finds out. A thread that is ended by the system call alone is no different.
+    #[test]
+    fn a_thread_that_comes_when_it_ends_leaves_nothing_behind() {
+        // So that the heaps have made their key.
+        drop(SmBox::new_in(1, Net));
+        let before = (cached::<Net>().1, Net::HEAP.stats().live());
+        for least in [0, 40] {
+            make_keys(least);
+            // Two keys by turns come to six calls in the four rounds: the last is the very last that the C library makes.
+            for uses_in in 1..=8 {
+                ROUND[0].store(uses_in, Ordering::Relaxed);
+                ROUND[1].store(0, Ordering::Relaxed);
+                run(comes_when_it_ends);
+                assert!(ROUND[1].load(Ordering::Relaxed) >= uses_in.min(4));
+                if least == 0 {
+                    assert_eq!((cached::<Net>().1, Net::HEAP.stats().live()), before, "used in call {uses_in}");
+                }
+                assert!(comes_back(before), "used in call {uses_in}, keys from {least}");
+            }
+        }
+    }
+
+    /// In a process of its own, so that the next thread has the same slot: the guard that the first one leaked is nothing to that one.
+    #[test]
+    fn a_thread_that_was_ended_behind_everybodys_back_is_missed_by_trim() {
+        let test = "of_the_c_library::a_thread_that_was_ended_behind_everybodys_back_is_missed_by_trim";
+        let output = child::in_child(test, || {
+            for _ in 0..3 {
+                run(goes_without_a_word);
+                assert!(comes_back((0, 0)));
+                thread::spawn(|| {
+                    drop(Net::HEAP.thread_cache(4096, CacheWarmup::Hot));
+                    assert_eq!(cached::<Net>(), (0, 0));
+                })
+                .join()
+                .unwrap();
+            }
+        });
+        assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+
+    unsafe extern "C" fn use_after_the_end(_: *mut c_void) {
+        let (has_slot, wait_for_slot) = mpsc::channel();
+        let (end, wait_for_end) = mpsc::channel::<()>();
+        let next = thread::spawn(move || {
+            use_by_type(Net, 20);
+            has_slot.send(cached::<Net>()).unwrap();
+            wait_for_end.recv().unwrap();
+        });
+        let before = wait_for_slot.recv().unwrap();
+        let block = Net.malloc(64, 0).unwrap();
+        assert_eq!(cached::<Net>(), before);
+        // SAFETY: live, from this heap, once.
+        unsafe { Net.free(block) };
+        assert_eq!(cached::<Net>(), before);
+        end.send(()).unwrap();
+        next.join().unwrap();
+    }
+
+    /// A thread whose end is over has nothing to do with the cache of the next one that has its slot.
+    #[test]
+    fn a_thread_that_goes_on_after_its_end_leaves_the_next_ones_cache_alone() {
+        let test = "of_the_c_library::a_thread_that_goes_on_after_its_end_leaves_the_next_ones_cache_alone";
+        let output = child::in_child(test, || {
+            let ends = thread::spawn(|| {
+                use_by_type(Net, 20);
+                // With a number behind that of the crate's own.
+                let mut key = 0;
+                while key < 40 {
+                    // SAFETY: a valid place, and a function of the type asked for.
+                    assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, Some(use_after_the_end)) }, 0);
+                }
+                // SAFETY: the key was just made.
+                unsafe { libc::pthread_setspecific(key, dangling_mut::<u8>().cast()) };
+            });
+            ends.join().unwrap();
+            assert_eq!((cached::<Net>(), Net::HEAP.stats().live()), ((0, 0), 0));
+        });
+        assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     }
 }
 
-/// What lies in the thread's other cache is not refused, nor is anything fetched from elsewhere instead.
+/// What a call by reference left in the thread's cache is not refused to a call by type, nor is anything fetched from elsewhere instead.
 #[test]
-fn a_block_in_the_threads_other_cache_is_found() {
+fn calls_by_type_and_by_reference_have_one_cache() {
     smarena::static_heap! {
         struct Few: Eight { bucket_bytes: 128 * 64, on_exhausted: Exhausted::Refuse }
         struct Grows: Eight { bucket_bytes: 128 * 64, on_exhausted: Exhausted::Grow { reserve: 1 << 20 } }
@@ -442,7 +560,7 @@ fn a_thread_local_may_use_the_heap_by_type_while_it_is_destroyed() {
 }
 
 #[test]
-fn a_hardened_heap_has_no_caches_in_a_threads_memory() {
+fn a_hardened_heap_has_no_caches() {
     smarena::static_heap! { struct Guarded: Eight { bucket_bytes: 1 << 20, hardened: true } }
     use_by_type(Guarded, 20);
     let stats = Guarded::HEAP.stats();

@@ -1,6 +1,6 @@
 //! What the owners call: allocations by layout, and calls that bring along the thread's cache.
 //!
-//! `local` is that cache, for a heap that a type names ([`StaticHeap`](super::StaticHeap)); without it the table is asked.
+//! `shortcut` leads to that cache, for a heap that a type names ([`StaticHeap`](super::StaticHeap)); without it the table is asked.
 
 use core::alloc::Layout;
 use core::ptr::NonNull;
@@ -8,23 +8,23 @@ use core::ptr::NonNull;
 use super::{Heap, ShareCount};
 use crate::class::{Class, SizeClasses, class_for};
 use crate::error::AllocError;
-use crate::raw::heap::{Cache, PAGE, checked_align};
+use crate::raw::heap::{PAGE, RawShortcut, checked_align};
 
 impl<C: SizeClasses> Heap<C> {
     /// As `malloc`.
     #[inline(always)]
     pub(crate) fn malloc_from(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         size: usize,
         align: usize,
     ) -> Result<NonNull<u8>, AllocError> {
         if let Some(class) = Self::class(size, align) {
-            if let Some(block) = self.raw.cache_or(local).lane(class).pop() {
+            if let Some(block) = self.raw.cache_or(shortcut).lane(class).pop() {
                 return Ok(block);
             }
         }
-        self.malloc_slow(local, size, align)
+        self.malloc_slow(shortcut, size, align)
     }
 
     /// One call for everything else, so that the fast path needs no stack frame.
@@ -32,20 +32,20 @@ impl<C: SizeClasses> Heap<C> {
     #[inline(never)]
     pub(crate) fn malloc_slow(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         size: usize,
         align: usize,
     ) -> Result<NonNull<u8>, AllocError> {
-        let served = |align| self.raw.allocate_slow(local, Self::class(size, align), size, align);
+        let served = |align| self.raw.allocate_slow(shortcut, Self::class(size, align), size, align);
         checked_align(align).and_then(served).ok_or_else(|| self.refusal(size, align))
     }
 
     /// As `malloc_slow` for a layout, which may be aligned as it likes.
     #[cold]
     #[inline(never)]
-    fn allocate_slow(&self, local: Option<&Cache>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    fn allocate_slow(&self, shortcut: Option<&RawShortcut>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let (size, align) = (layout.size(), layout.align());
-        let block = self.raw.allocate_slow(local, Self::class(size, align), size, align);
+        let block = self.raw.allocate_slow(shortcut, Self::class(size, align), size, align);
         block.ok_or_else(|| self.refusal_of(size, align))
     }
 
@@ -56,13 +56,13 @@ impl<C: SizeClasses> Heap<C> {
     #[inline]
     pub(crate) unsafe fn realloc_by(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         block: NonNull<u8>,
         size: usize,
         align: usize,
     ) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        match unsafe { self.raw.reallocate(local, block, Self::class(size, align), size, align) } {
+        match unsafe { self.raw.reallocate(shortcut, block, Self::class(size, align), size, align) } {
             Some(block) => Ok(block),
             None => Err(self.refusal(size, align)),
         }
@@ -70,47 +70,51 @@ impl<C: SizeClasses> Heap<C> {
 
     /// As `malloc` for a layout, whose alignment is one, and may be any that the system serves.
     #[inline(always)]
-    pub(crate) fn allocate(&self, local: Option<&Cache>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    pub(crate) fn allocate(&self, shortcut: Option<&RawShortcut>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         if let Some(class) = class_for::<C>(layout.size(), layout.align()) {
-            if let Some(block) = self.raw.cache_or(local).lane(class).pop() {
+            if let Some(block) = self.raw.cache_or(shortcut).lane(class).pop() {
                 return Ok(block);
             }
         }
-        self.allocate_slow(local, layout)
+        self.allocate_slow(shortcut, layout)
     }
 
     /// As `allocate`, for a caller who does not ask why it was refused: the answer fits into a register, so the call needs no stack.
     #[cfg(any(feature = "global-alloc", feature = "allocator-api2-02", feature = "allocator-api2-04"))]
     #[inline(always)]
-    pub(crate) fn allocate_or_none(&self, local: Option<&Cache>, layout: Layout) -> Option<NonNull<u8>> {
+    pub(crate) fn allocate_or_none(&self, shortcut: Option<&RawShortcut>, layout: Layout) -> Option<NonNull<u8>> {
         if let Some(class) = class_for::<C>(layout.size(), layout.align()) {
-            if let Some(block) = self.raw.cache_or(local).lane(class).pop() {
+            if let Some(block) = self.raw.cache_or(shortcut).lane(class).pop() {
                 return Some(block);
             }
         }
-        self.allocate_or_none_slow(local, layout)
+        self.allocate_or_none_slow(shortcut, layout)
     }
 
     /// One call for everything else.
     #[cfg(any(feature = "global-alloc", feature = "allocator-api2-02", feature = "allocator-api2-04"))]
     #[cold]
     #[inline(never)]
-    fn allocate_or_none_slow(&self, local: Option<&Cache>, layout: Layout) -> Option<NonNull<u8>> {
+    fn allocate_or_none_slow(&self, shortcut: Option<&RawShortcut>, layout: Layout) -> Option<NonNull<u8>> {
         let class = class_for::<C>(layout.size(), layout.align());
-        self.raw.allocate_slow(local, class, layout.size(), layout.align())
+        self.raw.allocate_slow(shortcut, class, layout.size(), layout.align())
     }
 
     /// As `allocate`, and every byte that the layout has is zero.
     #[inline]
-    pub(crate) fn allocate_zeroed(&self, local: Option<&Cache>, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+    pub(crate) fn allocate_zeroed(
+        &self,
+        shortcut: Option<&RawShortcut>,
+        layout: Layout,
+    ) -> Result<NonNull<u8>, AllocError> {
         let (size, align) = (layout.size(), layout.align());
         if size < PAGE {
-            let block = self.allocate(local, layout)?;
+            let block = self.allocate(shortcut, layout)?;
             // SAFETY: I4: the block is ours, and has at least `size` bytes.
             unsafe { block.write_bytes(0, size) };
             return Ok(block);
         }
-        let block = self.raw.allocate_zeroed(local, Self::class(size, align), size, align);
+        let block = self.raw.allocate_zeroed(shortcut, Self::class(size, align), size, align);
         block.ok_or_else(|| self.refusal_of(size, align))
     }
 
@@ -118,13 +122,13 @@ impl<C: SizeClasses> Heap<C> {
     /// the two. A hardened heap keeps book of the bytes and gives those that were asked for.
     #[cfg(any(feature = "allocator-api2-02", feature = "allocator-api2-04"))]
     #[inline(always)]
-    pub(crate) fn allocate_whole(&self, local: Option<&Cache>, layout: Layout) -> Option<NonNull<[u8]>> {
+    pub(crate) fn allocate_whole(&self, shortcut: Option<&RawShortcut>, layout: Layout) -> Option<NonNull<[u8]>> {
         if let Some(class) = class_for::<C>(layout.size(), layout.align()) {
-            if let Some(block) = self.raw.cache_or(local).lane(class).pop() {
+            if let Some(block) = self.raw.cache_or(shortcut).lane(class).pop() {
                 return Some(NonNull::slice_from_raw_parts(block, C::BLOCK_SIZES[class]));
             }
         }
-        let block = self.allocate_or_none_slow(local, layout)?;
+        let block = self.allocate_or_none_slow(shortcut, layout)?;
         Some(NonNull::slice_from_raw_parts(block, self.whole(layout)))
     }
 
@@ -133,12 +137,12 @@ impl<C: SizeClasses> Heap<C> {
     #[inline]
     pub(crate) fn allocate_zeroed_whole(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         layout: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
         let size = self.whole(layout);
         let layout = Layout::from_size_align(size, layout.align()).unwrap_or(layout);
-        Ok(NonNull::slice_from_raw_parts(self.allocate_zeroed(local, layout)?, layout.size()))
+        Ok(NonNull::slice_from_raw_parts(self.allocate_zeroed(shortcut, layout)?, layout.size()))
     }
 
     /// As `reallocate`, with all the bytes that the owner may use, as `allocate_whole`.
@@ -149,13 +153,13 @@ impl<C: SizeClasses> Heap<C> {
     #[inline]
     pub(crate) unsafe fn reallocate_whole(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         block: NonNull<u8>,
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        let moved = unsafe { self.reallocate(local, block, old, new) }?;
+        let moved = unsafe { self.reallocate(shortcut, block, old, new) }?;
         let mut whole = self.whole(new);
         if moved == block {
             // What became smaller may have stayed in a block that is smaller than those of its new class.
@@ -180,9 +184,9 @@ impl<C: SizeClasses> Heap<C> {
     /// # Safety
     /// As `free`; `layout` is what the block was allocated with.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate(&self, local: Option<&Cache>, block: NonNull<u8>, layout: Layout) {
+    pub(crate) unsafe fn deallocate(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.deallocate_of(local, class_for::<C>(layout.size(), layout.align()), block, layout.size()) }
+        unsafe { self.raw.deallocate_of(shortcut, class_for::<C>(layout.size(), layout.align()), block, layout.size()) }
     }
 
     /// As `deallocate`, by the block's address; the size is for a heap that checks it.
@@ -190,17 +194,26 @@ impl<C: SizeClasses> Heap<C> {
     /// # Safety
     /// As `deallocate`.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate_by_address(&self, local: Option<&Cache>, block: NonNull<u8>, layout: Layout) {
+    pub(crate) unsafe fn deallocate_by_address(
+        &self,
+        shortcut: Option<&RawShortcut>,
+        block: NonNull<u8>,
+        layout: Layout,
+    ) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw().deallocate_told(local, block, layout.size()) }
+        unsafe { self.raw().deallocate_told(shortcut, block, layout.size()) }
     }
 
     /// As `allocate` for a block of `class`.
     #[inline(always)]
-    pub(crate) fn allocate_class(&self, local: Option<&Cache>, class: Class<C>) -> Result<NonNull<u8>, AllocError> {
-        match self.raw().cache_or(local).lane(class.index()).pop() {
+    pub(crate) fn allocate_class(
+        &self,
+        shortcut: Option<&RawShortcut>,
+        class: Class<C>,
+    ) -> Result<NonNull<u8>, AllocError> {
+        match self.raw().cache_or(shortcut).lane(class.index()).pop() {
             Some(block) => Ok(block),
-            None => self.malloc_slow(local, class.block_size(), 0),
+            None => self.malloc_slow(shortcut, class.block_size(), 0),
         }
     }
 
@@ -209,9 +222,9 @@ impl<C: SizeClasses> Heap<C> {
     /// # Safety
     /// As `deallocate` with the layout of the class.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate_class(&self, local: Option<&Cache>, block: NonNull<u8>, class: Class<C>) {
+    pub(crate) unsafe fn deallocate_class(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>, class: Class<C>) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw().deallocate_of(local, Some(class.index()), block, class.block_size()) }
+        unsafe { self.raw().deallocate_of(shortcut, Some(class.index()), block, class.block_size()) }
     }
 
     /// The count of the block's owners.
@@ -232,14 +245,14 @@ impl<C: SizeClasses> Heap<C> {
     #[inline]
     pub(crate) unsafe fn reallocate(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         block: NonNull<u8>,
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<u8>, AllocError> {
         if old.size() == 0 && self.raw.is_nobodys(block) {
             // SAFETY: I10: the caller's contract is the same.
-            return unsafe { self.reallocate_nothing(local, block, old, new) };
+            return unsafe { self.reallocate_nothing(shortcut, block, old, new) };
         }
         if self.raw.is_checked() {
             // SAFETY: I10: the caller's contract is the same.
@@ -248,7 +261,7 @@ impl<C: SizeClasses> Heap<C> {
         let from = class_for::<C>(old.size(), old.align());
         let to = class_for::<C>(new.size(), new.align());
         // SAFETY: I10: the caller's contract is the same.
-        match unsafe { self.raw.relocate(local, block, (from, old), (to, new)) } {
+        match unsafe { self.raw.relocate(shortcut, block, (from, old), (to, new)) } {
             Some(block) => Ok(block),
             None => Err(self.refusal_of(new.size(), new.align())),
         }
@@ -262,19 +275,19 @@ impl<C: SizeClasses> Heap<C> {
     #[inline(never)]
     unsafe fn reallocate_nothing(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         block: NonNull<u8>,
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<u8>, AllocError> {
-        let moved = match self.allocate(local, new) {
+        let moved = match self.allocate(shortcut, new) {
             Ok(moved) => moved,
             // What is not larger is never refused.
             Err(_) if new.size() == 0 && block.addr().get() % new.align() == 0 => return Ok(block),
             Err(error) => return Err(error),
         };
         // SAFETY: I10: the caller gives it up.
-        unsafe { self.deallocate(local, block, old) };
+        unsafe { self.deallocate(shortcut, block, old) };
         Ok(moved)
     }
 

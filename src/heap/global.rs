@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::thread::LocalKey;
 
-use super::{Heap, LocalCache, Settings, local};
+use super::{Heap, Settings, Shortcut, shortcut::shortcut};
 use crate::class::{Geometric, SizeClasses, class_for};
 use crate::error::AllocError;
 use crate::raw::heap::RawHeap;
@@ -16,7 +16,7 @@ use crate::raw::heap::RawHeap;
 ///
 /// # Safety
 /// `Self` has no type and no lifetime parameters, so that it is no subtype of another type and none is of it: whatever holds a block of
-/// this heap goes on meaning this heap. `LOCAL` is `None`, or a thread-local that was declared for `Self` with `LocalCache::new()`.
+/// this heap goes on meaning this heap. `SHORTCUT` is `None`, or a thread-local that was declared for `Self` with `Shortcut::new()`.
 ///
 /// `static_heap!` sees to both, also where `unsafe` is forbidden. By hand, in safe code, there is no way:
 ///
@@ -51,7 +51,7 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
 
     /// Where a thread has its cache for calls by this type; without it they use the cache in the heap's table, as calls by `HEAP` do.
     #[doc(hidden)]
-    const LOCAL: Option<&'static LocalKey<LocalCache<Self>>> = None;
+    const SHORTCUT: Option<&'static LocalKey<Shortcut<Self>>> = None;
 
     /// As [`Heap::malloc`], and faster: the compiler knows which heap it is, and where this thread has its cache.
     ///
@@ -68,7 +68,7 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// ```
     #[inline(always)]
     fn malloc(self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
-        Self::HEAP.malloc_from(local::cache(&self), size, align)
+        Self::HEAP.malloc_from(shortcut(&self), size, align)
     }
 
     /// As [`Heap::free`].
@@ -87,7 +87,7 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     #[inline(always)]
     unsafe fn free(self, block: NonNull<u8>) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { Self::HEAP.raw().deallocate(local::cache(&self), block) }
+        unsafe { Self::HEAP.raw().deallocate(shortcut(&self), block) }
     }
 
     /// As [`Heap::free_sized`].
@@ -107,7 +107,7 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     unsafe fn free_sized(self, block: NonNull<u8>, size: usize, align: usize) {
         let class = class_for::<Self::Table>(size, align);
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { Self::HEAP.raw().deallocate_of(local::cache(&self), class, block, size) }
+        unsafe { Self::HEAP.raw().deallocate_of(shortcut(&self), class, block, size) }
     }
 
     /// As [`Heap::realloc`].
@@ -131,7 +131,7 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     #[inline]
     unsafe fn realloc(self, block: NonNull<u8>, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { Self::HEAP.realloc_by(local::cache(&self), block, size, align) }
+        unsafe { Self::HEAP.realloc_by(shortcut(&self), block, size, align) }
     }
 }
 
@@ -175,7 +175,7 @@ static GLOBAL: Heap<GlobalTable> = Heap::on_demand(
 unsafe impl StaticHeap for Global {
     type Table = GlobalTable;
     const HEAP: &'static Heap<GlobalTable> = &GLOBAL;
-    const LOCAL: Option<&'static LocalKey<LocalCache<Self>>> = crate::__local_cache!(Global);
+    const SHORTCUT: Option<&'static LocalKey<Shortcut<Self>>> = crate::__shortcut!(Global);
 }
 
 impl<C: SizeClasses> Heap<C> {
@@ -255,7 +255,7 @@ macro_rules! static_heap {
             unsafe impl $crate::StaticHeap for $name {
                 type Table = $table;
                 const HEAP: &'static $crate::Heap<$table> = &HEAP;
-                const LOCAL: Option<&'static ::std::thread::LocalKey<$crate::LocalCache<Self>>> = $crate::__local_cache!($name);
+                const SHORTCUT: Option<&'static ::std::thread::LocalKey<$crate::Shortcut<Self>>> = $crate::__shortcut!($name);
             }
         };
     )+};

@@ -4,7 +4,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{Heap, ShareCount, StaticHeap, local};
+use super::{Heap, ShareCount, StaticHeap, shortcut::shortcut};
 use crate::class::{Class, SizeClasses};
 use crate::error::AllocError;
 
@@ -232,35 +232,35 @@ unsafe impl<S: StaticHeap> HeapRef for S {
 
     #[inline(always)]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        S::HEAP.allocate(local::cache(self), layout)
+        S::HEAP.allocate(shortcut(self), layout)
     }
 
     #[inline]
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        S::HEAP.allocate_zeroed(local::cache(self), layout)
+        S::HEAP.allocate_zeroed(shortcut(self), layout)
     }
 
     #[inline(always)]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { S::HEAP.deallocate(local::cache(self), block, layout) }
+        unsafe { S::HEAP.deallocate(shortcut(self), block, layout) }
     }
 
     #[inline(always)]
     unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { S::HEAP.deallocate_by_address(local::cache(self), block, layout) }
+        unsafe { S::HEAP.deallocate_by_address(shortcut(self), block, layout) }
     }
 
     #[inline(always)]
     fn allocate_class(&self, class: Class<S::Table>) -> Result<NonNull<u8>, AllocError> {
-        S::HEAP.allocate_class(local::cache(self), class)
+        S::HEAP.allocate_class(shortcut(self), class)
     }
 
     #[inline(always)]
     unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<S::Table>) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { S::HEAP.deallocate_class(local::cache(self), block, class) }
+        unsafe { S::HEAP.deallocate_class(shortcut(self), block, class) }
     }
 
     #[inline]
@@ -272,7 +272,7 @@ unsafe impl<S: StaticHeap> HeapRef for S {
     #[inline]
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { S::HEAP.reallocate(local::cache(self), block, old, new) }
+        unsafe { S::HEAP.reallocate(shortcut(self), block, old, new) }
     }
 
     fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {

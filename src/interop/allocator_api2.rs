@@ -7,11 +7,11 @@ use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
 use crate::class::SizeClasses;
-use crate::heap::{Global, Heap, StaticHeap, local_cache};
+use crate::heap::{Global, Heap, StaticHeap, shortcut};
 
 /// Writes the same impl for one version of the trait and one allocator type, from its heap, and the cache that this thread has for it.
 macro_rules! allocator {
-    ($version:ident, $type:ty $(, $generic:ident)?: |$this:ident| $heap:expr, $local:expr) => {
+    ($version:ident, $type:ty $(, $generic:ident)?: |$this:ident| $heap:expr, $shortcut:expr) => {
         // SAFETY: I10: blocks stay valid while the heap lives, wherever the value that names it is moved; clones name the same heap.
         unsafe impl$(<$generic: SizeClasses>)? $version::alloc::Allocator for $type {
             #[inline]
@@ -20,7 +20,7 @@ macro_rules! allocator {
                     return Ok(no_bytes(layout));
                 }
                 let $this = self;
-                $heap.allocate_whole($local, layout).ok_or($version::alloc::AllocError)
+                $heap.allocate_whole($shortcut, layout).ok_or($version::alloc::AllocError)
             }
 
             #[inline]
@@ -29,7 +29,7 @@ macro_rules! allocator {
                     return Ok(no_bytes(layout));
                 }
                 let $this = self;
-                $heap.allocate_zeroed_whole($local, layout).map_err(|_| $version::alloc::AllocError)
+                $heap.allocate_zeroed_whole($shortcut, layout).map_err(|_| $version::alloc::AllocError)
             }
 
             #[inline]
@@ -37,7 +37,7 @@ macro_rules! allocator {
                 if layout.size() > 0 {
                     let $this = self;
                     // SAFETY: I10: the caller's contract is the same.
-                    unsafe { $heap.deallocate($local, block, layout) };
+                    unsafe { $heap.deallocate($shortcut, block, layout) };
                 }
             }
 
@@ -53,7 +53,7 @@ macro_rules! allocator {
                 }
                 let $this = self;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { $heap.reallocate_whole($local, block, old, new) }.map_err(|_| $version::alloc::AllocError)
+                unsafe { $heap.reallocate_whole($shortcut, block, old, new) }.map_err(|_| $version::alloc::AllocError)
             }
 
             #[inline]
@@ -105,8 +105,8 @@ fn no_bytes(layout: Layout) -> NonNull<[u8]> {
 #[cfg(feature = "allocator-api2-02")]
 allocator!(allocator_api2_02, Heap<C>, C: |this| this, None);
 #[cfg(feature = "allocator-api2-02")]
-allocator!(allocator_api2_02, Global: |this| Self::HEAP, local_cache(this));
+allocator!(allocator_api2_02, Global: |this| Self::HEAP, shortcut(this));
 #[cfg(feature = "allocator-api2-04")]
 allocator!(allocator_api2_04, Heap<C>, C: |this| this, None);
 #[cfg(feature = "allocator-api2-04")]
-allocator!(allocator_api2_04, Global: |this| Self::HEAP, local_cache(this));
+allocator!(allocator_api2_04, Global: |this| Self::HEAP, shortcut(this));

@@ -17,6 +17,7 @@ use super::published::Published;
 use super::registry::SLOTS;
 use super::seat::Seat;
 pub use super::share::ShareCount;
+pub(crate) use super::shortcut::RawShortcut;
 use super::state::State;
 use super::thread;
 pub(crate) use super::thread::NATIVE;
@@ -99,11 +100,11 @@ impl RawHeap {
         unsafe { &*cache }
     }
 
-    /// The cache that a call uses: the one it brought along, or this thread's in the table.
+    /// This thread's cache, found by the `shortcut` that a call brought along, or else in the table.
     #[inline(always)]
-    pub(crate) fn cache_or<'c>(&'c self, local: Option<&'c Cache>) -> &'c Cache {
-        match local {
-            Some(local) => local,
+    pub(crate) fn cache_or<'c>(&'c self, shortcut: Option<&'c RawShortcut>) -> &'c Cache {
+        match shortcut {
+            Some(shortcut) => shortcut.cache(),
             None => self.cache(),
         }
     }
@@ -114,17 +115,17 @@ impl RawHeap {
     #[inline(always)]
     pub(crate) fn allocate(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         class: Option<usize>,
         size: usize,
         align: usize,
     ) -> Option<NonNull<u8>> {
         if let Some(class) = class {
-            if let Some(block) = self.cache_or(local).lane(class).pop() {
+            if let Some(block) = self.cache_or(shortcut).lane(class).pop() {
                 return Some(block);
             }
         }
-        self.allocate_slow(local, class, size, align)
+        self.allocate_slow(shortcut, class, size, align)
     }
 
     /// The alloc chunk is empty, or there is no cache: first what this thread has of its own.
@@ -132,17 +133,17 @@ impl RawHeap {
     #[inline(never)]
     pub(crate) fn allocate_slow(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         class: Option<usize>,
         size: usize,
         align: usize,
     ) -> Option<NonNull<u8>> {
         if let Some(class) = class {
-            if let Some(block) = self.cache_or(local).lane(class).refill_from_stack() {
+            if let Some(block) = self.cache_or(shortcut).lane(class).refill_from_stack() {
                 return Some(block);
             }
         }
-        self.allocate_shared(local, class, size, align)
+        self.allocate_shared(shortcut, class, size, align)
     }
 
     /// What this thread has of its own is used up: from the bucket, or from elsewhere.
@@ -150,7 +151,7 @@ impl RawHeap {
     #[inline(never)]
     fn allocate_shared(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         class: Option<usize>,
         size: usize,
         align: usize,
@@ -159,7 +160,7 @@ impl RawHeap {
         let Some(class) = class else {
             return state.beyond(size, align, Fallback::allocate);
         };
-        let cache = state.own_cache(local);
+        let cache = state.own_cache(shortcut);
         let block = state.take_own(cache, class).or_else(|| state.elsewhere(cache, class, size, align))?;
         if self.checked {
             state.hand_out(block, size);
@@ -174,18 +175,18 @@ impl RawHeap {
     #[inline(always)]
     pub(crate) unsafe fn deallocate_of(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         class: Option<usize>,
         block: NonNull<u8>,
         size: usize,
     ) {
         if let Some(class) = class {
-            if self.cache_or(local).lane(class).push_if_inside(block) {
+            if self.cache_or(shortcut).lane(class).push_if_inside(block) {
                 return;
             }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.deallocate_sized_slow(local, block, size) }
+        unsafe { self.deallocate_sized_slow(shortcut, block, size) }
     }
 
     /// Takes back a block of whichever bucket, or of the fallback.
@@ -193,10 +194,10 @@ impl RawHeap {
     /// # Safety
     /// `block` is a live block of this heap; the caller owns it and gives it up.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate(&self, local: Option<&Cache>, block: NonNull<u8>) {
-        if !self.cache_or(local).push(block) {
+    pub(crate) unsafe fn deallocate(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>) {
+        if !self.cache_or(shortcut).push(block) {
             // SAFETY: I10: passed on.
-            unsafe { self.deallocate_slow(local, block) }
+            unsafe { self.deallocate_slow(shortcut, block) }
         }
     }
 
@@ -205,10 +206,10 @@ impl RawHeap {
     /// # Safety
     /// As `deallocate_of`.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate_told(&self, local: Option<&Cache>, block: NonNull<u8>, size: usize) {
-        if !self.cache_or(local).push(block) {
+    pub(crate) unsafe fn deallocate_told(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>, size: usize) {
+        if !self.cache_or(shortcut).push(block) {
             // SAFETY: I10: passed on.
-            unsafe { self.deallocate_sized_slow(local, block, size) }
+            unsafe { self.deallocate_sized_slow(shortcut, block, size) }
         }
     }
 
@@ -218,15 +219,15 @@ impl RawHeap {
     /// As `deallocate`.
     #[cold]
     #[inline(never)]
-    pub(crate) unsafe fn deallocate_slow(&self, local: Option<&Cache>, block: NonNull<u8>) {
-        if let Some(lane) = self.cache_or(local).lane_of(block) {
+    pub(crate) unsafe fn deallocate_slow(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>) {
+        if let Some(lane) = self.cache_or(shortcut).lane_of(block) {
             // The free that failed may have asked another lane: a block that overflowed is not of its layout's bucket.
             if lane.push(block) || lane.spill_to_stack(block) {
                 return;
             }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.deallocate_shared(local, block) }
+        unsafe { self.deallocate_shared(shortcut, block) }
     }
 
     /// What this thread has room for is full: to the bucket, or to wherever the block came from.
@@ -235,10 +236,10 @@ impl RawHeap {
     /// As `deallocate`.
     #[cold]
     #[inline(never)]
-    unsafe fn deallocate_shared(&self, local: Option<&Cache>, block: NonNull<u8>) {
+    unsafe fn deallocate_shared(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>) {
         let state = self.state();
         if let Some(class) = state.locate(block) {
-            return state.give(state.own_cache(local), class, block);
+            return state.give(state.own_cache(shortcut), class, block);
         }
         state.take_back_from_elsewhere(block);
     }
@@ -251,13 +252,13 @@ impl RawHeap {
     #[inline]
     pub(crate) unsafe fn reallocate(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         block: NonNull<u8>,
         class: Option<usize>,
         size: usize,
         align: usize,
     ) -> Option<NonNull<u8>> {
-        let cache = self.cache_or(local);
+        let cache = self.cache_or(shortcut);
         if let (Some(class), Some(lane)) = (class, cache.lane_of(block)) {
             let usable = lane.block_size();
             let block = lane.own(block);
@@ -269,13 +270,13 @@ impl RawHeap {
                 unsafe { new.copy_from_nonoverlapping(block, usable.min(size)) };
                 if !lane.push(block) {
                     // SAFETY: I10: the caller gives it up.
-                    unsafe { self.deallocate_slow(local, block) };
+                    unsafe { self.deallocate_slow(shortcut, block) };
                 }
                 return Some(new);
             }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.reallocate_slow(local, block, class, size, align) }
+        unsafe { self.reallocate_slow(shortcut, block, class, size, align) }
     }
 
     /// One of the two is not a block of this thread's cache.
@@ -286,7 +287,7 @@ impl RawHeap {
     #[inline(never)]
     unsafe fn reallocate_slow(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         block: NonNull<u8>,
         class: Option<usize>,
         size: usize,
@@ -305,11 +306,11 @@ impl RawHeap {
             // SAFETY: I10: in no bucket, so the fallback's.
             return unsafe { self.state().resize_elsewhere(block, size, align) };
         }
-        let new = self.allocate(local, class, size, align)?;
+        let new = self.allocate(shortcut, class, size, align)?;
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { new.copy_from_nonoverlapping(block, usable.min(size)) };
         // SAFETY: I10: the caller gives it up.
-        unsafe { self.deallocate(local, block) };
+        unsafe { self.deallocate(shortcut, block) };
         Some(new)
     }
 
@@ -321,24 +322,24 @@ impl RawHeap {
     #[inline]
     pub(crate) unsafe fn relocate(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         block: NonNull<u8>,
         (from, old): (Option<usize>, Layout),
         (to, new): (Option<usize>, Layout),
     ) -> Option<NonNull<u8>> {
-        if let Some(lane) = to.map(|class| self.cache_or(local).lane(class)) {
+        if let Some(lane) = to.map(|class| self.cache_or(shortcut).lane(class)) {
             // Every block of the class is as aligned as its layouts.
             if lane.is_inside(block) {
                 return Some(lane.own(block));
             }
             if let Some(moved) = (from != to).then(|| lane.pop()).flatten() {
                 // SAFETY: I10: passed on.
-                unsafe { self.move_to(moved, local, block, (from, old), new) };
+                unsafe { self.move_to(moved, shortcut, block, (from, old), new) };
                 return Some(moved);
             }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.relocate_slow(local, block, (from, old), (to, new)) }
+        unsafe { self.relocate_slow(shortcut, block, (from, old), (to, new)) }
     }
 
     /// As `relocate`, of a block of another cache's or of none, or to what this thread's cache has none of.
@@ -352,7 +353,7 @@ impl RawHeap {
     #[inline(never)]
     unsafe fn relocate_slow(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         block: NonNull<u8>,
         (from, old): (Option<usize>, Layout),
         (to, new): (Option<usize>, Layout),
@@ -369,16 +370,16 @@ impl RawHeap {
             return Some(block);
         }
         let moved = match to {
-            Some(class) if fits => state.take_own(state.own_cache(local), class),
+            Some(class) if fits => state.take_own(state.own_cache(shortcut), class),
             None if fits => None,
-            _ => self.allocate_shared(local, to, new.size(), new.align()),
+            _ => self.allocate_shared(shortcut, to, new.size(), new.align()),
         };
         let Some(moved) = moved else {
             // SAFETY: I10: passed on.
             return fits.then(|| unsafe { state.keep(block, to, new.size(), new.align()) });
         };
         // SAFETY: I10: passed on.
-        unsafe { self.move_to(moved, local, block, (from, old), new) };
+        unsafe { self.move_to(moved, shortcut, block, (from, old), new) };
         Some(moved)
     }
 
@@ -390,7 +391,7 @@ impl RawHeap {
     unsafe fn move_to(
         &self,
         moved: NonNull<u8>,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         block: NonNull<u8>,
         (from, old): (Option<usize>, Layout),
         new: Layout,
@@ -398,7 +399,7 @@ impl RawHeap {
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { moved.copy_from_nonoverlapping(block, old.size().min(new.size())) };
         // SAFETY: I10: the caller gives it up.
-        unsafe { self.deallocate_of(local, from, block, old.size()) };
+        unsafe { self.deallocate_of(shortcut, from, block, old.size()) };
     }
 }
 

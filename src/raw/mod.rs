@@ -75,16 +75,17 @@
 //!   zero unless the block is live, and then it is the number of the block's owners beyond the first (for a moment of
 //!   `give_up`, the last owner's, one less). Owners share out the block among themselves: what one of them may write,
 //!   no other may touch. Only an owner makes another one; the last one alone gives the block back or moves it.
-//! - **I12 local cache.** A seat's `local` is null, or the cache that the thread with that slot has for this heap in its own memory,
-//!   where it stays until the thread has ended: where thread-locals are no such place (`thread::NATIVE`) it is null. It is set and cleared under the table's lock: cleared by the thread's `end`, after which
-//!   the thread sets no other, and in a fork's child for all threads that did not come along. `end` is called after whatever could use a
-//!   heap for the first time on that thread. Its own thread uses the cache as I5 has it; others look at its atomics, under the lock.
+//! - **I12 shortcut.** A shortcut leads to an empty cache that is never written, or to the cache that its thread has in the table of the one
+//!   static heap, never dropped, whose type it belongs to. It lies in its thread's memory, where it stays until the thread has ended: where
+//!   thread-locals are no such place (`thread::NATIVE`) there are none. Nobody else reads it. Those that lead to a cache are on their
+//!   thread's list, and the thread's `end` sets them all back before it gives up the slot, after which it sets no other.
 //! - **I13 one type, one heap.** Whatever is taken for a `Heap<C>` was built for the table `C`: `Heap`, `HeapBuilder`, `Settings` and `Class`
 //!   are invariant in `C`. Whatever is taken for a value of a `HeapRef` refers to the heap that its blocks come from: a type and its
 //!   subtype refer to one heap, by the contracts of `HeapRef` and `StaticHeap`, of which a struct without parameters has none.
 //! - **I14 own pointers.** Of a pointer that a caller gives back only the address is used. The block is reached, and handed out again, by a pointer
 //!   made from the bucket's or the reservation's (`Lane::own`, `State::own`), which has the right to all of it.
 
+pub(crate) mod alive;
 pub(crate) mod bitmap;
 pub(crate) mod bucket;
 pub(crate) mod cache;
@@ -103,6 +104,7 @@ pub(crate) mod region;
 pub(crate) mod registry;
 pub(crate) mod seat;
 pub(crate) mod share;
+pub(crate) mod shortcut;
 pub(crate) mod state;
 pub(crate) mod table;
 pub(crate) mod thread;

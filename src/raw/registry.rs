@@ -15,6 +15,7 @@
 use core::cell::Cell;
 use core::ptr::NonNull;
 
+use super::alive;
 use super::fault::Site;
 use super::lock::Lock;
 use crate::sync::Ordering;
@@ -125,6 +126,8 @@ pub(crate) struct Registry {
     pub(crate) lock: Lock,
     first: Cell<Option<NonNull<dyn Member>>>,
     taken: [Cell<u64>; WORDS],
+    /// The system's numbers of the threads that have the slots. 0 where that is not known, or the slot is about to be given up.
+    threads: [Cell<i32>; SLOTS],
     /// For each slot the heaps that its thread used.
     entries: [Cell<Option<NonNull<Entry>>>; SLOTS],
     /// How many slots nobody has, for those who had none to look at.
@@ -143,6 +146,7 @@ macro_rules! registry {
             lock: Lock::new(),
             first: Cell::new(None),
             taken: Self::none_taken(),
+            threads: [const { Cell::new(0) }; SLOTS],
             entries: [const { Cell::new(None) }; SLOTS],
             free: AtomicUsize::new(SLOTS - 1),
         }
@@ -183,6 +187,7 @@ impl Registry {
                 return None;
             }
             self.taken[word].set(self.taken[word].get() | 1 << bit);
+            self.threads[slot].set(alive::this_thread());
             // Relaxed: a hint.
             self.free.fetch_sub(1, Ordering::Relaxed);
             Some(slot)
@@ -237,6 +242,15 @@ impl Registry {
         }
     }
 
+    /// Gives up `slot`, which is not the caller's, if its thread is gone and nobody was told.
+    pub(crate) fn release_absent(&self, slot: usize) {
+        let is_absent = |thread| thread != 0 && alive::is_gone(thread);
+        // Under the lock: no other thread can get the slot meanwhile, nor another caller give it up.
+        if self.lock.with(|| is_absent(self.threads[slot].get()) && self.threads[slot].take() != 0) {
+            self.release_slot(slot);
+        }
+    }
+
     /// Drains `slot` in every heap that its thread used and lets the next thread have it. Only the slot's holder calls this.
     pub(crate) fn release_slot(&self, slot: usize) {
         self.walk(slot, true, |member| member.drain(slot));
@@ -287,6 +301,7 @@ impl Registry {
             next = this.next.get();
         }
         if forget {
+            self.threads[slot].set(0);
             self.taken[slot / 64].set(self.taken[slot / 64].get() & !(1 << (slot % 64)));
             // Relaxed: a hint.
             self.free.fetch_add(1, Ordering::Relaxed);
@@ -322,11 +337,13 @@ impl Registry {
         }
         if let Some(slot) = slot {
             self.taken[slot / 64].set(self.taken[slot / 64].get() | 1 << (slot % 64));
+            self.threads[slot].set(alive::this_thread());
         }
         // Relaxed: there is no other thread.
         self.free.store(SLOTS - 1 - usize::from(slot.is_some()), Ordering::Relaxed);
         for other in (0..SLOTS).filter(|&other| Some(other) != slot) {
             self.entries[other].set(None);
+            self.threads[other].set(0);
         }
         self.lock.reset();
         self.building.reset();

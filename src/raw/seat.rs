@@ -1,7 +1,7 @@
-//! What one thread has in one heap: its caches, and the memory that their chunks lie in.
+//! What one thread has in one heap: its cache, and the memory that its chunks lie in.
 
 use core::mem::{ManuallyDrop, size_of};
-use core::ptr::{self, NonNull, null_mut};
+use core::ptr::{NonNull, null_mut};
 
 use super::bucket::Bucket;
 use super::cache::Cache;
@@ -20,11 +20,7 @@ pub(crate) const STRIDE: usize = size_of::<Seat>();
 pub(crate) struct Seat {
     /// First, so that the address of the seat is that of the cache.
     cache: Cache,
-    chunks: Chunks,
-    /// The cache that the thread has in its own memory, if it ever used this heap through a type that names it. It belongs to
-    /// the table's lock (I12).
-    local: AtomicPtr<Cache>,
-    local_chunks: Chunks,
+    pub(crate) chunks: Chunks,
     /// `ThreadCache` guards of this heap that the thread holds.
     pub(crate) guards: AtomicUsize,
     /// Whether the thread said that it wants no cache: then it gets none by itself.
@@ -45,8 +41,6 @@ impl Seat {
         Self {
             cache: Cache::empty(),
             chunks: Chunks::none(),
-            local: AtomicPtr::new(null_mut()),
-            local_chunks: Chunks::none(),
             guards: AtomicUsize::new(0),
             forgoes: AtomicUsize::new(0),
             entry: Entry::new(),
@@ -58,66 +52,13 @@ impl Seat {
         &self.cache
     }
 
-    /// Both caches, open or not.
-    ///
-    /// # Safety
-    /// The caller is the seat's thread, or holds the table's lock and looks at atomics only.
-    pub(crate) unsafe fn caches(&self) -> impl Iterator<Item = &Cache> {
-        let local = NonNull::new(self.local.load(Relaxed));
-        // SAFETY: I12: in place, by either of what the caller is.
-        let local = local.map(|local| unsafe { local.as_ref() });
-        core::iter::once(&self.cache).chain(local)
-    }
-
-    /// Whether the thread has a cache in its own memory.
-    pub(crate) fn has_local(&self) -> bool {
-        !self.local.load(Relaxed).is_null()
-    }
-
-    /// Whether that is `cache`.
-    pub(crate) fn is_local(&self, cache: &Cache) -> bool {
-        ptr::eq(self.local.load(Relaxed), cache)
-    }
-
-    /// Notes that the thread has `cache` in its own memory; the caller holds the table's lock.
-    pub(crate) fn set_local(&self, cache: &Cache) {
-        self.local.store(ptr::from_ref(cache).cast_mut(), Relaxed);
-    }
-
-    /// Notes that the thread's memory is gone; the caller holds the table's lock.
-    pub(crate) fn forget_local(&self) {
-        self.local.store(null_mut(), Relaxed);
-    }
-
-    /// Where the chunks of `cache`, one of the two, lie.
-    pub(crate) fn chunks_of(&self, cache: &Cache) -> &Chunks {
-        if ptr::eq(cache, &raw const self.cache) { &self.chunks } else { &self.local_chunks }
-    }
-
-    /// The cache that the thread, which is the caller, has in its own memory.
-    pub(crate) fn local(&self) -> Option<&Cache> {
-        // SAFETY: I12: the thread is still there, and this is it.
-        NonNull::new(self.local.load(Relaxed)).map(|local| unsafe { local.as_ref() })
-    }
-
-    /// In a fork's child, whose thread this was does not exist: whatever it was about to do in its caches, they are zero now. What they
+    /// In a fork's child, whose thread this was does not exist: whatever it was about to do in its cache, that is zero now. What it
     /// held, and what the thread held in its hands, stays used. Nobody else is there.
     pub(crate) fn abandon(&self) {
         self.cache.close();
-        self.forget_local();
         self.guards.store(0, Relaxed);
         self.forgoes.store(0, Relaxed);
         self.entry.forget();
-    }
-
-    /// Takes the mappings of both caches' chunks away; no cache is open. The caller holds the table's lock.
-    pub(crate) fn take_chunks(&self) -> [Option<Reservation>; 2] {
-        [&self.chunks, &self.local_chunks].map(Chunks::take)
-    }
-
-    /// How many bytes of the chunks' mappings are backed by memory, if the system says so. The caller holds the table's lock.
-    pub(crate) fn resident_chunks(&self) -> Option<usize> {
-        Some(self.chunks.resident()? + self.local_chunks.resident()?)
     }
 }
 
@@ -144,15 +85,15 @@ impl Chunks {
         Some(first)
     }
 
-    /// The mapping, which is not the seat's any more. The caller holds the table's lock.
-    fn take(&self) -> Option<Reservation> {
+    /// The mapping, which is not the seat's any more; its cache is closed. The caller holds the table's lock.
+    pub(crate) fn take(&self) -> Option<Reservation> {
         let (first, len) = (self.first.swap(null_mut(), Relaxed), self.bytes.swap(0, Relaxed));
         // SAFETY: I5: `at_least` stored the parts, and no open cache points there.
         NonNull::new(first).map(|first| unsafe { Reservation::from_parts(first, len) })
     }
 
-    /// The caller holds the table's lock.
-    fn resident(&self) -> Option<usize> {
+    /// How many bytes of the mapping are backed by memory, if the system says so. The caller holds the table's lock.
+    pub(crate) fn resident(&self) -> Option<usize> {
         let len = self.bytes.load(Relaxed);
         let first = NonNull::new(self.first.load(Relaxed));
         // SAFETY: I5: `at_least` stored the parts; this one is not dropped.

@@ -309,7 +309,7 @@ impl State {
             None => bucket.withdraw_one().or_else(|| self.reuse_early(class)),
         };
         let own = cache.map(|cache| cache.lane(class)).and_then(|lane| lane.pop().or_else(|| lane.refill_from_stack()));
-        own.or_else(shared).or_else(|| self.drain_other_cache(cache, class).then(shared)?)
+        own.or_else(shared)
     }
 
     /// As `take`, past the cache, so that it is known whether the block was never used, and so reads as zero.
@@ -353,13 +353,11 @@ impl Member for State {
 
     fn drain(&self, slot: usize) {
         self.close_cache(slot);
-        self.table.set_forgoes(slot, false);
-        self.table.close_local(slot, self.buckets());
+        self.table.forget(slot);
         self.keep_or_release(slot);
     }
 
     fn drain_kept(&self, slot: usize) {
-        self.table.close_local(slot, self.buckets());
         self.table.empty(slot, self.buckets());
     }
 

@@ -53,63 +53,53 @@ impl Table {
         Some(unsafe { seat.as_ref() })
     }
 
-    /// Gives the closed `cache`, one of the two that the thread with `slot` may have, room for blocks of each bucket.
+    /// Gives the closed cache in `seat`, which is the caller's, room for blocks of each bucket.
     ///
     /// `None` when the system refuses memory.
-    pub(crate) fn open(&self, slot: usize, cache: &Cache, how: &Opening<'_>) -> Option<()> {
-        let chunks = self.seat(slot)?.chunks_of(cache);
+    pub(crate) fn open(&self, seat: &Seat, how: &Opening<'_>) -> Option<()> {
         // Once for each bucket: one that is growing meanwhile would be planned larger than the memory is.
         let mut plans = [LanePlan::NONE; MAX_CLASSES];
         for (plan, bucket) in plans.iter_mut().zip(how.buckets) {
             *plan = LanePlan::new((how.room)(bucket.block_size()), bucket.block_size(), bucket.capacity());
         }
-        let memory = chunks.at_least(plans.iter().map(|plan| plan.bytes()).sum(), &self.lock)?;
+        let memory = seat.chunks.at_least(plans.iter().map(|plan| plan.bytes()).sum(), &self.lock)?;
         let lanes = how.buckets.iter().zip(&plans).map(|(bucket, &plan)| LaneSetup {
             base: bucket.span().base(),
             bytes: bucket.most_bytes(),
             block_size: u32::try_from(bucket.block_size()).expect("no table has blocks above 2 MiB"),
             plan,
         });
-        self.lock.with(|| cache.open(how.region, memory, lanes));
+        self.lock.with(|| seat.cache().open(how.region, memory, lanes));
         Some(())
-    }
-
-    /// Notes that the thread with `slot`, which is the caller, has `cache` in its own memory.
-    pub(crate) fn set_local(&self, slot: usize, cache: &Cache) {
-        if let Some(seat) = self.seat(slot) {
-            self.lock.with(|| seat.set_local(cache));
-        }
     }
 
     /// Empties the cache in `slot` into the buckets and makes it zero again. The memory of its chunks stays for the slot's next
     /// owner. The caller is the thread with `slot`.
     pub(crate) fn close(&self, slot: usize, buckets: &[Bucket]) {
-        if let Some(seat) = self.used_seat(slot) {
-            self.close_cache(seat.cache(), buckets);
+        if let Some(cache) = self.open_cache(slot) {
+            seat::drain(cache, buckets);
+            // Only this under the lock: others may look at a cache that is being emptied.
+            self.lock.with(|| cache.close());
         }
     }
 
     /// Empties the cache in `slot` into the buckets; it stays open. The caller is the thread with `slot`.
     pub(crate) fn empty(&self, slot: usize, buckets: &[Bucket]) {
-        if let Some(seat) = self.used_seat(slot) {
-            seat::drain(seat.cache(), buckets);
-        }
-    }
-
-    /// As `close`, for the cache that the thread has in its own memory, as it ends; it will not be looked at again.
-    pub(crate) fn close_local(&self, slot: usize, buckets: &[Bucket]) {
-        let Some(seat) = self.used_seat(slot) else { return };
-        if let Some(local) = seat.local() {
-            self.close_cache(local, buckets);
-            self.lock.with(|| seat.forget_local());
-        }
-    }
-
-    /// Only the last step is made under the lock: others may look at a cache that is being emptied.
-    fn close_cache(&self, cache: &Cache, buckets: &[Bucket]) {
-        if cache.is_open() {
+        if let Some(cache) = self.open_cache(slot) {
             seat::drain(cache, buckets);
-            self.lock.with(|| cache.close());
+        }
+    }
+
+    /// The cache in `slot`, if it is open. The caller is the thread with `slot`, or holds the lock.
+    fn open_cache(&self, slot: usize) -> Option<&Cache> {
+        self.used_seat(slot).map(Seat::cache).filter(|cache| cache.is_open())
+    }
+
+    /// Notes that the thread with `slot`, which is the caller, ends: what it wanted and held is nothing to the next one.
+    pub(crate) fn forget(&self, slot: usize) {
+        if let Some(seat) = self.used_seat(slot) {
+            seat.forgoes.store(0, Relaxed);
+            seat.guards.store(0, Relaxed);
         }
     }
 
@@ -128,14 +118,14 @@ impl Table {
     /// Releases the memory of all caches. The heap is ending: no thread uses it any more, and what lies in them goes with it.
     pub(crate) fn release(&self) {
         for (_, seat) in self.used_seats() {
-            drop(self.lock.with(|| seat.take_chunks()));
+            drop(self.lock.with(|| seat.chunks.take()));
         }
     }
 
     /// Gives the memory of the chunks of the thread with `slot` back to the system, as it ends.
     pub(crate) fn release_chunks(&self, slot: usize) {
         if let Some(seat) = self.used_seat(slot) {
-            drop(self.lock.with(|| seat.take_chunks()));
+            drop(self.lock.with(|| seat.chunks.take()));
         }
     }
 
@@ -143,12 +133,12 @@ impl Table {
     /// `reservation`. Says how many bytes were resident.
     pub(crate) fn release_seat(&self, slot: usize, reservation: &Reservation, table: usize) -> usize {
         let Some(seat) = self.used_seat(slot) else { return 0 };
-        let chunks = self.lock.with(|| seat.take_chunks());
+        let chunks = self.lock.with(|| seat.chunks.take());
         let resident = |memory: &Reservation| memory.resident(0, memory.len()).unwrap_or(memory.len());
-        let chunks = chunks.iter().flatten().map(resident).sum::<usize>();
+        let chunks = chunks.as_ref().map_or(0, resident);
         // Relaxed: as in `set_used`.
         self.used[slot / 64].fetch_and(!(1 << (slot % 64)), Relaxed);
-        // SAFETY: I4, I5: the caller's own; its caches are closed, and zero bytes are an empty seat.
+        // SAFETY: I4, I5: the caller's own; its cache is closed, and zero bytes are an empty seat.
         chunks + unsafe { reservation.purge(table + slot * STRIDE, STRIDE) }
     }
 
@@ -160,7 +150,7 @@ impl Table {
     /// Bytes of memory behind all seats and their chunks, in whole pages, if the system says so. `table` is the table's offset in `reservation`.
     pub(crate) fn resident(&self, reservation: &Reservation, table: usize) -> Option<usize> {
         let of_seat = |(slot, seat): (usize, &Seat)| {
-            let chunks = self.lock.with(|| seat.resident_chunks())?;
+            let chunks = self.lock.with(|| seat.chunks.resident())?;
             Some(chunks + reservation.resident(table + slot * STRIDE, STRIDE)?)
         };
         self.used_seats().map(of_seat).sum()
@@ -173,9 +163,8 @@ impl Table {
 
     /// Shows all open caches to `visit`, one seat's at a time under the lock.
     pub(crate) fn each_open(&self, mut visit: impl FnMut(&Cache)) {
-        for (_, seat) in self.used_seats() {
-            // SAFETY: I12: the lock is held.
-            self.lock.with(|| unsafe { seat.caches() }.filter(|cache| cache.is_open()).for_each(&mut visit));
+        for slot in self.used_slots() {
+            self.lock.with(|| self.open_cache(slot).into_iter().for_each(&mut visit));
         }
     }
 

@@ -26,9 +26,11 @@ mod initial {
 
 use core::cell::Cell;
 
+use super::cache::Cache;
 use super::refusal;
 use super::registry::Registry;
 use super::seat::STRIDE;
+use super::shortcut::{RawShortcut, Shortcuts};
 #[cfg(shuttle)]
 use crate::sync::LocalCell;
 
@@ -59,6 +61,8 @@ struct This {
     phase: Cell<Phase>,
     /// `ThreadCache` guards alive on this thread that point to its slot: while there is one, its cache must stay this thread's.
     guards: Cell<usize>,
+    /// Its shortcuts to the caches of static heaps.
+    shortcuts: Shortcuts,
 }
 
 /// Whether thread-locals lie in the thread's own memory and, without a destructor, stay as long as the thread runs. Elsewhere the standard
@@ -75,7 +79,7 @@ pub(crate) const NATIVE: bool = cfg!(any(
 crate::sync::thread_local! {
     // Const and without a destructor: one plain load, and usable at any moment of a thread's life.
     static OFFSET: Cell<usize> = const { Cell::new(0) };
-    static THIS: This = const { This { phase: Cell::new(Phase::New), guards: Cell::new(0) } };
+    static THIS: This = const { This { phase: Cell::new(Phase::New), guards: Cell::new(0), shortcuts: Shortcuts::none() } };
 }
 
 /// Where this thread's cache lies in every table; 0 without a slot.
@@ -116,9 +120,9 @@ pub(crate) fn current() -> Option<usize> {
     }
 }
 
-/// Whether the end of this thread has begun.
-pub(crate) fn is_ending() -> bool {
-    matches!(phase(), Phase::Ending(_))
+/// From now on, this thread's `shortcut` leads to its `cache`, as long as it has its slot.
+pub(crate) fn lead(shortcut: &RawShortcut, cache: &Cache) {
+    THIS.with(|this| this.shortcuts.lead(shortcut, cache));
 }
 
 /// This thread's slot, claimed now if it has none yet; `None` if it cannot have one.
@@ -181,6 +185,7 @@ fn end(this: &This) -> bool {
         return false;
     }
     set_offset(0);
+    this.shortcuts.forget();
     this.phase.set(Phase::Ended);
     REGISTRY.release_slot(slot);
     true
@@ -221,9 +226,10 @@ mod at_end {
 
     const UNMADE: u64 = u64::MAX;
     const REFUSED: u64 = u64::MAX - 1;
-    /// How many keys the C library has; 1 where their order is not known.
+    /// How many keys are worth taking; 1 where their order is not known. Those of the GNU C library beyond these lie in tables that each thread
+    /// has on the C library's heap, and a fork's child may inherit one that another thread was just freeing.
     const MOST_KEYS: usize = match () {
-        () if cfg!(all(target_os = "linux", target_env = "gnu")) => 1024,
+        () if cfg!(all(target_os = "linux", target_env = "gnu")) => 32,
         () if cfg!(all(target_os = "linux", target_env = "musl")) => 128,
         () => 1,
     };
@@ -258,12 +264,11 @@ mod at_end {
         key.map_or(REFUSED, u64::from)
     }
 
-    /// The key that is last in the order in which the C library goes through them at a thread's end, if it can be had.
+    /// The last of the keys worth taking, in the order in which the C library goes through them at a thread's end.
     ///
     /// It goes through them a few times, as long as destructors set keys again. So a destructor may use a heap for the first time when
-    /// `ended` would not be called any more, unless it comes behind all others in each round; and a thread whose end is not noticed would
-    /// leave a cache behind in memory that is none (I12). Keys are given out lowest first: all are taken until the last one comes, and
-    /// given back at once.
+    /// `ended` would not be called any more, unless it comes behind others in each round. Keys are given out lowest first: all are taken until
+    /// the last one comes, and given back at once.
     // By itself: its array shall not lie on the stack of every thread that comes by a slow path.
     #[cold]
     #[inline(never)]
@@ -276,7 +281,7 @@ mod at_end {
                 break;
             }
             made += 1;
-            if usize::try_from(*place) == Ok(MOST_KEYS - 1) {
+            if usize::try_from(*place).is_ok_and(|key| key >= MOST_KEYS - 1) {
                 break;
             }
         }

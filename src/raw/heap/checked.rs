@@ -3,7 +3,7 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use super::{Cache, RawHeap};
+use super::{RawHeap, RawShortcut};
 use crate::raw::fault::Misuse;
 
 impl RawHeap {
@@ -16,7 +16,7 @@ impl RawHeap {
     /// As `deallocate_of`.
     #[cold]
     #[inline(never)]
-    pub(crate) unsafe fn deallocate_sized_slow(&self, local: Option<&Cache>, block: NonNull<u8>, size: usize) {
+    pub(crate) unsafe fn deallocate_sized_slow(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>, size: usize) {
         if size == 0 && self.is_nobodys(block) {
             if self.checked {
                 self.state().check_made_up(block);
@@ -27,7 +27,7 @@ impl RawHeap {
             self.state().held(block, Some(size), Misuse::FreedTwice);
         }
         // SAFETY: I10: passed on.
-        unsafe { self.deallocate_slow(local, block) }
+        unsafe { self.deallocate_slow(shortcut, block) }
     }
 
     /// Whether `block` is neither in a bucket nor a block of the fallback.

@@ -36,7 +36,7 @@ impl RawHeap {
         state.close_cache(slot);
         state.table().set_forgoes(slot, false);
         let seat = state.table().seat(slot)?;
-        state.open_cache(slot, seat.cache(), room, warmup)?;
+        state.open_cache(slot, seat, room, warmup)?;
         Some(seat)
     }
 

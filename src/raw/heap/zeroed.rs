@@ -2,7 +2,7 @@
 
 use core::ptr::NonNull;
 
-use super::{Cache, Fallback, RawHeap};
+use super::{Fallback, RawHeap, RawShortcut};
 use crate::raw::poison;
 
 impl RawHeap {
@@ -14,7 +14,7 @@ impl RawHeap {
     #[inline(never)]
     pub(crate) fn allocate_zeroed(
         &self,
-        local: Option<&Cache>,
+        shortcut: Option<&RawShortcut>,
         class: Option<usize>,
         size: usize,
         align: usize,
@@ -23,7 +23,7 @@ impl RawHeap {
         let Some(class) = class else {
             return state.beyond(size, align, Fallback::allocate_zeroed);
         };
-        let lane = self.cache_or(local).lane(class);
+        let lane = self.cache_or(shortcut).lane(class);
         let block = lane.pop().or_else(|| lane.refill_from_stack());
         let told = if block.is_none() { state.take_told(class) } else { None };
         if let Some((block, fresh)) = told {
@@ -36,7 +36,7 @@ impl RawHeap {
             }
         }
         let block =
-            block.or(told.map(|told| told.0)).or_else(|| self.allocate_slow(local, Some(class), size, align))?;
+            block.or(told.map(|told| told.0)).or_else(|| self.allocate_slow(shortcut, Some(class), size, align))?;
         // SAFETY: I4: ours, and at least so many bytes.
         unsafe { block.write_bytes(0, size) };
         Some(block)

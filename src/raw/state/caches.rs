@@ -1,9 +1,10 @@
-//! How a thread gets its caches in a heap, and how they are given up and looked at.
+//! How a thread gets its cache in a heap, and how it is given up and looked at.
 
 use super::State;
 use crate::config::CacheWarmup;
 use crate::raw::cache::Cache;
-use crate::raw::seat::{self, Seat};
+use crate::raw::seat::Seat;
+use crate::raw::shortcut::RawShortcut;
 use crate::raw::table::Opening;
 use crate::raw::thread::{self, REGISTRY};
 use crate::sync::Ordering::Relaxed;
@@ -12,35 +13,25 @@ use crate::sync::Ordering::Relaxed;
 const KEPT: usize = 64;
 
 impl State {
-    /// This thread's cache for a call that brought `local` along, or none: opened now if need be, `None` if it has or shall have none.
-    pub(crate) fn own_cache<'c>(&'c self, local: Option<&'c Cache>) -> Option<&'c Cache> {
-        if let Some(open) = local.filter(|local| local.is_open()) {
+    /// This thread's cache, opened now if need be; `None` if it has or shall have none. From then on, `shortcut` leads to it.
+    pub(crate) fn own_cache<'c>(&'c self, shortcut: Option<&'c RawShortcut>) -> Option<&'c Cache> {
+        if let Some(open) = shortcut.map(RawShortcut::cache).filter(|cache| cache.is_open()) {
             return Some(open);
         }
         let slot = thread::enter()?;
-        let cache = match local.filter(|local| self.admits(slot, local)) {
-            Some(local) => local,
-            None => self.table.seat(slot)?.cache(),
-        };
+        let seat = self.table.seat(slot)?;
+        let cache = seat.cache();
         if !cache.is_open() {
             // Relaxed: the thread's own.
-            if !self.config.automatic_cache || self.table.seat(slot)?.forgoes.load(Relaxed) != 0 {
+            if !self.config.automatic_cache || seat.forgoes.load(Relaxed) != 0 {
                 return None;
             }
-            self.open_cache(slot, cache, &|_| self.config.cache_bytes, self.config.warmup)?;
+            self.open_cache(slot, seat, &|_| self.config.cache_bytes, self.config.warmup)?;
+        }
+        if let Some(shortcut) = shortcut {
+            thread::lead(shortcut, cache);
         }
         Some(cache)
-    }
-
-    /// Whether `local` is, from now on or before, what the thread with `slot` has in its own memory. Not a second one, of
-    /// another type that names the same heap.
-    fn admits(&self, slot: usize, local: &Cache) -> bool {
-        let Some(seat) = self.table.seat(slot).filter(|_| !thread::is_ending()) else { return false };
-        if !seat.has_local() {
-            self.enlist(slot, seat);
-            self.table.set_local(slot, local);
-        }
-        seat.is_local(local)
     }
 
     /// Sees to it that the end of this thread, whose `seat` that is, empties and closes what it has in this heap.
@@ -50,20 +41,21 @@ impl State {
         REGISTRY.enlist(slot, &seat.entry, &self.links);
     }
 
-    /// Opens `cache`, of this thread, which has `slot`, and warms it. `None` when the system refuses memory for it.
+    /// Opens the cache in `seat`, of this thread, which has `slot`, and warms it. `None` when the system refuses memory for it.
     /// `room` says for how many bytes of blocks of a given size.
     pub(crate) fn open_cache(
         &self,
         slot: usize,
-        cache: &Cache,
+        seat: &Seat,
         room: &dyn Fn(usize) -> usize,
         warmup: CacheWarmup,
     ) -> Option<()> {
-        self.enlist(slot, self.table.seat(slot)?);
+        self.enlist(slot, seat);
         // What must be done to a freed block is done on the slow path, so every free must get there.
         let fast_free = !self.config.zero_on_free;
         let region = fast_free.then(|| (self.first_span(), self.region.shift));
-        self.table.open(slot, cache, &Opening { room, buckets: self.buckets(), region })?;
+        self.table.open(seat, &Opening { room, buckets: self.buckets(), region })?;
+        let cache = seat.cache();
         for (class, bucket) in self.buckets().iter().enumerate() {
             cache.lane(class).warm(bucket, warmup.halves());
         }
@@ -85,29 +77,11 @@ impl State {
         }
     }
 
-    /// This thread's caches.
-    fn own_caches(&self) -> impl Iterator<Item = &Cache> {
-        let seat = thread::current().and_then(|slot| self.table.seat(slot));
-        // SAFETY: I12: the seat is this thread's.
-        seat.into_iter().flat_map(|seat| unsafe { seat.caches() })
-    }
-
-    /// Empties this thread's caches into the buckets.
-    pub(super) fn drain_own_caches(&self) {
-        self.own_caches().for_each(|cache| seat::drain(cache, self.buckets()));
-    }
-
-    /// Empties what this thread has of bucket `class` in another cache than `cache` into the bucket; whether there was anything.
-    ///
-    /// It has two when it calls by the type that names the heap and by reference. Nobody shall be refused what lies there.
-    pub(super) fn drain_other_cache(&self, cache: Option<&Cache>, class: usize) -> bool {
-        let others = self.own_caches().filter(|&own| cache.is_none_or(|cache| !core::ptr::eq(own, cache)));
-        let mut any = false;
-        for lane in others.map(|other| other.lane(class)).filter(|lane| lane.cached() > 0) {
-            lane.drain(&self.buckets()[class]);
-            any = true;
+    /// Empties this thread's cache into the buckets.
+    pub(super) fn drain_own_cache(&self) {
+        if let Some(slot) = thread::current() {
+            self.table.empty(slot, self.buckets());
         }
-        any
     }
 
     /// Shows every open cache to `visit`.
@@ -130,6 +104,8 @@ impl State {
             REGISTRY.release_slot(slot);
             bytes
         };
+        let own = thread::current();
+        self.table.used_slots().filter(|&slot| Some(slot) != own).for_each(|slot| REGISTRY.release_absent(slot));
         self.table.used_slots().filter(|&slot| REGISTRY.claim(slot)).map(of_slot).sum()
     }
 

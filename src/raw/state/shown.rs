@@ -6,7 +6,7 @@ use crate::sync::Ordering::Relaxed;
 impl State {
     /// Gives the memory of free pages back to the system; returns how many bytes.
     pub(crate) fn trim(&self) -> usize {
-        self.drain_own_caches();
+        self.drain_own_cache();
         let buckets = self.buckets().iter().enumerate();
         // Relaxed: asked under the bucket's lock, which `show` takes once it has said so.
         let may_purge = || self.shown.load(Relaxed) == 0;

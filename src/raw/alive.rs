@@ -1,0 +1,32 @@
+//! Whether a thread is still there, by the system's number for it: for those whose end nobody was told.
+
+#[cfg(all(target_os = "linux", not(any(smarena_portable, miri, loom, shuttle))))]
+mod form {
+    /// The caller's number; 0 where the system does not say.
+    pub(crate) fn this_thread() -> i32 {
+        // SAFETY: I10: no precondition.
+        unsafe { libc::gettid() }.max(0)
+    }
+
+    /// Whether there is no thread with this number, of whichever process.
+    pub(crate) fn is_gone(thread: i32) -> bool {
+        // SAFETY: I10: no signal is sent, it is only asked whether one could be.
+        let refused = unsafe { libc::syscall(libc::SYS_tkill, thread, 0) } != 0;
+        // Not what a sandbox says.
+        refused && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
+    }
+}
+
+/// Elsewhere it is not known.
+#[cfg(not(all(target_os = "linux", not(any(smarena_portable, miri, loom, shuttle)))))]
+mod form {
+    pub(crate) fn this_thread() -> i32 {
+        0
+    }
+
+    pub(crate) fn is_gone(_: i32) -> bool {
+        false
+    }
+}
+
+pub(crate) use form::{is_gone, this_thread};
