@@ -7,6 +7,8 @@
 
 #![expect(unsafe_code, reason = "raw calls and the traits of allocators are what is tested")]
 
+mod common;
+
 use std::alloc::{GlobalAlloc, Layout};
 use std::collections::BTreeMap;
 use std::ffi::c_void;
@@ -16,11 +18,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use allocator_api2_02::alloc::Allocator as Allocator02;
 use allocator_api2_04::alloc::Allocator as Allocator04;
+use common::setting::{Classes, Setting, cache_bytes, setting, warmup};
 use proptest::prelude::*;
 use smarena::ffi::*;
-use smarena::{AllocError, CacheWarmup, Exhausted, Global, Heap, HeapRef, HeapStats, Linear, SizeClasses, StaticHeap};
-
-type Classes = Linear<8>;
+use smarena::{AllocError, CacheWarmup, Exhausted, Global, Heap, HeapRef, HeapStats, SizeClasses, StaticHeap};
 
 const STATIC_BYTES: usize = 2000;
 const RESERVE: usize = 7000;
@@ -33,18 +34,6 @@ smarena::static_heap! {
     struct HardOverflowing: Classes { bucket_bytes: STATIC_BYTES, thread_cache(STATIC_CACHE, CacheWarmup::Cold), hardened: true }
     struct HardGrowing: Classes { bucket_bytes: STATIC_BYTES, thread_cache(STATIC_CACHE, CacheWarmup::Cold), on_exhausted: Exhausted::Grow { reserve: RESERVE }, hardened: true }
     struct HardRefusing: Classes { bucket_bytes: STATIC_BYTES, thread_cache(STATIC_CACHE, CacheWarmup::Cold), on_exhausted: Exhausted::Refuse, hardened: true }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Setting {
-    bucket_bytes: usize,
-    exhausted: Exhausted,
-    /// `None` for no caches.
-    cache: Option<(usize, CacheWarmup)>,
-    hardened: bool,
-    canary: bool,
-    delayed_reuse: usize,
-    zero_on_free: bool,
 }
 
 /// Which heap a program runs on.
@@ -93,36 +82,6 @@ pub(crate) enum Step {
 
 /// Which of the two threads takes each step.
 pub(crate) type Program = (Kind, Vec<(bool, Step)>);
-
-fn warmup() -> impl Strategy<Value = CacheWarmup> {
-    prop_oneof![Just(CacheWarmup::Cold), Just(CacheWarmup::Warm), Just(CacheWarmup::Hot)]
-}
-
-fn cache_bytes() -> impl Strategy<Value = usize> {
-    prop_oneof![0..200_usize, Just(1 << 10), Just(64 << 10)]
-}
-
-fn exhausted() -> impl Strategy<Value = Exhausted> {
-    let grow = (0..20_000_usize).prop_map(|reserve| Exhausted::Grow { reserve });
-    prop_oneof![Just(Exhausted::NextBucketThenFallback), Just(Exhausted::Refuse), grow]
-}
-
-fn setting() -> impl Strategy<Value = Setting> {
-    let cache = prop::option::of((cache_bytes(), warmup()));
-    let hardening = (prop::bool::weighted(0.3), prop::bool::weighted(0.2), prop_oneof![4 => Just(0), 1 => 1..6_usize]);
-    let bucket_bytes = prop_oneof![128..1000_usize, 128..5000_usize];
-    (bucket_bytes, exhausted(), cache, hardening, prop::bool::weighted(0.2)).prop_map(
-        |(bucket_bytes, exhausted, cache, (hardened, canary, delayed_reuse), zero_on_free)| Setting {
-            bucket_bytes,
-            exhausted,
-            cache,
-            hardened,
-            canary,
-            delayed_reuse,
-            zero_on_free,
-        },
-    )
-}
 
 pub(crate) fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
@@ -175,7 +134,14 @@ enum Face {
 /// One face of a heap.
 trait Way {
     fn face(&self) -> Face;
-    fn allocate(&self, layout: Layout, zeroed: bool) -> Answer;
+    fn allocate(&self, layout: Layout) -> Answer;
+    /// By the face's call for it, if it has one.
+    fn allocate_zeroed(&self, layout: Layout) -> Answer {
+        let block = self.allocate(layout)?;
+        // SAFETY: ours, this large.
+        unsafe { block.write_bytes(0, layout.size()) };
+        Ok(block)
+    }
     /// # Safety
     /// The block is live, was last asked for with this layout, and is given up.
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout);
@@ -208,63 +174,47 @@ fn is_told(block: NonNull<u8>) -> bool {
 
 struct Raw<'h, C: SizeClasses>(&'h Heap<C>);
 
-impl<C: SizeClasses> Way for Raw<'_, C> {
-    fn face(&self) -> Face {
-        Face::Raw
-    }
-
-    fn allocate(&self, layout: Layout, zeroed: bool) -> Answer {
-        let (size, align) = (layout.size(), raw_align(layout));
-        if zeroed { self.0.malloc_zeroed(size, align) } else { self.0.malloc(size, align) }.map_err(Some)
-    }
-
-    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        if is_told(block) {
-            // SAFETY: the caller's contract.
-            unsafe { self.0.free_sized(block, layout.size(), raw_align(layout)) }
-        } else {
-            // SAFETY: the caller's contract.
-            unsafe { self.0.free(block) }
-        }
-    }
-
-    unsafe fn reallocate(&self, block: NonNull<u8>, _: Layout, new: Layout) -> Answer {
-        // SAFETY: the caller's contract.
-        unsafe { self.0.realloc(block, new.size(), raw_align(new)) }.map_err(Some)
-    }
-}
-
 struct RawByType<S: StaticHeap>(S);
 
-impl<S: StaticHeap> Way for RawByType<S> {
-    fn face(&self) -> Face {
-        Face::Raw
-    }
+macro_rules! raw {
+    ($type:ty, $generic:ident: $bound:ident $(, $more:item)?) => {
+        impl<$generic: $bound> Way for $type {
+            fn face(&self) -> Face {
+                Face::Raw
+            }
 
-    fn allocate(&self, layout: Layout, zeroed: bool) -> Answer {
-        let block = self.0.malloc(layout.size(), raw_align(layout)).map_err(Some)?;
-        if zeroed {
-            // SAFETY: ours, this large.
-            unsafe { block.write_bytes(0, layout.size()) };
+            fn allocate(&self, layout: Layout) -> Answer {
+                self.0.malloc(layout.size(), raw_align(layout)).map_err(Some)
+            }
+
+            $($more)?
+
+            unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+                if is_told(block) {
+                    // SAFETY: the caller's contract.
+                    unsafe { self.0.free_sized(block, layout.size(), raw_align(layout)) }
+                } else {
+                    // SAFETY: the caller's contract.
+                    unsafe { self.0.free(block) }
+                }
+            }
+
+            unsafe fn reallocate(&self, block: NonNull<u8>, _: Layout, new: Layout) -> Answer {
+                // SAFETY: the caller's contract.
+                unsafe { self.0.realloc(block, new.size(), raw_align(new)) }.map_err(Some)
+            }
         }
-        Ok(block)
-    }
-
-    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        if is_told(block) {
-            // SAFETY: the caller's contract.
-            unsafe { self.0.free_sized(block, layout.size(), raw_align(layout)) }
-        } else {
-            // SAFETY: the caller's contract.
-            unsafe { self.0.free(block) }
-        }
-    }
-
-    unsafe fn reallocate(&self, block: NonNull<u8>, _: Layout, new: Layout) -> Answer {
-        // SAFETY: the caller's contract.
-        unsafe { self.0.realloc(block, new.size(), raw_align(new)) }.map_err(Some)
-    }
+    };
 }
+
+raw!(
+    Raw<'_, C>,
+    C: SizeClasses,
+    fn allocate_zeroed(&self, layout: Layout) -> Answer {
+        self.0.malloc_zeroed(layout.size(), raw_align(layout)).map_err(Some)
+    }
+);
+raw!(RawByType<S>, S: StaticHeap);
 
 struct Explicit<'h, C: SizeClasses>(&'h Heap<C>, smarena::ThreadCache<'h, C>);
 
@@ -273,13 +223,8 @@ impl<C: SizeClasses> Way for Explicit<'_, C> {
         Face::Raw
     }
 
-    fn allocate(&self, layout: Layout, zeroed: bool) -> Answer {
-        let block = self.1.alloc(layout.size(), raw_align(layout)).map_err(Some)?;
-        if zeroed {
-            // SAFETY: ours, this large.
-            unsafe { block.write_bytes(0, layout.size()) };
-        }
-        Ok(block)
+    fn allocate(&self, layout: Layout) -> Answer {
+        self.1.alloc(layout.size(), raw_align(layout)).map_err(Some)
     }
 
     unsafe fn deallocate(&self, block: NonNull<u8>, _: Layout) {
@@ -301,13 +246,12 @@ impl<H: HeapRef> Way for Owner<H> {
         Face::Owner
     }
 
-    fn allocate(&self, layout: Layout, zeroed: bool) -> Answer {
-        let block = self.0.allocate(layout).map_err(Some)?;
-        if zeroed {
-            // SAFETY: ours, this large.
-            unsafe { block.write_bytes(0, layout.size()) };
-        }
-        Ok(block)
+    fn allocate(&self, layout: Layout) -> Answer {
+        self.0.allocate(layout).map_err(Some)
+    }
+
+    fn allocate_zeroed(&self, layout: Layout) -> Answer {
+        self.0.allocate_zeroed(layout).map_err(Some)
     }
 
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
@@ -335,9 +279,12 @@ macro_rules! collection {
                 Face::Collection
             }
 
-            fn allocate(&self, layout: Layout, zeroed: bool) -> Answer {
-                let block = if zeroed { self.0.allocate_zeroed(layout) } else { self.0.allocate(layout) };
-                block.map(NonNull::cast).map_err(|_| None)
+            fn allocate(&self, layout: Layout) -> Answer {
+                self.0.allocate(layout).map(NonNull::cast).map_err(|_| None)
+            }
+
+            fn allocate_zeroed(&self, layout: Layout) -> Answer {
+                self.0.allocate_zeroed(layout).map(NonNull::cast).map_err(|_| None)
             }
 
             unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
@@ -369,15 +316,14 @@ impl<A: GlobalAlloc> Way for AsGlobal<'_, A> {
         Face::GlobalAlloc
     }
 
-    fn allocate(&self, layout: Layout, zeroed: bool) -> Answer {
-        let block = if zeroed {
-            // SAFETY: this allocator serves layouts without bytes, too.
-            unsafe { self.0.alloc_zeroed(layout) }
-        } else {
-            // SAFETY: as above.
-            unsafe { self.0.alloc(layout) }
-        };
-        NonNull::new(block).ok_or(None)
+    fn allocate(&self, layout: Layout) -> Answer {
+        // SAFETY: this allocator serves layouts without bytes, too.
+        NonNull::new(unsafe { self.0.alloc(layout) }).ok_or(None)
+    }
+
+    fn allocate_zeroed(&self, layout: Layout) -> Answer {
+        // SAFETY: as above.
+        NonNull::new(unsafe { self.0.alloc_zeroed(layout) }).ok_or(None)
     }
 
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
@@ -435,14 +381,10 @@ impl Way for &Foreign {
         Face::Raw
     }
 
-    fn allocate(&self, layout: Layout, zeroed: bool) -> Answer {
+    fn allocate(&self, layout: Layout) -> Answer {
         // SAFETY: an allocator.
-        let block = NonNull::new(unsafe { sm_malloc(self.0, layout.size(), raw_align(layout)) }).ok_or(None)?.cast();
-        if zeroed {
-            // SAFETY: ours, this large.
-            unsafe { block.write_bytes(0, layout.size()) };
-        }
-        Ok(block)
+        let block = unsafe { sm_malloc(self.0, layout.size(), raw_align(layout)) };
+        NonNull::new(block.cast()).ok_or(None)
     }
 
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
@@ -472,8 +414,8 @@ impl Way for ForeignCache<'_> {
         Face::Raw
     }
 
-    fn allocate(&self, layout: Layout, zeroed: bool) -> Answer {
-        (&self.0).allocate(layout, zeroed)
+    fn allocate(&self, layout: Layout) -> Answer {
+        (&self.0).allocate(layout)
     }
 
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
@@ -840,7 +782,7 @@ impl<'h> World<'h> {
 
     fn allocate(&self, way: &dyn Way, layout: Layout, zeroed: bool) {
         let claim = self.claim(layout);
-        let answer = way.allocate(layout, zeroed);
+        let answer = if zeroed { way.allocate_zeroed(layout) } else { way.allocate(layout) };
         let source = answer.as_ref().ok().map(|block| self.whole.bucket_of(*block));
         match answer {
             Ok(block) => {
@@ -968,7 +910,7 @@ impl<'h> World<'h> {
         let raw = self.way(&[], 0, None);
         for (bucket, &size) in self.block_sizes.iter().enumerate().filter(|_| self.rules.bucket_bytes < 1 << 20) {
             let layout = Layout::from_size_align(size, 16).unwrap();
-            let blocks = std::iter::from_fn(|| raw.allocate(layout, false).ok());
+            let blocks = std::iter::from_fn(|| raw.allocate(layout).ok());
             let mut last = None;
             let blocks: Vec<_> = blocks
                 .take_while(|block| {
@@ -1142,24 +1084,13 @@ pub(crate) fn check((kind, steps): &Program, turns: bool) {
             run(&World::new(Global::HEAP, ways, rules, turns), steps);
         }
         Kind::Counted(setting) => {
-            let mut builder = Heap::<Classes>::builder()
-                .bucket_bytes(setting.bucket_bytes)
-                .on_exhausted(setting.exhausted)
-                .hardened(setting.hardened)
-                .canary(setting.canary)
-                .delayed_reuse(setting.delayed_reuse)
-                .zero_on_free(setting.zero_on_free);
-            builder = match setting.cache {
-                Some((bytes, warmup)) => builder.thread_cache(bytes, warmup),
-                None => builder.no_thread_cache(),
-            };
-            let heap = Arc::new(builder.build().unwrap());
+            let heap = Arc::new(setting.build());
             let mut ways = by_reference(&heap);
             ways.push(Box::new(Owner(Arc::clone(&heap))));
             let rules = Rules {
                 exhausted: setting.exhausted,
                 bucket_bytes: setting.bucket_bytes,
-                hardened: setting.hardened || setting.canary || setting.delayed_reuse > 0,
+                hardened: setting.is_hardened(),
                 canary: setting.canary,
                 by_type: false,
                 cached: most_cached(setting.cache.map_or(0, |(bytes, _)| bytes), steps),

@@ -5,29 +5,18 @@
 
 #![expect(unsafe_code, reason = "the raw calls are what is tested")]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+pub(crate) use common::setting::setting;
+use common::setting::{Classes, Setting, cache_bytes, warmup};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use smarena::{AllocError, CacheWarmup, Exhausted, Heap, Linear, ThreadCache};
-
-type Classes = Linear<8>;
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Setting {
-    bucket_bytes: usize,
-    exhausted: Exhausted,
-    /// `None` for no caches.
-    cache: Option<(usize, CacheWarmup)>,
-    hardened: bool,
-    canary: bool,
-    /// Frees of a bucket that a block waits for at least.
-    delayed_reuse: usize,
-    zero_on_free: bool,
-}
+use smarena::{AllocError, CacheWarmup, Exhausted, Heap, ThreadCache};
 
 /// Places are taken modulo how many there are.
 #[derive(Debug, Clone, Copy)]
@@ -58,35 +47,6 @@ impl Program {
 fn programs() -> impl Strategy<Value = Program> {
     (vec(setting(), 1..=3), vec(vec(step(), 1..60), 1..=4))
         .prop_filter_map("no heaps or threads", |(heaps, threads)| Program::of(heaps, threads))
-}
-
-fn warmup() -> impl Strategy<Value = CacheWarmup> {
-    prop_oneof![Just(CacheWarmup::Cold), Just(CacheWarmup::Warm), Just(CacheWarmup::Hot)]
-}
-
-fn cache_bytes() -> impl Strategy<Value = usize> {
-    prop_oneof![0..200_usize, Just(1 << 10), Just(64 << 10)]
-}
-
-pub(crate) fn setting() -> impl Strategy<Value = Setting> {
-    let exhausted = prop_oneof![
-        Just(Exhausted::NextBucketThenFallback),
-        Just(Exhausted::Refuse),
-        Just(Exhausted::Grow { reserve: 64 << 10 })
-    ];
-    let cache = prop::option::of((cache_bytes(), warmup()));
-    let hardening = (prop::bool::weighted(0.2), prop::bool::weighted(0.2), prop_oneof![4 => Just(0), 1 => 1..6_usize]);
-    (128..10_000_usize, exhausted, cache, hardening, any::<bool>()).prop_map(
-        |(bucket_bytes, exhausted, cache, (hardened, canary, delayed_reuse), zero_on_free)| Setting {
-            bucket_bytes,
-            exhausted,
-            cache,
-            hardened,
-            canary,
-            delayed_reuse,
-            zero_on_free,
-        },
-    )
 }
 
 fn size() -> impl Strategy<Value = usize> {
@@ -145,23 +105,9 @@ struct World {
 
 impl World {
     fn new(program: &Program) -> Self {
-        let build = |setting: &Setting| {
-            let mut builder = Heap::<Classes>::builder()
-                .bucket_bytes(setting.bucket_bytes)
-                .on_exhausted(setting.exhausted)
-                .hardened(setting.hardened)
-                .canary(setting.canary)
-                .delayed_reuse(setting.delayed_reuse)
-                .zero_on_free(setting.zero_on_free);
-            builder = match setting.cache {
-                Some((bytes, warmup)) => builder.thread_cache(bytes, warmup),
-                None => builder.no_thread_cache(),
-            };
-            builder.build().unwrap()
-        };
         Self {
             settings: program.heaps.clone(),
-            heaps: program.heaps.iter().map(build).collect(),
+            heaps: program.heaps.iter().map(Setting::build).collect(),
             live: Mutex::default(),
             sent: program.threads.iter().map(|_| Mutex::default()).collect(),
             fill: AtomicU8::new(0),
