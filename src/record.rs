@@ -41,6 +41,8 @@
 //!
 //! In a child of `fork` a recorder must not be used: another thread may have been writing to it.
 
+mod advice;
+mod concurrency;
 mod event;
 mod log;
 #[cfg(feature = "pictures")]
@@ -59,6 +61,7 @@ use std::sync::Arc;
 
 use crate::error::AllocError;
 use crate::heap::{HeapRef, IfStatic, ShareCount};
+pub use concurrency::{Concurrency, ThreadUse};
 pub use event::Event;
 pub use log::Log;
 pub use predict::{ClassForecast, Forecast};

@@ -13,8 +13,7 @@ use smarena::record::{Event, Forecast, Goal, Log, Recorder, Recording};
 use smarena::{Geometric, Global, Heap, HeapRef, Linear, Piecewise, SizeClasses, SmBox, SmBuf};
 
 /// The log of whatever program is being recorded: 0 is for all else.
-static LOGS: [Log; 4] =
-    [const { Log::with_events(256) }, const { Log::new() }, const { Log::new() }, const { Log::new() }];
+static LOGS: [Log; 7] = [const { Log::new() }; 7];
 static WHICH: AtomicUsize = AtomicUsize::new(0);
 struct Current;
 
@@ -102,6 +101,107 @@ fn server() {
     assert_eq!(sessions.lock().unwrap().len(), 500);
 }
 
+/// Keeps strings under names, as a store does that is asked over a network: each command is divided into its words.
+fn store() {
+    fn words(rest: &mut &[u8]) -> Option<Vec<Vec<u8>>> {
+        fn number(rest: &mut &[u8]) -> Option<usize> {
+            let end = rest.windows(2).position(|two| two == b"\r\n")?;
+            let number = std::str::from_utf8(&rest[1..end]).ok()?.parse().ok();
+            *rest = &rest[end + 2..];
+            number
+        }
+        let count = number(rest)?;
+        let mut word = || {
+            let len = number(rest)?;
+            let word = rest[..len].to_vec();
+            *rest = &rest[len + 2..];
+            Some(word)
+        };
+        (0..count).map(|_| word()).collect()
+    }
+    let command = |words: &[String]| {
+        let words: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+        move |count: usize| format!("*{count}\r\n{words}")
+    };
+    let (mut kept, mut found) = (HashMap::new(), 0);
+    for n in 0..2500_usize {
+        let set = command(&["SET".to_owned(), format!("user:{}", n * 7919 % 700), "value ".repeat(n * 31 % 60)])(3);
+        let get = command(&["GET".to_owned(), format!("user:{}", n * 7 % 900)])(2);
+        let input = set + &get;
+        let mut rest = input.as_bytes();
+        while let Some(mut command) = words(&mut rest) {
+            match command.len() {
+                3 => drop(kept.insert(command.swap_remove(1), command.pop())),
+                _ => found += usize::from(kept.contains_key(&command[1])),
+            }
+        }
+    }
+    assert!(found > 200 && kept.len() > 100);
+}
+
+/// Kept aside while the others were what was tried: a web server on real connections, with a thread for each.
+fn web() {
+    use std::collections::BTreeMap;
+    use std::io::{BufRead, BufReader, Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let serve = |stream: std::net::TcpStream| {
+        let (mut reader, mut answered) = (BufReader::new(stream.try_clone().unwrap()), 0);
+        loop {
+            let mut first = String::new();
+            if reader.read_line(&mut first).unwrap() == 0 {
+                return answered;
+            }
+            let mut headers = BTreeMap::new();
+            for line in reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()) {
+                let (name, value) = line.split_once(": ").unwrap();
+                headers.insert(name.to_lowercase(), value.to_owned());
+            }
+            let mut body = vec![0; headers["content-length"].parse().unwrap()];
+            reader.read_exact(&mut body).unwrap();
+            let path: Vec<&str> = first.split(' ').nth(1).unwrap().split('/').collect();
+            let page = format!("<p>{}</p>\n", path.join(" ")).repeat(1 + body.len() % 11);
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{page}", page.len());
+            (&stream).write_all(answer.as_bytes()).unwrap();
+            answered += 1;
+        }
+    };
+    let ask = |client: usize| {
+        let stream = std::net::TcpStream::connect(address).unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        for n in 0..150 {
+            let body = "b".repeat((n * client * 37) % 900);
+            let headers: String = (0..n % 8).map(|n| format!("X-Header-{n}: {}\r\n", "x".repeat(n * 9))).collect();
+            let len = body.len();
+            let request = format!(
+                "POST /shop/{client}/item/{n} HTTP/1.1\r\nHost: shop\r\nContent-Length: {len}\r\n{headers}\r\n{body}"
+            );
+            (&stream).write_all(request.as_bytes()).unwrap();
+            let mut lines = reader.by_ref().lines().map(Result::unwrap);
+            let length = lines.nth(1).unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+            assert_eq!(lines.next().as_deref(), Some(""));
+            let mut page = vec![0; length];
+            reader.read_exact(&mut page).unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (1..=3).map(|client| scope.spawn(move || ask(client))).collect();
+        let servers: Vec<_> =
+            (1..=3).map(|_| listener.accept().unwrap().0).map(|stream| scope.spawn(move || serve(stream))).collect();
+        clients.into_iter().for_each(|client| client.join().unwrap());
+        assert_eq!(servers.into_iter().map(|server| server.join().unwrap()).sum::<usize>(), 450);
+    });
+}
+
+/// Kept aside, too: a compiler's front and a printer, those that make the header for C.
+fn bindings() {
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ffi.rs");
+    let made = cbindgen::Builder::new().with_src(source).generate().unwrap();
+    let mut text = Vec::new();
+    made.write(&mut text);
+    assert!(text.len() > 1000);
+}
+
 /// What a heap does with a recording's events: waste as a share of what was asked for, the share that overflowed, the most bytes live.
 fn replay<C: SizeClasses>(recording: &Recording, heap: &Heap<C>) -> (f64, f64, usize) {
     let (mut asked, mut held, mut bytes, mut peak, mut blocks) = (0, 0, 0, 0, 0_usize);
@@ -163,26 +263,37 @@ fn comes_true<C: SizeClasses>(recording: &Recording) {
 
 #[test]
 fn programs_get_tables_that_waste_less_and_forecasts_that_come_true() {
-    for (which, program) in [json as fn(), compiler, server].into_iter().enumerate() {
-        let recording = recorded(which + 1, program);
-        assert!(recording.allocations() > 2_000 && recording.one_in() == 1, "program {which}");
-        // As many classes as the general table needs to serve every size that was seen.
-        let general = Geometric::<64>::BLOCK_SIZES;
-        let largest = recording.sizes().iter().rfind(|cell| cell.most <= general[63]).unwrap().most;
-        let general = &general[..=general.partition_point(|&block| block < largest)];
-        let geometric = recording.forecast(general, &vec![1 << 20; general.len()]);
-        let tuned = recording.recommend(&Goal { classes: general.len(), waste: 0.0, ..Goal::default() });
-        // Of what a table can avoid.
-        let avoidable = |forecast: &Forecast| forecast.waste - forecast.grain_waste;
-        assert!(
-            avoidable(tuned.forecast()) <= avoidable(&geometric) * 2.0 / 3.0,
-            "program {which}: {geometric:?}\n{tuned}"
-        );
-        assert_eq!((tuned.forecast().overflow, tuned.forecast().too_large), (0.0, geometric.too_large));
-        comes_true::<Geometric<40>>(&recording);
-        comes_true::<Linear<64>>(&recording);
-        comes_true::<Piecewise<40>>(&recording);
+    for (which, program) in [json as fn(), compiler, server, store].into_iter().enumerate() {
+        judge(which + 1, program);
     }
+}
+
+/// Neither was looked at while the way to choose block sizes was chosen.
+#[test]
+fn so_do_programs_that_were_kept_aside() {
+    judge(5, web);
+    judge(6, bindings);
+}
+
+fn judge(which: usize, program: fn()) {
+    let recording = recorded(which, program);
+    assert!(recording.allocations() > 2_000 && recording.one_in() == 1, "program {which}");
+    // As many classes as the general table needs to serve every size that was seen.
+    let general = Geometric::<64>::BLOCK_SIZES;
+    let largest = recording.sizes().iter().rfind(|cell| cell.most <= general[63]).unwrap().most;
+    let general = &general[..=general.partition_point(|&block| block < largest)];
+    let geometric = recording.forecast(general, &vec![1 << 20; general.len()]);
+    let tuned = recording.recommend(&Goal { classes: general.len(), waste: 0.0, ..Goal::default() });
+    // Of what a table can avoid.
+    let avoidable = |forecast: &Forecast| forecast.waste - forecast.grain_waste;
+    assert!(
+        avoidable(tuned.forecast()) <= avoidable(&geometric) * 2.0 / 3.0,
+        "program {which}: {geometric:?}\n{tuned}"
+    );
+    assert_eq!((tuned.forecast().overflow, tuned.forecast().too_large), (0.0, geometric.too_large));
+    comes_true::<Geometric<40>>(&recording);
+    comes_true::<Linear<64>>(&recording);
+    comes_true::<Piecewise<40>>(&recording);
 }
 
 smarena::size_classes! { Seen: [32, 208, 1008] }
@@ -311,4 +422,90 @@ fn what_goes_to_other_crates_is_held_under_a_recorder_as_without_one() {
 #[should_panic = "a log has room for 1 << 30 events at most"]
 fn a_log_that_no_memory_holds_is_refused_when_it_is_made() {
     let _log = Log::with_events((1 << 30) + 1);
+}
+
+#[test]
+fn lives_of_any_length_are_told_as_they_are() {
+    let recorder = Recorder::new(Global);
+    let long = SmBox::new_in(1, recorder.clone());
+    (0..5000).for_each(|n| drop(SmBox::new_in(n, recorder.clone())));
+    drop(long);
+    let lifetimes = recorder.recording().lifetimes();
+    assert_eq!(lifetimes.in_events.value_at_quantile(0.5), 1);
+    assert!((10_001..10_200).contains(&lifetimes.in_events.max()), "{}", lifetimes.in_events.max());
+}
+
+#[test]
+fn how_many_live_at_once_is_told_for_all_and_for_each_thread() {
+    let recorder = Recorder::new(Global);
+    let take = |count: u64| (0..count).map(|n| SmBox::new_in(n, recorder.clone())).collect::<Vec<_>>();
+    let mut kept = take(1000);
+    kept.truncate(400);
+    let own = std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let own = take(300);
+            drop(kept);
+            drop(take(50));
+            own
+        });
+        other.join().unwrap()
+    });
+    let concurrency = recorder.recording().concurrency();
+    assert!((1000..1010).contains(&concurrency.live.max()), "{}", concurrency.live.max());
+    let told: Vec<_> = concurrency.threads.iter().map(|of| [of.taken, of.peak, of.given_back, of.of_others]).collect();
+    assert_eq!(told, [[1000, 1000, 600, 0], [350, 350, 450, 400]]);
+    drop(own);
+}
+
+/// What is said of a program's recording, by the words that matter.
+fn said(program: impl FnOnce(&Recorder<Global>)) -> Vec<String> {
+    let recorder = Recorder::with_log(Global, Arc::new(Log::with_events(4000)));
+    program(&recorder);
+    recorder.recording().advice()
+}
+
+#[test]
+fn a_recording_says_what_is_worth_knowing_and_else_nothing() {
+    let take = |recorder: &Recorder<Global>, size, align| {
+        let layout = Layout::from_size_align(size, align).unwrap();
+        (recorder.allocate(layout).unwrap(), layout)
+    };
+    // SAFETY: live, of this recorder's heap, with its layout; each goes back once.
+    let give = |recorder: &Recorder<Global>, (block, layout)| unsafe { recorder.deallocate(block, layout) };
+    assert_eq!(said(|_| {}), [""; 0]);
+    let plain = |recorder: &Recorder<Global>| (0..1000).for_each(|_| give(recorder, take(recorder, 100, 16)));
+    assert_eq!(said(plain), [""; 0]);
+    // A peak of 2 MiB that is over soon.
+    let quiet = said(|recorder| {
+        let blocks: Vec<_> = (0..200).map(|_| take(recorder, 10_000, 8)).collect();
+        blocks.into_iter().for_each(|block| give(recorder, block));
+        plain(recorder);
+    });
+    assert!(
+        matches!(&quiet[..], [one] if one.starts_with("At the most 1953 KiB are live, and at 8") && one.contains("`trim()`")),
+        "{quiet:?}"
+    );
+    // One that is not: it only grows.
+    let grows = said(|recorder| {
+        let blocks: Vec<_> = (0..200).map(|_| take(recorder, 10_000, 8)).collect();
+        assert_eq!(recorder.recording().advice(), [""; 0]);
+        blocks.into_iter().for_each(|block| give(recorder, block));
+    });
+    assert!(matches!(&grows[..], [one] if one.contains("at 25 in 100")), "{grows:?}");
+    let aligned =
+        said(|recorder| [16, 32, 64, 64].into_iter().for_each(|align| give(recorder, take(recorder, 64, align))));
+    assert!(
+        matches!(&aligned[..], [one] if one.starts_with("3 blocks are to be aligned to more than 16 bytes, up to 64:")),
+        "{aligned:?}"
+    );
+    let large = said(|recorder| give(recorder, take(recorder, 64 << 20, 16)));
+    assert!(
+        large.iter().any(|one| one.starts_with("1 blocks, of 65536 KiB in all, are larger than any block can be")),
+        "{large:?}"
+    );
+    let sampled = said(|recorder| (0..4).for_each(|_| plain(recorder)));
+    assert!(
+        matches!(&sampled[..], [one] if one.starts_with("One block in 2 ") || one.contains("with_events(8000)")),
+        "{sampled:?}"
+    );
 }

@@ -69,9 +69,7 @@ impl Recording {
                 Rectangle::new([(left, 0.5), (right, cell.count as f64)], BARS.filled())
             };
             chart.draw_series(cells.iter().map(bar))?;
-            let line = |&size: &usize| {
-                PathElement::new([(size as f64, 0.5), (size as f64, most as f64 * 2.0)], LINES.mix(0.6))
-            };
+            let line = |&size: &usize| PathElement::new([(size as f64, 0.5), (size as f64, most as f64 * 2.0)], LINES);
             chart.draw_series(block_sizes.iter().map(line))?;
             Ok(())
         })
@@ -92,23 +90,19 @@ impl Recording {
     pub fn picture_of_memory(&self) -> String {
         /// More points than the picture has columns would not be seen.
         const POINTS: usize = 1500;
-        let live: Vec<(u64, u64)> = self.live_bytes().collect();
-        // Of each stretch of events the one with the most bytes; events between two notes of the time share it, so the axis is events.
-        let stretch = live.len().div_ceil(POINTS).max(1);
-        let most_of = |(number, stretch_of): (usize, &[(u64, u64)])| {
-            let bytes = stretch_of.iter().map(|&(_, bytes)| bytes).max().unwrap_or(0);
-            ((number * stretch) as f64, bytes as f64 / 1024.0)
-        };
-        let points: Vec<(f64, f64)> = live.chunks(stretch).enumerate().map(most_of).collect();
+        let (stretch, peaks) = self.peaks(POINTS);
+        let points = peaks.iter().enumerate();
+        let points: Vec<_> =
+            points.map(|(number, &bytes)| ((number * stretch) as f64, bytes as f64 / 1024.0)).collect();
         let most = points.iter().map(|&(_, kib)| kib).fold(1.0, f64::max);
-        let caption = format!("Bytes live over {} events, {:.3} s", live.len(), self.micros() as f64 / 1e6);
+        let caption = format!("Bytes live over {} events, {:.3} s", self.events().len(), self.micros() as f64 / 1e6);
         picture(|canvas| {
             let mut chart = ChartBuilder::on(canvas)
                 .caption(caption, FONT)
                 .margin(12)
                 .x_label_area_size(36)
                 .y_label_area_size(64)
-                .build_cartesian_2d(0.0..live.len().max(1) as f64, 0.0..most * 1.05)?;
+                .build_cartesian_2d(0.0..self.events().len().max(1) as f64, 0.0..most * 1.05)?;
             let number = |n: &f64| format!("{n:.0}");
             let mesh = &mut chart.configure_mesh();
             mesh.light_line_style(TRANSPARENT)
@@ -145,5 +139,44 @@ impl Recording {
             format!("{:>10} {full}{rest} {}\n", class.block_size, class.allocations)
         };
         forecast.classes.iter().map(line).collect()
+    }
+
+    /// The bytes live over time, for a terminal of so many columns and rows: time is counted in events, since many share one note of the time.
+    ///
+    /// ```
+    /// # use smarena::{Global, SmBox, record::Recorder};
+    /// let recorder = Recorder::new(Global);
+    /// let boxes: Vec<_> = (0..4_u8).map(|n| SmBox::new_in([n; 1024], recorder.clone())).collect();
+    /// let chart = recorder.recording().chart_of_memory(40, 2);
+    /// let lines: Vec<&str> = chart.lines().collect();
+    /// assert_eq!(lines, ["     4 KiB |  ▄█", "         0 |▄███", "            4 events, 0.000 s"]);
+    /// # drop(boxes);
+    /// ```
+    #[must_use]
+    pub fn chart_of_memory(&self, columns: usize, rows: usize) -> String {
+        let (_, peaks) = self.peaks(columns.saturating_sub(12).max(8));
+        let (most, rows) = (peaks.iter().copied().max().unwrap_or(0).max(1), rows.max(1));
+        let eighths = |bytes: u64| (u128::from(bytes) * rows as u128 * 8 / u128::from(most)) as usize;
+        let mut chart = String::new();
+        for row in (0..rows).rev() {
+            let axis = match row {
+                _ if row + 1 == rows => format!("{} KiB", most.div_ceil(1024)),
+                0 => "0".to_owned(),
+                _ => String::new(),
+            };
+            let cell = |&bytes: &u64| {
+                [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'][eighths(bytes).saturating_sub(row * 8).min(8)]
+            };
+            let line: String = peaks.iter().map(cell).collect();
+            chart += &format!("{axis:>10} |{}\n", line.trim_end());
+        }
+        chart + &format!("{:>12}{} events, {:.3} s\n", "", self.events().len(), self.micros() as f64 / 1e6)
+    }
+
+    /// Divides the events into at most `most` stretches of one length: that, and the most bytes that are live in each.
+    fn peaks(&self, most: usize) -> (usize, Vec<u64>) {
+        let live: Vec<u64> = self.live_bytes().map(|(_, bytes)| bytes).collect();
+        let stretch = live.len().div_ceil(most).max(1);
+        (stretch, live.chunks(stretch).map(|live| live.iter().copied().max().unwrap_or(0)).collect())
     }
 }

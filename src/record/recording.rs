@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 
+use hdrhistogram::Histogram;
+
 use super::event::Event;
 use super::log::{MARK, MOST_RATE};
 use super::ring::Words;
@@ -49,9 +51,9 @@ pub struct Recording {
 #[non_exhaustive]
 pub struct Lifetimes {
     /// Events of the sample between a block's two.
-    pub in_events: hdrhistogram::Histogram<u64>,
+    pub in_events: Histogram<u64>,
     /// Microseconds between a block's two events, as exact as the time is noted: once in 256 events.
-    pub in_micros: hdrhistogram::Histogram<u64>,
+    pub in_micros: Histogram<u64>,
     /// Blocks of the sample that were given back.
     pub freed: u64,
     /// Of these, by another thread than the one that got them.
@@ -60,10 +62,18 @@ pub struct Lifetimes {
 
 impl Default for Lifetimes {
     fn default() -> Self {
-        // Two digits, and no bound: such a histogram cannot be refused.
-        let histogram = || hdrhistogram::Histogram::new(2).expect("two digits are allowed");
         Self { in_events: histogram(), in_micros: histogram(), freed: 0, remote: 0 }
     }
+}
+
+/// Of two digits, and without a bound: such a histogram cannot be refused.
+pub(super) fn histogram() -> Histogram<u64> {
+    Histogram::new(2).expect("two digits are allowed")
+}
+
+/// Notes a number, whatever it is. (`saturating_record` would take a larger one than all before for the largest of these.)
+pub(super) fn count(histogram: &mut Histogram<u64>, number: u64) {
+    histogram.record(number).expect("a histogram without a bound grows");
 }
 
 const MAGIC: &[u8; 8] = b"smarec01";
@@ -146,8 +156,8 @@ impl Recording {
             if let (true, Some((begun, from))) = (event.freed, begun) {
                 lifetimes.freed += 1;
                 lifetimes.remote += u64::from(begun.thread != event.thread);
-                lifetimes.in_events.saturating_record((place - from) as u64);
-                lifetimes.in_micros.saturating_record(time(place).saturating_sub(time(from)));
+                count(&mut lifetimes.in_events, (place - from) as u64);
+                count(&mut lifetimes.in_micros, time(place).saturating_sub(time(from)));
             }
         }
         lifetimes

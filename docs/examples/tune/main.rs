@@ -1,17 +1,19 @@
-//! From a recording to block sizes: a table, a chart, and an HTML file with pictures that needs no network.
+//! From a recording to block sizes: a table, advice, charts, and an HTML file with pictures that needs no network.
 //!
 //! ```sh
 //! cargo run --release --example tune --features pictures -- record.bin      # writes record.html beside it
 //! cargo run --release --example tune --features pictures -- --demo demo.bin # records a program first
 //! ```
 
+use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use smarena::record::{Goal, Recommendation, Recorder, Recording};
-use smarena::{Global, SmBox, SmBuf};
+use smarena::{Geometric, Global, Heap, HeapMap, SizeClasses, SmBox, SmBuf};
 
 /// What can go wrong is one sentence, with the file or the argument it is about.
 type Answer<T> = Result<T, String>;
@@ -66,21 +68,62 @@ fn demo() -> Recording {
     recorder.recording()
 }
 
-fn html(recording: &Recording, tuned: &Recommendation) -> String {
-    let lifetimes = recording.lifetimes();
+/// Where in a heap of general block sizes the blocks of the recording lie at its end.
+fn general_map(recording: &Recording) -> Answer<HeapMap> {
+    type General = Geometric<64>;
+    let heap =
+        Heap::<General>::builder().no_thread_cache().name("general").build().map_err(|error| error.to_string())?;
+    let mut live = HashMap::new();
+    for event in recording.events() {
+        if event.freed {
+            live.remove(&event.block);
+        } else if event.size <= General::LARGEST {
+            live.insert(event.block, SmBuf::with_capacity_in(event.size, &heap));
+        }
+    }
+    Ok(heap.map(200))
+}
+
+/// What is worth saying beside the table.
+fn sentences(recording: &Recording) -> Vec<String> {
+    let (lifetimes, concurrency) = (recording.lifetimes(), recording.concurrency());
+    let threads = concurrency.threads.iter().map(|of| of.peak.to_string()).collect::<Vec<_>>().join(", ");
+    let alignments = recording.alignments().into_iter().map(|(align, times)| format!("{align} ({times} times)"));
+    let about = [
+        format!(
+            "{} blocks were asked for; one block in {} is in the sample. Half of them live for at most {} events ({} µs), {} in a hundred are given \
+             back by another thread.",
+            recording.allocations(),
+            recording.one_in(),
+            lifetimes.in_events.value_at_quantile(0.5),
+            lifetimes.in_micros.value_at_quantile(0.5),
+            lifetimes.remote * 100 / lifetimes.freed.max(1)
+        ),
+        format!(
+            "At most {} blocks live at once; of those that one thread was handed out, thread by thread: {threads}.",
+            concurrency.live.max()
+        ),
+        format!("Alignments: {}.", alignments.collect::<Vec<_>>().join(", ")),
+    ];
+    about.into_iter().chain(recording.advice()).collect()
+}
+
+fn html(recording: &Recording, tuned: &Recommendation, map: &HeapMap) -> String {
+    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
+    let sentences = sentences(recording).iter().fold(String::new(), |mut list, sentence| {
+        // Writing to a string does not fail.
+        let _ = write!(list, "<li>{}", escaped(sentence));
+        list
+    });
     format!(
         "<!doctype html><meta charset=utf-8><title>smarena: block sizes for a recording</title>\
          <style>body{{font:15px sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color-scheme:light dark}}pre{{overflow:auto}}svg{{max-width:100%}}</style>\
-         <h1>Block sizes for a recording</h1><p>{} blocks were asked for; one block in {} is in the sample. Half of them live for at most {} events \
-         ({} µs), {} in a hundred are given back by another thread.</p>{}{}<pre>{}</pre>\n",
-        recording.allocations(),
-        recording.one_in(),
-        lifetimes.in_events.value_at_quantile(0.5),
-        lifetimes.in_micros.value_at_quantile(0.5),
-        lifetimes.remote * 100 / lifetimes.freed.max(1),
+         <h1>Block sizes for a recording</h1><ul>{sentences}</ul><pre>{}</pre>{}{}\
+         <p>At its end, in a heap of general block sizes:</p>{}\n",
+        escaped(&tuned.to_string()),
         recording.picture_of_sizes(tuned.block_sizes()),
         recording.picture_of_memory(),
-        tuned.to_string().replace('<', "&lt;"),
+        map.picture(),
     )
 }
 
@@ -94,10 +137,11 @@ fn run(Arguments { file, demo: first, goal }: &Arguments, out: &mut impl Write) 
     let from = File::open(file).map_err(|error| about(file, error))?;
     let recording = Recording::load(BufReader::new(from)).map_err(|error| about(file, error))?;
     let tuned = recording.recommend(goal);
-    write!(out, "{tuned}\n{}", recording.chart_of_sizes(tuned.block_sizes(), 80))
+    let charts = recording.chart_of_sizes(tuned.block_sizes(), 80) + "\n" + &recording.chart_of_memory(80, 8);
+    write!(out, "{tuned}\n{}\n\n{charts}", sentences(&recording).join("\n"))
         .map_err(|error| format!("the output: {error}"))?;
     let page = file.with_extension("html");
-    std::fs::write(&page, html(&recording, &tuned)).map_err(|error| about(&page, error))?;
+    std::fs::write(&page, html(&recording, &tuned, &general_map(&recording)?)).map_err(|error| about(&page, error))?;
     writeln!(out, "\npictures: {}", page.display()).map_err(|error| format!("the output: {error}"))?;
     Ok(page)
 }
@@ -124,7 +168,14 @@ mod tests {
         let page = run(&arguments, &mut out).unwrap();
         let (out, text) = (String::from_utf8(out).unwrap(), std::fs::read_to_string(&page).unwrap());
         assert!(out.contains("size_classes!") && out.contains('█'), "{out}");
-        assert_eq!(text.matches("<svg").count(), 2);
+        let (blocks, advice) =
+            ("150000 blocks were asked for; one block in 1 is", "no more than half of what was live before");
+        assert!([&out, &text].iter().all(|text| text.contains(blocks) && text.contains("Alignments: 8 ")), "{out}");
+        assert!(!out.contains(advice), "it only ever grows");
+        assert_eq!(text.matches("<svg").count(), 3);
+        assert!(
+            !text.contains("http://") || text.matches("http://").count() == text.matches("xmlns=\"http://").count()
+        );
         std::fs::remove_file(page).unwrap();
         std::fs::remove_file(&file).unwrap();
         arguments.demo = false;
