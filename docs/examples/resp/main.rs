@@ -1,0 +1,162 @@
+//! A server that speaks RESP, the protocol of Redis: values in a heap that makes room by forgetting the oldest, requests parsed in leases of a pool.
+//!
+//! ```text
+//! cargo run --release --example resp -- --port 6379
+//! redis-benchmark -p 6379 -c 50 -P 16 -t set,get
+//! ```
+//!
+//! Whatever clients send, announce or leave unread, its memory is bounded: by the pool, by the heap's buckets, by the number of connections. With
+//! `--baseline` the same server runs on `BytesMut` and `Bytes`; `measure` compares the two.
+//!
+//! | file | what it shows |
+//! |---|---|
+//! | this one | arguments, and who may connect |
+//! | `memory` | a pool and a heap of our own block sizes, and what they stand for in the twin |
+//! | `protocol` | requests that stay where they were read, replies that share what is large |
+//! | `store` | keys and values, and eviction by the heap's own limit |
+//! | `commands` | what is understood |
+//! | `connection` | buffers only while there is something in them; reading that waits until replies are written |
+
+#[path = "../shared/arguments.rs"]
+mod arguments;
+mod commands;
+mod connection;
+#[path = "../shared/ending.rs"]
+mod ending;
+mod memory;
+mod protocol;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use lexopt::{Arg, Parser};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use arguments::{value, within};
+use commands::State;
+use ending::{Ending, Failure};
+use memory::{Memory, Plain, Pooled};
+
+const HELP: &str = "\
+Serves GET, SET, DEL, INCR, EXPIRE, PUBLISH, SUBSCRIBE and a few more by the protocol of Redis, on loopback, until a client says SHUTDOWN.
+
+Usage: resp [--port N] [--baseline]
+
+  --port N    0 for any that is free [default: 6379]
+  --baseline  on BytesMut and Bytes
+  -h, --help  shows this
+
+Exit status: 0 if all went well, 1 if not, 2 if the arguments are wrong.
+";
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Options {
+    pub(crate) port: u16,
+    pub(crate) baseline: bool,
+    /// The most connections at a time.
+    pub(crate) clients: usize,
+    /// How long a client may pause in the middle of a request, or before it reads its replies.
+    pub(crate) patience: Duration,
+}
+
+/// What all connections share.
+pub(crate) struct Server<M: Memory> {
+    pub(crate) memory: M,
+    pub(crate) state: Mutex<State<M>>,
+    pub(crate) patience: Duration,
+    pub(crate) started: Instant,
+    pub(crate) stop: Notify,
+}
+
+fn main() -> ExitCode {
+    program(std::env::args_os(), &mut std::io::stdout()).tell("resp")
+}
+
+/// The program, for these arguments, of which the first is its name; says on `output` where it listens.
+fn program(arguments: impl IntoIterator<Item = OsString, IntoIter: 'static>, output: &mut dyn Write) -> Ending {
+    let listens = |address: SocketAddr| {
+        let said = writeln!(output, "listening on {address}").and_then(|()| output.flush());
+        said.map_err(|error| format!("the address cannot be written to standard output: {error}").into())
+    };
+    match parse(arguments) {
+        Ok(None) => Ending::Good(HELP.to_owned()),
+        Ok(Some(options)) => run(options, listens).map_or_else(Ending::Failed, Ending::Good),
+        Err(error) => Ending::Misused(error),
+    }
+}
+
+/// The error is a sentence for the user; `None` asks for help.
+fn parse(arguments: impl IntoIterator<Item = OsString, IntoIter: 'static>) -> Result<Option<Options>, String> {
+    let mut options = Options { port: 6379, baseline: false, clients: 2000, patience: Duration::from_secs(30) };
+    let mut parser = Parser::from_iter(arguments);
+    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+        match argument {
+            Arg::Long("port") => options.port = within("--port", &value("--port", &mut parser)?, 0..=u16::MAX)?,
+            Arg::Long("baseline") => options.baseline = true,
+            Arg::Short('h') | Arg::Long("help") => return Ok(None),
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    Ok(Some(options))
+}
+
+/// Serves until it is told to end; `listens` learns where. What it returns is for the user.
+fn run(options: Options, listens: impl FnOnce(SocketAddr) -> Result<(), Failure>) -> Result<String, Failure> {
+    if options.baseline {
+        return serve(options, Plain, listens);
+    }
+    let memory = Pooled::new(options.clients)?;
+    let served = serve(options, memory.clone(), listens)?;
+    match memory.pool.stats() {
+        stats if stats.in_flight == 0 => Ok(format!("{served}{} buffers at most\n", stats.peak)),
+        stats => Err(format!("{} buffers were not given back", stats.in_flight).into()),
+    }
+}
+
+fn serve<M: Memory>(
+    options: Options,
+    memory: M,
+    listens: impl FnOnce(SocketAddr) -> Result<(), Failure>,
+) -> Result<String, Failure> {
+    // All connections go with the runtime, and their buffers with them.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let address = (Ipv4Addr::LOCALHOST, options.port);
+        let listener = TcpListener::bind(address).await;
+        let listener =
+            listener.map_err(|error| format!("port {} of {} cannot be had: {error}", address.1, address.0))?;
+        listens(listener.local_addr()?)?;
+        let Options { clients, patience, .. } = options;
+        let (state, stop) = (Mutex::new(State::new()), Notify::new());
+        let server = Arc::new(Server { memory, state, patience, started: Instant::now(), stop });
+        tokio::spawn(accept(listener, Arc::clone(&server), clients));
+        server.stop.notified().await;
+        let store = &server.state.lock().expect("nobody panics with it in hand").store;
+        Ok(format!("{} entries, {} evicted\n", store.len(), store.evicted))
+    })
+}
+
+/// Lets everybody in as long as there are fewer than so many, each of whom holds the server.
+async fn accept<M: Memory>(listener: TcpListener, server: Arc<Server<M>>, clients: usize) {
+    let others = Arc::strong_count(&server);
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) if Arc::strong_count(&server) < others + clients => {
+                drop(tokio::spawn(connection::serve(stream, Arc::clone(&server))));
+            }
+            // Who does not hear it is not waited for.
+            Ok((stream, _)) => drop(
+                stream.into_std().and_then(|mut stream| stream.write_all(b"-ERR max number of clients reached\r\n")),
+            ),
+            // Out of files, say: some will be closed.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
