@@ -9,6 +9,8 @@
 mod shared;
 #[path = "arena/snapshot.rs"]
 mod snapshot;
+#[path = "arena/tables.rs"]
+mod tables;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -350,6 +352,9 @@ fn main() {
     }
     if "longest".contains(&only) {
         longest_row::<u64>(10_000_000);
+    }
+    if "tables".contains(&only) {
+        tables::rows();
     }
     if "rollback".contains(&only) {
         snapshot::rows();

@@ -73,7 +73,7 @@ pub use self::secondary::{
     SecondaryEntry, SecondaryIntoIter, SecondaryIter, SecondaryIterMut, SecondaryMap, SecondaryOccupied,
     SecondaryVacant, SparseSecondaryMap,
 };
-pub use self::shared::{Guard, SharedArena};
+pub use self::shared::{Guard, Reading, SharedArena, Withdrawn};
 pub use self::typed::{HandleType, TypedArena};
 
 #[cfg(not(feature = "serde"))]

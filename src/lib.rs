@@ -87,9 +87,9 @@ mod schedules;
 
 pub use crate::arena::{
     BrandedArena, BrandedHandle, DenseArena, DisjointError, Drain, GrowError, Guard, Handle, HandleType, InsertAtError,
-    InsertError, IntoIter, Iter, IterMut, Join, Joined, OccupiedEntry, SecondaryEntry, SecondaryIntoIter,
+    InsertError, IntoIter, Iter, IterMut, Join, Joined, OccupiedEntry, Reading, SecondaryEntry, SecondaryIntoIter,
     SecondaryIter, SecondaryIterMut, SecondaryMap, SecondaryOccupied, SecondaryVacant, SharedArena, SmArena,
-    SparseSecondaryMap, TypedArena, VacantEntry, join,
+    SparseSecondaryMap, TypedArena, VacantEntry, Withdrawn, join,
 };
 pub use crate::boxed::{SmBox, TryNewError};
 pub use crate::buf::SmBuf;

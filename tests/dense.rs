@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;
-use smarena::{DenseArena, Handle, TypedArena};
+use smarena::{DenseArena, DisjointError, Handle, TypedArena};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -111,6 +111,175 @@ fn a_drop_that_panics_in_clear_leaves_nothing_behind() {
     assert!(arena.is_empty() && handles.iter().all(|&handle| !arena.contains(handle)));
     let next = arena.insert(Loud(false));
     assert!(arena.contains(next));
+}
+
+#[test]
+fn what_is_taken_out_in_a_walk_is_asked_about_once() {
+    let mut arena = DenseArena::from_iter(0..10);
+    let handles = arena.keys().to_vec();
+    let mut asked = Vec::new();
+    let taken = arena.extract_if(|handle, number| {
+        asked.push((handle, *number));
+        *number % 3 == 0
+    });
+    let taken: Vec<_> = taken.map(|(_, number)| number).collect();
+    asked.sort_unstable();
+    assert!(asked.into_iter().eq(handles.iter().copied().zip(0..)));
+    assert_eq!(taken, [9, 6, 3, 0]);
+    assert!((0..10).all(|number| arena.get(handles[number]).copied() == Some(number).filter(|number| number % 3 != 0)));
+    // What it has not come to stays.
+    assert!(arena.extract_if(|_, _| true).next().is_some());
+    assert_eq!(arena.len(), 5);
+}
+
+#[test]
+fn a_drain_makes_handles_stale_even_if_it_is_leaked() {
+    let mut arena = DenseArena::from_iter(0..3);
+    let handles = arena.keys().to_vec();
+    let mut drain = arena.drain();
+    assert_eq!((drain.next(), drain.next_back()), (Some((handles[0], 0)), Some((handles[2], 2))));
+    let _ = std::mem::ManuallyDrop::new(drain);
+    assert!(arena.is_empty() && handles.iter().all(|&handle| arena.get(handle).is_none()));
+    let next = arena.insert(7);
+    assert_eq!((arena[next], arena.values_slice(), handles.contains(&next)), (7, &[7][..], false));
+}
+
+#[test]
+fn values_are_borrowed_side_by_side() {
+    let mut arena = DenseArena::from_iter([1, 2, 3, 4]);
+    let [a, b, c, d] = *arena.keys() else { panic!("there are four") };
+    arena.remove(a);
+    let [x, y, z] = arena.get_disjoint_mut([d, b, c]).unwrap();
+    assert_eq!((&*x, &*y, &*z), (&4, &2, &3));
+    (*x, *y, *z) = (40, 20, 30);
+    assert_eq!((arena[b], arena[c], arena[d]), (20, 30, 40));
+    assert!(matches!(arena.get_disjoint_mut([b, a]), Err(DisjointError::Stale { position: 1, .. })));
+    assert!(arena.get_disjoint_mut([b, c, b]).is_err());
+    assert_eq!(arena.get_disjoint_mut([]), Ok([]));
+}
+
+#[cfg(feature = "rayon")]
+#[test]
+fn threads_walk_along_pieces() {
+    use rayon::prelude::*;
+
+    let mut arena = DenseArena::from_iter(0..1000_u64);
+    let first = arena.keys()[0];
+    arena.remove(first);
+    arena.par_iter_mut().with_min_len(10).for_each(|(_, value)| *value *= 2);
+    let found: Vec<_> = arena.par_iter().map(|(handle, value)| (handle, *value)).collect();
+    assert!(found.into_iter().eq(arena.iter().map(|(handle, value)| (handle, *value))));
+    assert_eq!(arena.values_slice()[..2], [1998, 2]);
+}
+
+#[cfg(feature = "serde")]
+mod files {
+    use super::*;
+
+    fn read(text: &str) -> serde_json::Result<DenseArena<u8>> {
+        serde_json::from_str(text)
+    }
+
+    #[test]
+    fn the_format_is_this() {
+        let mut arena =
+            read(r#"{"first_generation":4,"generations":[5,4,7,4294967294],"values":[[2,20],[0,10]],"vacant":[1]}"#)
+                .unwrap();
+        assert_eq!(arena.values_slice(), [20, 10]);
+        assert_eq!(
+            arena.keys().iter().map(|handle| (handle.slot(), handle.generation())).collect::<Vec<_>>(),
+            [(2, 7), (0, 5)]
+        );
+        let next = [1, 2].map(|value| arena.insert(value)).map(|handle| (handle.slot(), handle.generation()));
+        assert_eq!(next, [(1, 5), (4, 5)]);
+        let text = r#"{"first_generation":4,"generations":[5,5,7,4294967294,5],"values":[[2,20],[0,10],[1,1],[4,2]],"vacant":[]}"#;
+        assert_eq!(serde_json::to_string(&arena).unwrap(), text);
+    }
+
+    #[test]
+    fn hostile_input_is_refused() {
+        let sound = r#"{"first_generation":0,"generations":[1,2,3],"values":[[2,20],[0,10]],"vacant":[1]}"#;
+        assert!(read(sound).is_ok());
+        for (part, instead) in [
+            ("\"first_generation\":0", "\"first_generation\":1"),
+            ("\"first_generation\":0", "\"first_generation\":4294967294"),
+            ("[1,2,3]", "[1,2,4294967295]"),
+            ("[1,2,3]", "[1,2]"),
+            ("[1,2,3]", "[1,1,3]"),
+            ("[1,2,3]", "[1,2,2]"),
+            ("[1,2,3]", "[1,2,3,2]"),
+            ("[1,2,3]", "[1,4294967294,3]"),
+            ("[2,20]", "[0,20]"),
+            ("[2,20]", "[1,20]"),
+            ("[2,20]", "[3,20]"),
+            ("[2,20],", ""),
+            ("[1]}", "[]}"),
+            ("[1]}", "[1,1]}"),
+            ("[1]}", "[0]}"),
+            ("[1]}", "[9]}"),
+        ] {
+            assert!(read(&sound.replacen(part, instead, 1)).is_err(), "{part} -> {instead}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_saved_dense_arena_goes_on_alike(steps in prop::collection::vec((any::<bool>(), any::<usize>()), 0..200)) {
+            let (mut arena, mut copy) = (DenseArena::<u32>::new(), None);
+            for (at, (insert, which)) in steps.iter().enumerate() {
+                if at == steps.len() / 2 {
+                    copy = Some(serde_json::from_str::<DenseArena<u32>>(&serde_json::to_string(&arena).unwrap()).unwrap());
+                }
+                let handle = arena.keys().get(which % arena.len().max(1)).copied().filter(|_| !insert);
+                let change = |arena: &mut DenseArena<u32>| match handle {
+                    Some(handle) => arena.remove(handle).is_some(),
+                    None => arena.insert(7).generation() > 0,
+                };
+                // A copy that was empty begins in a window of its own, in a debug build.
+                let same = copy.is_none() || arena.capacity() > 0;
+                change(&mut arena);
+                if let Some(copy) = copy.as_mut().filter(|_| same) {
+                    change(copy);
+                    prop_assert!(copy.iter().eq(arena.iter()));
+                }
+            }
+        }
+
+        #[test]
+        fn any_parts_are_refused_or_make_a_sound_arena(
+            generations in prop::collection::vec(0..6_u32, 0..6),
+            values in prop::collection::vec((0..6_u32, any::<u8>()), 0..6),
+            vacant in prop::collection::vec(0..6_u32, 0..6),
+        ) {
+            let text = format!(
+                r#"{{"first_generation":0,"generations":{generations:?},"values":{},"vacant":{vacant:?}}}"#,
+                serde_json::to_string(&values).unwrap()
+            );
+            if let Ok(mut arena) = read(&text) {
+                prop_assert_eq!(arena.len(), values.len());
+                let before = arena.keys().to_vec();
+                let new: Vec<_> = (0..8).map(|value| arena.insert(value)).collect();
+                prop_assert!(new.iter().all(|handle| !before.contains(handle)));
+                prop_assert!(arena.iter().all(|(handle, value)| arena.get(handle) == Some(value)));
+                prop_assert!(before.into_iter().chain(new).all(|handle| arena.remove(handle).is_some()));
+            }
+        }
+    }
+
+    #[test]
+    fn an_arena_with_handles_of_its_own_is_written_as_the_plain_one() {
+        smarena::handle_type! { struct Enemy -> u32; }
+        let mut enemies = TypedArena::<Enemy>::new();
+        let [wolf, rat] = [1, 2].map(|health| enemies.insert(health));
+        enemies.remove(wolf);
+        let text = serde_json::to_string(&enemies).unwrap();
+        assert_eq!(text, serde_json::to_string(enemies.inner()).unwrap());
+        let mut read: TypedArena<Enemy> = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.insert(3), enemies.insert(3));
+        assert_eq!(read.get(rat), Some(&2));
+    }
 }
 
 #[cfg(feature = "serde")]

@@ -196,6 +196,29 @@ fn a_panic_in_retain_or_in_a_drop_leaves_the_count_right() {
     assert_eq!(map.len(), map.iter().count());
 }
 
+#[test]
+fn values_of_both_kinds_are_borrowed_side_by_side() {
+    let mut names = SmArena::new();
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| names.insert(name));
+    names.remove(b);
+    let newer = names.insert("e");
+    macro_rules! check {
+        ($Map:ident) => {
+            let mut map = $Map::from_iter([(a, 1), (newer, 2), (d, 4)]);
+            let [x, y, z] = map.get_disjoint_mut([d, a, newer]).unwrap();
+            assert_eq!((&*x, &*y, &*z), (&4, &1, &2));
+            (*x, *y, *z) = (40, 10, 20);
+            assert_eq!((map[a], map[newer], map[d]), (10, 20, 40));
+            for handles in [[a, b], [a, c], [a, a], [a, Handle::DANGLING]] {
+                assert!(map.get_disjoint_mut(handles).is_err(), "{handles:?}");
+            }
+            assert_eq!(map.get_disjoint_mut([]), Ok([]));
+        };
+    }
+    check!(SecondaryMap);
+    check!(SparseSecondaryMap);
+}
+
 #[cfg(feature = "serde")]
 mod files {
     use super::*;

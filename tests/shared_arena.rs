@@ -5,6 +5,7 @@
 mod common;
 
 use std::alloc::Layout;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +16,7 @@ use common::{Census, CountingHeap};
 use smarena::{AllocError, Exhausted, Guard, Handle, Heap, HeapRef, ShareCount, SharedArena};
 
 /// Both words say the same, unless a reader sees a value that is half written, dropped or another's.
+#[derive(Debug)]
 struct Twice(Box<[u64; 2]>, &'static AtomicUsize);
 
 impl Twice {
@@ -160,7 +162,7 @@ fn a_leaked_guard_keeps_its_value_until_the_arena_goes() {
     let mut arena = SharedArena::new();
     let handles = [1, 2].map(|number| arena.insert(census.value(number)));
     for handle in handles {
-        let _guard = std::mem::ManuallyDrop::new(arena.get(handle).unwrap());
+        let _guard = ManuallyDrop::new(arena.get(handle).unwrap());
     }
     assert!(arena.remove(handles[0]));
     assert_eq!(arena.get_mut(handles[1]).unwrap().number(), 2);
@@ -379,4 +381,190 @@ fn zero_sized_and_over_aligned_values_are_served() {
         assert!((&raw const *page).is_aligned() && page.0 == number);
     }
     assert_eq!((units.iter().count(), units.len(), pages.len()), (100, 100, 100));
+}
+
+#[test]
+fn what_a_reading_finds_stays_until_it_ends() {
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+    let arena = SharedArena::new();
+    let alive = || ALIVE.load(Ordering::Relaxed);
+    let [a, b, c, d] = [1, 2, 3, 4].map(|content| arena.insert(Twice::new(content, &ALIVE)));
+    let reading = arena.reading();
+    let [seen_a, seen_b] = [a, b].map(|handle| reading.get(handle).unwrap());
+    // With a guard and without one, removed before the reading ends.
+    let guard = arena.get(b);
+    assert!(arena.remove(a) && arena.remove(b) && !arena.remove(a));
+    drop(guard);
+    assert!(arena.get(a).is_none() && reading.get(a).is_none() && arena.take(c).is_none());
+    assert_eq!((seen_a.content(), seen_b.content(), alive(), arena.len()), (1, 2, 4, 2));
+    // Their slots are nobody else's.
+    let e = arena.insert(Twice::new(5, &ALIVE));
+    assert!(![a, b, c, d].map(Handle::slot).contains(&e.slot()));
+    // A reading that begins later does not hold back what waited for the first one only.
+    let later = arena.reading();
+    assert!(later.get(a).is_none());
+    drop(reading);
+    assert_eq!(alive(), 4);
+    // What is removed now waits for that one.
+    assert!(arena.remove(c));
+    assert_eq!(alive(), 4);
+    drop(later);
+    assert_eq!((alive(), arena.len()), (2, 2));
+    // Nobody reads: the value goes at once, and slots are used again.
+    assert!(arena.remove(d));
+    assert_eq!((alive(), arena.insert(Twice::new(6, &ALIVE)).slot()), (1, d.slot()));
+    drop(arena);
+    assert_eq!(alive(), 0);
+}
+
+#[test]
+fn readings_that_overlap_for_ever_hold_no_value_for_ever() {
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+    let arena = SharedArena::new();
+    let mut reading = arena.reading();
+    for content in 0..1000 {
+        let handle = arena.insert(Twice::new(content, &ALIVE));
+        assert_eq!(reading.get(handle).map(Twice::content), Some(content));
+        assert!(arena.remove(handle));
+        reading = {
+            let next = arena.reading();
+            drop(reading);
+            next
+        };
+        assert!(ALIVE.load(Ordering::Relaxed) <= 2, "{content}");
+    }
+}
+
+#[test]
+fn a_forgotten_reading_keeps_values_until_the_arena_ends() {
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+    let arena = SharedArena::new();
+    let [a, b] = [1, 2].map(|content| arena.insert(Twice::new(content, &ALIVE)));
+    let _ = ManuallyDrop::new(arena.reading());
+    let guard = arena.get(b);
+    assert!(arena.remove(a) && arena.remove(b));
+    drop(guard);
+    assert_eq!((arena.len(), ALIVE.load(Ordering::Relaxed)), (0, 2));
+    drop(arena);
+    assert_eq!(ALIVE.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn there_are_no_more_readings_than_can_be_counted() {
+    let arena = SharedArena::<u8>::new();
+    (0..32_767).for_each(|_| _ = ManuallyDrop::new(arena.reading()));
+    assert!(catch_unwind(AssertUnwindSafe(|| arena.reading())).is_err());
+    let handle = arena.insert(1);
+    assert_eq!(arena.len(), 1);
+    // The others count for nothing where nobody reads.
+    assert!(arena.remove(handle) && arena.is_empty());
+}
+
+#[test]
+fn a_withdrawn_value_is_had_when_nobody_looks_at_it() {
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+    let arena = SharedArena::new();
+    let handle = arena.insert(Twice::new(1, &ALIVE));
+    let (guard, reading) = (arena.get(handle).unwrap(), arena.reading());
+    let withdrawn = arena.withdraw(handle).unwrap();
+    assert!(arena.withdraw(handle).is_none() && !arena.remove(handle) && arena.take(handle).is_none());
+    assert_eq!((withdrawn.content(), guard.content(), arena.len()), (1, 1, 0));
+    let withdrawn = withdrawn.try_into_value().unwrap_err();
+    drop(guard);
+    let withdrawn = withdrawn.try_into_value().unwrap_err();
+    // One that begins now is not waited for.
+    let later = arena.reading();
+    drop(reading);
+    let value = withdrawn.try_into_value().unwrap();
+    assert_eq!((value.content(), ALIVE.load(Ordering::Relaxed)), (1, 1));
+    drop(later);
+    // Its slot is vacant, and its handle stale.
+    assert_eq!(arena.insert(value).slot(), handle.slot());
+    assert!(arena.get(handle).is_none());
+}
+
+#[test]
+fn who_drops_what_was_withdrawn_leaves_it_to_the_last() {
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+    let arena = SharedArena::new();
+    let alive = || ALIVE.load(Ordering::Relaxed);
+    let handle = arena.insert(Twice::new(1, &ALIVE));
+    let guard = arena.get(handle);
+    drop(arena.withdraw(handle));
+    assert_eq!(alive(), 1);
+    drop(guard);
+    assert_eq!(alive(), 0);
+    let handle = arena.insert(Twice::new(2, &ALIVE));
+    let reading = arena.reading();
+    drop(arena.withdraw(handle));
+    assert_eq!(alive(), 1);
+    drop(reading);
+    assert_eq!(alive(), 0);
+}
+
+#[test]
+fn threads_wait_for_what_others_look_at() {
+    const ROUNDS: u64 = if cfg!(miri) { 5 } else { 300 };
+    static ALIVE: AtomicUsize = AtomicUsize::new(0);
+    let arena = SharedArena::new();
+    for round in 0..ROUNDS {
+        let handle = arena.insert(Twice::new(round, &ALIVE));
+        let start = Barrier::new(3);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let reading = arena.reading();
+                start.wait();
+                let found = reading.get(handle).map(Twice::content);
+                assert!(found.is_none_or(|content| content == round));
+            });
+            scope.spawn(|| {
+                let guard = arena.get(handle);
+                start.wait();
+                let again = arena.get(handle);
+                assert!(guard.into_iter().chain(again).all(|guard| guard.content() == round));
+            });
+            start.wait();
+            assert_eq!(arena.withdraw(handle).unwrap().wait().content(), round);
+        });
+        assert_eq!((arena.len(), ALIVE.load(Ordering::Relaxed)), (0, 0));
+    }
+}
+
+#[test]
+fn a_value_is_made_where_there_is_none() {
+    let arena = SharedArena::new();
+    let guard = arena.get_or_insert(Handle::DANGLING, 1);
+    let handle = guard.handle();
+    assert_eq!((*arena.get_or_insert(handle, 2), arena.len()), (1, 1));
+    // The new value has its guard from the beginning.
+    assert!(arena.take(handle).is_none());
+    drop(guard);
+    assert_eq!(arena.take(handle), Some(1));
+    let made = arena.get_or_insert_with(handle, |me| i32::try_from(me.slot()).unwrap() + 7);
+    assert_eq!((*made, made.handle() == handle), (7, false));
+    let panicked = catch_unwind(AssertUnwindSafe(|| arena.get_or_insert_with(handle, |_| panic!("no value"))));
+    assert!(panicked.is_err());
+    assert_eq!(arena.len(), 1);
+}
+
+/// Values that are freed by the end of a reading may be those of several removals, and one of their drops may panic.
+#[test]
+fn a_panicking_drop_at_the_end_of_a_reading_keeps_the_others_from_nothing() {
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+    struct Bomb(bool);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+            assert!(!self.0, "a bomb");
+        }
+    }
+    let arena = SharedArena::new();
+    let handles = [false, true, false].map(|bomb| arena.insert(Bomb(bomb)));
+    let reading = arena.reading();
+    assert!(handles.into_iter().all(|handle| arena.remove(handle)));
+    assert_eq!(DROPPED.load(Ordering::Relaxed), 0);
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(reading))).is_err());
+    assert_eq!(DROPPED.load(Ordering::Relaxed), 3);
+    let slots: Vec<_> = (0..3).map(|_| arena.insert(Bomb(false)).slot()).collect();
+    assert!(handles.iter().all(|handle| slots.contains(&handle.slot())));
 }

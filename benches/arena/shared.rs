@@ -15,6 +15,9 @@ trait Shared: Sync {
     fn insert(&self, value: u64) -> Self::Key;
     /// The value, read through a guard.
     fn read(&self, key: Self::Key) -> Option<u64>;
+    fn read_all(&self, keys: &[Self::Key]) -> u64 {
+        keys.iter().map(|&key| self.read(key).unwrap_or(0)).fold(0, u64::wrapping_add)
+    }
     fn remove(&self, key: Self::Key) -> bool;
 }
 
@@ -56,6 +59,33 @@ impl Shared for sharded_slab::Slab<u64> {
     }
 }
 
+/// As a shared arena, but each round of reads is one reading.
+struct Readings(smarena::SharedArena<u64>);
+
+impl Shared for Readings {
+    type Key = smarena::Handle<u64>;
+    fn new() -> Self {
+        Self(smarena::SharedArena::new())
+    }
+    #[inline]
+    fn insert(&self, value: u64) -> Self::Key {
+        self.0.insert(value)
+    }
+    #[inline]
+    fn read(&self, key: Self::Key) -> Option<u64> {
+        self.0.reading().get(key).copied()
+    }
+    #[inline]
+    fn read_all(&self, keys: &[Self::Key]) -> u64 {
+        let reading = self.0.reading();
+        keys.iter().map(|&key| reading.get(key).copied().unwrap_or(0)).fold(0, u64::wrapping_add)
+    }
+    #[inline]
+    fn remove(&self, key: Self::Key) -> bool {
+        self.0.remove(key)
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Work {
     /// All threads read the same values, each in the same shuffled order.
@@ -66,7 +96,7 @@ enum Work {
 
 #[inline(never)]
 fn read<A: Shared>(arena: &A, keys: &[A::Key]) -> u64 {
-    keys.iter().map(|&key| arena.read(key).unwrap_or(0)).fold(0, u64::wrapping_add)
+    arena.read_all(keys)
 }
 
 #[inline(never)]
@@ -100,12 +130,18 @@ fn measure<A: Shared>(work: Work, threads: usize) -> f64 {
 
 /// Prints the rows.
 pub(super) fn rows() {
+    type Measure = fn(Work, usize) -> f64;
+    let guards: Measure = measure::<smarena::SharedArena<u64>>;
     println!("\n{:<14}{:>8}{:>16}{:>16}{:>8}{:>8}", "ns/op", "threads", "smarena", "sharded-slab", "ratio", "wanted");
-    for (work, name) in [(Work::Read, "shared-read"), (Work::Churn, "shared-churn")] {
+    for (work, name, measure_ours) in [
+        (Work::Read, "shared-read", guards),
+        (Work::Read, "reading", measure::<Readings>),
+        (Work::Churn, "shared-churn", guards),
+    ] {
         for threads in [1, 2] {
             let (mut ours, mut peers) = (Vec::new(), Vec::new());
             for _ in 0..ROUNDS {
-                ours.push(measure::<smarena::SharedArena<u64>>(work, threads));
+                ours.push(measure_ours(work, threads));
                 peers.push(measure::<sharded_slab::Slab<u64>>(work, threads));
             }
             let (ours, peers) = (median(ours), median(peers));

@@ -1,5 +1,9 @@
 //! `DenseArena<T>`: values side by side, for walks; handles as everywhere. No unsafe code.
 
+#[cfg(any(feature = "serde", feature = "rayon"))]
+mod parts;
+mod walk;
+
 use core::fmt;
 use core::ops::{Index, IndexMut};
 

@@ -2,6 +2,7 @@
 //!
 //! Both kinds are sorted by slot, so that several can be walked together ([`join`](super::join)). No unsafe code.
 
+mod disjoint;
 mod entry;
 mod face;
 mod iter;

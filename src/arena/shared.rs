@@ -1,6 +1,8 @@
 //! `SharedArena<T>`: an arena that any number of threads insert into, read and remove from at once.
 //!
 //! [`state`] is the protocol of one slot, [`chunks`] where slots lie, [`slots`] which are vacant, [`guard`] what a reader holds.
+//! [`reading`] is for who looks at many values, [`book`] counts readings, [`aside`] is what waits for them, [`withdrawn`] a removed value
+//! that somebody wants.
 //!
 //! The invariants, cited by number:
 //!
@@ -12,18 +14,27 @@
 //! - **G3** While guards are counted, the value is there and nobody changes the slot but for its state. A guard counts
 //!   itself only while the generation is the handle's and the value is not removed.
 //! - **G4** A slot is pushed with a higher generation each time, so no head of the vacant stack comes twice.
+//! - **G5** What a reading finds stays where it is, unchanged, until the reading ends. A value that was removed, and that a reading may have
+//!   found, is set aside, or one thread's that waits; it is nobody's to change before all readings have ended that were in the book
+//!   when its removal was booked.
 
+mod aside;
+mod book;
 mod chunks;
 mod guard;
+mod reading;
 mod slots;
 mod state;
+mod withdrawn;
 
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 pub use self::guard::Guard;
+pub use self::reading::Reading;
 use self::slots::Slots;
 use self::state::Removal;
+pub use self::withdrawn::Withdrawn;
 use super::error::InsertError;
 use super::handle::Handle;
 use crate::heap::{Global, HeapRef};
@@ -32,9 +43,11 @@ use crate::heap::{Global, HeapRef};
 ///
 /// As in an [`SmArena`](crate::SmArena) a handle is 8 bytes and stale for ever once its value was removed, and nothing moves.
 ///
-/// - `get` takes no lock: it counts a [`Guard`] with one atomic exchange. Any number of threads may hold guards.
+/// - `get` takes no lock: it counts a [`Guard`] with one atomic exchange. Any number of threads may hold guards. Who looks at many values begins a
+///   [`reading`](Self::reading), which writes nothing for each.
 /// - `remove` takes effect at once: nobody finds the value any more. It is dropped by `remove`, or, while others
-///   hold guards, by the thread that gives up the last one.
+///   hold guards, by the thread that gives up the last one; or after the readings of that time. [`withdraw`](Self::withdraw) gives the
+///   value back then.
 /// - `insert` takes no lock either, but where no slot is vacant one thread adds a chunk, twice as large as the one before
 ///   (or what blocks the heap has), and those that need it wait for that. Only then is anybody refused: when the heap has no block for the next chunk
 ///   and no other thread has one in the making.
@@ -118,7 +131,7 @@ impl<T, H: HeapRef> SharedArena<T, H> {
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.slots.book.len()
     }
 
     /// Whether there are no values. Others may change it meanwhile.
@@ -182,10 +195,53 @@ impl<T, H: HeapRef> SharedArena<T, H> {
     /// ```
     #[track_caller]
     pub fn insert_with(&self, make: impl FnOnce(Handle<T>) -> T) -> Handle<T> {
-        match self.slots.insert_with(make) {
-            Ok(handle) => handle,
+        match self.slots.insert_with(0, make) {
+            Ok((_, handle)) => handle,
             Err(error) => error.fail(),
         }
+    }
+
+    /// The value that `handle` names; or if it is stale, a new one that `make` returns, under the guard's [`handle`](Guard::handle).
+    ///
+    /// Threads that come with the same stale handle at once have a value each.
+    ///
+    /// # Panics
+    /// As [`insert_with`](Self::insert_with) and [`get`](Self::get).
+    ///
+    /// ```
+    /// use smarena::{Handle, SharedArena};
+    ///
+    /// let arena = SharedArena::new();
+    /// let guard = arena.get_or_insert_with(Handle::DANGLING, |_| "made");
+    /// let again = arena.get_or_insert_with(guard.handle(), |_| "made again");
+    /// assert_eq!((*again, arena.len()), ("made", 1));
+    /// ```
+    #[track_caller]
+    pub fn get_or_insert_with(&self, handle: Handle<T>, make: impl FnOnce(Handle<T>) -> T) -> Guard<'_, T, H> {
+        if let Some(guard) = self.get(handle) {
+            return guard;
+        }
+        match self.slots.insert_with(1, make) {
+            Ok((slot, handle)) => Guard::counted(self, slot, handle),
+            Err(error) => error.fail(),
+        }
+    }
+
+    /// The value that `handle` names; or if it is stale, this one, under the guard's [`handle`](Guard::handle).
+    ///
+    /// # Panics
+    /// As [`insert`](Self::insert) and [`get`](Self::get).
+    ///
+    /// ```
+    /// let arena = smarena::SharedArena::new();
+    /// let handle = arena.insert("there");
+    /// assert_eq!(*arena.get_or_insert(handle, "new"), "there");
+    /// arena.remove(handle);
+    /// assert_eq!(*arena.get_or_insert(handle, "new"), "new");
+    /// ```
+    #[track_caller]
+    pub fn get_or_insert(&self, handle: Handle<T>, value: T) -> Guard<'_, T, H> {
+        self.get_or_insert_with(handle, |_| value)
     }
 
     /// The value, which stays as long as the guard does. `None` if the handle is stale. O(1).
@@ -236,8 +292,8 @@ impl<T, H: HeapRef> SharedArena<T, H> {
 
     /// Removes the value: its handle is stale from now on. `false` if it was already. O(1).
     ///
-    /// The value is dropped before this returns, or by the last guard if there are any; so it is not handed out.
-    /// [`take`](Self::take) does that.
+    /// The value is dropped before this returns, or by the last guard or [`reading`](Self::reading) if there are any; so it is not handed
+    /// out. [`take`](Self::take) and [`withdraw`](Self::withdraw) do that.
     ///
     /// ```
     /// let arena = smarena::SharedArena::new();
@@ -251,36 +307,11 @@ impl<T, H: HeapRef> SharedArena<T, H> {
         };
         match slot.state.remove(handle.generation_of_slot()) {
             Removal::Stale => return false,
-            Removal::Guarded => self.slots.forget(),
-            Removal::Ours => {
-                self.slots.forget();
-                // SAFETY: G2: the removal found no guards, so the slot and the handle's value are this thread's.
-                drop(unsafe { self.slots.vacate(slot, handle) });
-            }
+            Removal::Guarded => _ = self.slots.book.went(),
+            // SAFETY: G2: the removal found no guards, so the slot is this thread's; and readings are asked for (G5).
+            Removal::Ours => unsafe { self.slots.give_up(slot, handle, self.slots.book.went()) },
         }
         true
-    }
-
-    /// Moves the value out, if nobody holds a guard; if somebody does, it stays. `None` too if the handle is stale. O(1).
-    ///
-    /// ```
-    /// let arena = smarena::SharedArena::new();
-    /// let handle = arena.insert("value");
-    /// let guard = arena.get(handle);
-    /// assert_eq!(arena.take(handle), None);
-    /// drop(guard);
-    /// assert_eq!(arena.take(handle), Some("value"));
-    /// ```
-    pub fn take(&self, handle: Handle<T>) -> Option<T> {
-        let slot = self.slots.slot(handle.place())?;
-        match slot.state.take(handle.generation_of_slot()) {
-            Removal::Stale | Removal::Guarded => None,
-            Removal::Ours => {
-                self.slots.forget();
-                // SAFETY: G2: the removal found no guards, so the slot and the handle's value are this thread's.
-                Some(unsafe { self.slots.vacate(slot, handle) })
-            }
-        }
     }
 
     /// Guards of the values, one after the other, in slot order. Values that come or go meanwhile are met or not.

@@ -121,7 +121,7 @@ impl<T: Serialize, H: HeapRef> Serialize for SmArena<T, H> {
 }
 
 /// What an iterator gives, as a sequence whose length is counted beforehand: some formats write it first.
-struct Each<F>(F);
+pub(super) struct Each<F>(pub(super) F);
 
 impl<I: Iterator<Item: Serialize>, F: Fn() -> I> Serialize for Each<F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -22,6 +22,8 @@ mod bytes_lease;
 mod bytes_serde;
 #[cfg(feature = "serde")]
 mod compat_serde;
+#[cfg(feature = "serde")]
+mod dense_serde;
 #[cfg(feature = "generational-arena")]
 mod generational_arena;
 #[cfg(feature = "global-alloc")]
@@ -29,6 +31,8 @@ mod generational_arena;
 mod global_alloc;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "rayon")]
+mod rayon;
 #[cfg(feature = "serde")]
 mod secondary_serde;
 #[cfg(feature = "zerocopy")]

@@ -44,6 +44,43 @@ impl<'a, T, H: HeapRef> Guard<'a, T, H> {
         slot.state.guard(handle.generation_of_slot()).then(|| Self { arena, slot, handle })
     }
 
+    /// A guard that is counted already.
+    pub(super) const fn counted(arena: &'a SharedArena<T, H>, slot: &'a Slot<T>, handle: Handle<T>) -> Self {
+        Self { arena, slot, handle }
+    }
+
+    pub(super) const fn arena(&self) -> &'a SharedArena<T, H> {
+        self.arena
+    }
+
+    /// Whether the value was removed, and this is its last guard.
+    pub(super) fn is_last(&self) -> bool {
+        self.slot.state.is_last()
+    }
+
+    /// Moves the value out.
+    ///
+    /// # Safety
+    /// The guard is the last of a removed value, which no reading may see any more, and is not used again, not even to be dropped (G3, G5).
+    pub(super) unsafe fn vacate(&self) -> T {
+        // SAFETY: G3, G5: the slot and the handle's value are the caller's alone.
+        unsafe { self.arena.slots.vacate(self.slot, self.handle) }
+    }
+
+    /// For a guard that was not counted any more when so many others were left of a value that was removed.
+    #[cold]
+    #[inline(never)]
+    fn leave(&self, others: u64) {
+        let slots = &self.arena.slots;
+        match others {
+            // SAFETY: G3: it was the last guard of a removed value, and readings are asked for (G5).
+            0 => unsafe { slots.give_up(self.slot, self.handle, slots.book.ask()) },
+            // That one may wait to be alone.
+            1 => slots.wake_all(),
+            _ => {}
+        }
+    }
+
     /// The value's handle.
     ///
     /// ```
@@ -70,9 +107,8 @@ impl<T, H: HeapRef> Deref for Guard<'_, T, H> {
 impl<T, H: HeapRef> Drop for Guard<'_, T, H> {
     #[inline]
     fn drop(&mut self) {
-        if self.slot.state.unguard() {
-            // SAFETY: G3: it was the last guard of a removed value, so both are this thread's alone.
-            drop(unsafe { self.arena.slots.vacate(self.slot, self.handle) });
+        if let Some(others) = self.slot.state.unguard() {
+            self.leave(others);
         }
     }
 }

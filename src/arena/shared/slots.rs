@@ -9,22 +9,24 @@ use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 
+use super::aside::Aside;
+use super::book::Book;
 use super::chunks::{Chunks, Slot};
 use crate::arena::error::GrowError;
 use crate::arena::generation::Generation;
 use crate::arena::handle::Handle;
 use crate::arena::place::Place;
 use crate::heap::HeapRef;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering, lock};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, Word, lock};
 
 /// The head of an empty stack.
-const NONE: u64 = head(Place::NONE, Generation::FRESH);
+pub(super) const NONE: u64 = head(Place::NONE, Generation::FRESH);
 
-const fn head(place: Place, generation: Generation) -> u64 {
+pub(super) const fn head(place: Place, generation: Generation) -> u64 {
     (place.bits() as u64) << 32 | generation.get() as u64
 }
 
-const fn top_of(head: u64) -> Place {
+pub(super) const fn top_of(head: u64) -> Place {
     Place::from_bits((head >> 32) as u32)
 }
 
@@ -35,8 +37,11 @@ pub(super) struct Slots<T, H: HeapRef> {
     vacant: AtomicU64,
     /// The number of the first slot that never had an owner.
     opened: AtomicU32,
-    /// Values that were not removed.
-    len: AtomicUsize,
+    /// Values that were not removed, and readings.
+    pub(super) book: Book,
+    /// What waits for readings to end, and the number that changes when somebody may have waited long enough.
+    pub(super) aside: Mutex<Aside>,
+    pub(super) woken: Word,
     /// The generation slots begin with. Held by the one thread that adds a chunk: so the heap is asked once for each,
     /// and whoever comes meanwhile waits for that chunk instead of being refused the block that it is made of.
     growing: Mutex<Option<Generation>>,
@@ -52,7 +57,9 @@ impl<T, H: HeapRef> Slots<T, H> {
             chunks: Chunks::new(heap),
             vacant: AtomicU64::new(NONE),
             opened: AtomicU32::new(0),
-            len: AtomicUsize::new(0),
+            book: Book::new(),
+            aside: Mutex::new(Aside::NOTHING),
+            woken: Word::new(0),
             growing: Mutex::new(None),
             values: PhantomData,
         }
@@ -64,7 +71,9 @@ impl<T, H: HeapRef> Slots<T, H> {
             chunks: Chunks::new(heap),
             vacant: AtomicU64::new(NONE),
             opened: AtomicU32::new(0),
-            len: AtomicUsize::new(0),
+            book: Book::new(),
+            aside: Mutex::new(Aside::NOTHING),
+            woken: Word::new(0),
             growing: Mutex::new(None),
             values: PhantomData,
         }
@@ -74,14 +83,9 @@ impl<T, H: HeapRef> Slots<T, H> {
         self.chunks.heap()
     }
 
-    pub(super) fn len(&self) -> usize {
-        // Relaxed: a count that others change meanwhile is stale anyway.
-        self.len.load(Ordering::Relaxed)
-    }
-
     /// How many slots had an owner at some time.
     pub(super) fn opened(&self) -> u32 {
-        // Relaxed: as `len`.
+        // Relaxed: a count that others change meanwhile is stale anyway.
         self.opened.load(Ordering::Relaxed)
     }
 
@@ -103,14 +107,17 @@ impl<T, H: HeapRef> Slots<T, H> {
         let generation = slot.state.generation().next();
         // SAFETY: G2: the slot has just become this thread's own, and has no value.
         unsafe { slot.write(value) };
-        // Relaxed: only a count. It comes first, so that it is never less than the removals.
-        self.len.fetch_add(1, Ordering::Relaxed);
-        slot.state.publish(generation);
+        self.book.came();
+        slot.state.publish(generation, 0);
         Ok(Handle::new(place, generation))
     }
 
-    /// Puts the value that `make` returns into a slot that it is told the handle of.
-    pub(super) fn insert_with(&self, make: impl FnOnce(Handle<T>) -> T) -> Result<Handle<T>, GrowError> {
+    /// Puts the value that `make` returns into a slot that it is told the handle of. It has so many guards from the beginning.
+    pub(super) fn insert_with(
+        &self,
+        guards: u32,
+        make: impl FnOnce(Handle<T>) -> T,
+    ) -> Result<(&Slot<T>, Handle<T>), GrowError> {
         /// Gives the slot up if `make` panics. Its handle is known by then: it is as if its value had come and gone.
         struct Unused<'a, T, H: HeapRef>(&'a Slots<T, H>, &'a Slot<T>, Handle<T>);
 
@@ -128,16 +135,9 @@ impl<T, H: HeapRef> Slots<T, H> {
         let _ = ManuallyDrop::new(unused);
         // SAFETY: G2: the slot is this thread's own since it was taken, and has no value.
         unsafe { slot.write(value) };
-        // Relaxed: as in `insert`.
-        self.len.fetch_add(1, Ordering::Relaxed);
-        slot.state.publish(handle.generation_of_slot());
-        Ok(handle)
-    }
-
-    /// Books a value as removed that may still be guarded.
-    pub(super) fn forget(&self) {
-        // Relaxed: only a count.
-        self.len.fetch_sub(1, Ordering::Relaxed);
+        self.book.came();
+        slot.state.publish(handle.generation_of_slot(), guards);
+        Ok((slot, handle))
     }
 
     /// Moves the value out that `handle` named, and makes its slot vacant, or retires it.
@@ -259,6 +259,8 @@ impl<T, H: HeapRef> Drop for Slots<T, H> {
         }
 
         let mut rest = Rest(self, 0);
+        // By its generation such a slot may be vacant, so they come first.
+        rest.0.free_all_aside();
         rest.0.drop_values(&mut rest.1);
     }
 }
@@ -567,6 +569,96 @@ mod models {
                 assert_eq!(value.read(), 7);
             }
             thread.join().unwrap();
+        });
+    }
+
+    /// Either the removal waits for the reading, or the reading finds nothing; the slot is not used again meanwhile.
+    #[test]
+    fn loom_a_reading_keeps_what_it_finds() {
+        model(|| {
+            let (arena, drops) = arena();
+            let handle = arena.insert(Watched::new(7, &drops));
+            let other = Arc::clone(&arena);
+            let reader = thread::spawn(move || {
+                let reading = other.reading();
+                if let Some(value) = reading.get(handle) {
+                    assert_eq!(value.read(), 7);
+                }
+            });
+            assert!(arena.remove(handle));
+            let next = arena.insert(Watched::new(8, &drops));
+            reader.join().unwrap();
+            assert_eq!(arena.get(next).map(|value| value.read()), Some(8));
+            assert_eq!((drops.load(Ordering::Relaxed), arena.len()), (1, 1));
+        });
+    }
+
+    /// The last guard of a removed value asks for readings, too.
+    #[test]
+    fn loom_the_last_guard_leaves_a_value_to_a_reading() {
+        model(|| {
+            let (arena, drops) = arena();
+            let handle = arena.insert(Watched::new(7, &drops));
+            let guard = arena.get(handle).unwrap();
+            let (other, remover) = (Arc::clone(&arena), Arc::clone(&arena));
+            let reader = thread::spawn(move || {
+                let reading = other.reading();
+                if let Some(value) = reading.get(handle) {
+                    assert_eq!(value.read(), 7);
+                }
+            });
+            let remover = thread::spawn(move || assert!(remover.remove(handle)));
+            drop(guard);
+            reader.join().unwrap();
+            remover.join().unwrap();
+            assert_eq!((drops.load(Ordering::Relaxed), arena.len()), (1, 0));
+        });
+    }
+
+    /// Readings overlap: what is removed in between goes with a turn, and not with one too early.
+    #[test]
+    fn loom_a_turn_waits_for_the_readings_before_it() {
+        model(|| {
+            let (arena, drops) = arena();
+            let [a, b] = [1, 2].map(|content| arena.insert(Watched::new(content, &drops)));
+            let first = arena.reading();
+            assert!(arena.remove(a));
+            let other = Arc::clone(&arena);
+            let reader = thread::spawn(move || {
+                let reading = other.reading();
+                assert!(reading.get(a).is_none());
+                if let Some(value) = reading.get(b) {
+                    assert_eq!(value.read(), 2);
+                }
+            });
+            assert!(arena.remove(b));
+            drop(first);
+            reader.join().unwrap();
+            assert_eq!((drops.load(Ordering::Relaxed), arena.len()), (2, 0));
+        });
+    }
+
+    /// A thread that wants a value sleeps until guard and reading are gone.
+    #[test]
+    fn loom_who_waits_for_a_withdrawn_value_is_woken_and_has_it_alone() {
+        model(|| {
+            let (arena, drops) = arena();
+            let handle = arena.insert(Watched::new(7, &drops));
+            let guard = arena.get(handle).unwrap();
+            let other = Arc::clone(&arena);
+            let reader = thread::spawn(move || {
+                let reading = other.reading();
+                if let Some(value) = reading.get(handle) {
+                    assert_eq!(value.read(), 7);
+                }
+            });
+            let waiter = Arc::clone(&arena);
+            let waiter = thread::spawn(move || waiter.withdraw(handle).unwrap().wait().read());
+            assert_eq!(guard.read(), 7);
+            drop(guard);
+            reader.join().unwrap();
+            assert_eq!(waiter.join().unwrap(), 7);
+            assert_eq!((drops.load(Ordering::Relaxed), arena.len()), (1, 0));
         });
     }
 }

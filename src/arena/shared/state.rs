@@ -67,12 +67,26 @@ impl State {
         }
     }
 
-    /// Counts one guard less. `true`: it was the last one of a removed value, and the slot is the caller's alone.
+    /// Counts one guard less. How many are left, of a value that was removed: with 0 it is the caller's alone.
     #[inline]
-    pub(super) fn unguard(&self) -> bool {
+    pub(super) fn unguard(&self) -> Option<u64> {
         // Release: what this guard did to the value comes before its drop. Acquire, for the last one: so does what
         // the others did. The guards' exchanges and subtractions are one release sequence.
-        self.0.fetch_sub(1, Ordering::AcqRel) & (REMOVED | MOST_GUARDS) == REMOVED | 1
+        let before = self.0.fetch_sub(1, Ordering::AcqRel);
+        (before & REMOVED != 0).then_some((before & MOST_GUARDS) - 1)
+    }
+
+    /// Whether the caller's guard is the last of a value that was removed.
+    pub(super) fn is_last(&self) -> bool {
+        // Acquire pairs with `unguard`: what the others did comes before the value's end.
+        self.0.load(Ordering::Acquire) & (REMOVED | MOST_GUARDS) == REMOVED | 1
+    }
+
+    /// Whether there is a value with this generation that was not removed, for who then reads it.
+    #[inline]
+    pub(super) fn is_there(&self, generation: Generation) -> bool {
+        // Acquire pairs with `publish`: the value is there.
+        self.0.load(Ordering::Acquire).wrapping_sub(at_rest(generation)) < REMOVED
     }
 
     /// Removes the value with this generation: makes it the caller's, or the last guard's.
@@ -95,21 +109,36 @@ impl State {
         }
     }
 
-    /// Makes the value with this generation the caller's, if there are no guards.
-    pub(super) fn take(&self, generation: Generation) -> Removal {
-        let (now, next) = (at_rest(generation), at_rest(generation.next()));
-        // Acquire pairs with `publish` and with `unguard`, as in `remove`.
-        match self.0.compare_exchange(now, next, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => Removal::Ours,
-            Err(seen) if seen.wrapping_sub(now) < REMOVED => Removal::Guarded,
-            Err(_) => Removal::Stale,
+    /// Removes the value with this generation, if there are no guards, and counts one.
+    pub(super) fn take(&self, generation: Generation) -> bool {
+        let now = at_rest(generation);
+        // As in `remove`.
+        self.0.compare_exchange(now, now | REMOVED | 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Removes the value with this generation, if it is there, and counts one more guard.
+    #[track_caller]
+    pub(super) fn withdraw(&self, generation: Generation) -> bool {
+        // Relaxed: only a first guess, the exchange below decides.
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            let guards = seen.wrapping_sub(at_rest(generation));
+            if guards >= REMOVED {
+                return false;
+            }
+            assert!(guards < MOST_GUARDS, "2,147,483,647 guards of one value: they must have been forgotten");
+            // As in `remove`.
+            match self.0.compare_exchange_weak(seen, (seen | REMOVED) + 1, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
         }
     }
 
-    /// For the owner of a slot with a new value.
-    pub(super) fn publish(&self, generation: Generation) {
-        // Release pairs with the acquire of `guard`, `remove` and `take`: who finds the generation finds the value.
-        self.0.store(at_rest(generation), Ordering::Release);
+    /// For the owner of a slot with a new value, which has so many guards.
+    pub(super) fn publish(&self, generation: Generation, guards: u32) {
+        // Release pairs with the acquire of whoever finds the generation: it finds the value.
+        self.0.store(at_rest(generation) | u64::from(guards), Ordering::Release);
     }
 
     /// For the owner of a slot whose value was moved out.
@@ -132,7 +161,9 @@ mod tests {
         assert!(state.guard(Generation::new(3)));
         let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| state.guard(Generation::new(3))));
         assert!(refused.is_err());
-        assert!(matches!(state.take(Generation::new(3)), Removal::Guarded));
+        assert!(!state.take(Generation::new(3)));
+        let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| state.withdraw(Generation::new(3))));
+        assert!(refused.is_err());
         assert!(matches!(state.remove(Generation::new(3)), Removal::Guarded));
         assert!(matches!(state.remove(Generation::new(3)), Removal::Stale));
         assert!(!state.guard(Generation::new(3)));
@@ -146,22 +177,26 @@ mod tests {
             state.0.store(at_rest(generation) | REMOVED | guards, Ordering::Relaxed);
             assert!(!state.is_live(generation) && !state.guard(generation));
             assert!(matches!(state.remove(generation), Removal::Stale));
-            assert!(matches!(state.take(generation), Removal::Stale));
-            assert!(guards == 0 || state.unguard() == (guards == 1));
+            assert!(!state.take(generation) && !state.withdraw(generation) && !state.is_there(generation));
+            assert_eq!(state.is_last(), guards == 1);
+            assert!(guards == 0 || state.unguard() == Some(guards - 1));
         }
         let state = State::new(generation);
-        assert!(state.guard(generation) && !state.unguard());
+        assert!(state.guard(generation) && !state.is_last() && state.unguard().is_none());
     }
 
     #[test]
     fn what_was_taken_is_stale_before_its_slot_is_vacant() {
         let generation = Generation::new(3);
-        for take in [State::remove, State::take] {
+        let state = State::new(generation);
+        assert!(matches!(state.remove(generation), Removal::Ours));
+        assert_eq!(state.generation(), generation.next());
+        for take in [State::take, State::withdraw] {
             let state = State::new(generation);
-            assert!(matches!(take(&state, generation), Removal::Ours));
-            assert_eq!(state.generation(), generation.next());
-            assert!(!state.is_live(generation) && !state.guard(generation));
-            assert!(matches!(take(&state, generation), Removal::Stale));
+            assert!(take(&state, generation) && state.is_last());
+            assert!(!state.is_live(generation) && !state.is_there(generation) && !state.guard(generation));
+            assert!(!take(&state, generation) && matches!(state.remove(generation), Removal::Stale));
+            assert_eq!(state.unguard(), Some(0));
         }
     }
 
@@ -172,7 +207,8 @@ mod tests {
             assert!(!state.guard(Generation::new(other)));
             assert!(!state.is_live(Generation::new(other)));
             assert!(matches!(state.remove(Generation::new(other)), Removal::Stale));
-            assert!(matches!(state.take(Generation::new(other)), Removal::Stale));
+            assert!(!state.take(Generation::new(other)) && !state.withdraw(Generation::new(other)));
+            assert!(!state.is_there(Generation::new(other)));
         }
         assert!(state.is_live(Generation::new(5)));
     }

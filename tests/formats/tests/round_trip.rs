@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use smarena::{Handle, SmArena};
+use smarena::{DenseArena, Handle, SmArena, TypedArena};
+
+smarena::handle_type! { struct Enemy -> (u8, String); }
 
 #[derive(Serialize, Deserialize)]
 struct World {
@@ -14,6 +16,8 @@ struct World {
     nobody: Handle<String>,
     away: Handle<String>,
     entities: SmArena<String>,
+    dense: DenseArena<String>,
+    enemies: TypedArena<Enemy>,
     homes: BTreeMap<Handle<String>, u32>,
 }
 
@@ -44,8 +48,23 @@ fn world() -> World {
     }
     entities.insert("again".into());
     entities.detach(handles[20]);
+    let mut dense: DenseArena<_> = (0..100).map(|number| number.to_string()).collect();
+    let in_order = dense.keys().to_vec();
+    [3, 99, 7].map(|number| dense.remove(in_order[number]));
+    let mut enemies = TypedArena::new();
+    let [wolf, _] = [(1, "wolf".into()), (2, "rat".into())].map(|enemy| enemies.insert(enemy));
+    enemies.remove(wolf);
     let homes = handles.iter().zip(0..).step_by(50).map(|(handle, home)| (*handle, home)).collect();
-    World { name: "a".into(), target: handles[299], nobody: Handle::default(), away: handles[20], entities, homes }
+    World {
+        name: "a".into(),
+        target: handles[299],
+        nobody: Handle::default(),
+        away: handles[20],
+        entities,
+        dense,
+        enemies,
+        homes,
+    }
 }
 
 /// Everything that was written last is there, and the next handles are the same.
@@ -54,8 +73,11 @@ fn check(mut read: World) {
     assert_eq!((read.name.as_str(), read.nobody), ("a", Handle::default()));
     assert_eq!((read.target, &read.homes), (written.target, &written.homes));
     assert!(read.entities.iter().eq(written.entities.iter()));
+    assert!(read.dense.iter().eq(written.dense.iter()) && read.enemies.iter().eq(written.enemies.iter()));
     for _ in 0..100 {
         assert_eq!(read.entities.insert("new".into()), written.entities.insert("new".into()));
+        assert_eq!(read.dense.insert("new".into()), written.dense.insert("new".into()));
+        assert_eq!(read.enemies.insert((3, "bat".into())), written.enemies.insert((3, "bat".into())));
     }
     assert_eq!(read.entities.reattach(read.away, "back".into()), Ok(()));
 }
@@ -73,6 +95,8 @@ fn written<T>(wrap: impl FnOnce(World) -> T) -> T {
         nobody: world.nobody,
         away: world.away,
         entities: world.entities.clone(),
+        dense: world.dense.clone(),
+        enemies: world.enemies.clone(),
         homes: world.homes.clone(),
     };
     WRITTEN.set(Some(copy));
