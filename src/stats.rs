@@ -110,7 +110,7 @@ pub struct BucketStats {
     /// other is found free.
     pub watermark: usize,
     /// The most live blocks that a snapshot of this heap has seen, this one included. No fast path counts, so what was live between two snapshots
-    /// is missed: the most that were ever live is this at least, and `watermark` at most.
+    /// is missed, and where others use the heap it is as inexact as `live` is: the most that were ever live is this at least, and `watermark` at most.
     pub peak: usize,
     /// Bytes of the span that are backed by memory; `None` where the system does not say, as behind a filter of system calls that
     /// knows no `mincore`.
