@@ -67,11 +67,13 @@ pub struct Setup {
     pub live_bytes: usize,
     /// The largest block.
     pub largest: usize,
+    /// Whether the heap is to be one for any program, whose sizes nobody knows.
+    pub any_program: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { cache_bytes: None, live_bytes: 64 << 20, largest: 1024 }
+        Self { cache_bytes: None, live_bytes: 64 << 20, largest: 1024, any_program: false }
     }
 }
 

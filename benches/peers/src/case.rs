@@ -17,14 +17,16 @@ pub enum Metric {
     Resident,
     /// Resident memory in KiB.
     Kib,
+    /// Resident memory in MiB.
+    Mib,
     /// Microseconds elapsed.
     Micros,
 }
 
 impl Metric {
-    /// Whether it is a time that is compared with the best peer's.
+    /// Whether it is compared with the best peer's.
     pub fn is_compared(self) -> bool {
-        matches!(self, Self::Cpu | Self::Wall)
+        matches!(self, Self::Cpu | Self::Wall | Self::Mib)
     }
 
     /// A word for plots and files.
@@ -34,6 +36,7 @@ impl Metric {
             Self::Wall => "wall",
             Self::Resident => "resident",
             Self::Kib => "kib",
+            Self::Mib => "mib",
             Self::Micros => "us",
         }
     }
@@ -45,6 +48,7 @@ impl Metric {
             Self::Wall => "wall ns/op",
             Self::Resident => "of ideal",
             Self::Kib => "KiB",
+            Self::Mib => "MiB",
             Self::Micros => "us",
         }
     }

@@ -14,6 +14,7 @@
 //! | `list` | after churn: a node of 32 bytes appended (`list-build`), a node visited (`list-traverse`) |
 //! | `realloc` | a step of 16, 32, … 1024 bytes of one of 10,000 buffers, content kept |
 //! | `memory` | resident bytes over the bytes asked for: 10 M blocks of 32 bytes full, freed, trimmed |
+//! | `fragmentation` | MiB resident: the most while sizes shift, after ten quiet seconds with a tenth alive, and freed and trimmed |
 //! | `creation` | a heap of 8 x 16 MiB: KiB resident, microseconds |
 //! | `SmBox`, `SmBuf-push` | a 64-byte value boxed and dropped; 1 KiB pushed byte by byte |
 //! | `pool/N`, `pool-across` | a buffer of 2 KiB acquired, first word written, released; by N threads, by another thread |

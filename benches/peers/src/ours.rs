@@ -1,13 +1,16 @@
 //! smarena as a candidate, in four flavours. The only file that knows its interface.
 //!
-//! - `smarena`: a heap that a type names (`static_heap!`), one for the process as the peers are, its fast paths inlined into the caller;
+//! - `smarena`: a heap that a type names (`static_heap!`; where a workload is that of any program, `Global`), one for the process as the peers
+//!   are, its fast paths inlined into the caller;
 //! - `smarena-call`: the same behind functions that are never inlined, as a C library is used;
 //! - `smarena-ref`: a heap by reference, inlined;
 //! - `smarena-handle`: this thread's explicit cache of such a heap, no thread-local look-up.
 
 use core::ptr::{NonNull, null_mut};
 
-use smarena::{CacheWarmup, Heap, Linear, Piecewise, SmBox, SmBuf, StaticHeap, ThreadCache, size_classes, static_heap};
+use smarena::{
+    CacheWarmup, Global, Heap, Linear, Piecewise, SmBox, SmBuf, StaticHeap, ThreadCache, size_classes, static_heap,
+};
 
 use crate::candidate::{Calls, Candidate, Job, Setup, Skip};
 use crate::owners::{Owners, Standard, Value};
@@ -59,12 +62,22 @@ impl Ours {
     }
 }
 
-/// Whether a workload wants large caches of the process's heap.
-fn is_deep(setup: &Setup) -> Result<bool, Skip> {
-    match setup.cache_bytes {
-        None => Ok(false),
-        Some(DEEP_BYTES) => Ok(true),
-        Some(bytes) => Err(format!("no heap of the process has caches of {bytes} bytes")),
+/// Which heap of the process a workload wants.
+#[derive(Clone, Copy)]
+enum Which {
+    Net,
+    Deep,
+    Global,
+}
+
+impl Which {
+    fn new(setup: &Setup) -> Result<Self, Skip> {
+        match setup.cache_bytes {
+            None if setup.any_program => Ok(Self::Global),
+            None => Ok(Self::Net),
+            Some(DEEP_BYTES) => Ok(Self::Deep),
+            Some(bytes) => Err(format!("no heap of the process has caches of {bytes} bytes")),
+        }
     }
 }
 
@@ -132,14 +145,10 @@ unsafe fn non_null(block: *mut u8) -> NonNull<u8> {
 }
 
 /// `smarena`.
-pub struct Inlined {
-    deep: bool,
-}
+pub struct Inlined(Which);
 
 /// `smarena-call`.
-pub struct Called {
-    deep: bool,
-}
+pub struct Called(Which);
 
 /// `smarena-ref`.
 pub struct Referred(Ours);
@@ -150,14 +159,14 @@ pub struct Handle(Ours);
 impl Inlined {
     /// The heap for `setup`.
     pub fn new(setup: &Setup) -> Result<Self, Skip> {
-        Ok(Self { deep: is_deep(setup)? })
+        Which::new(setup).map(Self)
     }
 }
 
 impl Called {
     /// The heap for `setup`.
     pub fn new(setup: &Setup) -> Result<Self, Skip> {
-        Ok(Self { deep: is_deep(setup)? })
+        Which::new(setup).map(Self)
     }
 }
 
@@ -218,7 +227,11 @@ impl Candidate for Inlined {
     const HEAPS: bool = true;
 
     fn enter<J: Job>(&self, job: J) {
-        if self.deep { job.run(InlinedCalls(Deep)) } else { job.run(InlinedCalls(Net)) }
+        match self.0 {
+            Which::Net => job.run(InlinedCalls(Net)),
+            Which::Deep => job.run(InlinedCalls(Deep)),
+            Which::Global => job.run(InlinedCalls(Global)),
+        }
     }
 
     fn new_heap(&self) -> Option<SmallHeap> {
@@ -286,7 +299,11 @@ impl Candidate for Called {
     const HEAPS: bool = true;
 
     fn enter<J: Job>(&self, job: J) {
-        if self.deep { job.run(CalledCalls(Deep)) } else { job.run(CalledCalls(Net)) }
+        match self.0 {
+            Which::Net => job.run(CalledCalls(Net)),
+            Which::Deep => job.run(CalledCalls(Deep)),
+            Which::Global => job.run(CalledCalls(Global)),
+        }
     }
 
     fn new_heap(&self) -> Option<SmallHeap> {

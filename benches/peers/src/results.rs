@@ -163,7 +163,7 @@ impl Table<'_> {
     }
 
     /// How many times the best peer's: the median over the rounds of the ratio within a round, for candidates that take turns
-    /// within a second share the machine's mood. `None` without a peer, and where a column is no time.
+    /// within a second share the machine's mood. `None` without a peer, and where a column is not compared.
     pub fn ratio(&self, series: &Series<'_>) -> Option<f64> {
         let best = self.best().filter(|_| self.column.metric.is_compared())?;
         Some(Summary::of(series.values.iter().zip(&best.values).map(|(ours, best)| ours / best).collect()).median)

@@ -3,6 +3,7 @@
 mod batch;
 mod buffers;
 mod creation;
+mod fragmentation;
 mod handoff;
 mod larson;
 mod list;
@@ -60,6 +61,7 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
         list::cases,
         realloc::cases,
         memory::cases,
+        fragmentation::cases,
         creation::cases,
         owners::cases,
         buffers::cases,

@@ -38,7 +38,12 @@ struct Seed {
 
 impl Work for Seed {
     fn setup(&self) -> Setup {
-        Setup { cache_bytes: Some(2 << 20), live_bytes: self.threads * self.live * 128, largest: 256 }
+        Setup {
+            cache_bytes: Some(2 << 20),
+            live_bytes: self.threads * self.live * 128,
+            largest: 256,
+            ..Setup::default()
+        }
     }
 
     fn threads(&self) -> usize {
