@@ -68,8 +68,7 @@ impl CacheWarmup {
 /// Whether the system is asked to back spans with huge pages (2 MiB).
 ///
 /// Huge pages make scattered access to a large heap faster; the price is that the first byte of one makes all of it resident. When
-/// such a heap is trimmed, what the last huge page of a span has beyond all blocks ever used stays, and Linux may fill the page up again
-/// by itself, some time later.
+/// such a heap is trimmed, Linux may fill a page up again of which a part is still in use, some time later.
 ///
 /// ```
 /// use smarena::{Heap, HugePages, Linear};

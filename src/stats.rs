@@ -107,13 +107,13 @@ pub struct BucketStats {
     /// Free blocks in the caches of threads, or that wait because the heap delays their reuse.
     pub cached: usize,
     /// Blocks that were ever used. It is the most that were ever live or cached at once, too: a block is used for the first time only when no
-    /// other is found free.
+    /// other is found free, or when [`Heap::trim`] gives back the rest of the page that the used ones end in.
     pub watermark: usize,
     /// The most live blocks that a snapshot of this heap has seen, this one included. No fast path counts, so what was live between two snapshots
     /// is missed, and where others use the heap it is as inexact as `live` is: the most that were ever live is this at least, and `watermark` at most.
     pub peak: usize,
-    /// Bytes of the span that are backed by memory; `None` where the system does not say, as behind a filter of system calls that
-    /// knows no `mincore`.
+    /// Bytes of the span that are backed by memory, whether their blocks were ever used or not; `None` where the system does not say, as behind a
+    /// filter of system calls that knows no `mincore`.
     pub resident: Option<usize>,
     /// Bytes of free pages that were given back to the system since the heap was made ([`Heap::trim`]), the same page perhaps more than once.
     pub purged: usize,

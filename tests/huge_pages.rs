@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use smarena::{Heap, HugePages, Linear};
+use smarena::{Heap, HugePages, Linear, SmBox};
 
 const BUCKET: usize = 16 << 20;
 const HUGE: usize = 2 << 20;
@@ -29,6 +29,22 @@ fn is_marked(address: usize, mark: &str) -> bool {
     panic!("nothing is mapped at {address:#x}");
 }
 
+/// Bytes of memory behind the addresses from `start` on, as the system counts them.
+fn resident(start: usize, len: usize) -> usize {
+    let mappings = fs::read_to_string("/proc/self/smaps").unwrap();
+    let (mut here, mut sum) = (false, 0);
+    for line in mappings.lines() {
+        let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+        let number = |hexadecimal| usize::from_str_radix(hexadecimal, 16);
+        if let Some((Ok(first), Ok(_))) = range.map(|(first, end)| (number(first), number(end))) {
+            here = (start..start + len).contains(&first);
+        } else if let Some(kib) = line.strip_prefix("Rss:").filter(|_| here) {
+            sum += kib.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10;
+        }
+    }
+    sum
+}
+
 /// A heap, and where the span of its last bucket begins.
 fn heap(huge_pages: HugePages) -> (Heap<Linear<8>>, usize) {
     let heap = Heap::<Linear<8>>::builder().bucket_bytes(BUCKET).huge_pages(huge_pages).build().unwrap();
@@ -40,6 +56,28 @@ fn heap(huge_pages: HugePages) -> (Heap<Linear<8>>, usize) {
 fn grow(heap: &Heap<Linear<8>>, bytes: usize) {
     for _ in 1..bytes / 128 {
         heap.malloc(128, 0).unwrap();
+    }
+}
+
+#[test]
+fn what_a_huge_page_has_beyond_the_blocks_is_counted_and_goes_back() {
+    for huge_pages in [HugePages::Never, HugePages::Auto, HugePages::Always] {
+        let builder = Heap::<Linear<8>>::builder().bucket_bytes(BUCKET).huge_pages(huge_pages).no_thread_cache();
+        let heap = builder.build().unwrap();
+        // A few blocks of the second huge page, if there are such pages; else of a page.
+        let boxes: Vec<_> = (0..HUGE / 128 + 3).map(|_| SmBox::new_in([1_u8; 128], &heap)).collect();
+        let start = core::ptr::from_ref(&*boxes[0]).addr();
+        let known = || heap.stats().buckets()[7].resident.unwrap();
+        assert_eq!(known(), resident(start, BUCKET), "{huge_pages:?}");
+        assert!(known() > HUGE);
+        let full = known();
+        drop(boxes);
+        assert_eq!(heap.trim(), full, "{huge_pages:?}");
+        assert_eq!((known(), resident(start, BUCKET)), (0, 0));
+        // And what was given back is there again.
+        let boxes: Vec<_> = (0..BUCKET / 128).map(|_| SmBox::new_in([1_u8; 128], &heap)).collect();
+        assert!(boxes.iter().all(|boxed| **boxed == [1; 128]));
+        assert_eq!((known(), resident(start, BUCKET)), (BUCKET, BUCKET));
     }
 }
 

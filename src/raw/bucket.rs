@@ -5,6 +5,7 @@
 
 mod exact;
 mod growth;
+mod trim;
 
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
@@ -190,18 +191,23 @@ impl Bucket {
             if first >= limit && !self.extend(limit) {
                 return None;
             }
-            // A run belongs to one word, so that it can be put back as it is.
-            let count = max.min(WORD - first % WORD).min(self.limit() - first);
-            // Nobody else ever wrote these blocks. Release and acquire: as above.
-            match self.watermark.compare_exchange_weak(first, first + count, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => {
-                    let run = Run::of(first, count);
-                    self.poison(run);
-                    return Some(run);
-                }
+            match self.advance(first, self.limit().min(first.saturating_add(max))) {
+                Ok(run) => return Some(run),
                 Err(now) => first = now,
             }
         }
+    }
+
+    /// Takes never-used blocks from `first`, where the watermark is expected, up to `end`: those of one word. The error is where the watermark
+    /// is. `end` is at most the limit.
+    fn advance(&self, first: usize, end: usize) -> Result<Run, usize> {
+        // A run belongs to one word, so that it can be put back as it is.
+        let count = (WORD - first % WORD).min(end - first);
+        // Nobody else ever wrote these blocks. Release and acquire: as in `fresh`.
+        self.watermark.compare_exchange_weak(first, first + count, Ordering::AcqRel, Ordering::Acquire)?;
+        let run = Run::of(first, count);
+        self.poison(run);
+        Ok(run)
     }
 
     /// Takes one block.
@@ -581,8 +587,9 @@ mod models {
             Some(block)
         }
 
-        /// As purging does: the content of all these blocks is lost.
-        pub(super) fn trim(&self) -> usize {
+        /// As purging does: the content of all these blocks is lost, and of never-used ones as far as `tail`.
+        pub(super) fn trim(&self, tail: usize) -> usize {
+            self.bucket.use_up(tail, || true);
             self.bucket.trim_with(1, |first, count| {
                 (first..first + count).for_each(|block| self.write(block));
                 count

@@ -15,7 +15,8 @@
 //! | `bitmap` | one bit a free block, with summary levels above | shared, lock-free | claim, put |
 //! | `share` | how many own a block, beyond the first | shared, lock-free | add, give_up |
 //! | `bucket` | span + bitmap + watermark of one size class | shared, lock-free | withdraw, deposit |
-//! | `bucket/exact` | what is certain of a bucket, and trimming it | shared, under the bucket's `lock` when disturbed | claim_exact, trim |
+//! | `bucket/exact` | what is certain of a bucket | shared, under the bucket's `lock` when disturbed | claim_exact, hold |
+//! | `bucket/trim` | memory of free pages that goes back to the system | shared, under the bucket's `lock` | trim, use_up |
 //! | `cache` | one thread's lanes of chunks | one thread's | pop, push, refill, spill, drain |
 //! | `seat` | what one thread has in one heap: its caches and their memory | one thread's | close |
 //! | `table` | the seats of all threads in one heap | shared | open, close |

@@ -27,6 +27,8 @@ pub(crate) use unix::lock;
 pub(crate) const PAGE: usize = 4096;
 /// The size of a huge page in bytes.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
+/// Whether this form can give memory back and keep its addresses.
+pub(crate) const GIVES_BACK: bool = cfg!(all(target_os = "linux", not(any(smarena_portable, miri))));
 /// The system's code for "out of memory", on all systems this is meant for.
 pub(crate) const NO_MEMORY: i32 = 12;
 
@@ -104,24 +106,13 @@ impl Reservation {
         unsafe { form::commit(start, len) }
     }
 
-    /// Gives the memory of all pages that lie wholly inside `[offset, offset + len)` back to the system, keeping the addresses,
-    /// and returns how many bytes of them were resident: all, where the system does not say.
+    /// As `Part::purge`, of `[offset, offset + len)`.
     ///
     /// # Safety
-    /// The caller owns every byte of the range, and expects nothing of its content afterwards.
+    /// As there.
     pub(crate) unsafe fn purge(&self, offset: usize, len: usize) -> usize {
-        let start = offset.next_multiple_of(page());
-        let end = (offset + len) & !(page() - 1);
-        if start >= end {
-            return 0;
-        }
-        // Also where none is: a page that was swapped out is not resident, and yet takes room.
-        let resident = self.resident(start, end - start).unwrap_or(end - start);
-        if refusal::due() {
-            return 0;
-        }
-        // SAFETY: I4: the caller owns the range; I1: it is ours to purge.
-        if unsafe { form::purge(self.at(start), end - start) } { resident } else { 0 }
+        // SAFETY: I10: passed on.
+        unsafe { Part { start: self.base, len: self.len }.purge(offset, offset + len) }
     }
 
     /// Tells the system not to write `[offset, offset + len)` into core files.
@@ -171,6 +162,37 @@ impl Part {
         }
         // SAFETY: I1: the pages are inside our reservation; making them accessible invalidates nothing.
         unsafe { form::commit(start, len) }
+    }
+
+    /// Gives the memory of all pages that lie wholly between byte `from` and byte `to` back to the system, keeping the addresses,
+    /// and returns how many bytes of them were resident: all, where the system does not say.
+    ///
+    /// # Safety
+    /// The caller owns every byte of the range, and expects nothing of its content afterwards.
+    pub(crate) unsafe fn purge(&self, from: usize, to: usize) -> usize {
+        let (from, to) = (from.next_multiple_of(page()), to & !(page() - 1));
+        if from >= to {
+            return 0;
+        }
+        // Also where none is: a page that was swapped out is not resident, and yet takes room.
+        let resident = self.resident(from, to).unwrap_or(to - from);
+        if refusal::due() {
+            return 0;
+        }
+        let (start, len) = self.pages(from, to);
+        // SAFETY: I4: the caller owns the range; I1: it is ours to purge.
+        if unsafe { form::purge(start, len) } { resident } else { 0 }
+    }
+
+    /// How many bytes from byte `from` up to `to` are backed by memory right now, in whole pages, if the system says so.
+    pub(crate) fn resident(&self, from: usize, to: usize) -> Option<usize> {
+        let (start, len) = self.pages(from, to);
+        if refusal::due() { None } else { form::resident(start, len) }
+    }
+
+    /// Where the huge page begins that byte `at` lies in, or this part.
+    pub(crate) fn huge_start(&self, at: usize) -> usize {
+        at.saturating_sub((self.start.addr().get() + at) % HUGE_PAGE)
     }
 
     /// Asks for huge pages from byte `from`, or the next one that begins a huge page, up to `to`, if a whole one fits in.

@@ -341,8 +341,7 @@ impl State {
 
     /// Bytes of bucket `number`'s span that are backed by memory, if the system says so.
     pub(crate) fn resident(&self, number: usize) -> Option<usize> {
-        let bucket = &self.buckets()[number];
-        self.reservation.resident(self.region.offset(number), bucket.watermark() * bucket.block_size())
+        self.buckets()[number].resident()
     }
 }
 

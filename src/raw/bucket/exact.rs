@@ -11,15 +11,9 @@
 use core::ops::Range;
 
 use super::Bucket;
-use crate::raw::bitmap::{Run, WORD};
+use crate::raw::bitmap::Run;
 use crate::raw::lock::Lock;
-use crate::raw::os::{Reservation, page};
 use crate::sync::{AtomicBool, AtomicUsize, CachePadded, Ordering};
-
-/// Words that `trim` holds the blocks of at once, at most: so many blocks are a whole number of pages whatever their size.
-const MOST_WORDS: usize = 64;
-/// Fewer, if these have as many bytes.
-const ROUND_BYTES: usize = 2 << 20;
 
 /// What happens to a bucket's free blocks. Shared.
 #[derive(Debug)]
@@ -57,7 +51,7 @@ impl Changes {
     }
 
     /// Runs `body`, which takes free blocks and puts all of them back.
-    fn hold<R>(&self, body: impl FnOnce() -> R) -> R {
+    pub(super) fn hold<R>(&self, body: impl FnOnce() -> R) -> R {
         self.lock.with(|| {
             // Relaxed: the claims that follow are releases, and who misses their blocks sees this.
             self.count.fetch_add(1, Ordering::Relaxed);
@@ -115,52 +109,6 @@ impl Bucket {
     pub(crate) fn lock(&self) -> &Lock {
         &self.changes.lock
     }
-
-    /// Gives the memory of free pages back to the system, unless `may_purge`, asked under the bucket's lock, says no; returns the bytes that
-    /// were resident.
-    pub(crate) fn trim(&self, reservation: &Reservation, span_offset: usize, may_purge: impl Fn() -> bool) -> usize {
-        let size = self.block_size();
-        // Whole pages, so that none is overlooked between two rounds, and not many, so that others miss few blocks, and for a moment.
-        let is_round = |words: usize| words * WORD * size % page() == 0 && words * WORD * size >= ROUND_BYTES;
-        let round = (0..).map(|power| 1 << power).find(|&words| words == MOST_WORDS || is_round(words));
-        // SAFETY: I3, I4: `trim_with` holds all these blocks claimed, from the first byte to the last.
-        let purge = |first, count| unsafe { reservation.purge(span_offset + first * size, count * size) };
-        let purge = |first, count| if may_purge() { purge(first, count) } else { 0 };
-        let bytes = self.trim_with(round.unwrap_or(MOST_WORDS), purge);
-        self.count_purged(bytes);
-        bytes
-    }
-
-    /// As `trim`, `round` words at a time; `purge` is given the first of some neighbouring blocks and how many they are, all held.
-    pub(super) fn trim_with(&self, round: usize, purge: impl Fn(usize, usize) -> usize) -> usize {
-        let words = self.watermark().div_ceil(WORD);
-        let rounds = (0..words).step_by(round).map(|start| start..words.min(start + round));
-        rounds.map(|words| self.changes.hold(|| self.trim_words(words, &purge))).sum()
-    }
-
-    fn trim_words(&self, words: Range<usize>, purge: impl Fn(usize, usize) -> usize) -> usize {
-        let mut held = [0_u64; MOST_WORDS];
-        for word in words.clone() {
-            held[word - words.start] = self.free.claim_in(word, WORD).map_or(0, |run| run.bits);
-        }
-        let is_held = |block: usize| held[block / WORD] & (1 << (block % WORD)) != 0;
-        let (mut block, end) = (0, words.len() * WORD);
-        let mut given_back = 0;
-        while block < end {
-            let from = block;
-            while block < end && is_held(block) {
-                block += 1;
-            }
-            if block > from {
-                given_back += purge(words.start * WORD + from, block - from);
-            }
-            block += 1;
-        }
-        for word in words.clone() {
-            self.put(Run { first: word * WORD, bits: held[word - words.start] });
-        }
-        given_back
-    }
 }
 
 /// Models: as those of the bucket.
@@ -189,7 +137,7 @@ mod models {
                 other.give(mine[0]);
                 usize::from(other.take().is_some())
             });
-            let trimmed = blocks.trim();
+            let trimmed = blocks.trim(0);
             assert!(trimmed <= 3);
             let taken = thread.join().unwrap();
             assert_eq!(blocks.left(), 3 - taken, "trimming lost a block, or made one");
@@ -201,10 +149,25 @@ mod models {
         model(|| {
             let blocks = used(0, 2);
             let other = Arc::clone(&blocks);
-            let thread = thread::spawn(move || other.trim());
+            let thread = thread::spawn(move || other.trim(0));
             assert!(blocks.take_exact().is_ok());
             thread.join().unwrap();
             assert_eq!(blocks.left(), 1);
+        });
+    }
+
+    #[test]
+    fn loom_trimming_never_used_blocks_touches_none_that_is_somebodys_and_refuses_nobody() {
+        model(|| {
+            let blocks = Blocks::new(3, 3);
+            // All are committed then.
+            assert_eq!(blocks.take(), Some(0));
+            assert!(blocks.bucket.extend(1) && blocks.bucket.extend(2));
+            let other = Arc::clone(&blocks);
+            let thread = thread::spawn(move || other.trim(3));
+            assert!(blocks.take_exact().is_ok() && blocks.take_exact().is_ok(), "refused");
+            thread.join().unwrap();
+            assert_eq!(blocks.left(), 0);
         });
     }
 
@@ -243,7 +206,7 @@ mod models {
         model(|| {
             let blocks = used(0, 1);
             let other = Arc::clone(&blocks);
-            let thread = thread::spawn(move || other.trim());
+            let thread = thread::spawn(move || other.trim(0));
             let block = blocks.take_or_grow(2);
             thread.join().unwrap();
             assert_eq!((block, blocks.bucket.capacity()), (Some(0), 1), "it grew although a block was free");
@@ -269,7 +232,7 @@ mod models {
             let blocks = used(1, 1);
             let other = Arc::clone(&blocks);
             let thread = thread::spawn(move || assert_eq!(other.bucket.free_blocks(), 1));
-            blocks.trim();
+            blocks.trim(0);
             thread.join().unwrap();
         });
     }

@@ -79,7 +79,10 @@ impl Bucket {
     /// All addresses that blocks can come from, readable and writable from now on if the system does not refuse it.
     pub(crate) fn addresses(&self) -> NonNull<[u8]> {
         if let Some(ground) = &self.ground {
-            ground.commit(0, self.most_bytes());
+            if ground.commit(0, self.most_bytes()) {
+                // Release: as in `extend`. What lies there can be resident from now on, and so be counted and given back.
+                self.limit.fetch_max(self.capacity(), Ordering::Release);
+            }
         }
         NonNull::slice_from_raw_parts(self.span.base(), self.most_bytes())
     }

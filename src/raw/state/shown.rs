@@ -7,12 +7,9 @@ impl State {
     /// Gives the memory of free pages back to the system; returns how many bytes.
     pub(crate) fn trim(&self) -> usize {
         self.drain_own_cache();
-        let buckets = self.buckets().iter().enumerate();
         // Relaxed: asked under the bucket's lock, which `show` takes once it has said so.
         let may_purge = || self.shown.load(Relaxed) == 0;
-        let spans =
-            buckets.map(|(number, bucket)| bucket.trim(&self.reservation, self.region.offset(number), may_purge));
-        spans.sum::<usize>() + self.release_ended()
+        self.buckets().iter().map(|bucket| bucket.trim(may_purge)).sum::<usize>() + self.release_ended()
     }
 
     /// From here on, until as many `hide` as `show` were called, the spans' memory stays what it is.

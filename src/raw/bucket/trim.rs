@@ -1,0 +1,111 @@
+//! Gives the memory of free pages back to the system.
+//!
+//! Whoever does so takes the blocks first, as if to use them, so nobody else can have one of them meanwhile; never-used ones, too, where a
+//! huge page made them resident. Some words' blocks at a time, under the bucket's lock: a fork comes before or afterwards.
+
+use core::ops::Range;
+
+use super::{Bucket, Ground};
+use crate::raw::bitmap::{Run, WORD};
+use crate::raw::os::{self, Part, page};
+
+/// Words whose blocks are held at once, at most: so many blocks are a whole number of pages whatever their size.
+const MOST_WORDS: usize = 64;
+/// Fewer, if these have as many bytes.
+const ROUND_BYTES: usize = 2 << 20;
+
+impl Bucket {
+    /// Bytes of the span that are backed by memory, if the system says so. Where nothing is ever given back, what was used.
+    pub(crate) fn resident(&self) -> Option<usize> {
+        let blocks = if os::GIVES_BACK { self.limit() } else { self.watermark() };
+        self.part()?.resident(0, blocks * self.block_size())
+    }
+
+    /// Gives the memory of free pages back to the system, unless `may_purge`, asked under the bucket's lock, says no; returns the bytes that
+    /// were resident.
+    pub(crate) fn trim(&self, may_purge: impl Fn() -> bool) -> usize {
+        let Some(part) = self.part() else { return 0 };
+        self.use_up(self.end_of_tail(part), &may_purge);
+        let size = self.block_size();
+        // Whole pages, so that none is overlooked between two rounds, and not many, so that others miss few blocks, and for a moment.
+        let is_round = |words: usize| words * WORD * size % page() == 0 && words * WORD * size >= ROUND_BYTES;
+        let round = (0..).map(|power| 1 << power).find(|&words| words == MOST_WORDS || is_round(words));
+        // SAFETY: I3, I4: `trim_with` holds all these blocks claimed, from the first byte to the last.
+        let purge = |first, count| unsafe { part.purge(first * size, (first + count) * size) };
+        let purge = |first, count| if may_purge() { purge(first, count) } else { 0 };
+        let bytes = self.trim_with(round.unwrap_or(MOST_WORDS), purge);
+        self.count_purged(bytes);
+        bytes
+    }
+
+    fn part(&self) -> Option<&Part> {
+        match self.ground.as_ref()? {
+            Ground::Part(part, _) => Some(part),
+            #[cfg(all(test, loom))]
+            Ground::Model(..) => None,
+        }
+    }
+
+    /// The first block behind all memory that never-used blocks have: the rest of the page that the used ones end in, and of the huge page
+    /// if it is one, or where the system does not say; and more, where somebody outside wrote there.
+    fn end_of_tail(&self, part: &Part) -> usize {
+        let size = self.block_size();
+        let used = (self.watermark() * size).next_multiple_of(page());
+        let mut end = self.limit() * size;
+        while end > used {
+            let start = used.max(part.huge_start(end - 1));
+            if part.resident(start, end).unwrap_or(usize::from(start == used)) > 0 {
+                return end.div_ceil(size);
+            }
+            end = start;
+        }
+        used.div_ceil(size).min(self.limit())
+    }
+
+    /// Makes never-used blocks, as far as `end`, free ones, which can be held.
+    pub(super) fn use_up(&self, end: usize, may_purge: impl Fn() -> bool) {
+        self.changes.hold(|| {
+            let mut first = self.watermark();
+            while first < end && may_purge() {
+                match self.advance(first, end) {
+                    Ok(run) => {
+                        first += run.len();
+                        self.put(run);
+                    }
+                    Err(now) => first = now,
+                }
+            }
+        });
+    }
+
+    /// As `trim`, `round` words at a time; `purge` is given the first of some neighbouring blocks and how many they are, all held.
+    pub(super) fn trim_with(&self, round: usize, purge: impl Fn(usize, usize) -> usize) -> usize {
+        let words = self.watermark().div_ceil(WORD);
+        let rounds = (0..words).step_by(round).map(|start| start..words.min(start + round));
+        rounds.map(|words| self.changes.hold(|| self.trim_words(words, &purge))).sum()
+    }
+
+    fn trim_words(&self, words: Range<usize>, purge: impl Fn(usize, usize) -> usize) -> usize {
+        let mut held = [0_u64; MOST_WORDS];
+        for word in words.clone() {
+            held[word - words.start] = self.free.claim_in(word, WORD).map_or(0, |run| run.bits);
+        }
+        let is_held = |block: usize| held[block / WORD] & (1 << (block % WORD)) != 0;
+        let (mut block, end) = (0, words.len() * WORD);
+        let mut given_back = 0;
+        while block < end {
+            let from = block;
+            while block < end && is_held(block) {
+                block += 1;
+            }
+            if block > from {
+                given_back += purge(words.start * WORD + from, block - from);
+            }
+            block += 1;
+        }
+        for word in words.clone() {
+            self.put(Run { first: word * WORD, bits: held[word - words.start] });
+        }
+        given_back
+    }
+}
