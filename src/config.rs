@@ -1,5 +1,7 @@
 //! What a heap can be told: exhaustion policy, cache warm-up, huge pages, and all of it in one `Config`.
 
+use core::time::Duration;
+
 use crate::class::MAX_CLASSES;
 use crate::error::ConfigError;
 
@@ -88,6 +90,43 @@ pub enum HugePages {
     Always,
 }
 
+/// When a heap gives the memory of free pages back to the system by itself, as [`Heap::trim`](crate::Heap::trim) does when it is called.
+///
+/// There is no thread for it: whoever fetches blocks from a bucket, or puts some back, does a piece of that work when it is time, a few MiB at
+/// the most. So a heap that nobody uses keeps what it has ([`Heap::purge`](crate::Heap::purge) is for a timer of your own), and the fast paths
+/// know nothing of it. What lies in threads' caches stays there.
+///
+/// ```
+/// use std::time::Duration;
+/// use smarena::{Heap, Linear, Purge};
+///
+/// let heap = Heap::<Linear<8>>::builder().purge(Purge::After(Duration::from_secs(10))).build()?;
+/// # Ok::<(), smarena::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Purge {
+    /// What nobody has wanted for so long, and for twice as long at the most while the heap is in use. The lowest free blocks are handed out
+    /// first, so that is what lies above all blocks that were taken meanwhile. The default is a second.
+    After(Duration),
+    /// Whatever page is free when blocks come back to their bucket. Costs a system call or more each time, and page faults when
+    /// the blocks are used again.
+    AtOnce,
+    /// Nothing.
+    Never,
+}
+
+impl Purge {
+    /// As [`Default::default`], for constants.
+    pub(crate) const DEFAULT: Self = Self::After(Duration::from_secs(1));
+}
+
+impl Default for Purge {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 /// Everything a heap is built from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Config {
@@ -100,6 +139,7 @@ pub(crate) struct Config {
     pub(crate) cache_bytes: usize,
     pub(crate) warmup: CacheWarmup,
     pub(crate) huge_pages: HugePages,
+    pub(crate) purge: Purge,
     pub(crate) zero_on_free: bool,
     pub(crate) hardened: bool,
     /// Whether there is a canary behind each block's bytes. Only of a hardened heap.
@@ -124,6 +164,7 @@ impl Config {
             cache_bytes: Self::CACHE_BYTES,
             warmup: CacheWarmup::Cold,
             huge_pages: HugePages::Auto,
+            purge: Purge::DEFAULT,
             zero_on_free: false,
             hardened: false,
             canary: false,

@@ -375,11 +375,39 @@ impl<C: SizeClasses> Heap<C> {
         self.raw.state().trim()
     }
 
+    /// Gives the memory of free pages back to the system that nobody has wanted since this was last done, and returns how many bytes that was.
+    ///
+    /// This is what whoever comes by a slow path does when it is time ([`Purge`](crate::Purge)), a piece at a time. A program that may fall silent while
+    /// its heaps are full of free blocks calls it by a timer or a thread of its own; the second call in a silence gives back all that there is but
+    /// threads' caches. Linear in the number of blocks that came back since.
+    ///
+    /// ```
+    /// use std::sync::mpsc::{self, RecvTimeoutError};
+    /// use std::time::Duration;
+    /// # use smarena::{Heap, Linear};
+    /// let heap = Heap::<Linear<8>>::new(1 << 20)?;
+    /// std::thread::scope(|scope| {
+    ///     let (stop, stopped) = mpsc::channel::<()>();
+    ///     let heap = &heap;
+    ///     scope.spawn(move || {
+    ///         while stopped.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+    ///             heap.purge();
+    ///         }
+    ///     });
+    ///     // … the program …
+    ///     drop(stop);
+    /// });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn purge(&self) -> usize {
+        self.raw.state().purge()
+    }
+
     /// The addresses that blocks of each bucket come from, in the order of the buckets.
     ///
     /// For those who must name them to somebody else, as when buffers are registered with `io_uring`. The memory belongs to
     /// whoever owns the blocks in it. Keep the [`Regions`] as long as the other side knows the addresses: until it is dropped,
-    /// no page behind them is given back by [`trim`](Self::trim), so that both sides see the same memory.
+    /// no page behind them is given back, not by [`trim`](Self::trim) nor by itself, so that both sides see the same memory.
     ///
     /// ```
     /// # use smarena::{Heap, Linear};

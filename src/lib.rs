@@ -96,7 +96,7 @@ pub use crate::buf::SmBuf;
 pub use crate::bytes::SmBytes;
 pub use crate::chain::SmChain;
 pub use crate::class::{Geometric, Linear, Piecewise, SizeClasses};
-pub use crate::config::{CacheWarmup, Exhausted, HugePages};
+pub use crate::config::{CacheWarmup, Exhausted, HugePages, Purge};
 pub use crate::content::IntoBytes;
 pub use crate::error::{AllocError, ConfigError};
 pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, IfStatic, Regions, ShareCount, StaticHeap, ThreadCache};

@@ -20,7 +20,7 @@ type Two = Heap<Linear<2>>;
 const BYTES: usize = 256;
 
 fn heap(exhausted: Exhausted) -> Arc<Two> {
-    let builder = Two::builder().bucket_bytes(BYTES).on_exhausted(exhausted);
+    let builder = Two::builder().bucket_bytes(BYTES).on_exhausted(exhausted).purge(crate::config::Purge::AtOnce);
     Arc::new(builder.thread_cache(64, crate::config::CacheWarmup::Cold).build().unwrap())
 }
 

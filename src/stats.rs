@@ -115,7 +115,8 @@ pub struct BucketStats {
     /// Bytes of the span that are backed by memory, whether their blocks were ever used or not; `None` where the system does not say, as behind a
     /// filter of system calls that knows no `mincore`.
     pub resident: Option<usize>,
-    /// Bytes of free pages that were given back to the system since the heap was made ([`Heap::trim`]), the same page perhaps more than once.
+    /// Bytes of free pages that were given back to the system since the heap was made, the same page perhaps more than once: by themselves
+    /// ([`Purge`](crate::Purge)), or by [`Heap::trim`].
     pub purged: usize,
     /// Layouts of this size class that were served elsewhere because the bucket was exhausted.
     pub overflowed: usize,

@@ -18,7 +18,7 @@ mod child;
 use std::fs;
 use std::ptr::{NonNull, null_mut};
 
-use smarena::{AllocError, BufPool, Exhausted, Global, Heap, HugePages, Linear, SmBox, StaticHeap};
+use smarena::{AllocError, BufPool, Exhausted, Global, Heap, HugePages, Linear, Purge, SmBox, StaticHeap};
 
 /// Runs `body` in a child process, which must end well.
 fn ends_well(test: &str, body: impl FnOnce()) {
@@ -202,6 +202,20 @@ fn works_without(call: libc::c_long, known: bool) {
     assert!((BYTES - (1 << 20)..=BYTES).contains(&given_back), "{given_back} of {BYTES}");
     let left = full - pages().1;
     assert!(left * 4096 > BYTES - (2 << 20), "{left} pages went back");
+    drop(heap);
+    // By itself.
+    let heap = Heap::<Linear<8>>::builder()
+        .bucket_bytes(BYTES)
+        .huge_pages(HugePages::Never)
+        .purge(Purge::AtOnce)
+        .build()
+        .unwrap();
+    let boxes: Vec<_> = (0..BYTES / 128).map(|_| SmBox::new_in([1_u8; 128], &heap)).collect();
+    let full = pages().1;
+    drop(boxes);
+    let left = full - pages().1;
+    assert!(left * 4096 > BYTES - (4 << 20), "{left} pages went back by themselves");
+    heap.trim();
     // What was given back is there again, and zero.
     let block = heap.malloc(128, 0).unwrap();
     // SAFETY: live, 128 bytes; the pages of its place were given back.

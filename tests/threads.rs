@@ -8,8 +8,9 @@ use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::time::Duration;
 
-use smarena::{CacheWarmup, Exhausted, Heap, HeapRef, Linear, SmBox, SmBuf, SmBytes, StaticHeap};
+use smarena::{CacheWarmup, Exhausted, Heap, HeapRef, Linear, Purge, SmBox, SmBuf, SmBytes, StaticHeap};
 
 struct Blocks(Vec<NonNull<u8>>);
 // SAFETY: any thread may own and free blocks.
@@ -353,7 +354,22 @@ fn more_threads_than_slots_still_work() {
 
 #[test]
 fn trim_runs_beside_threads_that_allocate() {
-    let heap = Heap::<Linear<8>>::new(1 << 20).unwrap();
+    beside_threads_that_allocate(Purge::Never, Heap::trim);
+}
+
+#[test]
+fn memory_goes_back_by_itself_beside_threads_that_allocate() {
+    beside_threads_that_allocate(Purge::AtOnce, Heap::trim);
+    beside_threads_that_allocate(Purge::After(Duration::ZERO), Heap::purge);
+}
+
+fn beside_threads_that_allocate(purge: Purge, give_back: fn(&Heap<Linear<8>>) -> usize) {
+    let heap = Heap::<Linear<8>>::builder()
+        .bucket_bytes(1 << 20)
+        .purge(purge)
+        .thread_cache(1000, CacheWarmup::Cold)
+        .build()
+        .unwrap();
     std::thread::scope(|scope| {
         for thread in 0..2_u8 {
             let heap = &heap;
@@ -374,7 +390,7 @@ fn trim_runs_beside_threads_that_allocate() {
                 }
             });
         }
-        scope.spawn(|| (0..100).map(|_| heap.trim()).sum::<usize>());
+        scope.spawn(|| (0..100).map(|_| give_back(&heap)).sum::<usize>());
     });
     assert_eq!(heap.stats().live(), 0);
 }

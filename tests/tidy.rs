@@ -30,6 +30,7 @@ const LAYERS: &str = "
     L1  raw::refusal   -> nothing
     L1  raw::lock      -> nothing
     L1  raw::alive     -> nothing
+    L1  raw::clock     -> nothing
     L1  raw::os        -> raw::refusal raw::fault raw::lock
     L1  raw::region    -> raw::os
     L1  raw::bitmap    -> nothing
@@ -45,7 +46,7 @@ const LAYERS: &str = "
     L1  raw::thread    -> raw::registry raw::seat raw::shortcut raw::cache raw::os raw::refusal
     L1  raw::fallback  -> raw::lock raw::share raw::canary raw::refusal
     L1  raw::table     -> raw::seat raw::cache raw::bucket raw::registry raw::lock raw::os
-    L1  raw::state     -> raw::shortcut raw::share raw::table raw::seat raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault
+    L1  raw::state     -> raw::clock raw::shortcut raw::share raw::table raw::seat raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault
     L1  raw::published -> raw::lock
     L1  raw::heap      -> raw::shortcut raw::state raw::fallback raw::os raw::poison raw::published raw::seat raw::registry raw::thread raw::cache raw::share raw::fault
 

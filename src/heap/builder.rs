@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use super::Heap;
 use crate::class::SizeClasses;
-use crate::config::{CacheWarmup, Config, Exhausted, HugePages};
+use crate::config::{CacheWarmup, Config, Exhausted, HugePages, Purge};
 use crate::error::ConfigError;
 
 /// Settings of a [`Heap`].
@@ -15,6 +15,7 @@ use crate::error::ConfigError;
 /// | [`on_exhausted`](Self::on_exhausted) | the next buckets, then the system allocator |
 /// | [`thread_cache`](Self::thread_cache) | every thread gets one, 64 KiB of blocks a bucket, cold |
 /// | [`huge_pages`](Self::huge_pages) | beyond a span's first 2 MiB |
+/// | [`purge`](Self::purge) | free pages that nobody wanted for a second go back to the system |
 /// | [`zero_on_free`](Self::zero_on_free) | off |
 /// | [`hardened`](Self::hardened), and with it [`canary`](Self::canary), [`delayed_reuse`](Self::delayed_reuse) | off |
 ///
@@ -146,6 +147,18 @@ impl<C: SizeClasses> HeapBuilder<C> {
     /// ```
     pub const fn huge_pages(mut self, huge_pages: HugePages) -> Self {
         self.config.huge_pages = huge_pages;
+        self
+    }
+
+    /// When the memory of free pages goes back to the system by itself.
+    ///
+    /// ```
+    /// # use smarena::{Heap, Linear, Purge};
+    /// let heap = Heap::<Linear<1>>::builder().purge(Purge::Never).build()?; // only by `trim`
+    /// # Ok::<(), smarena::ConfigError>(())
+    /// ```
+    pub const fn purge(mut self, purge: Purge) -> Self {
+        self.config.purge = purge;
         self
     }
 

@@ -6,6 +6,7 @@
 mod exact;
 mod growth;
 mod trim;
+mod wanted;
 
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
@@ -19,6 +20,7 @@ use crate::sync::fixed::AtomicUsize as Count;
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Ordering};
 use exact::Changes;
 pub(crate) use growth::Ground;
+use wanted::Wanted;
 
 /// How many words' blocks a deposit gathers before it puts them: one for each bit of a `u32`.
 const GATHERED: usize = u32::BITS as usize;
@@ -47,6 +49,8 @@ pub(crate) struct Bucket {
     watermark: CachePadded<AtomicUsize>,
     /// What happens to the free blocks.
     changes: Changes,
+    /// Which free blocks were wanted lately.
+    wanted: CachePadded<Wanted>,
     /// Layouts of this class that had to be served elsewhere.
     overflowed: Count,
     /// The most live blocks that a snapshot has seen.
@@ -90,6 +94,7 @@ impl Bucket {
             ground: parts.ground,
             watermark: CachePadded(AtomicUsize::new(0)),
             changes: Changes::new(parts.exact),
+            wanted: CachePadded(Wanted::new()),
             overflowed: Count::new(0),
             peak: Count::new(0),
             purged: Count::new(0),
@@ -156,7 +161,9 @@ impl Bucket {
     /// Takes up to `max` neighbouring blocks, 64 at most; the caller now holds them claimed (I3).
     pub(crate) fn withdraw(&self, max: usize) -> Option<Run> {
         self.changes.give_way();
-        self.free.claim(max).or_else(|| self.fresh(max))
+        let run = self.free.claim(max).or_else(|| self.fresh(max))?;
+        self.wanted.taken(run);
+        Some(run)
     }
 
     /// Takes up to `most` blocks, fewer if they lie far apart, and writes them down highest first: what is parked last is popped
@@ -220,7 +227,9 @@ impl Bucket {
         self.changes.give_way();
         let used = self.free.claim(1);
         let fresh = used.is_none();
-        used.or_else(|| self.fresh(1)).map(|run| (self.only_block(run), fresh))
+        let run = used.or_else(|| self.fresh(1))?;
+        self.wanted.taken(run);
+        Some((self.only_block(run), fresh))
     }
 
     /// As `withdraw_one`, but certain. The error is the limit that the bucket had at a moment of the call when no block of it was free.
@@ -284,9 +293,14 @@ impl Bucket {
 
     /// Puts a run back as it was withdrawn, or a part of it.
     pub(crate) fn put(&self, run: Run) {
-        if run.bits == 0 {
-            return;
+        if run.bits > 0 {
+            self.put_back(run);
+            self.wanted.put(run);
         }
+    }
+
+    /// As `put`, of what was held for a moment.
+    fn put_back(&self, run: Run) {
         // Before: afterwards they may be somebody's.
         self.poison(run);
         if let Err(twice) = self.free.put(run) {
@@ -590,7 +604,7 @@ mod models {
         /// As purging does: the content of all these blocks is lost, and of never-used ones as far as `tail`.
         pub(super) fn trim(&self, tail: usize) -> usize {
             self.bucket.use_up(tail, || true);
-            self.bucket.trim_with(1, |first, count| {
+            self.bucket.trim_with(0..self.bucket.watermark().div_ceil(WORD), 1, |first, count| {
                 (first..first + count).for_each(|block| self.write(block));
                 count
             })

@@ -51,6 +51,20 @@ impl Lock {
         }
     }
 
+    /// Takes the lock if nobody has it or waits for it.
+    fn try_acquire(&self) -> bool {
+        // Relaxed, all: as in `acquire`; and a turn that is over leads to a ticket that is taken.
+        let ticket = self.turn.load(Ordering::Relaxed);
+        let next = ticket.wrapping_add(1);
+        let is_mine = self.next.compare_exchange(ticket, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if is_mine {
+            count::acquisition();
+            // The last holder may still be about to say so.
+            self.wait(ticket);
+        }
+        is_mine
+    }
+
     #[cold]
     fn wait(&self, ticket: u32) {
         let word = self.word(ticket);
@@ -110,15 +124,25 @@ impl Lock {
 
     /// Runs `body` while holding the lock. A panic in `body` releases it.
     pub(crate) fn with<R>(&self, body: impl FnOnce() -> R) -> R {
-        struct Release<'l>(&'l Lock);
-        impl Drop for Release<'_> {
-            fn drop(&mut self) {
-                self.0.release();
-            }
-        }
         self.acquire();
         let _release = Release(self);
         body()
+    }
+
+    /// As `with`, but not if somebody holds the lock.
+    pub(crate) fn try_with<R>(&self, body: impl FnOnce() -> R) -> Option<R> {
+        self.try_acquire().then(|| {
+            let _release = Release(self);
+            body()
+        })
+    }
+}
+
+struct Release<'l>(&'l Lock);
+
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        self.0.release();
     }
 }
 
@@ -261,6 +285,29 @@ mod models {
             // SAFETY: I8: as above.
             self.0.with(|| self.1.with_mut(|count| unsafe { *count += 1 }));
         }
+    }
+
+    #[test]
+    fn loom_who_tries_a_lock_has_it_alone_or_not_at_all() {
+        model(|| {
+            let counter = Arc::new(Counter(Lock::new(), UnsafeCell::new(0)));
+            let try_to_add = |counter: &Counter| {
+                // SAFETY: I8: as above.
+                let added = counter.0.try_with(|| counter.1.with_mut(|count| unsafe { *count += 1 }));
+                usize::from(added.is_some())
+            };
+            let threads: Vec<_> = (0..2)
+                .map(|number| {
+                    let counter = Arc::clone(&counter);
+                    thread::spawn(move || if number == 0 { try_to_add(&counter) } else { (counter.add(), 1).1 })
+                })
+                .collect();
+            let mut added = try_to_add(&counter);
+            added += threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>();
+            assert_eq!(try_to_add(&counter), 1, "nobody has it");
+            // SAFETY: I8: the others have ended.
+            assert_eq!(counter.1.with(|count| unsafe { *count }), added + 1);
+        });
     }
 
     #[test]

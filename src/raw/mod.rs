@@ -17,6 +17,7 @@
 //! | `bucket` | span + bitmap + watermark of one size class | shared, lock-free | withdraw, deposit |
 //! | `bucket/exact` | what is certain of a bucket | shared, under the bucket's `lock` when disturbed | claim_exact, hold |
 //! | `bucket/trim` | memory of free pages that goes back to the system | shared, under the bucket's `lock` | trim, use_up |
+//! | `bucket/wanted` | which free blocks were wanted lately: what may go back | shared, hints | taken, put, unwanted |
 //! | `cache` | one thread's lanes of chunks | one thread's | pop, push, refill, spill, drain |
 //! | `seat` | what one thread has in one heap: its caches and their memory | one thread's | close |
 //! | `table` | the seats of all threads in one heap | shared | open, close |
@@ -29,6 +30,7 @@
 //! | `quarantine` | freed blocks of a hardened heap that wait before they are used again | shared, under its bucket's `lock` | exchange, release |
 //! | `state` | everything a heap owns; builds and releases it, routes around an exhausted bucket | shared | build, release, take, give |
 //! | `state/caches` | how a thread gets its caches in a heap | | own_cache, open_cache, close_cache |
+//! | `state/purge` | memory that goes back by itself | shared, under its `lock` | come_by, purge |
 //! | `state/checks` | what a hardened heap does beside | | hand_out, take_back, held |
 //! | `heap/asked` | what a heap is asked about a block | | share_count, bucket_of, usable_size |
 //! | `heap/zeroed` | blocks of zeros that nobody had to write | | allocate_zeroed |
@@ -36,6 +38,7 @@
 //! | `published` | where a heap's table and state are, once it is built | shared | publish |
 //! | `heap` | `RawHeap`: the fast paths, and where a static heap is built | shared | allocate, deallocate, reallocate |
 //! | `poison` | what a checking tool is told of free blocks | | handed_out, given_back |
+//! | `clock` | what time it is, roughly; in tests, what they say | | now |
 //! | `refusal` | in tests: the system refuses | | due |
 //! | `fault` | the message and the abort when memory was misused | | |
 //!
@@ -91,6 +94,7 @@ pub(crate) mod bitmap;
 pub(crate) mod bucket;
 pub(crate) mod cache;
 pub(crate) mod canary;
+pub(crate) mod clock;
 pub(crate) mod fallback;
 pub(crate) mod fault;
 pub(crate) mod heap;

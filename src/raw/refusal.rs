@@ -70,7 +70,7 @@ mod tests {
         use crate::boxed::SmBox;
         use crate::buf::SmBuf;
         use crate::class::Linear;
-        use crate::config::{CacheWarmup, Exhausted, HugePages};
+        use crate::config::{CacheWarmup, Exhausted, HugePages, Purge};
         use crate::error::{AllocError, ConfigError};
         use crate::heap::{Heap, HeapBuilder, StaticHeap};
         use crate::pool::{BufPool, PoolError};
@@ -240,13 +240,14 @@ mod tests {
             }
         }
 
-        fn settings() -> [Builder; 6] {
+        fn settings() -> [Builder; 7] {
             let small = || Heap::<Linear<8>>::builder().bucket_bytes(512).huge_pages(HugePages::Always);
             [
                 small(),
                 small().on_exhausted(Exhausted::Grow { reserve: 64 << 10 }),
                 small().on_exhausted(Exhausted::Grow { reserve: 1024 }).no_thread_cache(),
                 small().zero_on_free(true),
+                small().purge(Purge::AtOnce),
                 small().hardened(true),
                 small().canary(true).delayed_reuse(3).zero_on_free(true),
             ]

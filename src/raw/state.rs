@@ -13,6 +13,7 @@ mod caches;
 mod checks;
 mod exhausted;
 mod overflow;
+mod purge;
 mod shown;
 
 use core::cell::Cell;
@@ -40,6 +41,7 @@ use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize};
 use checks::Watch;
 use overflow::Fallbacks;
+use purge::Passes;
 
 /// Side tables from so many bytes on are left out of core files: they are mostly room for blocks that were never used.
 const LONG_SIDE: usize = 16 << 20;
@@ -59,6 +61,7 @@ pub(crate) struct State {
     canary: Option<Canary>,
     /// How many there are who show the spans to somebody outside.
     shown: AtomicUsize,
+    passes: Passes,
     pub(crate) config: Config,
 }
 
@@ -183,6 +186,7 @@ impl State {
             watches,
             canary,
             shown: AtomicUsize::new(0),
+            passes: Passes::new(),
             config: *config,
         };
         // SAFETY: I1: `Plan` left room for it here; committed and aligned to a page.
@@ -309,12 +313,18 @@ impl State {
             None => bucket.withdraw_one().or_else(|| self.reuse_early(class)),
         };
         let own = cache.map(|cache| cache.lane(class)).and_then(|lane| lane.pop().or_else(|| lane.refill_from_stack()));
-        own.or_else(shared)
+        own.or_else(|| {
+            let block = shared();
+            self.come_by(class..class + 1);
+            block
+        })
     }
 
     /// As `take`, past the cache, so that it is known whether the block was never used, and so reads as zero.
     pub(crate) fn take_told(&self, class: usize) -> Option<(NonNull<u8>, bool)> {
-        self.buckets()[class].withdraw_one_told()
+        let told = self.buckets()[class].withdraw_one_told();
+        self.come_by(class..class + 1);
+        told
     }
 
     /// Takes a block back that lies in the span of `class`.
@@ -322,7 +332,8 @@ impl State {
         let bucket = &self.buckets()[class];
         let block = self.own(block);
         if let Some(watch) = self.watch(class) {
-            return self.take_back(watch, bucket, block);
+            self.take_back(watch, bucket, block);
+            return self.come_by(class..class + 1);
         }
         if self.config.zero_on_free {
             // SAFETY: I4, I10: the caller gives up the block, and nobody else has it yet.
@@ -331,12 +342,14 @@ impl State {
         match cache {
             Some(cache) => {
                 let lane = cache.lane(class);
-                if !lane.push(block) && !lane.spill_to_stack(block) {
-                    lane.spill(bucket, block);
+                if lane.push(block) || lane.spill_to_stack(block) {
+                    return;
                 }
+                lane.spill(bucket, block);
             }
             None => bucket.deposit_one(block),
         }
+        self.come_by(class..class + 1);
     }
 
     /// Bytes of bucket `number`'s span that are backed by memory, if the system says so.
@@ -369,6 +382,7 @@ impl Member for State {
     }
 
     fn each_lock(&self, visit: &dyn Fn(&Lock)) {
+        visit(&self.passes.lock);
         visit(&self.table.lock);
         // SAFETY: I1: written by `build`, in place until `release`.
         let watches = self.watches.map(|watches| unsafe { watches.as_ref() });

@@ -1,7 +1,9 @@
 //! Heaps with every mixture of their settings, for random programs.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
-use smarena::{CacheWarmup, Exhausted, Heap, Linear};
+use smarena::{CacheWarmup, Exhausted, Heap, Linear, Purge};
 
 pub(crate) type Classes = Linear<8>;
 
@@ -16,6 +18,7 @@ pub(crate) struct Setting {
     /// Frees of a bucket that a block waits for at least.
     delayed_reuse: usize,
     zero_on_free: bool,
+    purge: Purge,
 }
 
 impl Setting {
@@ -26,7 +29,8 @@ impl Setting {
             .hardened(self.hardened)
             .canary(self.canary)
             .delayed_reuse(self.delayed_reuse)
-            .zero_on_free(self.zero_on_free);
+            .zero_on_free(self.zero_on_free)
+            .purge(self.purge);
         let builder = match self.cache {
             Some((bytes, warmup)) => builder.thread_cache(bytes, warmup),
             None => builder.no_thread_cache(),
@@ -57,8 +61,9 @@ pub(crate) fn setting() -> impl Strategy<Value = Setting> {
     let bucket_bytes = prop_oneof![128..1000_usize, 128..10_000_usize];
     let cache = prop::option::of((cache_bytes(), warmup()));
     let hardening = (prop::bool::weighted(0.2), prop::bool::weighted(0.2), prop_oneof![4 => Just(0), 1 => 1..6_usize]);
-    (bucket_bytes, exhausted(), cache, hardening, prop::bool::weighted(0.2)).prop_map(
-        |(bucket_bytes, exhausted, cache, (hardened, canary, delayed_reuse), zero_on_free)| Setting {
+    let purge = prop_oneof![Just(Purge::Never), Just(Purge::AtOnce), Just(Purge::After(Duration::ZERO))];
+    (bucket_bytes, exhausted(), cache, hardening, prop::bool::weighted(0.2), purge).prop_map(
+        |(bucket_bytes, exhausted, cache, (hardened, canary, delayed_reuse), zero_on_free, purge)| Setting {
             bucket_bytes,
             exhausted,
             cache,
@@ -66,6 +71,7 @@ pub(crate) fn setting() -> impl Strategy<Value = Setting> {
             canary,
             delayed_reuse,
             zero_on_free,
+            purge,
         },
     )
 }

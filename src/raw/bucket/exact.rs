@@ -91,7 +91,9 @@ impl Bucket {
     pub(super) fn claim_exact(&self) -> Result<Run, usize> {
         let capacity = self.capacity();
         let look = || self.free.claim_exact(self.watermark(), 1).or_else(|| self.fresh(1));
-        self.changes.look(look).ok_or(capacity)
+        let run = self.changes.look(look).ok_or(capacity)?;
+        self.wanted.taken(run);
+        Ok(run)
     }
 
     /// How many blocks are free.

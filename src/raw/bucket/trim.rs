@@ -26,16 +26,68 @@ impl Bucket {
     pub(crate) fn trim(&self, may_purge: impl Fn() -> bool) -> usize {
         let Some(part) = self.part() else { return 0 };
         self.use_up(self.end_of_tail(part), &may_purge);
-        let size = self.block_size();
-        // Whole pages, so that none is overlooked between two rounds, and not many, so that others miss few blocks, and for a moment.
-        let is_round = |words: usize| words * WORD * size % page() == 0 && words * WORD * size >= ROUND_BYTES;
-        let round = (0..).map(|power| 1 << power).find(|&words| words == MOST_WORDS || is_round(words));
-        // SAFETY: I3, I4: `trim_with` holds all these blocks claimed, from the first byte to the last.
-        let purge = |first, count| unsafe { part.purge(first * size, (first + count) * size) };
-        let purge = |first, count| if may_purge() { purge(first, count) } else { 0 };
-        let bytes = self.trim_with(round.unwrap_or(MOST_WORDS), purge);
+        let bytes = self.trim_with(0..self.words(), self.round(), self.purge(part, may_purge));
         self.count_purged(bytes);
         bytes
+    }
+
+    /// The words of which free blocks' memory may go back, since nobody wanted them between the last two calls; with `at_once`, of all that
+    /// came back meanwhile.
+    pub(crate) fn unwanted(&self, at_once: bool) -> Range<usize> {
+        let words = self.wanted.unwanted(at_once);
+        // Whole pages.
+        let together = self.whole_pages(1);
+        words.start - words.start % together..words.end.next_multiple_of(together).min(self.words())
+    }
+
+    /// As `trim`, of words that `unwanted` has named, of which it takes those off that it has looked at: one round.
+    pub(crate) fn trim_unwanted(&self, words: &mut Range<usize>, may_purge: impl Fn() -> bool) -> usize {
+        let round = self.round();
+        // Rounds begin where those of `trim` do.
+        let here = words.start..words.end.min((words.start + 1).next_multiple_of(round));
+        words.start = here.end;
+        let Some(part) = self.part() else { return 0 };
+        if here.end == self.words() {
+            self.use_up(self.end_of_tail(part), &may_purge);
+            words.end = self.words();
+        }
+        let end = (here.end * self.word_bytes()).min(self.limit() * self.block_size());
+        // Most of what came back has gone before, where memory is used here and there.
+        if part.resident(here.start * self.word_bytes(), end) == Some(0) {
+            return 0;
+        }
+        let bytes = self.trim_with(here, round, self.purge(part, may_purge));
+        self.count_purged(bytes);
+        bytes
+    }
+
+    /// Words that there are up to the watermark.
+    fn words(&self) -> usize {
+        self.watermark().div_ceil(WORD)
+    }
+
+    pub(crate) fn word_bytes(&self) -> usize {
+        WORD * self.block_size()
+    }
+
+    /// How many words' blocks are a whole number of pages, and so many bytes; no more than can be held at once.
+    fn whole_pages(&self, bytes: usize) -> usize {
+        let is_enough = |words: usize| words * self.word_bytes() % page() == 0 && words * self.word_bytes() >= bytes;
+        (0..).map(|power| 1 << power).find(|&words| words == MOST_WORDS || is_enough(words)).unwrap_or(MOST_WORDS)
+    }
+
+    /// Words to be held at once: whole pages, so that none is overlooked between two rounds, and not many, so that others miss few blocks, and
+    /// for a moment.
+    fn round(&self) -> usize {
+        self.whole_pages(ROUND_BYTES)
+    }
+
+    /// What gives the memory of blocks back that are held: the first, and how many.
+    fn purge<'b>(&'b self, part: &'b Part, may_purge: impl Fn() -> bool + 'b) -> impl Fn(usize, usize) -> usize + 'b {
+        let size = self.block_size();
+        // SAFETY: I3, I4: `trim_with` holds all these blocks claimed, from the first byte to the last.
+        let purge = move |first, count| unsafe { part.purge(first * size, (first + count) * size) };
+        move |first, count| if may_purge() { purge(first, count) } else { 0 }
     }
 
     fn part(&self) -> Option<&Part> {
@@ -70,7 +122,7 @@ impl Bucket {
                 match self.advance(first, end) {
                     Ok(run) => {
                         first += run.len();
-                        self.put(run);
+                        self.put_back(run);
                     }
                     Err(now) => first = now,
                 }
@@ -78,10 +130,9 @@ impl Bucket {
         });
     }
 
-    /// As `trim`, `round` words at a time; `purge` is given the first of some neighbouring blocks and how many they are, all held.
-    pub(super) fn trim_with(&self, round: usize, purge: impl Fn(usize, usize) -> usize) -> usize {
-        let words = self.watermark().div_ceil(WORD);
-        let rounds = (0..words).step_by(round).map(|start| start..words.min(start + round));
+    /// As `trim`, of some words, `round` of them at a time; `purge` is given the first of some neighbouring blocks and how many they are, all held.
+    pub(super) fn trim_with(&self, words: Range<usize>, round: usize, purge: impl Fn(usize, usize) -> usize) -> usize {
+        let rounds = words.clone().step_by(round).map(|start| start..words.end.min(start + round));
         rounds.map(|words| self.changes.hold(|| self.trim_words(words, &purge))).sum()
     }
 
@@ -104,7 +155,10 @@ impl Bucket {
             block += 1;
         }
         for word in words.clone() {
-            self.put(Run { first: word * WORD, bits: held[word - words.start] });
+            let bits = held[word - words.start];
+            if bits > 0 {
+                self.put_back(Run { first: word * WORD, bits });
+            }
         }
         given_back
     }

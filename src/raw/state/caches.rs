@@ -65,6 +65,7 @@ impl State {
     /// Empties and closes the cache that lies in the table at `slot`, which this thread holds.
     pub(crate) fn close_cache(&self, slot: usize) {
         self.table.close(slot, self.buckets());
+        self.come_by(0..self.buckets().len());
     }
 
     /// Closes the thread's cache that lies in the table, and lets the thread, which has `slot`, have none until it asks for one.

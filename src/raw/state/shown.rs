@@ -7,14 +7,18 @@ impl State {
     /// Gives the memory of free pages back to the system; returns how many bytes.
     pub(crate) fn trim(&self) -> usize {
         self.drain_own_cache();
-        // Relaxed: asked under the bucket's lock, which `show` takes once it has said so.
-        let may_purge = || self.shown.load(Relaxed) == 0;
-        self.buckets().iter().map(|bucket| bucket.trim(may_purge)).sum::<usize>() + self.release_ended()
+        self.buckets().iter().map(|bucket| bucket.trim(|| self.may_purge())).sum::<usize>() + self.release_ended()
+    }
+
+    /// Whether the memory of free pages may go: asked under the bucket's lock, which `show` takes once it has said no.
+    pub(super) fn may_purge(&self) -> bool {
+        // Relaxed: the lock orders it.
+        self.shown.load(Relaxed) == 0
     }
 
     /// From here on, until as many `hide` as `show` were called, the spans' memory stays what it is.
     pub(crate) fn show(&self) {
-        // Relaxed: as in `trim`, under the locks that follow.
+        // Relaxed: as in `may_purge`, under the locks that follow.
         self.shown.fetch_add(1, Relaxed);
         // Whoever is giving memory back right now has done so then, and whoever comes next sees the count.
         self.buckets().iter().for_each(|bucket| bucket.lock().with(|| ()));
