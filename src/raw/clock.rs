@@ -31,7 +31,7 @@ std::thread_local! {
 }
 
 /// Lets time pass for this thread.
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, target_os = "linux", not(any(loom, shuttle, smarena_portable, miri))))]
 pub(crate) fn pass(milliseconds: u64) {
     NOW.set(NOW.get() + milliseconds);
 }
