@@ -30,6 +30,7 @@
 //! | hold bytes, or share them | [`SmBuf`], [`SmBytes`] |
 //! | bound the buffers of a server | [`BufPool`], [`Lease`] |
 //! | lend values that are costly to make | [`ObjectPool`], [`Loan`] |
+//! | let the kernel fill a pool's buffers (io_uring) | `Uring` (feature `io-uring`, Linux) |
 //! | keep values under handles | [`SmArena`], [`SharedArena`], [`compat`] |
 //! | have a heap of your own | [`Heap`], [`HeapBuilder`], [`static_heap!`] |
 //! | choose block sizes | [`Linear`], [`Piecewise`], [`Geometric`], [`size_classes!`], [`class`] |
@@ -74,6 +75,9 @@ mod pool;
 #[expect(unsafe_code, reason = "a heap reference and a global allocator by another one: I10")]
 pub mod record;
 mod stats;
+#[cfg(all(feature = "io-uring", target_os = "linux", not(any(loom, shuttle, miri))))]
+#[expect(unsafe_code, reason = "lends memory to the kernel: invariants R1.. at its top")]
+mod uring;
 
 #[cfg(feature = "capi")]
 #[expect(unsafe_code, reason = "speaks C: invariants F1, F2 at its top")]
@@ -115,6 +119,8 @@ pub use crate::pool::{
 pub use crate::stats::{
     BucketChange, BucketMap, BucketStats, Fallbacks, HeapChange, HeapMap, HeapStats, HeapTotal, Patch,
 };
+#[cfg(all(feature = "io-uring", target_os = "linux", not(any(loom, shuttle, miri))))]
+pub use crate::uring::{Event, Operation, Payload, Socket, Uring, UringBuilder, UringError, UringStats};
 
 /// The README's examples, run as tests.
 #[cfg(doctest)]

@@ -64,6 +64,7 @@ const LAYERS: &str = "
     L4  stats          -> L2 L3
     L4  record         -> L2
 
+    L5  uring          -> L2 L3 arena pool
     L5  interop        -> L2 L3 L4
     L5  ffi            -> L2 L3 L4
     L5  seed           -> nothing

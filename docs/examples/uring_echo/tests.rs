@@ -1,0 +1,38 @@
+//! The program does what it says.
+
+use crate::{Options, Way, parse, run};
+
+fn parsed(arguments: &[&str]) -> Result<Option<Options>, String> {
+    parse(["uring_echo"].iter().chain(arguments).map(Into::into).collect::<Vec<_>>())
+}
+
+#[test]
+fn arguments_are_checked() {
+    let options = parsed(&["--size", "8", "--window", "1", "--ways", "pool,BytesMut"]).unwrap().unwrap();
+    assert_eq!((options.size, options.window, options.ways), (8, 1, vec![Way::Pool, Way::BytesMut]));
+    assert_eq!(parsed(&["--help"]), Ok(None));
+    assert_eq!(parsed(&["--size", "7"]).unwrap_err(), "--size: \"7\" is not a number from 8 to 1472");
+    assert_eq!(parsed(&["--ways", "none"]).unwrap_err(), "--ways: there is no way \"none\"");
+}
+
+#[test]
+fn echoes_come_back_as_sent_and_no_packet_allocates() {
+    for way in Way::ALL {
+        for (size, window) in [(8, 1), (1024, 32), (1472, 7)] {
+            let rounds = match run(&Options { size, window, packets: 300, rounds: 1, ways: vec![way] }) {
+                Err(error) if error.to_string().contains("io_uring is not to be had") => {
+                    eprintln!("SKIPPED: {error}");
+                    continue;
+                }
+                other => other.unwrap(),
+            };
+            // Entering its runtime is not for nothing.
+            let most = match way {
+                Way::Uring => 0,
+                Way::BytesMut => u64::MAX,
+                Way::Pool | Way::OneBytesMut => 2,
+            };
+            assert!(rounds[0].calls > 0 && rounds[0].allocations <= most, "{:?}", rounds[0]);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! How a ring is described, and made.
+
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use std::collections::VecDeque;
+
+use io_uring::IoUring;
+
+use super::buffers::Buffers;
+use super::operations::{GROUP, receiving_header};
+use super::{Uring, UringError, UringStats};
+use crate::arena::SmArena;
+use crate::heap::HeapRef;
+use crate::pool::BufPool;
+
+/// The most numbers that buffers have.
+const MOST_BUFFERS: usize = 1 << 15;
+/// Bytes of a buffer, of which the kernel wants 44 for what it says of a datagram.
+const LEAST_BYTES: usize = 64;
+/// The most entries of the submission queue: a full one is submitted.
+const MOST_ENTRIES: usize = 1024;
+
+/// How a [`Uring`] is to be: made by [`Uring::builder`].
+///
+/// ```
+/// use smarena::{BufPool, Uring, UringError};
+///
+/// let pool = BufPool::builder().limit(1000).build()?;
+/// match Uring::builder().buffers(256).operations(4096).zero_copy(16 << 10).build(pool.clone()) {
+///     Ok(ring) => assert_eq!((ring.operations(), pool.in_flight()), (0, 256)),
+///     Err(error) => println!("{error}: the ordinary calls, then"),
+/// }
+/// # Ok::<(), smarena::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[must_use = "a builder does nothing until it builds"]
+pub struct UringBuilder {
+    buffers: usize,
+    operations: usize,
+    zero_copy: usize,
+}
+
+impl UringBuilder {
+    pub(super) const fn new() -> Self {
+        UringBuilder { buffers: 64, operations: 256, zero_copy: usize::MAX }
+    }
+
+    /// How many of the pool's buffers stand ready for the kernel: 1 to 32768, and no more than the pool's limit. They count as on loan. A pool
+    /// that has many more than that does not run out while those that are filled are in use.
+    ///
+    /// ```
+    /// # use smarena::Uring;
+    /// let builder = Uring::builder().buffers(1024);
+    /// # drop(builder);
+    /// ```
+    pub const fn buffers(mut self, count: usize) -> Self {
+        self.buffers = count;
+        self
+    }
+
+    /// How many operations there may be at a time; sendings that wait for their turn count.
+    ///
+    /// ```
+    /// # use smarena::Uring;
+    /// let builder = Uring::builder().operations(10_000);
+    /// # drop(builder);
+    /// ```
+    pub const fn operations(mut self, count: usize) -> Self {
+        self.operations = count;
+        self
+    }
+
+    /// From how many bytes on a payload is read by the kernel where it is, until the network has it, instead of being copied. It pays from some ten thousand bytes, and
+    /// not on loopback, where it is copied all the same. Nothing is, unless told otherwise.
+    ///
+    /// ```
+    /// # use smarena::Uring;
+    /// let builder = Uring::builder().zero_copy(16 << 10);
+    /// # drop(builder);
+    /// ```
+    pub const fn zero_copy(mut self, bytes: usize) -> Self {
+        self.zero_copy = bytes;
+        self
+    }
+
+    /// A ring of this thread, with the pool's buffers.
+    ///
+    /// # Errors
+    /// [`UringError::Unsupported`] where the kernel is older than 6.1, or a sandbox or a setting forbids io_uring; [`UringError::Buffers`],
+    /// [`UringError::SmallBuffers`], [`UringError::Alloc`], [`UringError::System`].
+    ///
+    /// ```
+    /// use smarena::{BufPool, Uring, UringError};
+    ///
+    /// let pool = BufPool::builder().buf_size(32).build()?;
+    /// assert!(matches!(Uring::builder().build(pool), Err(UringError::SmallBuffers { least: 64, .. })));
+    /// # Ok::<(), smarena::ConfigError>(())
+    /// ```
+    pub fn build<H: HeapRef + 'static>(self, pool: BufPool<H>) -> Result<Uring<H>, UringError> {
+        let UringBuilder { buffers: count, operations, zero_copy } = self;
+        let numbers = u16::try_from(count).ok().filter(|_| (1..=MOST_BUFFERS.min(pool.limit())).contains(&count));
+        let numbers = numbers.ok_or(UringError::Buffers { buffers: count, limit: pool.limit() })?;
+        if pool.buf_size() < LEAST_BYTES {
+            return Err(UringError::SmallBuffers { bytes: pool.buf_size(), least: LEAST_BYTES });
+        }
+        let ring = set_up(operations, count)?;
+        let buffers = Buffers::new(numbers)?;
+        let (address, entries) = buffers.entries();
+        // SAFETY: R1: they stay until the kernel is told otherwise, or for ever.
+        let registered = unsafe { ring.submitter().register_buf_ring_with_flags(address, entries, GROUP, 0) };
+        registered.map_err(|source| UringError::Unsupported { missing: "a ring of buffers", source })?;
+        let mut ring = Uring {
+            ring: ManuallyDrop::new(ring),
+            buffers: ManuallyDrop::new(buffers),
+            operations: ManuallyDrop::new(SmArena::with_capacity(operations)),
+            sockets: ManuallyDrop::new(SmArena::new()),
+            to_do: VecDeque::with_capacity(operations),
+            receiving: ManuallyDrop::new(Box::new(receiving_header())),
+            pool,
+            most: operations,
+            zero_copy,
+            under_way: 0,
+            notifying: 0,
+            stats: UringStats::default(),
+            of_one_thread: PhantomData,
+        };
+        ring.refill()?;
+        Ok(ring)
+    }
+}
+
+/// Room for completions of all operations, and one for each buffer: the kernel keeps what does not fit, but that is slow.
+fn set_up(operations: usize, buffers: usize) -> Result<IoUring, UringError> {
+    let entries = operations.clamp(8, MOST_ENTRIES).next_power_of_two();
+    let completions = operations.saturating_mul(2).saturating_add(buffers).clamp(2 * entries, 1 << 16);
+    let mut builder = IoUring::builder();
+    builder.dontfork().setup_clamp().setup_cqsize(narrow(completions.next_power_of_two()));
+    // Completions are made when this thread comes for them, and by nobody else: so they cost no interruption.
+    builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
+    builder.build(narrow(entries)).map_err(|source| match source.raw_os_error() {
+        Some(libc::ENFILE | libc::EMFILE) => UringError::System(source),
+        _ => UringError::Unsupported { missing: "a ring of one thread", source },
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "at most 65536")]
+const fn narrow(count: usize) -> u32 {
+    count as u32
+}

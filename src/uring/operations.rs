@@ -1,0 +1,111 @@
+//! What the kernel is asked to do: an operation keeps what the kernel was told addresses of, and becomes an entry of the submission queue.
+
+use core::ptr::null_mut;
+use std::os::fd::RawFd;
+
+use io_uring::types::Fd;
+use io_uring::{opcode, squeue};
+
+use super::address::{ADDRESS, Address};
+use super::event::{Payload, Socket};
+use crate::arena::Handle;
+use crate::heap::HeapRef;
+
+/// The name of the buffers among those that a ring may have.
+pub(super) const GROUP: u16 = 0;
+
+/// An operation from its beginning to its last completion. Does not move (A1).
+pub(super) struct Doing<H: HeapRef> {
+    pub(super) socket: Socket,
+    pub(super) what: What<H>,
+    /// Nobody wants it any more.
+    pub(super) cancelled: bool,
+    /// The kernel has it, or will be given it with the next submission.
+    pub(super) is_kernels: bool,
+}
+
+pub(super) enum What<H: HeapRef> {
+    /// Datagrams, behind what the kernel says about each; or a stream's bytes.
+    Receive {
+        datagrams: bool,
+    },
+    Accept,
+    Send(Sending<H>),
+}
+
+/// What is sent, and what the kernel is told of it (R2).
+pub(super) struct Sending<H: HeapRef> {
+    pub(super) payload: Payload<H>,
+    pub(super) to: Option<Address>,
+    /// Whether the kernel is to read the payload where it is, and to tell when it has.
+    pub(super) in_place: bool,
+    /// What the kernel has said of it, before it needs the payload no more.
+    pub(super) result: i32,
+    /// What waits for its turn behind this, on a stream.
+    pub(super) next: Option<Handle<Doing<H>>>,
+    part: libc::iovec,
+    header: libc::msghdr,
+}
+
+impl<H: HeapRef> Sending<H> {
+    pub(super) fn new(payload: Payload<H>, to: Option<Address>, in_place: bool) -> Self {
+        let part = libc::iovec { iov_base: null_mut(), iov_len: 0 };
+        Sending { payload, to, in_place, result: 0, next: None, part, header: header(0) }
+    }
+}
+
+/// What the kernel is told of a datagram to be received: how much room its sender's address has. The rest is in the buffer.
+pub(super) fn receiving_header() -> libc::msghdr {
+    header(ADDRESS)
+}
+
+fn header(name_len: u32) -> libc::msghdr {
+    // SAFETY: R2: plain numbers and pointers, for which zero is a value. (It has private padding on some systems.)
+    let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
+    header.msg_namelen = name_len;
+    header
+}
+
+impl<H: HeapRef> Doing<H> {
+    /// What the kernel is to do, on this socket. What it is told addresses of must stay as it is until its last completion (R2).
+    pub(super) fn entry(&mut self, socket: RawFd, receiving: &libc::msghdr) -> squeue::Entry {
+        let fd = Fd(socket);
+        if self.cancelled {
+            // Its end comes as that of all others does.
+            return opcode::Nop::new().build();
+        }
+        match &mut self.what {
+            What::Receive { datagrams: true } => opcode::RecvMsgMulti::new(fd, receiving, GROUP).build(),
+            What::Receive { datagrams: false } => opcode::RecvMulti::new(fd, GROUP).build(),
+            What::Accept => opcode::AcceptMulti::new(fd).flags(libc::SOCK_CLOEXEC).build(),
+            What::Send(sending) => sending.entry(fd),
+        }
+    }
+}
+
+impl<H: HeapRef> Sending<H> {
+    fn entry(&mut self, fd: Fd) -> squeue::Entry {
+        /// All of it, as far as it is a stream's; and no signal if the peer has gone.
+        const FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
+        let (start, len) = (self.payload.as_ptr(), self.payload.len());
+        let Some(to) = &mut self.to else {
+            let len = crate::buf::narrow(len);
+            return if self.in_place {
+                opcode::SendZc::new(fd, start, len).flags(FLAGS).build()
+            } else {
+                opcode::Send::new(fd, start, len).flags(FLAGS).build()
+            };
+        };
+        self.part = libc::iovec { iov_base: start.cast_mut().cast(), iov_len: len };
+        self.header = header(to.len);
+        self.header.msg_name = (&raw mut to.bytes).cast();
+        self.header.msg_iov = &raw mut self.part;
+        self.header.msg_iovlen = 1;
+        let flags = FLAGS.unsigned_abs();
+        if self.in_place {
+            opcode::SendMsgZc::new(fd, &raw const self.header).flags(flags).build()
+        } else {
+            opcode::SendMsg::new(fd, &raw const self.header).flags(flags).build()
+        }
+    }
+}

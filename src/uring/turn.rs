@@ -1,0 +1,155 @@
+//! A ring's turn: buffers and what is to be done go to the kernel, and one call submits and waits.
+
+use core::fmt;
+use core::time::Duration;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use io_uring::types::{SubmitArgs, Timespec};
+use io_uring::{opcode, squeue};
+
+use super::operations::{Doing, What};
+use super::sockets::Attached;
+use super::{NOBODY, Operation, Socket, ToDo, Uring, UringError};
+use crate::arena::Handle;
+use crate::heap::HeapRef;
+use crate::pool::PoolError;
+
+impl<H: HeapRef + 'static> Uring<H> {
+    /// Whether this process may touch it (R4).
+    #[inline]
+    pub(super) fn is_ours(&self) -> Result<(), UringError> {
+        if self.buffers.are_ours() { Ok(()) } else { Err(UringError::Forked) }
+    }
+
+    /// A socket for one operation more.
+    pub(super) fn attached(&self, socket: Socket) -> Result<&Attached, UringError> {
+        self.is_ours()?;
+        if self.operations.len() >= self.most {
+            return Err(UringError::Full { limit: self.most });
+        }
+        self.sockets.get(socket.0).filter(|attached| !attached.closing).ok_or(UringError::NoSocket)
+    }
+
+    /// Begins an operation on a socket that is there.
+    pub(super) fn begin(&mut self, socket: Socket, what: What<H>) -> Operation {
+        let sends = matches!(what, What::Send(_));
+        let handle = self.operations.insert(Doing { socket, what, cancelled: false, is_kernels: false });
+        let mut before = None;
+        if let Some(attached) = self.sockets.get_mut(socket.0) {
+            attached.operations += 1;
+            before = if sends { attached.queue(handle) } else { None };
+        }
+        match before.and_then(|before| self.operations.get_mut(before)) {
+            Some(Doing { what: What::Send(sending), .. }) => sending.next = Some(handle),
+            _ => self.to_do.push_back(ToDo::Start(handle)),
+        }
+        Operation(handle.to_bits())
+    }
+
+    pub(super) fn cancel_one(&mut self, handle: Handle<Doing<H>>) {
+        let Some(doing) = self.operations.get_mut(handle) else { return };
+        // What is not the kernel's yet is given to it as nothing to do.
+        if !core::mem::replace(&mut doing.cancelled, true) && doing.is_kernels {
+            self.to_do.push_back(ToDo::Cancel(handle));
+        }
+    }
+
+    /// Gives the kernel the buffers that it lacks. That some are missing is no error as long as any come back.
+    pub(super) fn refill(&mut self) -> Result<(), UringError> {
+        match self.buffers.fill(&self.pool) {
+            Err(PoolError::Alloc(error)) if self.buffers.standing() == 0 => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts what is to be done in the submission queue, and leaves what has to wait: a receiving, for buffers.
+    pub(super) fn start_all(&mut self) -> io::Result<()> {
+        for _ in 0..self.to_do.len() {
+            if self.ring.submission().is_full() {
+                self.stats.calls += 1;
+                unless_later(self.ring.submit())?;
+                if self.ring.submission().is_full() {
+                    break;
+                }
+            }
+            let Some(to_do) = self.to_do.pop_front() else { break };
+            let entry = match to_do {
+                ToDo::Cancel(handle) => opcode::AsyncCancel::new(handle.to_bits()).build().user_data(NOBODY),
+                ToDo::Start(handle) => match self.started(handle) {
+                    Some(entry) => entry,
+                    None => {
+                        self.to_do.push_back(to_do);
+                        continue;
+                    }
+                },
+            };
+            self.push(&entry);
+        }
+        Ok(())
+    }
+
+    /// The entry of an operation that is the kernel's from now on, if it can be.
+    fn started(&mut self, handle: Handle<Doing<H>>) -> Option<squeue::Entry> {
+        let doing = self.operations.get_mut(handle)?;
+        if matches!(doing.what, What::Receive { .. }) && !doing.cancelled && self.buffers.standing() == 0 {
+            return None;
+        }
+        let fd = self.sockets.get(doing.socket.0)?.fd.as_raw_fd();
+        doing.is_kernels = true;
+        self.under_way += 1;
+        Some(doing.entry(fd, &self.receiving).user_data(handle.to_bits()))
+    }
+
+    /// Puts an entry in the submission queue, which has room for it.
+    pub(super) fn push(&mut self, entry: &squeue::Entry) {
+        // SAFETY: R2, R3: what it names is kept until its last completion; its file is the ring's own until then.
+        let pushed = unsafe { self.ring.submission().push(entry) };
+        debug_assert!(pushed.is_ok(), "there is room");
+    }
+
+    /// Submits, and waits for a completion: so long at most.
+    pub(super) fn enter(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stats.calls += 1;
+        let Some(timeout) = timeout else { return unless_later(self.ring.submit_and_wait(1)) };
+        let time = Timespec::new().sec(timeout.as_secs()).nsec(timeout.subsec_nanos());
+        unless_later(self.ring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&time)))
+    }
+}
+
+/// The error, unless it says that the time is over, a signal came, or completions must be taken first.
+fn unless_later(done: io::Result<usize>) -> io::Result<()> {
+    match done {
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN)) => {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The ring's own file, which becomes readable when something has happened: for a runtime to watch. Then [`wait`](Uring::wait) with a timeout of zero.
+///
+/// Not to be used in the child of a fork, whose copy of it is closed by `exec`.
+impl<H: HeapRef + 'static> AsFd for Uring<H> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: R3: open as long as the ring is there.
+        unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) }
+    }
+}
+
+impl<H: HeapRef + 'static> AsRawFd for Uring<H> {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.ring.as_raw_fd()
+    }
+}
+
+impl<H: HeapRef + 'static> fmt::Debug for Uring<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Uring")
+            .field("sockets", &self.sockets.len())
+            .field("operations", &self.operations.len())
+            .field("buffers", &self.buffers.standing())
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,505 @@
+//! `Uring`: what came in arrives once and whole, what was sent comes back, and every buffer is in one place; whatever ends first.
+#![cfg(all(feature = "io-uring", target_os = "linux", not(miri)))]
+#![cfg(not(any(smarena_tool = "asan", smarena_tool = "msan", smarena_tool = "tsan", smarena_tool = "valgrind")))]
+#![expect(unsafe_code, reason = "forks, and filters of system calls")]
+
+mod child;
+
+use std::collections::HashSet;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use smarena::{BufPool, Event, Heap, Lease, Linear, Operation, Payload, SmBytes, Uring, UringError};
+
+type Net = Arc<Heap<Linear<64>>>;
+
+/// A heap of its own, whose blocks are counted.
+fn heap() -> Net {
+    Arc::new(Heap::<Linear<64>>::new(1 << 20).unwrap())
+}
+
+fn pool_in(heap: &Net, limit: usize) -> BufPool<Net> {
+    BufPool::builder().buf_size(512).limit(limit).build_in(Arc::clone(heap)).unwrap()
+}
+
+/// A ring, or nothing where the kernel has none, which is said.
+fn ring(pool: &BufPool<Net>, buffers: usize) -> Option<Uring<Net>> {
+    match Uring::builder().buffers(buffers).operations(16).build(pool.clone()) {
+        Err(error @ UringError::Unsupported { .. }) => {
+            eprintln!("SKIPPED: {error}");
+            None
+        }
+        other => Some(other.unwrap()),
+    }
+}
+
+fn udp() -> (UdpSocket, UdpSocket, SocketAddr) {
+    let (peer, ours) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let address = ours.local_addr().unwrap();
+    (peer, ours, address)
+}
+
+/// Waits for the next event. One that does not come is a failure, and not a test without end.
+#[track_caller]
+fn event(ring: &mut Uring<Net>) -> Event<Net> {
+    if let Some(event) = ring.next() {
+        return event;
+    }
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        ring.wait(Some(deadline.saturating_duration_since(Instant::now()))).unwrap();
+        if let Some(event) = ring.next() {
+            return event;
+        }
+        assert!(Instant::now() < deadline, "nothing happens");
+    }
+}
+
+#[track_caller]
+fn received(ring: &mut Uring<Net>) -> Lease<Net> {
+    match event(ring) {
+        Event::Received { lease, .. } => lease,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn is_cancelled(event: Event<Net>, of: Operation) {
+    match event {
+        Event::Ended { operation, result: Err(error), .. } => {
+            assert_eq!((operation, error.raw_os_error()), (of, Some(libc::ECANCELED)));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Nothing happens any more.
+#[track_caller]
+fn is_quiet(ring: &mut Uring<Net>) {
+    ring.wait(Some(Duration::ZERO)).unwrap();
+    assert!(ring.next().is_none());
+}
+
+#[test]
+fn datagrams_arrive_in_leases_with_their_sender_and_go_back() {
+    let heap = heap();
+    let pool = pool_in(&heap, 16);
+    let Some(mut ring) = ring(&pool, 4) else { return };
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    let receiving = ring.receive(socket).unwrap();
+    for text in [&b"one"[..], b"", b"three", &[9; 468]] {
+        peer.send_to(text, address).unwrap();
+        let Event::Received { operation, socket: on, mut lease, from, truncated } = event(&mut ring) else { panic!() };
+        assert_eq!((operation, on, from, truncated), (receiving, socket, Some(peer.local_addr().unwrap()), false));
+        assert_eq!(lease[..], *text);
+        // A header goes where the kernel has told of the sender.
+        assert!(text.is_empty() || lease.headroom() >= 44);
+        lease.reserve_front(2);
+        lease.prepend(b"> ");
+        let sending = ring.send_to(socket, lease, from.unwrap()).unwrap();
+        let Event::Sent { operation, payload: Payload::Lease(lease), result, .. } = event(&mut ring) else { panic!() };
+        assert_eq!((operation, result.unwrap(), lease.len()), (sending, text.len() + 2, text.len() + 2));
+        let mut echo = [0; 600];
+        let len = peer.recv(&mut echo).unwrap();
+        assert_eq!(echo[..len], [b"> ", text].concat());
+    }
+    peer.send_to(&[7; 500], address).unwrap();
+    let Event::Received { lease, truncated, .. } = event(&mut ring) else { panic!() };
+    assert_eq!((lease.len(), truncated), (512 - 44, true));
+    drop(lease);
+    assert_eq!((ring.stats().received, ring.stats().sent, ring.operations()), (5, 4, 1));
+    drop(ring);
+    assert_eq!((pool.in_flight(), heap.stats().live()), (0, 0));
+}
+
+#[test]
+fn six_byte_addresses_of_the_other_family_are_told_too() {
+    let pool = pool_in(&heap(), 4);
+    let Some(mut ring) = ring(&pool, 2) else { return };
+    let (Ok(peer), Ok(ours)) = (UdpSocket::bind("[::1]:0"), UdpSocket::bind("[::1]:0")) else {
+        return eprintln!("SKIPPED: no IPv6");
+    };
+    peer.send_to(b"six", ours.local_addr().unwrap()).unwrap();
+    let socket = ring.attach(ours).unwrap();
+    ring.receive(socket).unwrap();
+    let Event::Received { lease, from, .. } = event(&mut ring) else { panic!() };
+    assert_eq!((&lease[..], from), (&b"six"[..], Some(peer.local_addr().unwrap())));
+    ring.send_to(socket, lease.freeze().slice(1..), from.unwrap()).unwrap();
+    assert!(matches!(event(&mut ring), Event::Sent { result: Ok(2), .. }));
+    assert_eq!(peer.recv(&mut [0; 9]).unwrap(), 2);
+}
+
+#[test]
+fn nothing_is_lost_when_the_buffers_run_out() {
+    let pool = pool_in(&heap(), 3);
+    let Some(mut ring) = ring(&pool, 3) else { return };
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    ring.receive(socket).unwrap();
+    for number in 0..8 {
+        peer.send_to(&[number], address).unwrap();
+    }
+    let first: Vec<_> = (0..3).map(|_| received(&mut ring)).collect();
+    assert_eq!(first.iter().map(|lease| lease[0]).collect::<Vec<_>>(), [0, 1, 2]);
+    is_quiet(&mut ring);
+    is_quiet(&mut ring);
+    assert_eq!((ring.stats().ran_out, ring.operations(), pool.in_flight()), (1, 1, 3));
+    // They come back from another thread while this one waits.
+    let giving = std::thread::spawn(move || drop(first));
+    for number in 3..8 {
+        assert_eq!(received(&mut ring)[..], [number]);
+    }
+    giving.join().unwrap();
+}
+
+#[test]
+fn a_stream_arrives_in_order_to_its_end_and_is_sent_in_order() {
+    let pool = pool_in(&heap(), 64);
+    let Some(mut ring) = ring(&pool, 8) else { return };
+    let (mut peer, ours) = UnixStream::pair().unwrap();
+    let socket = ring.attach(ours).unwrap();
+    let receiving = ring.receive(socket).unwrap();
+    // More than a socket takes at once, in pieces of which only one can be under way.
+    let pieces: Vec<Vec<u8>> = (0..8).map(|number| vec![number; 100_000]).collect();
+    let heap = pool.try_acquire().unwrap().into_buf().heap().clone();
+    for piece in &pieces {
+        ring.send(socket, SmBytes::copy_from_slice_in(piece, Arc::clone(&heap))).unwrap();
+    }
+    let reading = std::thread::spawn(move || {
+        let mut all = vec![0; 800_000];
+        peer.read_exact(&mut all).unwrap();
+        for number in 0..200_u32 {
+            peer.write_all(&number.to_be_bytes().repeat(25)).unwrap();
+        }
+        all
+    });
+    let (mut sent, mut came) = (0, Vec::new());
+    let ended = loop {
+        match event(&mut ring) {
+            Event::Sent { result, payload, .. } => {
+                assert_eq!((result.unwrap(), payload[0]), (100_000, sent));
+                sent += 1;
+            }
+            Event::Received { lease, from: None, .. } => came.extend_from_slice(&lease),
+            Event::Ended { operation, result, .. } => break (operation, result.is_ok()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((reading.join().unwrap(), sent, ended), (pieces.concat(), 8, (receiving, true)));
+    assert_eq!(came, (0..200_u32).flat_map(|number| number.to_be_bytes().repeat(25)).collect::<Vec<_>>());
+}
+
+#[test]
+fn connections_are_accepted_and_closed() {
+    let pool = pool_in(&heap(), 16);
+    let Some(mut ring) = ring(&pool, 4) else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = ring.attach(listener).unwrap();
+    let accepting = ring.accept(listener).unwrap();
+    for _ in 0..3 {
+        let mut peer = TcpStream::connect(address).unwrap();
+        let Event::Accepted { operation, listener: on, socket } = event(&mut ring) else { panic!() };
+        assert_eq!((operation, on), (accepting, listener));
+        let receiving = ring.receive(socket).unwrap();
+        peer.write_all(b"hello").unwrap();
+        let lease = received(&mut ring);
+        ring.send(socket, lease).unwrap();
+        assert!(matches!(event(&mut ring), Event::Sent { result: Ok(5), .. }));
+        ring.close(socket);
+        assert!(matches!(
+            ring.send(socket, SmBytes::from_static_in(b"late", pool_heap(&pool))),
+            Err(UringError::NoSocket)
+        ));
+        is_cancelled(event(&mut ring), receiving);
+        assert!(ring.socket(socket).is_none());
+        let mut all = Vec::new();
+        peer.read_to_end(&mut all).unwrap();
+        assert_eq!(all, b"hello");
+    }
+    ring.cancel(accepting);
+    is_cancelled(event(&mut ring), accepting);
+    assert_eq!(ring.operations(), 0);
+}
+
+fn pool_heap(pool: &BufPool<Net>) -> Net {
+    Arc::clone(pool.try_acquire().unwrap().into_buf().heap())
+}
+
+#[test]
+fn what_is_cancelled_ends_once_wherever_it_is() {
+    let pool = pool_in(&heap(), 2);
+    let Some(mut ring) = ring(&pool, 2) else { return };
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    // Not submitted yet.
+    let early = ring.receive(socket).unwrap();
+    ring.cancel(early);
+    is_cancelled(event(&mut ring), early);
+    // The kernel's, with something in the completion queue.
+    let receiving = ring.receive(socket).unwrap();
+    peer.send_to(b"in time", address).unwrap();
+    ring.wait(None).unwrap();
+    ring.cancel(receiving);
+    ring.cancel(receiving);
+    assert_eq!(received(&mut ring)[..], *b"in time");
+    is_cancelled(event(&mut ring), receiving);
+    // Without a buffer.
+    let starving = ring.receive(socket).unwrap();
+    for _ in 0..3 {
+        peer.send_to(b"many", address).unwrap();
+    }
+    let held = (received(&mut ring), received(&mut ring));
+    is_quiet(&mut ring);
+    ring.cancel(starving);
+    is_cancelled(event(&mut ring), starving);
+    drop(held);
+    // Behind another on a stream that nobody reads.
+    let (mut reader, ours) = UnixStream::pair().unwrap();
+    let stream = ring.attach(ours).unwrap();
+    let heap = Arc::clone(&pool_heap(&pool));
+    let large = SmBytes::copy_from_slice_in(&vec![1; 1 << 20], Arc::clone(&heap));
+    let first = ring.send(stream, large.clone()).unwrap();
+    let second = ring.send(stream, large).unwrap();
+    let third = ring.send(stream, SmBytes::from_static_in(b"third", heap)).unwrap();
+    is_quiet(&mut ring);
+    ring.cancel(second);
+    is_quiet(&mut ring);
+    let mut all = vec![0; (1 << 20) + 5];
+    let reading = std::thread::spawn(move || reader.read_exact(&mut all).map(|()| all));
+    let ends: Vec<_> = (0..3)
+        .map(|_| match event(&mut ring) {
+            Event::Sent { operation, result, .. } => (operation, result.map_err(|error| error.raw_os_error())),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(ends, [(first, Ok(1 << 20)), (second, Err(Some(libc::ECANCELED))), (third, Ok(5))]);
+    assert!(reading.join().unwrap().unwrap().ends_with(b"\x01third"));
+    ring.cancel(first);
+    is_quiet(&mut ring);
+    assert_eq!(ring.operations(), 0);
+}
+
+#[test]
+fn behind_half_of_something_nothing_follows() {
+    let heap = heap();
+    let pool = pool_in(&heap, 4);
+    let Some(mut ring) = ring(&pool, 2) else { return };
+    let (reader, ours) = UnixStream::pair().unwrap();
+    let stream = ring.attach(ours).unwrap();
+    let large = SmBytes::copy_from_slice_in(&vec![1; 4 << 20], Arc::clone(&heap));
+    let first = ring.send(stream, large).unwrap();
+    let second = ring.send(stream, SmBytes::from_static_in(b"second", heap)).unwrap();
+    is_quiet(&mut ring);
+    ring.cancel(first);
+    let Event::Sent { operation, result: Ok(some), .. } = event(&mut ring) else { panic!() };
+    assert!(operation == first && some > 0 && some < 4 << 20);
+    let Event::Sent { operation, result: Err(error), .. } = event(&mut ring) else { panic!() };
+    assert_eq!((operation, error.raw_os_error()), (second, Some(libc::ECANCELED)));
+    drop(reader);
+}
+
+#[test]
+fn a_payload_sent_in_place_comes_back_when_the_kernel_has_done_with_it() {
+    let heap = heap();
+    let pool = pool_in(&heap, 4);
+    let builder = Uring::builder().buffers(2).zero_copy(0);
+    let Ok(mut ring) = builder.build(pool.clone()) else { return eprintln!("SKIPPED: no io_uring") };
+    let (peer, ours, _) = udp();
+    ours.connect(peer.local_addr().unwrap()).unwrap();
+    let socket = ring.attach(ours).unwrap();
+    let bytes = SmBytes::copy_from_slice_in(&[5; 2000], heap);
+    ring.send(socket, bytes.clone()).unwrap();
+    ring.send_to(socket, bytes.clone(), peer.local_addr().unwrap()).unwrap();
+    let mut got = [0; 2001];
+    for _ in 0..2 {
+        let Event::Sent { payload, result, .. } = event(&mut ring) else { panic!() };
+        assert_eq!((result.unwrap(), payload.as_ptr()), (2000, bytes.as_ptr()));
+        assert_eq!((peer.recv(&mut got).unwrap(), got[..2000].iter().all(|byte| *byte == 5)), (2000, true));
+    }
+    assert!(bytes.is_unique());
+}
+
+#[test]
+fn a_ring_that_goes_takes_nothing_along() {
+    let heap = heap();
+    let pool = pool_in(&heap, 16);
+    let Some(mut first) = ring(&pool, 8) else { return };
+    let (peer, ours, address) = udp();
+    let datagrams = first.attach(ours).unwrap();
+    let (silent, ours) = UnixStream::pair().unwrap();
+    let stream = first.attach(ours).unwrap();
+    first.receive(datagrams).unwrap();
+    first.receive(stream).unwrap();
+    let large = SmBytes::copy_from_slice_in(&vec![1; 4 << 20], Arc::clone(&heap));
+    for _ in 0..3 {
+        first.send(stream, large.clone()).unwrap();
+    }
+    peer.send_to(b"seen", address).unwrap();
+    let kept = received(&mut first);
+    peer.send_to(b"not seen", address).unwrap();
+    first.wait(Some(Duration::ZERO)).unwrap();
+    // Not submitted.
+    first.send(datagrams, large.clone()).unwrap();
+    drop(first);
+    assert!(large.is_unique());
+    assert_eq!((&kept[..], pool.in_flight()), (&b"seen"[..], 1));
+    drop((kept, silent, large));
+    assert_eq!((pool.in_flight(), heap.stats().live()), (0, 0));
+    // Never used, and used no more.
+    drop(ring(&pool, 8));
+    assert_eq!(pool.in_flight(), 0);
+}
+
+#[test]
+fn a_forgotten_ring_keeps_its_heap_and_its_buffers() {
+    let heap = heap();
+    let pool = pool_in(&heap, 4);
+    let Some(mut ring) = ring(&pool, 3) else { return };
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    ring.receive(socket).unwrap();
+    ring.wait(Some(Duration::ZERO)).unwrap();
+    let _forgotten = std::mem::ManuallyDrop::new(ring);
+    peer.send_to(b"to nobody", address).unwrap();
+    assert_eq!((pool.in_flight(), heap.stats().live()), (3, 3));
+    drop(pool);
+    let weak = Arc::downgrade(&heap);
+    drop(heap);
+    assert!(weak.upgrade().is_some());
+}
+
+#[test]
+fn a_forks_child_is_refused_and_the_parents_ring_goes_on() {
+    let pool = pool_in(&heap(), 8);
+    let Some(mut ring) = ring(&pool, 4) else { return };
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    let receiving = ring.receive(socket).unwrap();
+    ring.wait(Some(Duration::ZERO)).unwrap();
+    // SAFETY: the child makes calls that refuse, and ends by `_exit`.
+    match unsafe { libc::fork() } {
+        0 => {
+            let refused = matches!(ring.receive(socket), Err(UringError::Forked))
+                && matches!(ring.wait(None), Err(UringError::Forked))
+                && matches!(ring.attach(peer), Err(UringError::Forked))
+                && ring.next().is_none()
+                && ring.socket(socket).is_none();
+            ring.cancel(receiving);
+            ring.close(socket);
+            drop(ring);
+            // SAFETY: no precondition.
+            unsafe { libc::_exit(if refused { 7 } else { 8 }) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: our own child, and a place for its status.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            assert_eq!((libc::WIFEXITED(status), libc::WEXITSTATUS(status)), (true, 7));
+        }
+    }
+    peer.send_to(b"still here", address).unwrap();
+    assert_eq!(received(&mut ring)[..], *b"still here");
+    assert_eq!(ring.operations(), 1);
+}
+
+#[test]
+fn a_full_ring_says_so_and_goes_on() {
+    let pool = pool_in(&heap(), 4);
+    let Some(mut ring) = ring(&pool, 2) else { return };
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    for _ in 0..16 {
+        ring.send_to(socket, SmBytes::from_static_in(b"x", pool_heap(&pool)), address).unwrap();
+    }
+    assert!(matches!(ring.receive(socket), Err(UringError::Full { limit: 16 })));
+    for _ in 0..16 {
+        assert!(matches!(event(&mut ring), Event::Sent { result: Ok(1), .. }));
+    }
+    ring.receive(socket).unwrap();
+    for _ in 0..16 {
+        assert_eq!(received(&mut ring)[..], *b"x");
+    }
+    drop(peer);
+}
+
+#[test]
+fn the_rings_file_becomes_readable_when_something_has_come_in() {
+    let pool = pool_in(&heap(), 4);
+    let Some(mut ring) = ring(&pool, 2) else { return };
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    ring.receive(socket).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    runtime.block_on(async {
+        let file = ring.as_fd().try_clone_to_owned().unwrap();
+        // SAFETY: an owned file, which is open until it is dropped.
+        let watched = unsafe { tokio::io::unix::AsyncFd::register(file) }.unwrap();
+        for number in 0..3 {
+            ring.wait(Some(Duration::ZERO)).unwrap();
+            assert!(ring.next().is_none());
+            peer.send_to(&[number], address).unwrap();
+            let mut ready = watched.readable().await.unwrap();
+            ready.clear_ready();
+            ring.wait(Some(Duration::ZERO)).unwrap();
+            assert_eq!(received(&mut ring)[..], [number]);
+        }
+    });
+}
+
+#[test]
+fn where_a_filter_forbids_it_the_error_says_so() {
+    let name = "where_a_filter_forbids_it_the_error_says_so";
+    let output = child::in_child(name, || {
+        let pool = pool_in(&heap(), 4);
+        refuse(libc::SYS_io_uring_setup);
+        let error = Uring::builder().buffers(2).build(pool.clone()).unwrap_err();
+        assert!(matches!(error, UringError::Unsupported { .. }));
+        assert_eq!(
+            error.to_string(),
+            "io_uring is not to be had here: a ring of one thread (Operation not permitted (os error 1)). \
+             A sandbox, or the setting kernel.io_uring_disabled, forbids it"
+        );
+        assert_eq!(pool.in_flight(), 0);
+    });
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// From now on the system refuses one of its calls to this process, as sandboxes do.
+fn refuse(call: libc::c_long) {
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let mut program = [
+        step(0x20, 0, 0, 0),
+        step(0x15, 0, 1, u32::try_from(call).unwrap()),
+        step(0x06, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs()),
+        step(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let filter = libc::sock_fprog { len: 4, filter: program.as_mut_ptr() };
+    // SAFETY: takes plain numbers.
+    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+    // SAFETY: a valid filter of four steps.
+    assert_eq!(unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) }, 0);
+}
+
+#[test]
+fn leases_of_a_ring_are_different_blocks_that_nothing_is_written_to() {
+    let pool = pool_in(&heap(), 64);
+    let Some(mut ring) = ring(&pool, 8) else { return };
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    ring.receive(socket).unwrap();
+    let mut held = Vec::new();
+    for number in 0..50_u8 {
+        peer.send_to(&[number; 400], address).unwrap();
+        held.push(received(&mut ring));
+    }
+    assert_eq!(held.iter().map(|lease| lease.as_ptr()).collect::<HashSet<_>>().len(), 50);
+    for (number, lease) in held.iter().enumerate() {
+        assert!(lease.len() == 400 && lease.iter().all(|byte| usize::from(*byte) == number));
+    }
+}
