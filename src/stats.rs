@@ -168,7 +168,7 @@ impl HeapStats {
     /// ```
     #[must_use]
     pub fn live(&self) -> usize {
-        self.buckets.iter().map(|bucket| bucket.live).sum::<usize>() + self.fallback_live
+        sum(self.buckets.iter().map(|bucket| bucket.live)).saturating_add(self.fallback_live)
     }
 
     /// Bytes that live blocks have beyond those they were asked for with, in all buckets; `None` where that is not known, on heaps that are
@@ -184,7 +184,7 @@ impl HeapStats {
     /// ```
     #[must_use]
     pub fn rounding(&self) -> Option<usize> {
-        self.buckets.iter().map(|bucket| bucket.rounding).sum()
+        self.buckets.iter().try_fold(0_usize, |sum, bucket| Some(sum.saturating_add(bucket.rounding?)))
     }
 
     /// Bytes of all spans and caches that are backed by memory. Of a bucket of which that is not known, all blocks that were ever used count: then
@@ -201,8 +201,8 @@ impl HeapStats {
     /// ```
     #[must_use]
     pub fn resident(&self) -> usize {
-        let of_bucket = |bucket: &BucketStats| bucket.resident.unwrap_or(bucket.watermark * bucket.block_size);
-        self.buckets.iter().map(of_bucket).sum::<usize>() + self.cache_resident.unwrap_or(0)
+        let of_bucket = |bucket: &BucketStats| bucket.resident.unwrap_or(bucket.bytes(bucket.watermark));
+        sum(self.buckets.iter().map(of_bucket)).saturating_add(self.cache_resident.unwrap_or(0))
     }
 }
 
@@ -291,7 +291,17 @@ fn shares(watermark: usize, free: usize, cached: usize) -> (usize, usize, usize)
     (watermark - free - cached, free, cached)
 }
 
+/// Numbers may have been read from anywhere.
+fn sum(numbers: impl Iterator<Item = usize>) -> usize {
+    numbers.fold(0, usize::saturating_add)
+}
+
 impl BucketStats {
+    /// What so many of its blocks come to.
+    fn bytes(&self, blocks: usize) -> usize {
+        blocks.saturating_mul(self.block_size)
+    }
+
     const HEADINGS: [&'static str; 12] = [
         "block size",
         "capacity",

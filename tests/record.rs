@@ -377,10 +377,43 @@ fn a_file_comes_back_and_a_hostile_one_is_refused() {
         changed[at] ^= 0xff;
         // An error, or another recording, but neither a panic nor a great allocation; and what is read can be worked with.
         if let Ok(recording) = Recording::load(&changed[..]) {
-            drop((recording.lifetimes(), recording.peak_bytes(), recording.forecast(&[512], &[10])));
-            drop(recording.recommend(&Goal::default()));
+            work_with(&recording);
         }
     }
+}
+
+/// Asks a recording everything.
+fn work_with(recording: &Recording) {
+    drop((recording.lifetimes(), recording.peak_bytes(), recording.forecast(&[512], &[10])));
+    let tuned = recording.recommend(&Goal::default());
+    drop((recording.concurrency(), recording.alignments(), recording.advice(), tuned.to_string()));
+    #[cfg(feature = "pictures")]
+    {
+        let pictures = [recording.picture_of_sizes(tuned.block_sizes()), recording.picture_of_memory()];
+        assert!(pictures.iter().all(|picture| picture.ends_with("</svg>\n")));
+        assert!(recording.chart_of_memory(80, 8).lines().count() == 9);
+        assert!(recording.chart_of_sizes(tuned.block_sizes(), 80).lines().count() == tuned.block_sizes().len());
+    }
+}
+
+#[test]
+fn times_and_blocks_of_any_number_can_be_worked_with() {
+    let recorder = Recorder::new(Global);
+    let boxes: Vec<_> = (0..600).map(|n| SmBox::new_in(n, recorder.clone())).collect();
+    drop(boxes);
+    let mut file = Vec::new();
+    recorder.recording().save(&mut file).unwrap();
+    // Behind 8 bytes and four numbers: one size, five notes of the time, and the events.
+    for (at, word) in [(64 + 2 * 8, u64::MAX), (64 + 3 * 8, 7), (64 + 4 * 8, u64::MAX - 1), (64 + 5 * 8 + 8, u64::MAX)]
+    {
+        file[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        let recording = Recording::load(&file[..]).unwrap();
+        work_with(&recording);
+    }
+    assert!(Recording::load(&file[..]).unwrap().lifetimes().in_micros.max() > u64::MAX / 2);
+    // The rate: one block in two million.
+    file[8] = 21;
+    work_with(&Recording::load(&file[..]).unwrap());
 }
 
 #[test]

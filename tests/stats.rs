@@ -283,3 +283,27 @@ fn what_is_cached_is_told_apart_by_threads() {
         drop(ends);
     });
 }
+
+#[cfg(feature = "serde")]
+#[test]
+fn whatever_stands_in_a_file_can_be_worked_with() {
+    let most = usize::MAX;
+    let bucket = format!(
+        r#"{{"block_size": {most}, "capacity": {most}, "live": {most}, "free": {most}, "cached": {most}, "watermark": {most}, "peak": {most},
+            "resident": {most}, "purged": {most}, "overflowed": {most}, "refills": {most}, "spills": {most}, "rounding": {most}}}"#
+    );
+    for (buckets, parked) in
+        [("".to_owned(), "1, 2"), (format!("{bucket}, {bucket}"), "1, 2, 3"), ("{}".to_owned(), "")]
+    {
+        let text = format!(
+            r#"{{"fallback_live": {most}, "fallback_bytes": {most}, "caches": {most}, "cache_resident": {most}, "buckets": [{buckets}], "parked": [{parked}]}}"#
+        );
+        let stats: smarena::HeapStats = serde_json::from_str(&text).unwrap();
+        assert_eq!((stats.live(), stats.resident()), (most, most));
+        let empty = smarena::HeapStats::default();
+        assert!(stats.to_string().contains("in all, of ") && !stats.advice().is_empty());
+        assert!(stats.since(&empty).to_string().lines().count() >= 2 && empty.since(&stats).buckets().is_empty());
+        assert!(stats.cached_by_thread().all(|blocks| blocks.len() == stats.buckets().len().max(1)));
+        assert_eq!(stats.total().live, if buckets.len() > 2 { most } else { 0 });
+    }
+}

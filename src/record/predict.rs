@@ -62,6 +62,22 @@ pub(super) fn class_of(block_sizes: &[usize], size: usize, align: usize) -> Opti
     (first..block_sizes.len()).find(fits).filter(|_| align <= MAX_ALIGN)
 }
 
+/// Takes `count` blocks from a lane that has room for `most` and gets half of that when it is empty; how often it was.
+fn take(lane: &mut u64, count: u64, most: u64) -> u64 {
+    let cycle = (most / 2).max(1);
+    let beyond = count.saturating_sub(*lane);
+    *lane = if beyond == 0 { *lane - count } else { beyond.next_multiple_of(cycle) - beyond };
+    beyond.div_ceil(cycle)
+}
+
+/// Gives `count` blocks to a lane that is left half full when it was full; how often it was.
+fn give(lane: &mut u64, count: u64, most: u64) -> u64 {
+    let cycle = most - most / 2 + 1;
+    let beyond = count.saturating_sub(most.saturating_sub(*lane));
+    *lane = if beyond == 0 { *lane + count } else { most - (beyond.next_multiple_of(cycle) - beyond) };
+    beyond.div_ceil(cycle)
+}
+
 impl Recording {
     /// What a heap with these block sizes, and so many blocks of each, would have done: a walk along the events.
     ///
@@ -159,15 +175,8 @@ impl Recording {
             let Some(class) = class_of(block_sizes, asked.size, asked.align) else { continue };
             let most = cached(block_sizes[class]);
             let lane = lanes.entry((event.thread, class)).or_default();
-            for _ in 0..self.one_in() {
-                all += 1;
-                match (event.freed, *lane) {
-                    (false, 0) => (*lane, misses) = ((most / 2).saturating_sub(1), misses + 1),
-                    (false, _) => *lane -= 1,
-                    (true, full) if full >= most => (*lane, misses) = (most / 2, misses + 1),
-                    (true, _) => *lane += 1,
-                }
-            }
+            all += self.one_in();
+            misses += if event.freed { give(lane, self.one_in(), most) } else { take(lane, self.one_in(), most) };
         }
         misses as f64 / all.max(1) as f64
     }
@@ -175,5 +184,42 @@ impl Recording {
     /// Threads that were seen.
     pub(super) fn threads(&self) -> usize {
         self.events().iter().map(|event| event.thread).collect::<HashSet<_>>().len()
+    }
+}
+
+#[cfg(all(test, not(loom), not(shuttle)))]
+mod tests {
+    use super::*;
+
+    /// One block after the other.
+    fn step(lane: &mut u64, freed: bool, most: u64) -> u64 {
+        match (freed, *lane) {
+            (false, 0) => *lane = (most / 2).saturating_sub(1),
+            (true, full) if full >= most => *lane = most / 2,
+            (false, _) => {
+                *lane -= 1;
+                return 0;
+            }
+            (true, _) => {
+                *lane += 1;
+                return 0;
+            }
+        }
+        1
+    }
+
+    #[test]
+    fn many_at_once_are_as_many_one_by_one() {
+        for most in 0..12 {
+            for (begin, count) in (0..=most).flat_map(|begin| (1..40).map(move |count| (begin, count))) {
+                for freed in [false, true] {
+                    let (mut one_by_one, mut at_once) = (begin, begin);
+                    let misses: u64 = (0..count).map(|_| step(&mut one_by_one, freed, most)).sum();
+                    let pass = if freed { give } else { take };
+                    let told = pass(&mut at_once, count, most);
+                    assert_eq!((told, at_once), (misses, one_by_one), "{count} at {begin} of {most}, freed: {freed}");
+                }
+            }
+        }
     }
 }

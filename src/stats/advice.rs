@@ -36,10 +36,7 @@ impl HeapStats {
                 self.fallbacks.exhausted
             ));
         }
-        let bytes = |count: fn(&BucketStats) -> usize| -> usize {
-            self.buckets().iter().map(|bucket| count(bucket) * bucket.block_size).sum()
-        };
-        let (live, free, cached) = (bytes(|b| b.live), bytes(|b| b.free), bytes(|b| b.cached));
+        let super::HeapTotal { live, free, cached, .. } = self.total();
         if free >= MUCH && free > live {
             advice.push(format!(
                 "Free blocks take {} KiB, live ones {}: `trim()` gives what it can back.",
@@ -74,7 +71,7 @@ fn exhausted(bucket: &BucketStats) -> Option<String> {
     let BucketStats { block_size, capacity, overflowed, .. } = *bucket;
     (overflowed > 0).then(|| {
         let often = if overflowed == 1 { "once".to_owned() } else { format!("{overflowed} times") };
-        let bytes = 2 * capacity * block_size;
+        let bytes = bucket.bytes(capacity.saturating_mul(2));
         format!(
             "The bucket of {block_size} bytes has {capacity} blocks and was exhausted {often}: twice as many are \
              `.bucket_bytes_of({block_size}, {bytes})`, `Exhausted::Grow` gives it what it needs, and a recording says how many that is."

@@ -57,15 +57,15 @@ impl HeapStats {
     /// ```
     #[must_use]
     pub fn total(&self) -> HeapTotal {
-        let sum = |count: fn(&BucketStats) -> usize| self.buckets().iter().map(count).sum::<usize>();
+        let sum = |count: fn(&BucketStats) -> usize| super::sum(self.buckets().iter().map(count));
         HeapTotal {
-            capacity: sum(|bucket| bucket.capacity * bucket.block_size),
-            live: sum(|bucket| bucket.live * bucket.block_size),
-            free: sum(|bucket| bucket.free * bucket.block_size),
-            cached: sum(|bucket| bucket.cached * bucket.block_size),
-            watermark: sum(|bucket| bucket.watermark * bucket.block_size),
-            peak: sum(|bucket| bucket.peak * bucket.block_size),
-            resident: self.buckets().iter().map(|bucket| bucket.resident).sum(),
+            capacity: sum(|bucket| bucket.bytes(bucket.capacity)),
+            live: sum(|bucket| bucket.bytes(bucket.live)),
+            free: sum(|bucket| bucket.bytes(bucket.free)),
+            cached: sum(|bucket| bucket.bytes(bucket.cached)),
+            watermark: sum(|bucket| bucket.bytes(bucket.watermark)),
+            peak: sum(|bucket| bucket.bytes(bucket.peak)),
+            resident: self.buckets().iter().try_fold(0_usize, |sum, bucket| Some(sum.saturating_add(bucket.resident?))),
             rounding: self.rounding(),
             purged: sum(|bucket| bucket.purged),
             overflowed: sum(|bucket| bucket.overflowed),
