@@ -110,6 +110,8 @@ pub use crate::heap::{Settings, Shortcut};
 pub use crate::interop::ArenaSeed;
 #[cfg(feature = "zerocopy")]
 pub use crate::interop::ParseError;
+#[cfg(feature = "tokio-util")]
+pub use crate::interop::{FrameError, LeaseDecoder, LeaseEncoder, LeaseFramed, LengthPrefixed};
 #[cfg(feature = "async")]
 pub use crate::pool::{Acquire, AcquireObject};
 pub use crate::pool::{

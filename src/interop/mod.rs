@@ -35,6 +35,10 @@ mod metrics;
 mod rayon;
 #[cfg(feature = "serde")]
 mod secondary_serde;
+#[cfg(feature = "tokio-util")]
+mod tokio_util;
+#[cfg(feature = "tokio-util")]
+pub use self::tokio_util::{FrameError, LeaseDecoder, LeaseEncoder, LeaseFramed, LengthPrefixed};
 #[cfg(feature = "zerocopy")]
 #[expect(
     unsafe_code,
