@@ -67,6 +67,8 @@ impl Lock {
 
     #[cold]
     fn wait(&self, ticket: u32) {
+        // Relaxed: how many come before this one, for tests.
+        count::wait(|| ticket.wrapping_sub(self.turn.load(Ordering::Relaxed)));
         let word = self.word(ticket);
         let mut looks = LOOKS;
         loop {
@@ -115,11 +117,17 @@ impl Lock {
         &self.turns[(ticket % WORDS) as usize]
     }
 
+    /// How many hold it or wait for it, for tests.
+    #[cfg(all(test, not(loom), not(shuttle)))]
+    pub(crate) fn queue(&self) -> u32 {
+        // Relaxed: the test sees to it that nobody goes meanwhile.
+        self.next.load(Ordering::Relaxed).wrapping_sub(self.turn.load(Ordering::Relaxed))
+    }
+
     /// Whether somebody holds it, for tests.
     #[cfg(all(test, not(loom), not(shuttle)))]
     pub(crate) fn is_held(&self) -> bool {
-        // Relaxed: only the test's own thread changes it.
-        self.next.load(Ordering::Relaxed) != self.turn.load(Ordering::Relaxed)
+        self.queue() > 0
     }
 
     /// Runs `body` while holding the lock. A panic in `body` releases it.
@@ -146,28 +154,52 @@ impl Drop for Release<'_> {
     }
 }
 
-/// What this thread did with locks, for tests that ask for no more steps than needed.
+/// What threads do with locks, for tests that ask for no more steps than needed.
 #[cfg(test)]
 pub(crate) mod count {
     use core::cell::Cell;
+    use core::sync::atomic::AtomicU32;
+    use core::sync::atomic::Ordering::Relaxed;
+
+    /// What one thread did, until it was gone. It alone writes.
+    #[derive(Debug, Default)]
+    pub(crate) struct Steps {
+        pub(crate) acquisitions: AtomicU32,
+        /// Of these, how many had to wait.
+        pub(crate) waits: AtomicU32,
+        /// How often it slept for them.
+        pub(crate) sleeps: AtomicU32,
+        /// The most that came before it when it had to wait.
+        pub(crate) most_ahead: AtomicU32,
+    }
 
     std::thread_local! {
-        static ACQUISITIONS: Cell<usize> = const { Cell::new(0) };
-        static SLEEPS: Cell<usize> = const { Cell::new(0) };
+        static STEPS: Cell<Option<&'static Steps>> = const { Cell::new(None) };
+    }
+
+    /// Counts what the caller does from now on.
+    #[cfg(not(any(loom, shuttle)))]
+    pub(crate) fn begin() -> &'static Steps {
+        let steps = Box::leak(Box::<Steps>::default());
+        STEPS.set(Some(steps));
+        steps
+    }
+
+    fn add(number: impl Fn(&Steps) -> &AtomicU32) {
+        STEPS.get().map(|steps| number(steps).fetch_add(1, Relaxed));
     }
 
     pub(super) fn acquisition() {
-        ACQUISITIONS.set(ACQUISITIONS.get() + 1);
+        add(|steps| &steps.acquisitions);
+    }
+
+    pub(super) fn wait(ahead: impl FnOnce() -> u32) {
+        add(|steps| &steps.waits);
+        STEPS.get().map(|steps| steps.most_ahead.fetch_max(ahead(), Relaxed));
     }
 
     pub(super) fn sleep() {
-        SLEEPS.set(SLEEPS.get() + 1);
-    }
-
-    /// How often this thread took a lock, and how often it slept for one.
-    #[cfg(not(any(loom, shuttle)))]
-    pub(crate) fn steps() -> (usize, usize) {
-        (ACQUISITIONS.get(), SLEEPS.get())
+        add(|steps| &steps.sleeps);
     }
 }
 
@@ -175,6 +207,8 @@ pub(crate) mod count {
 mod count {
     #[inline(always)]
     pub(super) fn acquisition() {}
+    #[inline(always)]
+    pub(super) fn wait(_: impl FnOnce() -> u32) {}
     #[inline(always)]
     pub(super) fn sleep() {}
 }
@@ -202,17 +236,17 @@ mod tests {
         unsafe impl Sync for Shared<'_> {}
         let order = &Shared(order);
         lock.acquire();
-        let sleeps: usize = std::thread::scope(|scope| {
+        let sleeps: u32 = std::thread::scope(|scope| {
             let threads: Vec<_> = (1..=WAITING)
                 .map(|number| {
                     let thread = scope.spawn(move || {
-                        let before = count::steps().1;
+                        let steps = count::begin();
                         lock.with(|| {
                             let mut served = order.0.take();
                             served.push(number);
                             order.0.set(served);
                         });
-                        count::steps().1 - before
+                        steps.sleeps.load(Ordering::Relaxed)
                     });
                     // Only then the next one.
                     while lock.next.load(Ordering::Relaxed) == number {
@@ -228,7 +262,7 @@ mod tests {
         let of_word = WAITING.div_ceil(WORDS);
         let are_woken = cfg!(any(target_os = "linux", target_os = "android"));
         let most = if are_woken { 2 * WAITING } else { WORDS * of_word * (of_word + 1) / 2 };
-        assert!(sleeps <= most as usize, "{sleeps} sleeps");
+        assert!(sleeps <= most, "{sleeps} sleeps");
     }
 
     #[test]

@@ -21,7 +21,7 @@
 //! | `cache` | one thread's lanes of chunks | one thread's | pop, push, refill, spill, drain |
 //! | `seat` | what one thread has in one heap: its caches and their memory | one thread's | close |
 //! | `table` | the seats of all threads in one heap | shared | open, close |
-//! | `registry` | which thread slots are taken, which heaps live | shared, under one `lock` | claim_slot, release_slot, join, leave |
+//! | `registry` | which thread slots are taken, which heaps live and who used them | shared, under one `lock` and one a slot | claim_slot, release_slot, join, leave |
 //! | `thread` | this thread's slot, and its end | one thread's | enter, end |
 //! | `fallback` | the system allocator behind a header | shared | allocate, deallocate, reallocate |
 //! | `fallback/directory` | a fallback's live blocks by their addresses | shared, each shard under its `lock` | list, unlist, look |
@@ -68,8 +68,8 @@
 //!   spans than lanes, and its lanes beyond the spans are zero bytes.
 //! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the registry's lock, before
 //!   anything of it is released. An entry on a slot's list lies in such a heap, in the seat of that slot; it is there before the slot's
-//!   thread has a cache in the heap, and until that thread's end has closed it or the heap ends. A thread's end is inside of one heap at a
-//!   time, from `come_in` to `go_out`, and a heap that ends waits until nobody is inside and lets nobody in. The table and the
+//!   thread has a cache in the heap, and until that thread's end has closed it or the heap ends. Lists are read and changed under their
+//!   slot's lock, which a thread's end holds while it is in a heap, and which a heap that ends takes to go off the list. The table and the
 //!   state that a `RawHeap` shows to threads are made before they are shown, and the same until it is dropped.
 //! - **I9 header.** A fallback block is preceded by its `Header`, written before the block is handed out, and listed in the directory exactly
 //!   as long as the block is live. Link and bytes asked for are read and written under the shard's lock; the rest only by the calls that
@@ -95,6 +95,8 @@ pub(crate) mod bucket;
 pub(crate) mod cache;
 pub(crate) mod canary;
 pub(crate) mod clock;
+#[cfg(all(test, not(any(loom, shuttle, miri))))]
+mod crowds;
 pub(crate) mod fallback;
 pub(crate) mod fault;
 pub(crate) mod heap;

@@ -2,15 +2,16 @@
 //!
 //! A thread claims a slot when it first needs a cache, and gives it up when it ends; in between, the cache in that slot of
 //! every heap's table is its own (I5). A heap joins when it is built and leaves before it is released (I8). Each slot has a list of
-//! the heaps that its thread used. A thread that ends goes along that list and empties its caches, one heap at a time and outside of
-//! the lock; a heap that ends waits until no such thread is inside:
+//! the heaps that its thread used, and a lock for it. A thread that ends empties its caches in the heaps on its list, one at a time; a
+//! heap that ends goes off all lists:
 //!
 //! ```text
-//! thread's end:  lock { out of the last heap; into the next: its door is shut by the first who comes in, opened by the last } drain; again
-//! heap's end:    lock { leaving: nobody comes in any more } shut the door, which waits for those inside; lock { off one list } for each
+//! thread's end:  for each heap on the list: the slot's lock { empty the caches there; off the list }       the lock { the slot is free }
+//! heap's end:    for each slot that ever used it: the slot's lock { off the list }                         the lock { off the list of heaps }
 //! ```
 //!
-//! So the lock is held for a few steps at a time, whatever threads and heaps have cached.
+//! So threads that end at once do not wait for one another, and a heap's end waits for what one thread has in one heap; and the lock
+//! that all share is held for a few steps.
 
 use core::cell::Cell;
 use core::ptr::NonNull;
@@ -24,7 +25,7 @@ use crate::sync::fixed::AtomicUsize;
 /// Thread slots, slot 0 included, which no thread gets: how many threads can have caches at once, plus one.
 pub(crate) const SLOTS: usize = if cfg!(loom) {
     2
-} else if cfg!(miri) {
+} else if cfg!(any(miri, shuttle)) {
     16
 } else {
     1024
@@ -49,47 +50,22 @@ pub(crate) trait Member {
     fn site_of(&self, address: NonNull<u8>) -> Option<Site>;
 }
 
-/// A heap's place in the list of live heaps, and who is inside. Shared, under the registry's lock.
+/// A heap's place in the list of live heaps. Shared, under the registry's lock.
 #[derive(Debug)]
 pub(crate) struct Links {
     next: Cell<Option<NonNull<dyn Member>>>,
     previous: Cell<Option<NonNull<dyn Member>>>,
-    /// The heap itself, once it has joined.
+    /// The heap itself, from when it has joined.
     member: Cell<Option<NonNull<dyn Member>>>,
-    /// How many ending threads are emptying their caches in this heap.
-    inside: Cell<usize>,
-    /// Held by these together, and for ever by the heap's end.
-    door: Lock,
-    /// The heap is ending: nobody comes in any more.
-    leaving: Cell<bool>,
 }
 
 impl Links {
-    pub(crate) fn new() -> Self {
-        let none = || Cell::new(None);
-        let (next, previous, member) = (none(), none(), none());
-        Self { next, previous, member, inside: Cell::new(0), door: Lock::new(), leaving: Cell::new(false) }
-    }
-
-    /// For whoever comes in; the caller holds the registry's lock, and the heap is not leaving.
-    fn come_in(&self) {
-        if self.inside.get() == 0 {
-            // At once: nobody is inside, and the heap's end would have said that it is leaving.
-            self.door.acquire();
-        }
-        self.inside.set(self.inside.get() + 1);
-    }
-
-    /// Undoes `come_in`; the caller holds the registry's lock.
-    fn go_out(&self) {
-        self.inside.set(self.inside.get() - 1);
-        if self.inside.get() == 0 {
-            self.door.release();
-        }
+    pub(crate) const fn new() -> Self {
+        Self { next: Cell::new(None), previous: Cell::new(None), member: Cell::new(None) }
     }
 }
 
-/// A heap's entry in the list of those that the thread with some slot used. Shared, under the registry's lock. Zero bytes are in no list.
+/// A heap's entry in the list of those that the thread with some slot used. Shared, under the slot's lock. Zero bytes are in no list.
 #[derive(Debug, Default)]
 pub(crate) struct Entry {
     next: Cell<Option<NonNull<Entry>>>,
@@ -98,7 +74,7 @@ pub(crate) struct Entry {
     heap: Cell<Option<NonNull<Links>>>,
 }
 
-// SAFETY: I8: every access to the cells is made under the registry's lock, but for `is_listed`.
+// SAFETY: I8: every access to the cells is made under the slot's lock, but for `is_listed`.
 unsafe impl Sync for Entry {}
 
 impl Entry {
@@ -119,7 +95,54 @@ impl Entry {
     }
 }
 
-/// Shared; the lock guards everything else.
+/// The heaps that the thread with some slot used. Shared; the lock guards the rest.
+struct Slot {
+    /// Held while the thread, which is ending, empties its caches in one heap.
+    lock: Lock,
+    first: Cell<Option<NonNull<Entry>>>,
+    /// Where the thread's end goes on.
+    next: Cell<Option<NonNull<Entry>>>,
+}
+
+macro_rules! slot {
+    () => {
+        Self { lock: Lock::new(), first: Cell::new(None), next: Cell::new(None) }
+    };
+}
+
+impl Slot {
+    #[cfg(not(any(loom, shuttle)))]
+    const fn new() -> Self {
+        slot!()
+    }
+
+    #[cfg(any(loom, shuttle))]
+    fn new() -> Self {
+        slot!()
+    }
+
+    /// Takes an entry off the list, if it is there; the caller holds the lock.
+    fn strike(&self, entry: &Entry) {
+        if entry.heap.take().is_none() {
+            return;
+        }
+        let (previous, next) = (entry.previous.take(), entry.next.take());
+        match previous {
+            // SAFETY: I8: listed entries are in place.
+            Some(previous) => unsafe { previous.as_ref() }.next.set(next),
+            None => self.first.set(next),
+        }
+        if let Some(next) = next {
+            // SAFETY: I8: listed entries are in place.
+            unsafe { next.as_ref() }.previous.set(previous);
+        }
+        if self.next.get() == Some(NonNull::from(entry)) {
+            self.next.set(next);
+        }
+    }
+}
+
+/// Shared; the lock guards everything else but what has one of its own.
 pub(crate) struct Registry {
     /// Held while a static heap is built, which takes the other lock.
     pub(crate) building: Lock,
@@ -128,26 +151,25 @@ pub(crate) struct Registry {
     taken: [Cell<u64>; WORDS],
     /// The system's numbers of the threads that have the slots. 0 where that is not known, or the slot is about to be given up.
     threads: [Cell<i32>; SLOTS],
-    /// For each slot the heaps that its thread used.
-    entries: [Cell<Option<NonNull<Entry>>>; SLOTS],
+    slots: [Slot; SLOTS],
     /// How many slots nobody has, for those who had none to look at.
     free: AtomicUsize,
 }
 
-// SAFETY: I8: every access to the cells is made under the lock, and members are themselves shared between threads.
+// SAFETY: I8: every access to the cells is made under one of the locks, and members are themselves shared between threads.
 unsafe impl Sync for Registry {}
 // SAFETY: as for `Sync`.
 unsafe impl Send for Registry {}
 
 macro_rules! registry {
-    () => {
+    ($slots:expr) => {
         Self {
             building: Lock::new(),
             lock: Lock::new(),
             first: Cell::new(None),
             taken: Self::none_taken(),
             threads: [const { Cell::new(0) }; SLOTS],
-            entries: [const { Cell::new(None) }; SLOTS],
+            slots: $slots,
             free: AtomicUsize::new(SLOTS - 1),
         }
     };
@@ -156,12 +178,12 @@ macro_rules! registry {
 impl Registry {
     #[cfg(not(any(loom, shuttle)))]
     pub(crate) const fn new() -> Self {
-        registry!()
+        registry!([const { Slot::new() }; SLOTS])
     }
 
     #[cfg(any(loom, shuttle))]
     pub(crate) fn new() -> Self {
-        registry!()
+        registry!(core::array::from_fn(|_| Slot::new()))
     }
 
     /// Slot 0 counts as taken: it is what threads without a slot look at.
@@ -213,8 +235,9 @@ impl Registry {
         if entry.is_listed() {
             return;
         }
-        self.lock.with(|| {
-            let first = self.entries[slot].replace(Some(NonNull::from(entry)));
+        let slot = &self.slots[slot];
+        slot.lock.with(|| {
+            let first = slot.first.replace(Some(NonNull::from(entry)));
             if let Some(first) = first {
                 // SAFETY: I8: listed entries are in place.
                 unsafe { first.as_ref() }.previous.set(Some(NonNull::from(entry)));
@@ -223,23 +246,6 @@ impl Registry {
             entry.previous.set(None);
             entry.heap.set(Some(NonNull::from(heap)));
         });
-    }
-
-    /// Takes an entry off the list of `slot`, if it is there; the caller holds the lock.
-    fn strike(&self, slot: usize, entry: &Entry) {
-        if entry.heap.take().is_none() {
-            return;
-        }
-        let (previous, next) = (entry.previous.take(), entry.next.take());
-        match previous {
-            // SAFETY: I8: listed entries are in place.
-            Some(previous) => unsafe { previous.as_ref() }.next.set(next),
-            None => self.entries[slot].set(next),
-        }
-        if let Some(next) = next {
-            // SAFETY: I8: listed entries are in place.
-            unsafe { next.as_ref() }.previous.set(previous);
-        }
     }
 
     /// Gives up `slot`, which is not the caller's, if its thread is gone and nobody was told.
@@ -254,6 +260,12 @@ impl Registry {
     /// Drains `slot` in every heap that its thread used and lets the next thread have it. Only the slot's holder calls this.
     pub(crate) fn release_slot(&self, slot: usize) {
         self.walk(slot, true, |member| member.drain(slot));
+        self.lock.with(|| {
+            self.threads[slot].set(0);
+            self.taken[slot / 64].set(self.taken[slot / 64].get() & !(1 << (slot % 64)));
+            // Relaxed: a hint.
+            self.free.fetch_add(1, Ordering::Relaxed);
+        });
     }
 
     /// Drains, in every heap that it used, the caches of the ending thread that keeps `slot`, and closes those in its own memory.
@@ -261,64 +273,40 @@ impl Registry {
         self.walk(slot, false, |member| member.drain_kept(slot));
     }
 
-    /// Shows the heaps that the thread with `slot` used to `visit`, one after the other; with `forget` they and the slot are not the thread's
-    /// any more when this returns.
+    /// Shows the heaps that the thread with `slot`, which is the caller, used to `visit`, one after the other; with `forget` they are
+    /// off its list then.
     fn walk(&self, slot: usize, forget: bool, visit: impl Fn(&dyn Member)) {
-        let mut here = None;
-        while let Some((entry, member)) = self.lock.with(|| self.step(slot, here, forget)) {
-            // SAFETY: I8: we are inside, so it does not go.
-            visit(unsafe { member.as_ref() });
-            here = Some(entry);
-        }
-    }
-
-    /// Out of the heap whose entry is `here`, and into the next one on the list that is not about to end. The caller holds the lock.
-    fn step(
-        &self,
-        slot: usize,
-        here: Option<NonNull<Entry>>,
-        forget: bool,
-    ) -> Option<(NonNull<Entry>, NonNull<dyn Member>)> {
-        let mut next = self.entries[slot].get();
-        // SAFETY: I8: we are inside of its heap, so it is in place and listed.
-        if let Some(here) = here.map(|here| unsafe { here.as_ref() }) {
-            next = here.next.get();
-            // SAFETY: I8: as above.
-            here.heap.get().inspect(|heap| unsafe { heap.as_ref() }.go_out());
-            if forget {
-                self.strike(slot, here);
-            }
-        }
-        while let Some(entry) = next {
+        let slot = &self.slots[slot];
+        slot.lock.with(|| slot.next.set(slot.first.get()));
+        let step = || {
             // SAFETY: I8: listed entries are in place.
-            let this = unsafe { entry.as_ref() };
+            let entry = unsafe { slot.next.get()?.as_ref() };
+            slot.next.set(entry.next.get());
             // SAFETY: I8: and so are the heaps whose they are.
-            let heap = this.heap.get().map(|heap| unsafe { heap.as_ref() });
-            if let Some(heap) = heap.filter(|heap| !heap.leaving.get()) {
-                heap.come_in();
-                return heap.member.get().map(|member| (entry, member));
+            let member = unsafe { entry.heap.get()?.as_ref() }.member.get()?;
+            // SAFETY: I8: it has to wait for the lock before it goes.
+            visit(unsafe { member.as_ref() });
+            if forget {
+                slot.strike(entry);
             }
-            next = this.next.get();
-        }
-        if forget {
-            self.threads[slot].set(0);
-            self.taken[slot / 64].set(self.taken[slot / 64].get() & !(1 << (slot % 64)));
-            // Relaxed: a hint.
-            self.free.fetch_add(1, Ordering::Relaxed);
-        }
-        None
+            Some(())
+        };
+        while slot.lock.with(step).is_some() {}
     }
 
     /// Takes every lock there is, so that none is held by a thread that a fork leaves behind.
     pub(crate) fn before_fork(&self) {
         self.building.acquire();
         self.lock.acquire();
+        // Before those of the heaps, as a thread's end takes them.
+        self.taken_slots().for_each(|slot| slot.lock.acquire());
         self.each(|member| member.each_lock(&Lock::acquire));
     }
 
     /// Undoes `before_fork` in the parent.
     pub(crate) fn after_fork(&self) {
         self.each(|member| member.each_lock(&Lock::release));
+        self.taken_slots().for_each(|slot| slot.lock.release());
         self.lock.release();
         self.building.release();
     }
@@ -329,8 +317,6 @@ impl Registry {
         self.each(|member| {
             member.forked(slot);
             member.each_lock(&Lock::reset);
-            member.links().inside.set(0);
-            member.links().door.reset();
         });
         for (word, none) in self.taken.iter().zip(Self::none_taken()) {
             word.set(none.get());
@@ -341,12 +327,21 @@ impl Registry {
         }
         // Relaxed: there is no other thread.
         self.free.store(SLOTS - 1 - usize::from(slot.is_some()), Ordering::Relaxed);
-        for other in (0..SLOTS).filter(|&other| Some(other) != slot) {
-            self.entries[other].set(None);
-            self.threads[other].set(0);
+        for (number, other) in self.slots.iter().enumerate() {
+            other.lock.reset();
+            if Some(number) != slot {
+                other.first.set(None);
+                self.threads[number].set(0);
+            }
         }
         self.lock.reset();
         self.building.reset();
+    }
+
+    /// What belongs to the slots that threads have; the caller holds the lock.
+    fn taken_slots(&self) -> impl Iterator<Item = &Slot> {
+        let is_taken = |number: usize| self.taken[number / 64].get() & (1 << (number % 64)) != 0;
+        self.slots.iter().enumerate().filter_map(move |(number, slot)| is_taken(number).then_some(slot))
     }
 
     /// The block of whichever live heap that `address` points into.
@@ -387,13 +382,13 @@ impl Registry {
         });
     }
 
-    /// Takes a heap off all lists, after which no thread's end touches it. Waits for those that are inside; the caller sees to it that
-    /// nobody else uses the heap.
+    /// Takes a heap off all lists, after which no thread's end touches it. The caller sees to it that nobody else uses the heap.
     pub(crate) fn leave(&self, member: &dyn Member) {
+        member.each_entry(&mut |slot, entry| {
+            let slot = &self.slots[slot];
+            slot.lock.with(|| slot.strike(entry));
+        });
         let links = member.links();
-        self.lock.with(|| links.leaving.set(true));
-        links.door.acquire();
-        member.each_entry(&mut |slot, entry| self.lock.with(|| self.strike(slot, entry)));
         self.lock.with(|| {
             let (previous, next) = (links.previous.get(), links.next.get());
             match previous {
@@ -412,6 +407,7 @@ impl Registry {
 #[cfg(all(test, not(loom), not(shuttle)))]
 mod tests {
     use super::*;
+    use crate::raw::lock::count;
     use core::cell::RefCell;
 
     /// A heap that writes down which slots were drained.
@@ -517,8 +513,7 @@ mod tests {
         }
     }
 
-    /// However much the threads have in the heaps, the lock is taken once a heap and held for a few steps: a thread that drains a heap
-    /// holds up neither the ends of other threads nor those of other heaps.
+    /// However many heaps a thread used, its end takes the lock that all share once, and not while it drains one; its own once a heap.
     #[test]
     fn the_lock_is_free_while_a_heap_is_drained() {
         struct Watching(Links, Entry, &'static Registry, Cell<usize>);
@@ -552,10 +547,10 @@ mod tests {
         }
         let slot = registry.claim_slot().unwrap();
         heaps.iter().for_each(|heap| registry.enlist(slot, &heap.1, &heap.0));
-        let before = super::super::lock::count::steps().0;
+        let steps = count::begin();
         registry.release_slot(slot);
-        // One for each heap, one more for the end, and a door for each.
-        assert_eq!(super::super::lock::count::steps().0 - before, 10 + 1 + 10);
+        // Its own to begin, for each heap, and to find that there is none left; and that of all.
+        assert_eq!(steps.acquisitions.load(Ordering::Relaxed), 1 + 10 + 1 + 1);
         assert!(heaps.iter().all(|heap| heap.3.get() == 1));
     }
 
@@ -569,8 +564,10 @@ mod tests {
         for &slot in &slots {
             toys.iter().for_each(|toy| registry.enlist(slot, &toy.entries[slot], &toy.links));
         }
-        // Another thread's end is inside of one heap.
-        registry.lock.with(|| toys[0].links.come_in());
+        // A heap's end is about to look for an entry in the list of a thread that has ended.
+        registry.release_slot(3);
+        toys.iter().for_each(|toy| drop(toy.drained.take()));
+        registry.slots[3].lock.acquire();
         registry.before_fork();
         registry.in_child(Some(7));
         assert!(registry.has_free_slots());
@@ -588,14 +585,16 @@ mod tests {
         let registry = Registry::new();
         let toys = toys::<2>();
         toys.iter().for_each(|toy| join(&registry, toy));
-        let locks = || [&registry.building, &registry.lock, &toys[0].lock, &toys[1].lock];
+        let slot = registry.claim_slot().unwrap();
+        let of_slot = &registry.slots[slot].lock;
+        let locks = || [&registry.building, &registry.lock, of_slot, &toys[0].lock, &toys[1].lock];
         registry.before_fork();
-        assert_eq!(locks().map(Lock::is_held), [true; 4]);
+        assert_eq!(locks().map(Lock::is_held), [true; 5]);
         registry.after_fork();
-        assert_eq!(locks().map(Lock::is_held), [false; 4]);
+        assert_eq!(locks().map(Lock::is_held), [false; 5]);
         registry.before_fork();
         registry.in_child(None);
-        assert_eq!(locks().map(Lock::is_held), [false; 4]);
+        assert_eq!(locks().map(Lock::is_held), [false; 5]);
     }
 }
 
@@ -660,7 +659,9 @@ mod models {
             self.bucket.fetch_add(parked, crate::sync::Ordering::Relaxed);
         }
 
-        fn drain_kept(&self, _: usize) {}
+        fn drain_kept(&self, slot: usize) {
+            self.drain(slot);
+        }
 
         fn forked(&self, _: Option<usize>) {}
     }
@@ -676,7 +677,7 @@ mod models {
         heap: Box<Toy>,
     }
 
-    // SAFETY: the cells of `Links` are used under the registry's lock only, which the model exercises.
+    // SAFETY: the cells of `Links` and `Entry` are used under the registry's locks only, which the model exercises.
     unsafe impl Sync for World {}
     // SAFETY: as for `Sync`.
     unsafe impl Send for World {}
@@ -728,6 +729,32 @@ mod models {
             });
             world.registry.release_slot(slot);
             thread.join().unwrap();
+        });
+    }
+
+    /// The heap that ends is the one that the thread's end comes to next.
+    #[test]
+    fn loom_a_heap_that_ends_hides_no_other_from_a_threads_end() {
+        model(|| {
+            let world = world();
+            let last = Toy::new();
+            // SAFETY: left below, before the toy goes.
+            unsafe { world.registry.join(dyn_member(&last)) };
+            let slot = world.registry.claim_slot().unwrap();
+            for toy in [&last, &world.heap] {
+                world.registry.enlist(slot, &toy.entry, &toy.links);
+                toy.park();
+            }
+            let other = Arc::clone(&world);
+            let thread = thread::spawn(move || {
+                other.registry.leave(&*other.heap);
+                // SAFETY: I8: off the list, so nobody else looks any more, which the model checks.
+                other.heap.released.with_mut(|released| unsafe { *released = true });
+            });
+            world.registry.release_kept(slot);
+            assert_eq!(last.bucket.load(crate::sync::Ordering::Relaxed), 1);
+            thread.join().unwrap();
+            world.registry.leave(&*last);
         });
     }
 }

@@ -1,8 +1,8 @@
 //! Addresses that the system would not take back: they are used again, or tried again.
 //!
 //! The system joins neighbouring mappings that are alike. To cut a piece out of the middle makes two of one, and is refused
-//! where a process may have no more of them (`vm.max_map_count`). Whoever reserves addresses makes room in the list for them, so that
-//! there is always room when they come back.
+//! where a process may have no more of them (`vm.max_map_count`). Whoever reserves addresses books a place in the list for them, so that
+//! there is one when they come back.
 
 use core::alloc::Layout;
 use core::cell::Cell;
@@ -31,6 +31,9 @@ impl Range {
     }
 }
 
+/// Of a reservation that is being made: for itself, and for what is cut off at both its ends.
+const PLACES: usize = 3;
+
 /// Shared; the cells belong to the lock.
 pub(super) struct Kept {
     pub(super) lock: Lock,
@@ -38,8 +41,8 @@ pub(super) struct Kept {
     ranges: Cell<*mut Range>,
     len: Cell<usize>,
     room: Cell<usize>,
-    /// Reservations that are not released, each of which may have to be kept.
-    expected: Cell<usize>,
+    /// Places that are booked: one for each reservation that is not released, and two more while it is made.
+    booked: Cell<usize>,
 }
 
 // SAFETY: I1: the cells are used under the lock alone.
@@ -55,7 +58,7 @@ impl Kept {
             ranges: Cell::new(null_mut()),
             len: Cell::new(0),
             room: Cell::new(0),
-            expected: Cell::new(0),
+            booked: Cell::new(0),
         }
     }
 
@@ -66,13 +69,13 @@ impl Kept {
             ranges: Cell::new(null_mut()),
             len: Cell::new(0),
             room: Cell::new(0),
-            expected: Cell::new(0),
+            booked: Cell::new(0),
         }
     }
 
-    /// Makes room for one reservation more, and for what is cut off at both its ends. False if the system has no memory.
-    pub(super) fn expect_one_more(&self) -> bool {
-        let needed = self.len.get() + self.expected.get() + 3;
+    /// Books places for one reservation more, and for what is cut off at both its ends. False if the system has no memory.
+    pub(super) fn book(&self) -> bool {
+        let needed = self.len.get() + self.booked.get() + PLACES;
         if needed > self.room.get() {
             let room = needed.next_power_of_two().max(64);
             let (Ok(old), Ok(new)) = (Layout::array::<Range>(self.room.get()), Layout::array::<Range>(room)) else {
@@ -90,29 +93,43 @@ impl Kept {
             self.ranges.set(ranges.cast());
             self.room.set(room);
         }
-        self.expected.set(self.expected.get() + 1);
+        self.booked.set(self.booked.get() + PLACES);
         true
     }
 
-    /// A reservation was released, or not made after all.
-    pub(super) fn expect_one_less(&self) {
-        self.expected.set(self.expected.get() - 1);
+    /// Undoes `book`.
+    pub(super) fn unbook(&self) {
+        self.booked.set(self.booked.get() - PLACES);
     }
 
-    /// Keeps a range for which `expect_one_more` made room.
+    /// Keeps a range for which a place is booked.
     pub(super) fn push(&self, range: Range) {
         let len = self.len.get();
-        assert!(len < self.room.get(), "room was made for whatever may come");
+        assert!(len < self.room.get(), "a place was booked for whatever may come");
         // SAFETY: I1: `len` is less than what the list has room for.
         let place = unsafe { self.ranges.get().add(len) };
         // SAFETY: I1: as above.
         unsafe { place.write(range) };
         self.len.set(len + 1);
+        self.booked.set(self.booked.get() - 1);
     }
 
-    /// The range that was kept last.
-    pub(super) fn pop(&self) -> Option<Range> {
-        self.remove(self.len.get().checked_sub(1)?)
+    /// Keeps what was cut off at both ends of a reservation, if there is anything, in the two places that were booked for it.
+    pub(super) fn keep(&self, ends: [Range; 2]) {
+        self.booked.set(self.booked.get() - 2);
+        for end in ends.into_iter().filter(|end| end.len > 0) {
+            self.booked.set(self.booked.get() + 1);
+            self.push(end);
+        }
+    }
+
+    /// The range that was kept last, by whoever has unmapped another one: the place that was booked for that is now for this one.
+    pub(super) fn exchange(&self) -> Option<Range> {
+        let last = self.len.get().checked_sub(1);
+        if last.is_none() {
+            self.booked.set(self.booked.get() - 1);
+        }
+        Some(self.remove(last?))
     }
 
     /// The start of `len` bytes at a multiple of `align` that `make_new` makes as new, out of whichever range has them; what is left of
@@ -122,7 +139,7 @@ impl Kept {
             let Some((before, start, after)) = self.get(index).around(len, align) else { continue };
             if make_new(Range { start, len }) {
                 self.remove(index);
-                [before, after].into_iter().filter(|rest| rest.len > 0).for_each(|rest| self.push(rest));
+                self.keep([before, after]);
                 return Some(start);
             }
         }
@@ -138,7 +155,7 @@ impl Kept {
     }
 
     /// Takes a range off the list, whose last one takes its place.
-    fn remove(&self, index: usize) -> Option<Range> {
+    fn remove(&self, index: usize) -> Range {
         let removed = self.get(index);
         let last = self.get(self.len.get() - 1);
         self.len.set(self.len.get() - 1);
@@ -148,7 +165,7 @@ impl Kept {
             // SAFETY: I1: as above.
             unsafe { place.write(last) };
         }
-        Some(removed)
+        removed
     }
 
     /// All bytes that are kept.

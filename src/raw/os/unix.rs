@@ -57,45 +57,48 @@ pub(super) fn most_addresses() -> usize {
 }
 
 pub(super) fn reserve(len: usize) -> Result<NonNull<u8>, i32> {
-    KEPT.lock.with(|| reserve_with(&KEPT, len))
+    reserve_with(&KEPT, len)
 }
 
 pub(super) unsafe fn release(start: NonNull<u8>, len: usize) {
-    KEPT.lock.with(|| release_with(&KEPT, Range { start, len }));
+    release_with(&KEPT, Range { start, len });
 }
 
-/// As `reserve`; the caller holds the lock.
 fn reserve_with(kept: &Kept, len: usize) -> Result<NonNull<u8>, i32> {
-    if !kept.expect_one_more() {
-        return Err(libc::ENOMEM);
-    }
     // Huge pages want aligned addresses; small reservations (a cache's stacks) could not use one.
     let align = if len < HUGE_PAGE { page() } else { HUGE_PAGE };
-    let found = kept.take(len, align, make_new).map_or_else(|| map(kept, len, align), Ok);
-    if found.is_err() {
-        kept.expect_one_less();
+    let again = || if kept.book() { Ok(kept.take(len, align, make_new)) } else { Err(libc::ENOMEM) };
+    if let Some(found) = kept.lock.with(again)? {
+        return Ok(found);
     }
-    found
-}
-
-/// As `release`; the caller holds the lock.
-fn release_with(kept: &Kept, range: Range) {
-    if unmap(range) {
-        // What could not be unmapped before perhaps can now.
-        while let Some(range) = kept.pop() {
-            if !unmap(range) {
-                kept.push(range);
-                break;
-            }
+    // Outside of the lock: the system may let a thread wait.
+    let mapped = map(len, align);
+    kept.lock.with(|| match mapped {
+        Ok((found, slack)) => {
+            kept.keep(slack);
+            Ok(found)
         }
-    } else {
-        kept.push(range);
-    }
-    kept.expect_one_less();
+        Err(code) => {
+            kept.unbook();
+            Err(code)
+        }
+    })
 }
 
-/// New addresses, out of reach.
-fn map(kept: &Kept, len: usize, align: usize) -> Result<NonNull<u8>, i32> {
+fn release_with(kept: &Kept, mut range: Range) {
+    // Outside of the lock, as above.
+    while unmap(range) {
+        // What could not be unmapped before perhaps can now.
+        match kept.lock.with(|| kept.exchange()) {
+            Some(before) => range = before,
+            None => return,
+        }
+    }
+    kept.lock.with(|| kept.push(range));
+}
+
+/// New addresses, out of reach, and what could not be cut off at both ends.
+fn map(len: usize, align: usize) -> Result<(NonNull<u8>, [Range; 2]), i32> {
     let padded = len.checked_add(align - page()).ok_or(libc::ENOMEM)?;
     // SAFETY: I1: a new anonymous mapping at an address of the system's choice touches nothing that exists.
     let mapped = unsafe { libc::mmap(ptr::null_mut(), padded, libc::PROT_NONE, NEW, -1, 0) };
@@ -105,13 +108,11 @@ fn map(kept: &Kept, len: usize, align: usize) -> Result<NonNull<u8>, i32> {
     let start = NonNull::new(mapped.cast::<u8>()).ok_or(libc::ENOMEM)?;
     lock_by_use(start, padded);
     let (before, found, after) = Range { start, len: padded }.around(len, align).ok_or(libc::ENOMEM)?;
-    for slack in [before, after] {
-        // Nobody has seen them.
-        if slack.len > 0 && !unmap(slack) {
-            kept.push(slack);
-        }
-    }
-    Ok(found)
+    // Nobody has seen them.
+    Ok((
+        found,
+        [before, after].map(|slack| if slack.len > 0 && unmap(slack) { Range { len: 0, ..slack } } else { slack }),
+    ))
 }
 
 /// If this process has all its memory locked (`mlockall`), lets new pages be locked when they are used rather than made resident at once.
