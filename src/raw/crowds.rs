@@ -60,7 +60,7 @@ fn two_thousand_ends_at_once_take_steps_by_the_heap_and_wait_in_turn() {
         let makers = spawn(MAKERS, || (), || (0..MADE).for_each(|_| use_once(&Heap::new(64 << 10).unwrap())));
         let crowd = spawn(CROWD, || used().iter().for_each(use_once), || ());
         let threads = makers.len() + crowd.len();
-        println!(
+        eprintln!(
             "{} of {CROWD} threads, {} of {MAKERS} that make heaps: as many as the system has",
             crowd.len(),
             makers.len()
@@ -87,17 +87,17 @@ fn two_thousand_ends_at_once_take_steps_by_the_heap_and_wait_in_turn() {
         let sum = |number: fn(&Steps) -> &AtomicU32| all.iter().map(|of| number(of).load(Relaxed)).sum::<u32>();
 
         let [of_one, of_maker] = [&crowd, &makers].map(|of| most(of, |steps| &steps.acquisitions).unwrap_or(0));
-        println!("a thread took {of_one} locks at most, one that makes heaps {of_maker}");
+        eprintln!("a thread took {of_one} locks at most, one that makes heaps {of_maker}");
         assert!(of_one as usize <= 10 * HEAPS + 4 && of_maker as usize <= 14 * MADE + 4);
         let [waits, sleeps] = [sum(|steps| &steps.waits), sum(|steps| &steps.sleeps)];
         let ahead = most(&all, |steps| &steps.most_ahead).unwrap_or(0);
-        println!("{queue} in one queue; {waits} waits, behind {ahead} at most; slept {sleeps} times");
+        eprintln!("{queue} in one queue; {waits} waits, behind {ahead} at most; slept {sleeps} times");
         assert!((queue..=threads).contains(&(ahead as usize)), "nobody comes before those that were there");
         // Each once; and when another one of those that share its bit, or its word, is woken.
         let share = if cfg!(any(target_os = "linux", target_os = "android")) { 256 } else { 8 };
         assert!(sleeps <= waits * (2 + ahead / share), "who sleeps was woken for others' sake");
     });
-    let said = String::from_utf8_lossy(&ended.stdout);
-    println!("{said}");
-    assert!(ended.status.success(), "{said}{}", String::from_utf8_lossy(&ended.stderr));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    eprintln!("{said}");
+    assert!(ended.status.success(), "{said}");
 }

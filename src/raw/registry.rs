@@ -653,10 +653,12 @@ mod models {
         fn drain(&self, slot: usize) {
             assert_eq!(slot, 1);
             // SAFETY: I8: a listed heap is not released, which the model checks.
-            self.released.with(|released| assert!(!unsafe { *released }));
+            let stays = || self.released.with(|released| assert!(!unsafe { *released }));
+            stays();
             // SAFETY: I5: the slot is ours, which the model checks.
             let parked = self.cache.with_mut(|cache| unsafe { core::mem::take(&mut *cache) });
             self.bucket.fetch_add(parked, crate::sync::Ordering::Relaxed);
+            stays();
         }
 
         fn drain_kept(&self, slot: usize) {

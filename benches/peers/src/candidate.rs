@@ -44,7 +44,7 @@ pub trait Job {
 /// A candidate as a process holds it, shared by the threads of a round.
 pub trait Candidate: Sync {
     /// A heap as the creation row makes it. Uninhabited where a process has just the one.
-    type Heap;
+    type Heap: UseHeap;
 
     /// Whether there are heaps to create.
     const HEAPS: bool = false;
@@ -55,6 +55,18 @@ pub trait Candidate: Sync {
     /// A heap of 8 buckets of 16 MiB each; `None` where it cannot be had.
     fn new_heap(&self) -> Option<Self::Heap> {
         None
+    }
+}
+
+/// A heap that threads can use, and no more.
+pub trait UseHeap: Sync {
+    /// Takes some blocks of 0 to 126 bytes and gives them back.
+    fn use_heap(&self);
+}
+
+impl UseHeap for core::convert::Infallible {
+    fn use_heap(&self) {
+        match *self {}
     }
 }
 

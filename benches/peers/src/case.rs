@@ -21,6 +21,8 @@ pub enum Metric {
     Mib,
     /// Microseconds elapsed.
     Micros,
+    /// CPU time of work done at once, as a multiple of the same one after the other.
+    AtOnce,
 }
 
 impl Metric {
@@ -38,6 +40,7 @@ impl Metric {
             Self::Kib => "kib",
             Self::Mib => "mib",
             Self::Micros => "us",
+            Self::AtOnce => "at-once",
         }
     }
 
@@ -50,6 +53,7 @@ impl Metric {
             Self::Kib => "KiB",
             Self::Mib => "MiB",
             Self::Micros => "us",
+            Self::AtOnce => "x in turn",
         }
     }
 }

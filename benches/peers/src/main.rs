@@ -16,6 +16,7 @@
 //! | `memory` | resident bytes over the bytes asked for: 10 M blocks of 32 bytes full, freed, trimmed |
 //! | `fragmentation` | MiB resident: the most while sizes shift, after ten quiet seconds with a tenth alive, and freed and trimmed |
 //! | `creation` | a heap of 8 x 16 MiB: KiB resident, microseconds |
+//! | `thread-ends` | 2000 threads that used ten heaps end beside 64 that make heaps: CPU time at once over that of one after the other |
 //! | `SmBox`, `SmBuf-push` | a 64-byte value boxed and dropped; 1 KiB pushed byte by byte |
 //! | `pool/N`, `pool-across` | a buffer of 2 KiB acquired, first word written, released; by N threads, by another thread |
 //! | `freeze/N` | a filled buffer of N bytes frozen, cloned three times, all dropped |

@@ -12,7 +12,7 @@ use smarena::{
     CacheWarmup, Global, Heap, Linear, Piecewise, SmBox, SmBuf, StaticHeap, ThreadCache, size_classes, static_heap,
 };
 
-use crate::candidate::{Calls, Candidate, Job, Setup, Skip};
+use crate::candidate::{Calls, Candidate, Job, Setup, Skip, UseHeap};
 use crate::owners::{Owners, Standard, Value};
 
 /// 16..128 by 16, 256..1024 by 128: every size of the first set of workloads.
@@ -126,6 +126,15 @@ type SmallHeap = Heap<Linear<8>>;
 
 fn small_heap() -> Option<SmallHeap> {
     Heap::new(16 << 20).ok()
+}
+
+impl UseHeap for SmallHeap {
+    fn use_heap(&self) {
+        let blocks: Vec<NonNull<u8>> =
+            (0..64).map(|size| self.malloc(2 * size, 16).expect("there is memory")).collect();
+        // SAFETY: all live, from this heap.
+        unsafe { self.free_batch(&blocks) };
+    }
 }
 
 #[inline(always)]

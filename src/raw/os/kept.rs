@@ -168,6 +168,12 @@ impl Kept {
         removed
     }
 
+    /// How many places are booked.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(super) fn booked(&self) -> usize {
+        self.booked.get()
+    }
+
     /// All bytes that are kept.
     #[cfg(all(test, not(any(loom, shuttle))))]
     pub(super) fn bytes(&self) -> usize {

@@ -287,7 +287,7 @@ mod tests {
             assert!(content.iter().all(|byte| *byte == 0), "content of its last owner");
             release_with(&kept, Range { start: part, len: len / 4 });
         }
-        assert_eq!(kept.bytes(), 0, "what could be unmapped was not");
+        assert_eq!((kept.bytes(), kept.booked()), (0, 0), "what could be unmapped was not");
     }
 
     #[test]
@@ -300,13 +300,14 @@ mod tests {
             let slack = kept.bytes();
             let start = reserved.expect("the mapping itself is not asked for here");
             assert!(slack < HUGE_PAGE && start.addr().get() % HUGE_PAGE == 0);
+            assert_eq!(kept.booked(), 1);
             release_with(&kept, Range { start, len });
             refusal::refuse_after(None);
             assert!(kept.bytes() <= slack || kept.bytes() == slack + len, "{} of {len}", kept.bytes());
             // Another one, once the system grants everything again, takes all of it away.
             let start = reserve_with(&kept, page()).unwrap();
             release_with(&kept, Range { start, len: page() });
-            assert_eq!(kept.bytes(), 0);
+            assert_eq!((kept.bytes(), kept.booked()), (0, 0));
         }
     }
 }

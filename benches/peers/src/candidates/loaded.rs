@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::transmute;
 use std::ffi::CString;
 
-use crate::candidate::{Calls, Candidate, Job, Setup, Skip};
+use crate::candidate::{Calls, Candidate, Job, Setup, Skip, UseHeap};
 use crate::owners::Standard;
 
 /// An open shared library; it stays loaded until the process ends, so its symbols may be copied freely.
@@ -135,7 +135,7 @@ pub struct Extra {
 /// A heap of such a library.
 pub struct ExtraHeap {
     allocator: *mut c_void,
-    destroy: Destroy,
+    functions: Functions,
 }
 
 // SAFETY: an allocator of this interface may be used from any thread.
@@ -148,14 +148,25 @@ impl ExtraHeap {
         if allocator.is_null() {
             return Err(format!("no heap of {buckets} x {bucket_bytes} bytes"));
         }
-        Ok(Self { allocator, destroy: functions.destroy })
+        Ok(Self { allocator, functions: *functions })
+    }
+}
+
+impl UseHeap for ExtraHeap {
+    fn use_heap(&self) {
+        for size in 0..64 {
+            // SAFETY: the allocator lives as long as `self`.
+            let block = unsafe { (self.functions.malloc)(self.allocator, 2 * size, 16) };
+            // SAFETY: live, from this allocator, which frees null as well.
+            unsafe { (self.functions.free)(self.allocator, block) };
+        }
     }
 }
 
 impl Drop for ExtraHeap {
     fn drop(&mut self) {
         // SAFETY: created by `new` and destroyed once; every thread's cache was destroyed when its job was over.
-        unsafe { (self.destroy)(self.allocator) };
+        unsafe { (self.functions.destroy)(self.allocator) };
     }
 }
 

@@ -3,6 +3,7 @@
 mod batch;
 mod buffers;
 mod creation;
+mod ends;
 mod fragmentation;
 mod handoff;
 mod larson;
@@ -63,6 +64,7 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
         memory::cases,
         fragmentation::cases,
         creation::cases,
+        ends::cases,
         owners::cases,
         buffers::cases,
     ]
