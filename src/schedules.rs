@@ -12,8 +12,8 @@ use crate::config::Exhausted;
 use crate::heap::Heap;
 use crate::raw::thread::at_end;
 use crate::sync::rand::{Rng, thread_rng};
-use crate::sync::schedules;
 use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{AtomicUsize, Ordering, schedules};
 
 /// Blocks of 16 and of 32 bytes, this many bytes of each.
 type Two = Heap<Linear<2>>;
@@ -156,6 +156,31 @@ fn shuttle_statistics_never_count_more_than_there_is() {
             }
         }
         threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+/// What a thread's end gives back is free, or still cached, whenever somebody counts.
+#[test]
+fn shuttle_no_block_is_live_because_a_cache_gives_it_back() {
+    schedules(|| {
+        let heap = heap(Exhausted::NextBucketThenFallback);
+        let (filled, other) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&heap));
+        let is_filled = Arc::clone(&filled);
+        let thread = spawn(move || {
+            let cache = other.thread_cache(64, crate::config::CacheWarmup::Hot);
+            let blocks = [(); 4].map(|()| other.malloc(16, 0).unwrap());
+            // SAFETY: I10: live, from this heap, given up.
+            blocks.into_iter().for_each(|block| unsafe { other.free(block) });
+            filled.store(1, Ordering::Release);
+            drop(cache);
+        });
+        while is_filled.load(Ordering::Acquire) == 0 {
+            thread::yield_now();
+        }
+        for _ in 0..4 {
+            assert_eq!(heap.stats().live(), 0);
+        }
+        thread.join().unwrap();
     });
 }
 

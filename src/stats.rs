@@ -17,12 +17,16 @@ pub use total::HeapTotal;
 
 use crate::class::{MAX_CLASSES, SizeClasses};
 use crate::heap::Heap;
+use crate::sync::{Ordering, fence};
 
 /// A heap's statistics, by [`Heap::stats`]. Its `Display` is a table.
 ///
-/// The numbers are exact while nobody else uses the heap. Otherwise `free`, `cached` and `watermark` are counted one after the other, and a
-/// block that moves meanwhile may be counted twice or not at all; `live` is what remains. With the feature `serde` they can be
-/// saved and read; numbers that an earlier version did not have are read as zero, or as not known.
+/// The numbers are exact while nobody else uses the heap, and no other thread that used it is ending: wait for it by `join`. Otherwise caches are
+/// looked at one after the other, then the buckets, and blocks move meanwhile. In any case, of each bucket `live + free + cached` is `watermark`,
+/// which is `capacity` at most. Blocks that a cache gives back (as a thread ends, by [`Heap::trim`], because it is full) never count as live, but for a moment
+/// perhaps twice as free, so that `live` is too low by as many. Blocks that a thread takes from a bucket into its cache meanwhile may count as live.
+///
+/// With the feature `serde` they can be saved and read; numbers that an earlier version did not have are read as zero, or as not known.
 ///
 /// ```
 /// use smarena::{Heap, Linear};
@@ -245,6 +249,8 @@ impl<C: SizeClasses> Heap<C> {
                 *spills += of_lane[1];
             }
         });
+        // Acquire pairs with the lanes' Release: what is not in a lane any more is seen in its bucket.
+        fence(Ordering::Acquire);
         let buckets = state.buckets().iter().enumerate().map(|(number, bucket)| {
             let free = bucket.free_blocks();
             // Last, since they never fall: then what was counted before is not above them, but for blocks that moved meanwhile.

@@ -7,6 +7,7 @@ mod common;
 use std::alloc::Layout;
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -106,6 +107,54 @@ fn a_lease_keeps_its_size_whatever_it_is_given_and_says_so() {
     drop(lease);
     assert_eq!(pool.in_flight(), 0);
     heap.settle();
+}
+
+/// A heap in the midst of whose moves another lease grows, as it may on another thread.
+#[derive(Clone)]
+struct Interrupted(CountingHeap, Rc<RefCell<Option<Lease<Self>>>>, Rc<RefCell<Vec<Lease<Self>>>>);
+
+// SAFETY: another name for a counting heap, whose every call this passes on.
+unsafe impl HeapRef for Interrupted {
+    type Classes = <CountingHeap as HeapRef>::Classes;
+
+    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        self.0.allocate(layout)
+    }
+
+    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        // SAFETY: passed on.
+        unsafe { self.0.deallocate(block, layout) }
+    }
+
+    unsafe fn share_count(&self, block: NonNull<u8>, layout: Layout) -> NonNull<ShareCount> {
+        // SAFETY: passed on.
+        unsafe { self.0.share_count(block, layout) }
+    }
+
+    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+        let other = self.1.take();
+        if let Some(mut other) = other {
+            other.try_extend_from_slice(&[2; 160]).unwrap();
+            self.2.borrow_mut().push(other);
+        }
+        // SAFETY: passed on.
+        unsafe { self.0.reallocate(block, old, new) }
+    }
+}
+
+/// A block of 224 bytes becomes one of 320, where there is room for a growth of 300: 92 bytes are left for others, before and after.
+#[test]
+fn a_lease_that_grows_leaves_the_others_what_there_is() {
+    let heap = Interrupted(CountingHeap::new(), Rc::default(), Rc::default());
+    let pool = BufPool::builder().buf_size(100).limit(4).growth(300).build_in(heap.clone()).unwrap();
+    let mut first = pool.try_acquire().unwrap();
+    first.extend_from_slice(&[1; 224]);
+    *heap.1.borrow_mut() = Some(pool.try_acquire().unwrap());
+    first.extend_from_slice(&[1; 96]);
+    let other = heap.2.borrow_mut().pop().unwrap();
+    assert_eq!((first.capacity(), other.capacity(), pool.stats().grown), (320, 160, 208 + 48));
+    drop((first, other));
+    assert_eq!(pool.stats().grown, 0);
 }
 
 #[test]

@@ -70,6 +70,7 @@ const LAYERS: &str = "
     L5  seed           -> nothing
 
     L6  schedules      -> raw::thread L2 L3 L4
+    L6  raw::crowds    -> raw::thread raw::lock L2
 ";
 
 /// Words that have a better one (docs/DESIGN.md, section 3), as far as they have no other meaning in a source file.

@@ -79,7 +79,7 @@ pub struct SharedArena<T, H: HeapRef = Global> {
     slots: Slots<T, H>,
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 impl<T> SharedArena<T> {
     /// An empty arena on the process-wide heap. Allocates nothing.
     ///
@@ -101,13 +101,13 @@ impl<T, H: HeapRef> SharedArena<T, H> {
     /// arena.insert(1);
     /// ```
     #[must_use]
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     pub const fn new_in(heap: H) -> Self {
         Self { slots: Slots::new(heap) }
     }
 
     /// For models, whose atomics cannot be made at compile time.
-    #[cfg(loom)]
+    #[cfg(any(loom, shuttle))]
     pub fn new_in(heap: H) -> Self {
         Self { slots: Slots::new(heap) }
     }

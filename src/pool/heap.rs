@@ -75,20 +75,23 @@ impl<H: HeapRef> Buffers<H> {
     /// The block of this layout is the pool's no more.
     #[inline]
     fn give_growth_back(&self, layout: Layout) {
-        let growth = self.growth_of(layout);
+        self.count_less(self.growth_of(layout));
+    }
+
+    #[inline]
+    fn count_less(&self, growth: usize) {
         if growth > 0 {
             // Relaxed: a number that bounds others like it; the blocks themselves are the heap's.
             self.grown.fetch_sub(growth, Ordering::Relaxed);
         }
     }
 
-    /// Counts that a block becomes larger, or says why it must not.
-    fn take_growth(&self, old: Layout, new: Layout) -> Result<(), AllocError> {
-        let more = self.growth_of(new);
-        // Relaxed, twice: as in `give_growth_back`. The old block's share stays counted until the new one is there.
+    /// Counts that a block becomes larger by so much, or says why it must not. Not the new block beside the old one: others would be refused what
+    /// the pool has to give before and after.
+    fn take_growth(&self, old: Layout, new: Layout, more: usize) -> Result<(), AllocError> {
+        // Relaxed, twice: as in `count_less`.
         let taken = self.grown.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |grown| {
-            let counted = grown.checked_add(more)?;
-            (counted - self.growth_of(old) <= self.growth).then_some(counted)
+            grown.checked_add(more).filter(|&counted| counted <= self.growth)
         });
         taken.map(drop).map_err(|grown| AllocError::PoolGrowth {
             size: new.size(),
@@ -136,10 +139,14 @@ unsafe impl<H: HeapRef> HeapRef for PoolHeap<H> {
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: P4: a block is out.
         let buffers = unsafe { self.shared.as_ref() };
-        buffers.take_growth(old, new)?;
+        let [before, after] = [old, new].map(|layout| buffers.growth_of(layout));
+        let (more, less) = (after.saturating_sub(before), before.saturating_sub(after));
+        if more > 0 {
+            buffers.take_growth(old, new, more)?;
+        }
         // SAFETY: as above. P4: one block for another; the permit is that one's now.
         let moved = unsafe { self.heap.reallocate(block, old, new) };
-        buffers.give_growth_back(if moved.is_ok() { old } else { new });
+        buffers.count_less(if moved.is_ok() { less } else { more });
         moved
     }
 

@@ -64,7 +64,8 @@
 //! - **I7 lane.** Every chunk of an open lane has 64 slots, starts at a multiple of its size and takes `L <= 63` blocks. The
 //!   alloc cursor lies between slots 0 and `L` of one chunk, the free cursor between slots `64 - L` and 64 of another; the numbers of all
 //!   other chunks stand in the order, once each. Slots 1 up to the alloc cursor, slots `64 - L` up to but not including the free cursor,
-//!   and slots `64 - L` to 63 of the first `full` chunks in the order hold blocks parked under I3. An open cache has no more
+//!   and slots `64 - L` to 63 of the first `full` chunks in the order hold blocks parked under I3; those that the lane is putting back into the bucket
+//!   stand there until that is done. An open cache has no more
 //!   spans than lanes, and its lanes beyond the spans are zero bytes.
 //! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the registry's lock, before
 //!   anything of it is released. An entry on a slot's list lies in such a heap, in the seat of that slot; it is there before the slot's

@@ -51,7 +51,7 @@ pub(super) struct Slots<T, H: HeapRef> {
 
 impl<T, H: HeapRef> Slots<T, H> {
     /// `const`, but for models.
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     pub(super) const fn new(heap: H) -> Self {
         Self {
             chunks: Chunks::new(heap),
@@ -65,7 +65,7 @@ impl<T, H: HeapRef> Slots<T, H> {
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(any(loom, shuttle))]
     pub(super) fn new(heap: H) -> Self {
         Self {
             chunks: Chunks::new(heap),

@@ -134,22 +134,25 @@ impl Lane {
         debug_assert!(parked, "room was just made");
     }
 
+    // What goes back to the bucket is free there before it is here no more: so who looks at lanes first and at buckets then misses nothing.
+
     /// Puts the free chunk's blocks back into the bucket.
     fn deposit_free(&self, bucket: &Bucket) {
         let count = self.free_len();
         let start = self.free.load(Relaxed).wrapping_sub(count);
-        self.free.store(start, Relaxed);
-        // SAFETY: I7: `count` parked blocks lie there, and are parked no more.
+        // SAFETY: I7: `count` parked blocks lie there, and are parked no more when this returns.
         bucket.deposit([unsafe { parked(start, count) }]);
+        // Release pairs with the fence in `Heap::stats`, here and below.
+        self.free.store(start, Release);
     }
 
     /// Puts the alloc chunk's blocks back into the bucket.
     fn deposit_alloc(&self, bucket: &Bucket) {
         let (last, count) = (self.alloc.load(Relaxed), self.alloc_len());
         let start = last.wrapping_sub(count);
-        self.alloc.store(start, Relaxed);
-        // SAFETY: I7: `count` parked blocks lie there, and are parked no more.
+        // SAFETY: I7: `count` parked blocks lie there, and are parked no more when this returns.
         bucket.deposit([unsafe { parked(start.wrapping_add(1), count) }]);
+        self.alloc.store(start, Release);
     }
 
     /// Puts the blocks of the `count` oldest full chunks back into the bucket.
@@ -165,7 +168,7 @@ impl Lane {
             unsafe { parked(self.first(start), self.chunk_len()) }
         });
         bucket.deposit(chunks);
-        self.full.store(full - count, Relaxed);
+        self.full.store(full - count, Release);
         // SAFETY: I5: the order's whole length, and nobody else's.
         unsafe { core::slice::from_raw_parts_mut(self.order(0), spare.into()) }.rotate_left(count.into());
     }
