@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use super::lock::count::{self, Steps};
 use super::thread::REGISTRY;
 use crate::class::Linear;
+use crate::config::Purge;
 use crate::heap::Heap;
 
 /// Fewer where threads that wait look again instead of being woken.
@@ -24,8 +25,13 @@ static USED: OnceLock<[Heap<Linear<8>>; HEAPS]> = OnceLock::new();
 static READY: AtomicUsize = AtomicUsize::new(0);
 static GO: AtomicUsize = AtomicUsize::new(0);
 
+/// Not one that gives memory back by itself: who comes by when it is time takes a lock for that.
+fn heap(bucket_bytes: usize) -> Heap<Linear<8>> {
+    Heap::builder().bucket_bytes(bucket_bytes).purge(Purge::Never).build().unwrap()
+}
+
 fn used() -> &'static [Heap<Linear<8>>; HEAPS] {
-    USED.get_or_init(|| core::array::from_fn(|_| Heap::new(8 << 20).unwrap()))
+    USED.get_or_init(|| core::array::from_fn(|_| heap(8 << 20)))
 }
 
 fn use_once(heap: &Heap<Linear<8>>) {
@@ -57,7 +63,7 @@ fn two_thousand_ends_at_once_take_steps_by_the_heap_and_wait_in_turn() {
     let test = "raw::crowds::two_thousand_ends_at_once_take_steps_by_the_heap_and_wait_in_turn";
     let ended = child::in_child(test, || {
         let heaps = used();
-        let makers = spawn(MAKERS, || (), || (0..MADE).for_each(|_| use_once(&Heap::new(64 << 10).unwrap())));
+        let makers = spawn(MAKERS, || (), || (0..MADE).for_each(|_| use_once(&heap(64 << 10))));
         let crowd = spawn(CROWD, || used().iter().for_each(use_once), || ());
         let threads = makers.len() + crowd.len();
         eprintln!(
