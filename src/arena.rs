@@ -13,7 +13,7 @@
 //!         chunk 1   [slot|slot|slot|slot]            bits  doubling: nothing is ever copied
 //!         chunk 2   [slot|slot|slot|slot|slot|slot|  ...
 //! slot    { generation, value or link }              odd: occupied, even: not
-//! handle  { place (5 bits chunk, 27 bits offset), generation (odd) }
+//! handle  { place (highest bit: chunk, below: offset), generation (odd) }
 //! ```
 //!
 //! The invariants, cited by number:
@@ -34,8 +34,8 @@
 //! - **A6** A generation that a slot has had with a value moved out for good never comes back at its place, not even
 //!   after its chunk was given back: `floor` is not below any generation of a chunk given back. An arena that becomes a copy (`clone_from`)
 //!   has the generations of its original from then on.
-//! - **A7** A place, and so a handle's, has an offset that its chunk has, which depends on `T` alone; or it is `NONE` or
-//!   `DETACHED`, which lie behind all chunks. So a place below `opened_end` is that of an opened slot.
+//! - **A7** A place, and so a handle's, is not before the first of chunk 0, which depends on `T` alone, and its highest bit is one a chunk can
+//!   have; or it is `NONE` or `DETACHED`, which lie behind all chunks. So it is not 0, and below `opened_end` it is that of an opened slot.
 //! - **A8** Stretches, nodes and pieces are blocks of the arena's heap, with the layouts that `Stretch::block` and `bits` say, and
 //!   initialised before they are linked. What is linked stays so, where it is, until the owner of the pieces, who is alone
 //!   then, gives it back. A root's lowest bits say how many nodes lie above its pieces.

@@ -102,6 +102,11 @@ impl<T> Far<T> {
     }
 }
 
+/// The place that the lowest bit of this one's word stands for.
+const fn word_of(place: Place) -> u32 {
+    place.bits() / 64 * 64
+}
+
 impl<T> Run<T> {
     const EMPTY: Self = Self { first: SlotPtr::NULL, place: 0, end: 0 };
 
@@ -137,8 +142,9 @@ impl<T> Cursor<T> {
     pub(crate) const fn new(table: &Table<T>) -> Self {
         // Both ends stand on an empty word just outside: the front before chunk 0, the back behind the last opened slot.
         let end = table.opened_end();
+        let before_first = word_of(Place::first_of(0, Slot::<T>::FIRST_BITS)).wrapping_sub(64);
         Self {
-            front: End { run: Run::EMPTY, bits: 0, word: 0_u32.wrapping_sub(64), opened_end: table.opened_end_of(0) },
+            front: End { run: Run::EMPTY, bits: 0, word: before_first, opened_end: table.opened_end_of(0) },
             back: End { run: Run::EMPTY, bits: 0, word: end.next_multiple_of(64), opened_end: end },
             untaken: table.near_occupied(),
             far: Far { numbers: table.far_numbers(), untaken: table.far_occupied(), ends: [Found::NONE, Found::NONE] },
@@ -198,7 +204,9 @@ impl<T> End<T> {
         while self.bits == 0 {
             self.word = self.word.wrapping_add(64);
             if self.word >= self.opened_end {
-                self.enter(table, Place::from_bits(self.opened_end - 1).chunk() + 1);
+                let chunk = self.chunk() + 1;
+                self.word = word_of(Place::first_of(chunk, Slot::<T>::FIRST_BITS));
+                self.opened_end = table.opened_end_of(chunk);
             }
             self.load(table);
         }
@@ -213,8 +221,10 @@ impl<T> End<T> {
     #[inline(always)]
     fn take_last(&mut self, table: &Table<T>, most: u32) -> u32 {
         while self.bits == 0 {
-            if Place::from_bits(self.word).offset() == 0 {
-                self.enter(table, Place::from_bits(self.word).chunk() - 1);
+            let first = Place::first_of(self.chunk(), Slot::<T>::FIRST_BITS);
+            if self.word <= first.bits() {
+                // The chunk before ends where this one begins: it is full.
+                self.opened_end = first.bits();
                 self.word = self.opened_end.next_multiple_of(64);
             }
             self.word -= 64;
@@ -235,17 +245,16 @@ impl<T> End<T> {
         len
     }
 
-    /// Goes to the first word of `chunk`, which has opened slots.
+    /// The chunk it is in.
     #[inline]
-    fn enter(&mut self, table: &Table<T>, chunk: usize) {
-        self.word = Place::new(chunk, 0).bits();
-        self.opened_end = table.opened_end_of(chunk);
+    fn chunk(&self) -> usize {
+        Place::from_bits(self.opened_end - 1).chunk(Slot::<T>::FIRST_BITS)
     }
 
     #[inline(always)]
     fn load(&mut self, table: &Table<T>) {
-        // SAFETY: A2: the word begins with an opened slot: it was just compared with the chunk's opened places, of which there
+        // SAFETY: A2: there is an opened slot in the word: it was just compared with the chunk's opened places, of which there
         // are some, as a run is left to be taken; and `opened_end` is where those end.
-        self.bits = unsafe { table.occupied(Place::from_bits(self.word), self.opened_end) };
+        self.bits = unsafe { table.occupied(self.word, self.opened_end) };
     }
 }

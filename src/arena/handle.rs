@@ -126,7 +126,19 @@ impl<T> Handle<T> {
     #[inline]
     #[must_use]
     pub const fn to_bits(self) -> u64 {
+        (self.place.packed(Slot::<T>::FIRST_BITS) as u64) << 32 | self.generation.get() as u64
+    }
+
+    /// Both halves in one number, the place above.
+    #[inline]
+    const fn both(self) -> u64 {
         (self.place.bits() as u64) << 32 | self.generation.get() as u64
+    }
+
+    /// The generation, known not to be 0.
+    #[inline]
+    pub(crate) const fn odd_generation(self) -> NonZeroU32 {
+        self.generation
     }
 
     /// The handle that [`to_bits`](Self::to_bits) gave this number for. `None` if no handle of a `T` has it.
@@ -142,9 +154,14 @@ impl<T> Handle<T> {
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "one half is meant, and then the other")]
     pub const fn from_bits(bits: u64) -> Option<Self> {
-        let (place, generation) = (Place::from_bits((bits >> 32) as u32), Generation::new(bits as u32));
-        let is_slot = generation.is_occupied() && place.is_of_slot(Slot::<T>::FIRST_BITS); // A7
-        if is_slot || bits == Self::DANGLING.to_bits() { Some(Self::new(place, generation)) } else { None }
+        let generation = Generation::new(bits as u32);
+        if bits == Self::DANGLING.to_bits() {
+            return Some(Self::DANGLING);
+        }
+        match Place::from_packed((bits >> 32) as u32, Slot::<T>::FIRST_BITS) {
+            Some(place) if generation.is_occupied() => Some(Self::new(place, generation)), // A7
+            _ => None,
+        }
     }
 }
 
@@ -176,7 +193,7 @@ impl<T> Default for Handle<T> {
 impl<T> PartialEq for Handle<T> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.to_bits() == other.to_bits()
+        self.both() == other.both()
     }
 }
 
@@ -192,14 +209,14 @@ impl<T> PartialOrd for Handle<T> {
 impl<T> Ord for Handle<T> {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        self.to_bits().cmp(&other.to_bits())
+        self.both().cmp(&other.both())
     }
 }
 
 impl<T> Hash for Handle<T> {
     #[inline]
     fn hash<S: Hasher>(&self, state: &mut S) {
-        self.to_bits().hash(state);
+        self.both().hash(state);
     }
 }
 
@@ -220,9 +237,9 @@ mod tests {
 
     #[test]
     fn bits_keep_both_halves() {
-        for (place, generation) in [(0, 1), (1, 3), (63, 1), (7, u32::MAX), (0x8000_0000, 0x8000_0001)] {
-            let handle = handle(place, generation);
-            assert_eq!((handle.place().bits(), handle.generation()), (place, generation));
+        for (slot, generation) in [(0, 1), (1, 3), (63, 1), (7, u32::MAX), (0x3FFF_FF00, 0x8000_0001)] {
+            let handle = Handle::<()>::from_parts(slot, generation).unwrap();
+            assert_eq!((handle.slot(), handle.generation()), (slot, generation));
             assert_eq!(Handle::from_bits(handle.to_bits()), Some(handle));
         }
     }
@@ -241,8 +258,10 @@ mod tests {
         for place in [chunk_0_has, (1 << 27) - 1, chunk_31, u64::from(u32::MAX)] {
             assert_eq!(Handle::<()>::from_bits(place << 32 | 1), None);
         }
-        for place in [(31_u64 << 27) - 1, 30 << 27] {
-            assert!(Handle::<()>::from_bits(place << 32 | 1).is_some());
+        for (place, is_one) in
+            [(20_u64 << 27, true), ((28 << 27) - 1, true), (28 << 27, false), ((31 << 27) - 1, false)]
+        {
+            assert_eq!(Handle::<()>::from_bits(place << 32 | 1).is_some(), is_one);
         }
         assert_eq!(Handle::<()>::from_bits(Handle::<()>::DANGLING.to_bits()), Some(Handle::DANGLING));
     }
@@ -254,14 +273,14 @@ mod tests {
             value(&mut hasher);
             hasher.finish()
         };
-        for handle in [handle(0, 1), handle(0, 3), handle(1, 1)] {
-            assert_eq!(hash(&|hasher| handle.hash(hasher)), hash(&|hasher| handle.to_bits().hash(hasher)));
+        for handle in [handle(64, 1), handle(64, 3), handle(65, 1)] {
+            assert_eq!(hash(&|hasher| handle.hash(hasher)), hash(&|hasher| handle.both().hash(hasher)));
         }
     }
 
     #[test]
     fn order_is_by_slot_first() {
-        assert!(handle(1, 9) < handle(2, 1));
-        assert!(handle(2, 1) < handle(2, 3));
+        assert!(handle(65, 9) < handle(66, 1));
+        assert!(handle(66, 1) < handle(66, 3));
     }
 }

@@ -85,8 +85,7 @@ pub struct SparseSecondaryMap<T, V> {
 /// The generation, as a cell has it.
 #[inline]
 fn generation<T>(handle: Handle<T>) -> NonZeroU32 {
-    // A handle's generation is odd.
-    NonZeroU32::new(handle.generation() | 1).unwrap_or(NonZeroU32::MIN)
+    handle.odd_generation()
 }
 
 impl<T, V> SecondaryMap<T, V> {

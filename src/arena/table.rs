@@ -9,25 +9,25 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::pieces::{self, Changing, Found};
-use super::place::{CHUNK_NUMBERS, Place, slots_before, slots_of};
+use super::place::{HIGHEST_BITS, Place, slots_before, slots_of};
 use super::slot::{Slot, SlotPtr};
 
-/// Where the chunks are, by number. A block of the heap, so that an arena itself is small.
+/// Where the chunks are, by the highest bits of their places. A block of the heap, so that an arena itself is small.
 pub(crate) struct Directory<T> {
-    /// For each chunk, the address that offset 0 of *chunk 0* would have, were the chunk's slots numbered by place: so a
-    /// place need not be taken apart. Never used as an address itself.
-    origins: [SlotPtr<T>; CHUNK_NUMBERS],
+    /// For each chunk, the address that place 0 would have, did the chunk's slots begin there: so a place need not be taken apart. Never used
+    /// as an address itself.
+    origins: [SlotPtr<T>; HIGHEST_BITS],
     /// The same for the vacancy words, 64 places each.
-    words: [*const u64; CHUNK_NUMBERS],
+    words: [*const u64; HIGHEST_BITS],
 }
 
 impl<T> Directory<T> {
     pub(crate) const EMPTY: Self =
-        Self { origins: [SlotPtr::NULL; CHUNK_NUMBERS], words: [core::ptr::null(); CHUNK_NUMBERS] };
+        Self { origins: [SlotPtr::NULL; HIGHEST_BITS], words: [core::ptr::null(); HIGHEST_BITS] };
 }
 
 /// All slots. Chunks by number, the present ones first; pieces behind them. Slots are opened in order, so one place says how far. A look-up
-/// among the near ones reads that place and one address, which depends on the upper bits of the slot's place alone.
+/// among the near ones reads that place and one address, which depends on the highest bit of the slot's place alone.
 pub(crate) struct Table<T> {
     /// Behind the last opened slot that is near (A2). In chunk `filling`, or at its end.
     opened_end: u32,
@@ -55,12 +55,15 @@ pub(crate) struct Table<T> {
 }
 
 impl<T> Table<T> {
+    /// The first place of all.
+    const FIRST: u32 = Place::first_of(0, Slot::<T>::FIRST_BITS).bits();
+
     pub(crate) const fn new() -> Self {
         Self {
-            opened_end: 0,
-            filling_end: 0,
+            opened_end: Self::FIRST,
+            filling_end: Self::FIRST,
             directory: core::ptr::null_mut(),
-            near_end: 0,
+            near_end: Self::FIRST,
             late: Place::NONE,
             marked: 0,
             filling: 0,
@@ -116,7 +119,7 @@ impl<T> Table<T> {
         if chunk < self.filling as usize {
             slots_of(chunk, Slot::<T>::FIRST_BITS)
         } else if chunk == self.filling as usize {
-            self.opened_end - Place::new(chunk, 0).bits()
+            self.opened_end - Place::first_of(chunk, Slot::<T>::FIRST_BITS).bits()
         } else {
             0
         }
@@ -131,7 +134,7 @@ impl<T> Table<T> {
     /// Behind the last opened slot of a chunk.
     #[inline]
     pub(crate) const fn opened_end_of(&self, chunk: usize) -> u32 {
-        Place::new(chunk, 0).bits() + self.opened_slots(chunk)
+        Place::first_of(chunk, Slot::<T>::FIRST_BITS).bits() + self.opened_slots(chunk)
     }
 
     /// The opened places, in order.
@@ -163,10 +166,18 @@ impl<T> Table<T> {
 
     /// The next slot to be opened is the one with `offset` in `chunk`, which is present.
     const fn fill_from(&mut self, chunk: u32, offset: u32) {
-        let first = Place::new(chunk as usize, 0).bits();
+        let first = Place::first_of(chunk as usize, Slot::<T>::FIRST_BITS);
         self.filling = chunk;
-        self.opened_end = first + offset;
-        self.filling_end = first + slots_of(chunk as usize, Slot::<T>::FIRST_BITS);
+        self.opened_end = first.bits() + offset;
+        self.filling_end = first.bits() + slots_of(chunk as usize, Slot::<T>::FIRST_BITS);
+        if offset == 0 && first.bits() < 64 {
+            // A chunk so small begins amid its one word: in which the bits below stand for no slot, as if vacant. Larger ones have words of
+            // their own, which `open` begins.
+            // SAFETY: A1: the chunk is present.
+            let word = unsafe { self.word(first) };
+            // SAFETY: A1: the chunk's block has room for its word, and `&mut self` is alone with it.
+            unsafe { word.write(first.bit() - 1) };
+        }
     }
 
     /// Whether the slot at `place`, which has memory, is near.
@@ -183,7 +194,7 @@ impl<T> Table<T> {
     const unsafe fn word(&self, place: Place) -> *mut u64 {
         // SAFETY: A1: a chunk is present, so there is a directory.
         let words = unsafe { &(*self.directory).words };
-        words[place.chunk()].wrapping_add(place.word() as usize).cast_mut()
+        words[place.highest_bit()].wrapping_add(place.word() as usize).cast_mut()
     }
 
     /// The slot at `place`, if it is opened and near. By A7 the comparison says so: its offset is one of its chunk.
@@ -226,8 +237,10 @@ impl<T> Table<T> {
     #[inline]
     pub(crate) const unsafe fn near(&self, place: Place) -> SlotPtr<T> {
         // SAFETY: A1: a chunk is present, so there is a directory.
-        let origins = unsafe { &(*self.directory).origins };
-        origins[place.chunk()].add(place.bits())
+        let origins = unsafe { &raw const (*self.directory).origins };
+        let origin = origins.cast::<SlotPtr<T>>().wrapping_add(place.highest_bit());
+        // SAFETY: A7: a place is not 0, so its highest bit has a number below 32. That is not asked: each look-up would.
+        unsafe { origin.read() }.add(place.bits())
     }
 
     /// The slot at `place` and how many of its piece lie beside it, if it is far and has memory.
@@ -299,20 +312,24 @@ impl<T> Table<T> {
         }
     }
 
-    /// The occupied ones of the 64 slots from `first` on, one bit each.
+    /// The occupied ones of the 64 slots whose places begin with `first`, one bit each.
     ///
     /// # Safety
-    /// `first` is that of an opened slot, near, and the first of its word; `opened_end` is that of its chunk.
+    /// `first` begins a word, in which there is an opened slot that is near; `opened_end` is that of its chunk.
     #[inline]
-    pub(crate) unsafe fn occupied(&self, first: Place, opened_end: u32) -> u64 {
+    pub(crate) unsafe fn occupied(&self, first: u32, opened_end: u32) -> u64 {
+        // The last opened slot of the chunk, as the first place of the word may be before the chunk.
+        let last = Place::from_bits(opened_end - 1);
         // SAFETY: A1: the slot is near.
-        let word = unsafe { self.word(first) };
+        let last_word = unsafe { self.word(last) };
+        let word = last_word.wrapping_sub((last.word() - first / 64) as usize);
         // SAFETY: A2: the caller says that the word stands for an opened slot, so it is initialised.
         let mut vacant = unsafe { word.read() };
-        if self.late.word() == first.word() {
+        // Should it be a slot of another chunk with the same word's number, its bit stands for no slot here.
+        if self.late.word() == first / 64 {
             vacant |= self.late.bit();
         }
-        match opened_end - first.bits() {
+        match opened_end - first {
             opened @ 0..64 => !vacant & ((1 << opened) - 1),
             _ => !vacant,
         }
@@ -354,11 +371,11 @@ impl<T> Table<T> {
     /// There is a directory, and no piece.
     pub(crate) const unsafe fn add(&mut self, block: NonNull<u8>, words_at: usize) {
         let chunk = self.present();
-        let (first, slots) = (Place::new(chunk, 0), slots_of(chunk, Slot::<T>::FIRST_BITS));
+        let (first, slots) = (Place::first_of(chunk, Slot::<T>::FIRST_BITS), slots_of(chunk, Slot::<T>::FIRST_BITS));
         // SAFETY: A1: the directory is this table's alone.
         let directory = unsafe { &mut *self.directory };
-        directory.origins[chunk] = SlotPtr::new(block.as_ptr().cast::<Slot<T>>()).sub(first.bits());
-        directory.words[chunk] =
+        directory.origins[first.highest_bit()] = SlotPtr::new(block.as_ptr().cast::<Slot<T>>()).sub(first.bits());
+        directory.words[first.highest_bit()] =
             block.as_ptr().wrapping_add(words_at).cast::<u64>().wrapping_sub(first.word() as usize);
         self.present += 1;
         self.backed += slots;
@@ -373,10 +390,10 @@ impl<T> Table<T> {
     pub(crate) fn remove(&mut self) -> Option<(NonNull<u8>, Layout)> {
         let chunk = self.present().checked_sub(1)?;
         let (layout, _) = Self::layout(chunk)?;
-        let block = NonNull::new(self.slot(Place::new(chunk, 0)).block())?;
+        let block = NonNull::new(self.slot(Place::first_of(chunk, Slot::<T>::FIRST_BITS)).block())?;
         let slots = |chunk| slots_of(chunk, Slot::<T>::FIRST_BITS);
         let mut marked = self.opened_slots(chunk);
-        if self.late.chunk() == chunk {
+        if self.late.chunk(Slot::<T>::FIRST_BITS) == chunk {
             self.late = Place::NONE;
             marked -= 1;
         }
@@ -384,14 +401,11 @@ impl<T> Table<T> {
         self.marked = self.marked.wrapping_sub(marked);
         self.present -= 1;
         self.backed -= slots(chunk);
+        self.near_end = Place::first_of(chunk, Slot::<T>::FIRST_BITS).bits();
         match (chunk.checked_sub(1), self.present.checked_sub(1)) {
-            (Some(before), Some(number)) => {
-                self.near_end = Place::new(before, 0).bits() + slots(before);
-                if self.filling as usize == chunk {
-                    self.fill_from(number, slots(before));
-                }
-            }
-            _ => (self.opened_end, self.filling_end, self.near_end) = (0, 0, 0),
+            (Some(before), Some(number)) if self.filling as usize == chunk => self.fill_from(number, slots(before)),
+            (None, _) => (self.opened_end, self.filling_end) = (Self::FIRST, Self::FIRST),
+            _ => {}
         }
         Some((block, layout))
     }
@@ -423,7 +437,7 @@ impl<T> Table<T> {
     pub(crate) fn end_of_neighbours(&self, place: Place) -> u32 {
         match self.far(place) {
             Some(found) if !self.is_near(place) => place.number(Slot::<T>::FIRST_BITS) + found.behind + 1,
-            _ => slots_before(place.chunk() + 1, Slot::<T>::FIRST_BITS),
+            _ => slots_before(place.chunk(Slot::<T>::FIRST_BITS) + 1, Slot::<T>::FIRST_BITS),
         }
     }
 }
@@ -447,7 +461,7 @@ mod tests {
             unsafe { table.open(place, true) };
             assert_eq!(table.opened_slots(0), before + 1);
             // SAFETY: A2: the word that stands for the slot just opened.
-            let occupied = unsafe { table.occupied(Place::new(0, before / 64 * 64), table.opened_end()) };
+            let occupied = unsafe { table.occupied(64 + before / 64 * 64, table.opened_end()) };
             assert_eq!(occupied, u64::MAX >> (63 - before % 64));
         }
         assert!(table.unopened().is_none());

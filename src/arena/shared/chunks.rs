@@ -8,7 +8,7 @@ use super::state::State;
 use crate::arena::error::GrowError;
 use crate::arena::generation::Generation;
 use crate::arena::pieces::{Pieces, Refused};
-use crate::arena::place::{CHUNK_NUMBERS, MAX_CHUNKS, Place, slots_before, slots_of};
+use crate::arena::place::{HIGHEST_BITS, Place, max_chunks, slots_before, slots_of};
 use crate::arena::slot;
 use crate::class::{MAX_ALIGN, SizeClasses};
 use crate::heap::HeapRef;
@@ -65,8 +65,8 @@ impl<T> Slot<T> {
 
 /// Shared. Drops no values.
 pub(super) struct Chunks<T, H: HeapRef> {
-    /// The first slot of each chunk; null while it is absent.
-    first: [AtomicPtr<Slot<T>>; CHUNK_NUMBERS],
+    /// The first slot of each chunk, by the highest bits of their places; null while it is absent.
+    first: [AtomicPtr<Slot<T>>; HIGHEST_BITS],
     pieces: Pieces<Slot<T>>,
     heap: H,
 }
@@ -79,7 +79,7 @@ impl<T, H: HeapRef> Chunks<T, H> {
     #[cfg(not(loom))]
     pub(super) const fn new(heap: H) -> Self {
         const { Self::ALIGN_IS_SERVED };
-        Self { first: [const { AtomicPtr::new(core::ptr::null_mut()) }; CHUNK_NUMBERS], pieces: Pieces::new(), heap }
+        Self { first: [const { AtomicPtr::new(core::ptr::null_mut()) }; HIGHEST_BITS], pieces: Pieces::new(), heap }
     }
 
     /// A model's atomics cannot be made at compile time.
@@ -97,14 +97,11 @@ impl<T, H: HeapRef> Chunks<T, H> {
     #[inline]
     pub(super) fn slot(&self, place: Place) -> Option<&Slot<T>> {
         // Acquire pairs with the release of `add`: the chunk's slots are initialised.
-        let first = self.first[place.chunk()].load(Ordering::Acquire);
+        let first = self.first[place.highest_bit()].load(Ordering::Acquire);
         if first.is_null() {
             return self.far(place);
         }
-        if place.offset() >= slots_of(place.chunk(), Self::FIRST_BITS) {
-            return None;
-        }
-        // SAFETY: G1: the chunk is present and has a slot with this offset.
+        // SAFETY: G1: the chunk is present and has a slot with this offset, by A7.
         Some(unsafe { &*first.wrapping_add(place.offset() as usize) })
     }
 
@@ -123,7 +120,7 @@ impl<T, H: HeapRef> Chunks<T, H> {
 
     /// The error of an arena that has all its slots.
     pub(super) fn full() -> GrowError {
-        let slots = (0..MAX_CHUNKS)
+        let slots = (0..max_chunks(Self::FIRST_BITS))
             .take_while(|&chunk| Self::layout(chunk).is_some())
             .map(|chunk| slots_of(chunk, Self::FIRST_BITS) as usize);
         let limit: usize = slots.sum();
@@ -138,7 +135,8 @@ impl<T, H: HeapRef> Chunks<T, H> {
         if self.pieces.slots_of_last().is_some() {
             return self.add_piece(place, generation, Self::full());
         }
-        self.add_chunk(place.chunk(), generation).or_else(|error| self.add_piece(place, generation, error))
+        self.add_chunk(place.chunk(Self::FIRST_BITS), generation)
+            .or_else(|error| self.add_piece(place, generation, error))
     }
 
     fn add_chunk(&self, chunk: usize, generation: Generation) -> Result<(), GrowError> {
@@ -151,7 +149,7 @@ impl<T, H: HeapRef> Chunks<T, H> {
             unsafe { first.as_ptr().wrapping_add(offset).write(Slot::new(generation)) };
         }
         // Release pairs with the acquire of `slot`.
-        self.first[chunk].store(first.as_ptr(), Ordering::Release);
+        self.first[chunk + Self::FIRST_BITS as usize].store(first.as_ptr(), Ordering::Release);
         Ok(())
     }
 
@@ -177,7 +175,7 @@ impl<T, H: HeapRef> Chunks<T, H> {
 
 impl<T, H: HeapRef> Drop for Chunks<T, H> {
     fn drop(&mut self) {
-        for (chunk, first) in self.first.iter().enumerate() {
+        for (chunk, first) in self.first.iter().skip(Self::FIRST_BITS as usize).enumerate() {
             // Relaxed: `&mut self` comes after whatever other threads did.
             let block = core::ptr::NonNull::new(first.load(Ordering::Relaxed).cast::<u8>());
             if let (Some(block), Some(layout)) = (block, Self::layout(chunk)) {

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 use super::super::error::GrowError;
 use super::super::generation::Generation;
 use super::super::pieces::Refused;
-use super::super::place::{MAX_CHUNKS, Place, slots_before, slots_of};
+use super::super::place::{Place, max_chunks, slots_before, slots_of};
 use super::super::slot::{Slot, SlotPtr};
 use super::super::table::{Directory, Table};
 use super::Storage;
@@ -92,7 +92,9 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// Adds a chunk, and before the first one the directory.
     fn grow_near(&mut self) -> Result<(), GrowError> {
         let chunk = self.table.present();
-        let Some((layout, words_at)) = (chunk < MAX_CHUNKS).then(|| Table::<T>::layout(chunk)).flatten() else {
+        let Some((layout, words_at)) =
+            (chunk < max_chunks(Self::FIRST_BITS)).then(|| Table::<T>::layout(chunk)).flatten()
+        else {
             return Err(self.full());
         };
         let wanted = self.table.backed() as usize + 1;
@@ -137,7 +139,7 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// The most slots an arena of `T` has.
     fn limit() -> usize {
-        (0..MAX_CHUNKS)
+        (0..max_chunks(Self::FIRST_BITS))
             .take_while(|&chunk| Table::<T>::layout(chunk).is_some())
             .map(|chunk| slots_of(chunk, Self::FIRST_BITS) as usize)
             .sum()

@@ -24,7 +24,7 @@ impl<T> Table<T> {
         let Some(place) = Place::of_number(end, Slot::<T>::FIRST_BITS).filter(|_| gone > 0) else { return };
         self.marked -= gone;
         #[expect(clippy::cast_possible_truncation, reason = "a chunk number has 5 bits")]
-        self.fill_from(place.chunk() as u32, place.offset());
+        self.fill_from(place.chunk(Slot::<T>::FIRST_BITS) as u32, place.offset());
         if place.bits() % 64 != 0 {
             // SAFETY: A1: the slot was opened and near a moment ago.
             let word = unsafe { self.word(place) };
