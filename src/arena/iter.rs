@@ -21,6 +21,12 @@ fn handle_of<T>((place, slot): (Place, SlotPtr<T>)) -> Handle<T> {
     Handle::new(place, generation)
 }
 
+/// The table, but the compiler does not know where from. It would see that the table stays as it is during the whole walk, keep all that the step
+/// from word to word reads of it in registers, and the caller's own values on the stack.
+fn in_memory<T>(table: &Table<T>) -> &Table<T> {
+    core::hint::black_box(table)
+}
+
 /// Handles and values, in slot order. Made by [`SmArena::iter`].
 ///
 /// ```
@@ -73,8 +79,8 @@ pub struct IntoIter<T, H: HeapRef> {
 
 impl<'a, T> Iter<'a, T> {
     pub(super) fn new<H: HeapRef>(storage: &'a Storage<T, H>) -> Self {
-        let table = storage.table();
-        Self { cursor: Cursor::new(storage.table()), table, values: PhantomData }
+        let table = in_memory(storage.table());
+        Self { cursor: Cursor::new(table), table, values: PhantomData }
     }
 
     #[inline]
@@ -86,9 +92,8 @@ impl<'a, T> Iter<'a, T> {
 
 impl<'a, T> IterMut<'a, T> {
     pub(super) fn new<H: HeapRef>(storage: &'a mut Storage<T, H>) -> Self {
-        let storage = &*storage;
-        let table = storage.table();
-        Self { cursor: Cursor::new(storage.table()), table, values: PhantomData }
+        let table = in_memory(storage.table());
+        Self { cursor: Cursor::new(table), table, values: PhantomData }
     }
 
     #[inline]

@@ -50,7 +50,7 @@ fn world() -> World {
     entities.detach(handles[20]);
     let mut dense: DenseArena<_> = (0..100).map(|number| number.to_string()).collect();
     let in_order = dense.keys().to_vec();
-    [3, 99, 7].map(|number| dense.remove(in_order[number]));
+    [3, 99, 7].into_iter().for_each(|number| _ = dense.remove(in_order[number]));
     let mut enemies = TypedArena::new();
     let [wolf, _] = [(1, "wolf".into()), (2, "rat".into())].map(|enemy| enemies.insert(enemy));
     enemies.remove(wolf);
