@@ -216,7 +216,7 @@ fn rustsec_2022_0029_and_2025_0024_owners_that_go_at_once_free_once() {
         let owners = [0; 3].map(|_| (bytes.clone(), pool.clone(), pool.try_acquire().unwrap()));
         drop((bytes, pool));
         std::thread::scope(|scope| {
-            for (bytes, pool, lease) in owners {
+            let threads = owners.map(|(bytes, pool, lease)| {
                 let barrier = &barrier;
                 scope.spawn(move || {
                     barrier.wait();
@@ -224,8 +224,10 @@ fn rustsec_2022_0029_and_2025_0024_owners_that_go_at_once_free_once() {
                     drop(pool);
                     drop(bytes);
                     drop(lease);
-                });
-            }
+                })
+            });
+            // The scope alone does not wait until they have given back what they had cached.
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
         });
         assert_eq!((heap.stats().live(), Arc::strong_count(&heap)), (0, 1), "round {round}");
     }

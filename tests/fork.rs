@@ -101,15 +101,15 @@ fn a_child_of_a_busy_process_allocates_and_frees() {
     let before = SmBox::new_in([7_u8; 100], &heap);
     std::thread::scope(|scope| {
         // Blocks from buckets, and from the system.
-        for smallest in [0, 129] {
+        let users = [0, 129].map(|smallest| {
             let (heap, done) = (&heap, &done);
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
                     use_heap(heap, 200, smallest..300);
                     use_global();
                 }
-            });
-        }
+            })
+        });
         // Heaps and threads that come and go.
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
@@ -129,6 +129,8 @@ fn a_child_of_a_busy_process_allocates_and_frees() {
             assert!(ended.success(), "round {round}: {ended}");
         }
         done.store(true, Ordering::Relaxed);
+        // The scope alone does not wait until they have given back what they had cached.
+        users.into_iter().for_each(|user| user.join().unwrap());
     });
     drop(before);
     assert_eq!(heap.stats().live(), 0);

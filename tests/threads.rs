@@ -371,7 +371,7 @@ fn beside_threads_that_allocate(purge: Purge, give_back: fn(&Heap<Linear<8>>) ->
         .build()
         .unwrap();
     std::thread::scope(|scope| {
-        for thread in 0..2_u8 {
+        let users = [0_u8, 1].map(|thread| {
             let heap = &heap;
             scope.spawn(move || {
                 for _ in 0..300 {
@@ -388,9 +388,11 @@ fn beside_threads_that_allocate(purge: Purge, give_back: fn(&Heap<Linear<8>>) ->
                         unsafe { heap.free(block) };
                     }
                 }
-            });
-        }
+            })
+        });
         scope.spawn(|| (0..100).map(|_| give_back(&heap)).sum::<usize>());
+        // The scope alone does not wait until they have given back what they had cached.
+        users.into_iter().for_each(|user| user.join().unwrap());
     });
     assert_eq!(heap.stats().live(), 0);
 }
