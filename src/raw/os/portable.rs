@@ -27,7 +27,9 @@ pub(super) fn reserve(len: usize) -> Result<NonNull<u8>, i32> {
     // SAFETY: I1: `before` is at most two pages, which the layout has beyond `len`.
     let base = unsafe { start.add(before) };
     // SAFETY: I1: at least a page lies between `start` and `base`; `base` is aligned to one.
-    unsafe { base.cast::<NonNull<u8>>().sub(1).write(start) };
+    let place = unsafe { base.cast::<NonNull<u8>>().sub(1) };
+    // SAFETY: I1: as above.
+    unsafe { place.write(start) };
     Ok(base)
 }
 
@@ -51,8 +53,10 @@ pub(super) fn resident(_: NonNull<u8>, len: usize) -> Option<usize> {
 }
 
 pub(super) unsafe fn release(base: NonNull<u8>, len: usize) {
-    // SAFETY: I1: `reserve` wrote it there.
-    let start = unsafe { base.cast::<NonNull<u8>>().sub(1).read() };
+    // SAFETY: I1: in front of it, in the same allocation, `reserve` left room.
+    let place = unsafe { base.cast::<NonNull<u8>>().sub(1) };
+    // SAFETY: I1: and wrote this there.
+    let start = unsafe { place.read() };
     if let Some(layout) = padded(len) {
         // SAFETY: I1: `reserve` allocated it with this very layout.
         unsafe { System.dealloc(start.as_ptr(), layout) }
