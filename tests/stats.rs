@@ -236,7 +236,8 @@ fn the_system_is_said_to_have_served_for_a_reason() {
 #[cfg(all(unix, not(smarena_portable)))]
 #[test]
 fn what_trim_gives_back_is_counted_for_each_bucket() {
-    let heap = Heap::<Linear<2>>::builder().bucket_bytes(1 << 20).no_thread_cache().build().unwrap();
+    let builder = Heap::<Linear<2>>::builder().purge(smarena::Purge::Never);
+    let heap = builder.bucket_bytes(1 << 20).no_thread_cache().build().unwrap();
     for round in 1..=2 {
         let blocks: Vec<_> = (0..10_000).map(|_| heap.malloc(32, 0).unwrap()).collect();
         for block in blocks {
