@@ -1,6 +1,6 @@
 //! What sharing asks of the system's allocator: nothing.
 
-#[path = "../docs/examples/shared/counting.rs"]
+#[path = "common/counting.rs"]
 mod counting;
 
 use counting::allocations_here;

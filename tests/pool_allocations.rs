@@ -1,6 +1,6 @@
 //! What a pool asks of the system's allocator: nothing, once the heap is warm.
 
-#[path = "../docs/examples/shared/counting.rs"]
+#[path = "common/counting.rs"]
 mod counting;
 
 #[cfg(feature = "async")]

@@ -24,7 +24,7 @@ mod child;
 mod client;
 #[path = "../shared/compare.rs"]
 mod compare;
-#[path = "../shared/counting.rs"]
+#[path = "../../../tests/common/counting.rs"]
 mod counting;
 #[path = "../shared/ending.rs"]
 mod ending;

@@ -24,7 +24,7 @@ mod arguments;
 #[path = "../../../tests/child/mod.rs"]
 mod child;
 mod client;
-#[path = "../shared/counting.rs"]
+#[path = "../../../tests/common/counting.rs"]
 mod counting;
 #[path = "../shared/ending.rs"]
 mod ending;

@@ -17,7 +17,7 @@
 #[path = "../shared/arguments.rs"]
 mod arguments;
 mod client;
-#[path = "../shared/counting.rs"]
+#[path = "../../../tests/common/counting.rs"]
 mod counting;
 #[path = "../shared/ending.rs"]
 mod ending;

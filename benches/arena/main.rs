@@ -5,9 +5,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "a random number below a usize fits one")]
 #![allow(unsafe_code, reason = "the thread's CPU clock is a C call")]
 
-#[path = "arena/shared.rs"]
 mod shared;
-#[path = "arena/snapshot.rs"]
 mod snapshot;
 #[path = "arena/tables.rs"]
 mod tables;

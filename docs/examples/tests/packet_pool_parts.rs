@@ -1,10 +1,10 @@
 //! The parts of the example `packet_pool` that need no network: its arguments, and packets that tell whether they are whole.
 
-#[path = "../docs/examples/shared/arguments.rs"]
+#[path = "../shared/arguments.rs"]
 mod arguments;
-#[path = "../docs/examples/packet_pool/options.rs"]
+#[path = "../packet_pool/options.rs"]
 mod options;
-#[path = "../docs/examples/shared/payload.rs"]
+#[path = "../shared/payload.rs"]
 mod payload;
 
 use std::time::Duration;

@@ -1,0 +1,1 @@
+//! Nothing: the test beside it is what this package is for.
