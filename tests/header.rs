@@ -17,7 +17,7 @@ const INTRODUCTION: &str = "\
  * written there when the process ends by exit() or by returning from main(). */";
 
 fn header() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = Config {
         language: Language::C,
         style: Style::Type,
@@ -56,7 +56,7 @@ fn without_rust(header: &str) -> String {
 #[cfg_attr(miri, ignore = "reads and writes files")]
 #[test]
 fn the_header_is_what_the_source_says() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join("docs/smmalloc.h");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/smmalloc.h");
     let made = header();
     if std::env::var_os("SMARENA_WRITE_HEADER").is_some() {
         std::fs::write(&file, &made).unwrap();

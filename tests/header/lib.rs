@@ -1,1 +1,0 @@
-//! Nothing: the test beside it is what this package is for.
