@@ -152,6 +152,7 @@ impl<T> SmBox<T> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn new(value: T) -> Self {
         let () = Self::FITS;
         SmBox::new_in(value, Global)
@@ -191,6 +192,7 @@ impl<T, H: HeapRef> SmBox<T, H> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn new_in(value: T, heap: H) -> Self {
         let () = Self::FITS;
         SmBox::write(Self::new_uninit_in(heap), value)

@@ -61,6 +61,11 @@ pub const MAX_BLOCK_SIZE: usize = 2 << 20;
 /// }
 /// assert_eq!(Messages::LARGEST, 1024);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no table of block sizes",
+    label = "not a table of block sizes",
+    note = "tables are `Linear<N>`, `Piecewise<N>`, `Geometric<N>`, what `size_classes!` made, and types of your own that say so by `SizeTable`"
+)]
 pub trait SizeTable: Copy + Send + Sync + 'static {
     /// The table.
     const TABLE: Table;

@@ -206,6 +206,8 @@ pub enum AllocError {
     },
     /// The bucket has no free block and the heap was told to refuse then.
     Exhausted {
+        /// The heap's name, which [`HeapBuilder::name`](crate::HeapBuilder::name) gives it.
+        heap: &'static str,
         /// The bucket's number.
         bucket: usize,
         /// The size of its blocks in bytes.
@@ -249,9 +251,9 @@ impl fmt::Display for AllocError {
                 f,
                 "no bucket has blocks for {size} bytes aligned to {align}; the heap refuses what no bucket serves"
             ),
-            Self::Exhausted { bucket, block_size, blocks } => write!(
+            Self::Exhausted { heap, bucket, block_size, blocks } => write!(
                 f,
-                "bucket {bucket} is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads"
+                "bucket {bucket} of heap `{heap}` is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads"
             ),
             Self::PoolGrowth { size, block, left } => write!(
                 f,

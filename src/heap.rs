@@ -175,7 +175,12 @@ impl<C: SizeClasses> Heap<C> {
                 if shared.is_refused() {
                     return AllocError::OutOfMemory { size, align };
                 }
-                AllocError::Exhausted { bucket, block_size: C::BLOCK_SIZES[bucket], blocks: shared.capacity() }
+                AllocError::Exhausted {
+                    heap: state.config.name,
+                    bucket,
+                    block_size: C::BLOCK_SIZES[bucket],
+                    blocks: shared.capacity(),
+                }
             }
         }
     }

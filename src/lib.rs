@@ -41,6 +41,37 @@
 //!
 //! In the repository: the README with a tour, `docs/DESIGN.md` on how it works and why so, `docs/SAFETY.md` on what is promised and how it
 //! is tested, and the example `packet_pool`.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `std` | yes | threads and address space from the system; always needed today |
+//! | `async` | yes | waiting for a pool's buffer as a task, on any executor: [`BufPool::acquire`] |
+//! | `bytes` | yes | the traits of the crate `bytes` for [`SmBuf`], [`SmBytes`], [`Lease`] and [`SmChain`] |
+//! | `zerocopy` | yes | typed views of buffers, zeroed boxes of typed values |
+//! | `serde` | | statistics, arenas, handles, boxes and bytes in files |
+//! | `metrics`, `tracing` | | statistics for the crate `metrics`, an event of the crate `tracing` |
+//! | `record`, `pictures` | | recording what a program asks for, and showing it |
+//! | `zeroize` | | overwriting what owners hold |
+//! | `generational-arena` | | conversions from and to its arenas, beside [`compat`] |
+//! | `capi` | | the C interface |
+//! | `global-alloc` | | [`Global`] as the program's `#[global_allocator]` |
+//! | `allocator-api2-02`, `allocator-api2-04` | | heaps as allocators of other crates' collections |
+//!
+//! # Sizes
+//!
+//! In bytes, with 64-bit addresses and the process's heap, which takes none: [`SmBox`] 8, [`SmBuf`] and [`SmBytes`] 24, [`Handle`] 8.
+//!
+//! ```
+//! use smarena::{Handle, SmBox, SmBuf, SmBytes};
+//!
+//! # #[cfg(target_pointer_width = "64")]
+//! assert_eq!((size_of::<SmBox<[u8; 64]>>(), size_of::<SmBuf>(), size_of::<SmBytes>()), (8, 24, 24));
+//! assert_eq!((size_of::<Handle<u8>>(), size_of::<Option<Handle<u8>>>()), (8, 8));
+//! ```
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[expect(unsafe_code, reason = "two system calls that the standard library does not offer: I10")]
 mod sync;

@@ -10,7 +10,12 @@ use std::panic::{self, AssertUnwindSafe};
 
 use bytes::{Buf, BufMut, Bytes};
 use common::CountingHeap;
-use smarena::{SmBuf, SmBytes, SmChain};
+use smarena::{BufPool, Exhausted, Linear, SmBox, SmBuf, SmBytes, SmChain};
+
+smarena::static_heap! {
+    /// One block.
+    struct Full: Linear<1> { bucket_bytes: 16, on_exhausted: Exhausted::Refuse, name: "full" }
+}
 
 thread_local! {
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -50,6 +55,11 @@ fn a_panic_names_the_line_of_the_call() {
     let mut empty_at_will = SmBuf::new_in(heap.clone());
     let e = &mut empty_at_will;
     let (fresh, vector, other) = (|| SmBuf::new_in(heap.clone()), vec![0; 20], buf().freeze());
+    let boxed = SmBox::new_in(1, heap.clone());
+    let mut lease = BufPool::builder().buf_size(8).build_in(heap.clone()).unwrap().try_acquire().ok();
+    lease.as_mut().unwrap().extend_from_slice(b"abc");
+    let _part = lease.as_mut().unwrap().split_to(1);
+    let _the_only_block = SmBox::new_in(1_u64, Full);
     heap.refuse_after(0);
 
     // Room that is not to be had.
@@ -88,9 +98,20 @@ fn a_panic_names_the_line_of_the_call() {
         SmBytes::from_owner_in(vector.clone(), heap.clone());
         SmChain::from_iter([s.clone(), s.clone()]).split_to(20);
     }
+    // Blocks for values.
+    blames! {
+        SmBox::new_in(1, heap.clone());
+        SmBox::pin_in(1, heap.clone());
+        SmBox::<u64, _>::new_uninit_in(heap.clone());
+        SmBox::<u64, _>::new_zeroed_in(heap.clone());
+        boxed.clone();
+        SmBox::<u64, Full>::default();
+        lease.take().unwrap().into_buf();
+    }
     #[cfg(feature = "zerocopy")]
     {
         blames! {
+            SmBox::<u64, _>::zeroed_in(heap.clone());
             b.put_struct(&[1_u8, 2]);
             b.prepend_struct(&[1_u8, 2]);
         }

@@ -57,7 +57,8 @@ fn every_block_is_served(heap: &Eight) {
         // Those too that were freed a moment ago and wait.
         let blocks: HashSet<_> = core::iter::from_fn(|| heap.malloc(size, 0).ok()).collect();
         assert_eq!(blocks.len(), 4096 / size);
-        assert_eq!(heap.malloc(size, 0), Err(AllocError::Exhausted { bucket, block_size: size, blocks: 4096 / size }));
+        let exhausted = AllocError::Exhausted { heap: heap.name(), bucket, block_size: size, blocks: 4096 / size };
+        assert_eq!(heap.malloc(size, 0), Err(exhausted));
         for block in blocks {
             // SAFETY: live, from this heap.
             unsafe { heap.free(block) };

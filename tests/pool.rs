@@ -45,7 +45,7 @@ fn a_refused_block_gives_the_permit_back() {
     let pool = pool_of(1, &heap);
     heap.refuse_after(0);
     let error = pool.try_acquire().unwrap_err();
-    let reason = AllocError::Exhausted { bucket: 7, block_size: 112, blocks: 1 };
+    let reason = AllocError::Exhausted { heap: "books", bucket: 7, block_size: 112, blocks: 1 };
     assert_eq!((error, error.to_string()), (PoolError::Alloc(reason), reason.to_string()));
     assert_eq!(pool.in_flight(), 0);
     heap.refuse_nothing();
@@ -596,7 +596,7 @@ fn errors_have_a_kind_in_io_and_are_inside() {
         (PoolError::LimitReached { limit, buf_size }, ErrorKind::WouldBlock),
         (PoolError::TimedOut { timeout, limit, buf_size }, ErrorKind::TimedOut),
         (AllocError::OutOfMemory { size: 1, align: 1 }.into(), ErrorKind::OutOfMemory),
-        (AllocError::Exhausted { bucket: 0, block_size: 16, blocks: 1 }.into(), ErrorKind::OutOfMemory),
+        (AllocError::Exhausted { heap: "books", bucket: 0, block_size: 16, blocks: 1 }.into(), ErrorKind::OutOfMemory),
         (AllocError::TooLarge { size: 2, limit: 1 }.into(), ErrorKind::InvalidInput),
         (AllocError::Alignment { align: 3, limit: 4096 }.into(), ErrorKind::InvalidInput),
     ] {

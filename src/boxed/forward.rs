@@ -15,6 +15,7 @@ use crate::heap::HeapRef;
 /// A clone of the value in a block of its own, of the same heap.
 impl<T: Clone, H: HeapRef> Clone for SmBox<T, H> {
     #[inline]
+    #[track_caller]
     fn clone(&self) -> Self {
         // The block comes first, so that the clone can be built in it. If cloning panics, it is
         // dropped as what it is, a box without a value.
@@ -23,6 +24,7 @@ impl<T: Clone, H: HeapRef> Clone for SmBox<T, H> {
     }
 
     #[inline]
+    #[track_caller]
     fn clone_from(&mut self, source: &Self) {
         T::clone_from(self, source);
     }
@@ -30,6 +32,7 @@ impl<T: Clone, H: HeapRef> Clone for SmBox<T, H> {
 
 impl<T: Default, H: HeapRef + Default> Default for SmBox<T, H> {
     #[inline]
+    #[track_caller]
     fn default() -> Self {
         SmBox::new_in(T::default(), H::default())
     }
@@ -37,6 +40,7 @@ impl<T: Default, H: HeapRef + Default> Default for SmBox<T, H> {
 
 impl<T> From<T> for SmBox<T> {
     #[inline]
+    #[track_caller]
     fn from(value: T) -> Self {
         SmBox::new(value)
     }

@@ -24,6 +24,7 @@ impl<T> SmBox<T> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn pin(value: T) -> Pin<Self> {
         SmBox::pin_in(value, Global)
     }
@@ -52,6 +53,7 @@ impl<T, H: HeapRef + 'static> SmBox<T, H> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn pin_in(value: T, heap: H) -> Pin<Self> {
         SmBox::into_pin(SmBox::new_in(value, heap))
     }

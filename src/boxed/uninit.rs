@@ -20,6 +20,7 @@ impl<T> SmBox<T> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn new_uninit() -> SmBox<MaybeUninit<T>> {
         SmBox::<T>::new_uninit_in(Global)
     }
@@ -37,6 +38,7 @@ impl<T> SmBox<T> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn new_zeroed() -> SmBox<MaybeUninit<T>> {
         SmBox::<T>::new_zeroed_in(Global)
     }
@@ -57,6 +59,7 @@ impl<T, H: HeapRef> SmBox<T, H> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn new_uninit_in(heap: H) -> SmBox<MaybeUninit<T>, H> {
         match Self::allocate(heap) {
             Ok(block) => block,
@@ -93,6 +96,7 @@ impl<T, H: HeapRef> SmBox<T, H> {
     /// ```
     #[inline]
     #[must_use]
+    #[track_caller]
     pub fn new_zeroed_in(heap: H) -> SmBox<MaybeUninit<T>, H> {
         match Self::allocate_by(heap, H::allocate_zeroed) {
             Ok(block) => block,

@@ -252,12 +252,17 @@ impl<C: SizeClasses> HeapBuilder<C> {
         self
     }
 
-    /// What statistics call the heap, and the messages that end the process when memory was misused. Errors name the bucket or the size, not the heap.
+    /// What statistics call the heap, the error of an exhausted bucket, and the messages that end the process when memory was misused.
     ///
     /// ```
-    /// # use smarena::{Heap, Linear};
-    /// let heap = Heap::<Linear<2>>::builder().name("net").build()?;
+    /// # use smarena::{Exhausted, Heap, Linear};
+    /// let heap = Heap::<Linear<2>>::builder().bucket_bytes(16).on_exhausted(Exhausted::Refuse).name("net").build()?;
     /// assert_eq!(heap.stats().name, "net");
+    /// # let block = heap.malloc(16, 0)?;
+    /// let text = heap.malloc(16, 0).unwrap_err().to_string();
+    /// assert!(text.starts_with("bucket 0 of heap `net` is exhausted"));
+    /// # // SAFETY: live, from this heap.
+    /// # unsafe { heap.free(block) };
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn name(mut self, name: &'static str) -> Self {

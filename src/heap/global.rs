@@ -43,6 +43,11 @@ use crate::raw::heap::RawHeap;
 /// assert_eq!(Net::HEAP.stats().live(), 1);
 /// # drop(number);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither a heap that a type names nor a reference to one",
+    label = "`static_heap!` makes such a type, and `Global` is one",
+    note = "a heap that was built is referred to by `&Heap<_>` or `Arc<Heap<_>>`, and owners and pools of it are made by calls that end in `_in`"
+)]
 pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// The heap's size classes.
     type Table: SizeClasses;

@@ -29,6 +29,11 @@ use crate::error::AllocError;
 /// unsafe { Global.deallocate(block, layout) };
 /// # Ok::<(), smarena::AllocError>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no reference to a heap",
+    label = "not a heap to have blocks from",
+    note = "an owner's heap is `Global`, the type that `static_heap!` made, `&Heap<_>` or `Arc<Heap<_>>`; for a `Heap` named `heap`, give `&heap`"
+)]
 pub unsafe trait HeapRef: Clone {
     /// The heap's size classes.
     type Classes: SizeClasses;

@@ -51,6 +51,7 @@ pub(super) fn lend<H: HeapRef>(buf: SmBuf<H>, permit: Permit<Buffers<H>>) -> SmB
 }
 
 /// The buffer without the pool, which has its permit back. The content moves if others have a part of the block, which keeps the permit then.
+#[track_caller]
 pub(super) fn take_out<H: HeapRef>(mut buf: SmBuf<PoolHeap<H>>) -> SmBuf<H> {
     if !buf.is_sole_owner() {
         return SmBuf::copy_from_slice_in(&buf, buf.heap().heap.clone());

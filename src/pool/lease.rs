@@ -65,6 +65,7 @@ impl<H: HeapRef> Lease<H> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use = "dropping the lease gives the buffer back as well"]
+    #[track_caller]
     pub fn into_buf(self) -> SmBuf<H> {
         take_out(self.0)
     }

@@ -136,7 +136,7 @@ impl Books {
             return Err(AllocError::TooLarge { size: layout.size(), limit });
         }
         match &mut self.calls_left {
-            Some(0) => Err(AllocError::Exhausted { bucket: 7, block_size: layout.size(), blocks: 1 }),
+            Some(0) => Err(AllocError::Exhausted { heap: "books", bucket: 7, block_size: layout.size(), blocks: 1 }),
             Some(left) => {
                 *left -= 1;
                 Ok(())
