@@ -51,8 +51,7 @@ pub const MAX_BLOCK_SIZE: usize = 2 << 20;
 /// different tables; what depends on a table takes no type for another (`docs/SAFETY.md`, "Types that stand for a heap").
 ///
 /// ```
-/// use smarena::class::{SizeTable, Table};
-/// use smarena::SizeClasses;
+/// use smarena::{SizeClasses, class::{SizeTable, Table}};
 ///
 /// #[derive(Clone, Copy)]
 /// struct Messages;
@@ -62,9 +61,7 @@ pub const MAX_BLOCK_SIZE: usize = 2 << 20;
 /// assert_eq!(Messages::LARGEST, 1024);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no table of block sizes",
-    label = "not a table of block sizes",
-    note = "tables are `Linear<N>`, `Piecewise<N>`, `Geometric<N>`, what `size_classes!` made, and types of your own that say so by `SizeTable`"
+    message = "`{Self}` is no table of block sizes, as `Linear<N>` is, or what `size_classes!` makes"
 )]
 pub trait SizeTable: Copy + Send + Sync + 'static {
     /// The table.
@@ -86,8 +83,7 @@ pub trait SizeTable: Copy + Send + Sync + 'static {
 /// It cannot be implemented by hand:
 ///
 /// ```compile_fail,E0119
-/// use smarena::class::{SizeTable, Table};
-/// use smarena::SizeClasses;
+/// use smarena::{SizeClasses, class::{SizeTable, Table}};
 ///
 /// #[derive(Clone, Copy)]
 /// struct Liar;

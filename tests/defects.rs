@@ -388,8 +388,9 @@ fn exactly_as_many_blocks_as_fit_come_from_each_bucket() {
                     assert_eq!(blocks.len(), bytes / size, "{size} bytes, cache {cache:?}");
                     assert!(blocks.iter().all(|block| heap.bucket_of(*block) == Some(bucket)));
                     let error = heap.malloc(size, 0).unwrap_err();
-                    let (heap, block_size, blocks) = (heap.name(), size, bytes / size);
-                    assert_eq!(error, AllocError::Exhausted { heap, bucket, block_size, blocks });
+                    let name = heap.name();
+                    let expected = AllocError::Exhausted { heap: name, bucket, block_size: size, blocks: bytes / size };
+                    assert_eq!(error, expected);
                     held.extend(blocks);
                 }
                 // SAFETY: all live, from this heap.

@@ -7,7 +7,6 @@
 
 mod shared;
 mod snapshot;
-#[path = "arena/tables.rs"]
 mod tables;
 
 use std::hint::black_box;

@@ -1,5 +1,5 @@
+//! Heaps where references to heaps are wanted, and a type that is no table.
 use smarena::{BufPool, Heap, Linear, SmBox};
-
 struct Messages;
 
 fn main() {
