@@ -39,7 +39,7 @@
 //! | find misuse of raw calls | [`HeapBuilder::hardened`] |
 //! | come from smmalloc for .NET, or from C | [`seed`], `ffi` (feature `capi`) |
 //!
-//! In the repository: the README with a tour, `docs/DESIGN.md` on how it works and why so, `docs/SAFETY.md` on what is promised and how it
+//! In the repository: the README with a tour and a table of examples, `docs/DESIGN.md` on how it works and why so, `docs/SAFETY.md` on what is promised and how it
 //! is tested, and the example `packet_pool`.
 //!
 //! # Features
@@ -53,6 +53,7 @@
 //! | `serde` | | statistics, arenas, handles, boxes and bytes in files |
 //! | `metrics`, `tracing` | | statistics for the crate `metrics`, an event of the crate `tracing` |
 //! | `record`, `pictures` | | recording what a program asks for, and showing it |
+//! | `rayon` | | dense arenas walked by several threads |
 //! | `zeroize` | | overwriting what owners hold |
 //! | `generational-arena` | | conversions from and to its arenas, beside [`compat`] |
 //! | `capi` | | the C interface |
