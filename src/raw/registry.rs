@@ -653,12 +653,10 @@ mod models {
         fn drain(&self, slot: usize) {
             assert_eq!(slot, 1);
             // SAFETY: I8: a listed heap is not released, which the model checks.
-            let stays = || self.released.with(|released| assert!(!unsafe { *released }));
-            stays();
+            self.released.with(|released| assert!(!unsafe { *released }));
             // SAFETY: I5: the slot is ours, which the model checks.
             let parked = self.cache.with_mut(|cache| unsafe { core::mem::take(&mut *cache) });
             self.bucket.fetch_add(parked, crate::sync::Ordering::Relaxed);
-            stays();
         }
 
         fn drain_kept(&self, slot: usize) {
@@ -728,9 +726,12 @@ mod models {
                 other.registry.leave(&*other.heap);
                 // SAFETY: I8: off the list, so nobody else looks any more, which the model checks.
                 other.heap.released.with_mut(|released| unsafe { *released = true });
+                other.heap.bucket.load(crate::sync::Ordering::Relaxed)
             });
+            world.heap.park();
             world.registry.release_slot(slot);
-            thread.join().unwrap();
+            let came_back = thread.join().unwrap();
+            assert_eq!(world.heap.bucket.load(crate::sync::Ordering::Relaxed), came_back, "drained afterwards");
         });
     }
 
