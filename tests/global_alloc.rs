@@ -153,7 +153,12 @@ fn shrinking_never_fails() {
 }
 
 /// What says so must not ask for memory: that call would wait for the heap to be built, for ever.
-#[cfg(all(target_os = "linux", target_arch = "x86_64", not(any(smarena_portable, miri, smarena_tool = "valgrind"))))]
+#[cfg(all(
+    target_os = "linux",
+    target_arch = "x86_64",
+    // A tool needs more.
+    not(any(smarena_portable, miri, smarena_tool = "valgrind", smarena_tool = "asan"))
+))]
 #[test]
 fn a_global_heap_that_cannot_be_built_ends_the_process_with_the_reason() {
     use std::os::unix::process::ExitStatusExt;

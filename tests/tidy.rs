@@ -44,7 +44,7 @@ const LAYERS: &str = "
     L1  raw::seat      -> raw::cache raw::bucket raw::os raw::registry raw::lock
     L1  raw::shortcut  -> raw::cache
     L1  raw::thread    -> raw::registry raw::seat raw::shortcut raw::cache raw::os raw::refusal
-    L1  raw::fallback  -> raw::lock raw::share raw::canary raw::refusal
+    L1  raw::fallback  -> raw::lock raw::share raw::canary raw::refusal raw::poison
     L1  raw::table     -> raw::seat raw::cache raw::bucket raw::registry raw::lock raw::os
     L1  raw::state     -> raw::clock raw::shortcut raw::share raw::table raw::seat raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault
     L1  raw::published -> raw::lock

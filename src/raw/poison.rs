@@ -34,6 +34,25 @@ pub(crate) fn released(addresses: NonNull<u8>, bytes: usize) {
     form::released(addresses.as_ptr(), bytes);
 }
 
+/// From now on what these addresses point to is no leak: a leak checker does not look into mappings by itself.
+#[inline(always)]
+pub(crate) fn may_point(addresses: NonNull<u8>, bytes: usize) {
+    form::may_point(addresses.as_ptr(), bytes);
+}
+
+/// Undoes `may_point`.
+#[inline(always)]
+pub(crate) fn points_no_more(addresses: NonNull<u8>, bytes: usize) {
+    form::points_no_more(addresses.as_ptr(), bytes);
+}
+
+/// A pointer as a leak checker does not know it, for books of what users hold: what they have forgotten is a leak, though it is on the book. Twice,
+/// it is the pointer again.
+#[inline(always)]
+pub(crate) fn on_the_book<T>(pointer: *mut T) -> *mut T {
+    if cfg!(smarena_tool = "asan") && !pointer.is_null() { pointer.map_addr(|address| !address) } else { pointer }
+}
+
 #[cfg(not(any(smarena_tool = "asan", smarena_tool = "msan", smarena_tool = "valgrind")))]
 mod form {
     #[inline(always)]
@@ -44,6 +63,8 @@ mod form {
     pub(super) fn given_back(_: *mut u8, _: usize) {}
     #[inline(always)]
     pub(super) fn released(_: *mut u8, _: usize) {}
+    pub(super) use released as may_point;
+    pub(super) use released as points_no_more;
 }
 
 #[cfg(smarena_tool = "asan")]
@@ -52,11 +73,15 @@ mod form {
     pub(super) use __asan_unpoison_memory_region as handed_out;
     pub(super) use __asan_unpoison_memory_region as has_content;
     pub(super) use __asan_unpoison_memory_region as released;
+    pub(super) use __lsan_register_root_region as may_point;
+    pub(super) use __lsan_unregister_root_region as points_no_more;
 
-    // Safe: they look at the address only, and write to the tool's own memory.
+    // Safe: they look at the address only, and write to the tool's own memory. What was registered is read at the process's end, where it is readable.
     unsafe extern "C" {
         pub(super) safe fn __asan_poison_memory_region(start: *mut u8, bytes: usize);
         pub(super) safe fn __asan_unpoison_memory_region(start: *mut u8, bytes: usize);
+        pub(super) safe fn __lsan_register_root_region(start: *mut u8, bytes: usize);
+        pub(super) safe fn __lsan_unregister_root_region(start: *mut u8, bytes: usize);
     }
 }
 
@@ -68,6 +93,9 @@ mod form {
     pub(super) use __msan_unpoison as has_content;
     /// What the system maps there next is zero, and this tool is not told of it.
     pub(super) use __msan_unpoison as released;
+
+    pub(super) fn may_point(_: *mut u8, _: usize) {}
+    pub(super) fn points_no_more(_: *mut u8, _: usize) {}
 
     // Safe: they look at the address only, and write to the tool's own memory.
     unsafe extern "C" {
@@ -98,6 +126,8 @@ mod form {
 
     /// It watches the system's calls by itself.
     pub(super) fn released(_: *mut u8, _: usize) {}
+    pub(super) use released as may_point;
+    pub(super) use released as points_no_more;
 
     /// A client request, as valgrind's manual defines it: rotations that come to nothing and an exchange that does nothing, which the
     /// processor runs as such and valgrind takes for a call.

@@ -29,6 +29,7 @@ use super::fault::Site;
 use super::ledger::Ledger;
 use super::lock::Lock;
 use super::os::{self, Reservation, page};
+use super::poison;
 use super::quarantine::Quarantine;
 use super::region::{Region, Span};
 use super::registry::{Entry, Links, Member};
@@ -189,6 +190,7 @@ impl State {
             passes: Passes::new(),
             config: *config,
         };
+        poison::may_point(state.reservation.base(), state.may_point());
         // SAFETY: I1: `Plan` left room for it here; committed and aligned to a page.
         unsafe { place.write(state) };
         // SAFETY: I8: `release` leaves the registry before anything goes.
@@ -259,8 +261,14 @@ impl State {
         REGISTRY.leave(this);
         this.table.release();
         this.buckets().iter().for_each(Bucket::unpoison);
+        poison::points_no_more(this.reservation.base(), this.may_point());
         // SAFETY: I10: moved out once; the place it lay in goes with the reservation inside it, last.
         drop(unsafe { state.read() });
+    }
+
+    /// Bytes from the reservation's first in which there may be pointers to what is another allocator's: users' blocks, and the state.
+    fn may_point(&self) -> usize {
+        self.region.end() + size_of::<Self>()
     }
 
     pub(crate) fn table(&self) -> &Table {

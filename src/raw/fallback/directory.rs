@@ -13,6 +13,7 @@ use core::ptr::{NonNull, null_mut};
 use std::alloc::{GlobalAlloc, System};
 
 use crate::raw::lock::Lock;
+use crate::raw::poison;
 use crate::raw::refusal;
 use crate::raw::share::ShareCount;
 
@@ -28,7 +29,7 @@ const BANKS: usize = 26;
 #[repr(C, align(16))]
 pub(super) struct Header {
     /// The next one in the row.
-    next: *mut Header,
+    next: Row,
     /// Bytes of the system's block.
     pub(super) total: usize,
     /// Bytes the block was asked for with.
@@ -43,11 +44,42 @@ pub(super) const HEADER: usize = size_of::<Header>();
 
 impl Header {
     pub(super) fn new(total: usize, asked: usize, front: u32) -> Self {
-        Self { next: null_mut(), total, asked, front, shares: ShareCount::new() }
+        Self { next: Row::empty(), total, asked, front, shares: ShareCount::new() }
     }
 }
 
-type Row = Cell<*mut Header>;
+/// A row, from any of its places on: the next header, if there is one.
+struct Row(Cell<*mut Header>);
+
+impl Row {
+    const fn empty() -> Self {
+        Self(Cell::new(null_mut()))
+    }
+
+    fn get(&self) -> Option<NonNull<Header>> {
+        NonNull::new(poison::on_the_book(self.0.get()))
+    }
+
+    fn set(&self, header: Option<NonNull<Header>>) {
+        self.0.set(poison::on_the_book(header.map_or(null_mut(), NonNull::as_ptr)));
+    }
+
+    /// Puts a header in front.
+    fn push(&self, header: NonNull<Header>) {
+        behind(header).set(self.get());
+        self.set(Some(header));
+    }
+
+    fn headers(&self) -> impl Iterator<Item = NonNull<Header>> {
+        core::iter::successors(self.get(), |&header| behind(header).get())
+    }
+}
+
+/// What hangs in the row behind a header, which is listed or about to be.
+fn behind<'r>(header: NonNull<Header>) -> &'r Row {
+    // SAFETY: I9: a listed header is a live block's, and its link the lock's.
+    unsafe { &(*header.as_ptr()).next }
+}
 
 /// Shared; the cells belong to the lock.
 #[repr(align(64))]
@@ -114,7 +146,7 @@ impl Directory {
     pub(super) fn empty(&self, take: impl Fn(NonNull<Header>)) {
         for shard in &self.shards {
             for row in 0..shard.rows.get() {
-                while let Some(header) = NonNull::new(shard.row(row).get()) {
+                while let Some(header) = shard.row(row).get() {
                     shard.remove(block_of(header));
                     take(header);
                 }
@@ -136,7 +168,7 @@ impl Shard {
     fn new() -> Self {
         let banks = [const { Cell::new(null_mut()) }; BANKS];
         let (blocks, bytes) = (Cell::new(0), Cell::new(0));
-        Self { lock: Lock::new(), blocks, bytes, rows: Cell::new(1), first: Cell::new(null_mut()), banks }
+        Self { lock: Lock::new(), blocks, bytes, rows: Cell::new(1), first: Row::empty(), banks }
     }
 
     /// # Safety
@@ -152,37 +184,31 @@ impl Shard {
                 self.add_row();
             }
         }
-        push(self.row_of(block_of(header)), header);
+        self.row_of(block_of(header)).push(header);
     }
 
     fn remove(&self, block: usize) -> Option<NonNull<Header>> {
-        let mut place = self.row_of(block).as_ptr();
+        let mut row = self.row_of(block);
         loop {
-            // SAFETY: I9: a row's cell, or the link of a listed header.
-            let header = NonNull::new(unsafe { place.read() })?;
-            // SAFETY: I9: a listed header is a live block's.
-            let next = unsafe { &raw mut (*header.as_ptr()).next };
+            let header = row.get()?;
             if block_of(header) == block {
-                // SAFETY: I9: as above.
-                let following = unsafe { next.read() };
-                // SAFETY: I9: as above.
-                unsafe { place.write(following) };
-                // SAFETY: I9: as above.
+                row.set(behind(header).get());
+                // SAFETY: I9: a listed header is a live block's.
                 let bytes = unsafe { (*header.as_ptr()).asked };
                 self.blocks.set(self.blocks.get() - 1);
                 self.bytes.set(self.bytes.get() - bytes);
                 return Some(header);
             }
-            place = next;
+            row = behind(header);
         }
     }
 
     fn find(&self, block: usize) -> Option<NonNull<Header>> {
-        in_row(self.row_of(block)).find(|header| block_of(*header) == block)
+        self.row_of(block).headers().find(|header| block_of(*header) == block)
     }
 
     fn headers(&self) -> impl Iterator<Item = NonNull<Header>> {
-        (0..self.rows.get()).flat_map(|row| in_row(self.row(row)))
+        (0..self.rows.get()).flat_map(|row| self.row(row).headers())
     }
 
     fn row_of(&self, block: usize) -> &Row {
@@ -212,13 +238,14 @@ impl Shard {
         // SAFETY: I9: `has_bank` sees to it that it has so many rows.
         let place = unsafe { self.banks[bank].get().add(number - (1 << bank)) };
         // SAFETY: I9: inside the bank; nobody looks at it yet.
-        unsafe { place.write(Cell::new(null_mut())) };
-        let mut next = self.row(number - (1 << bank)).replace(null_mut());
+        unsafe { place.write(Row::empty()) };
+        let old = self.row(number - (1 << bank));
+        let mut next = old.get();
+        old.set(None);
         self.rows.set(number + 1);
-        while let Some(header) = NonNull::new(next) {
-            // SAFETY: I9: a listed header is a live block's.
-            next = unsafe { (*header.as_ptr()).next };
-            push(self.row_of(block_of(header)), header);
+        while let Some(header) = next {
+            next = behind(header).get();
+            self.row_of(block_of(header)).push(header);
         }
     }
 
@@ -247,18 +274,6 @@ impl Drop for Shard {
 /// The address of the block behind a header.
 fn block_of(header: NonNull<Header>) -> usize {
     header.addr().get() + HEADER
-}
-
-/// Puts a header at the head of a row.
-fn push(row: &Row, header: NonNull<Header>) {
-    // SAFETY: I9: the header of a live block; its link is the lock's.
-    unsafe { (*header.as_ptr()).next = row.get() };
-    row.set(header.as_ptr());
-}
-
-fn in_row(row: &Row) -> impl Iterator<Item = NonNull<Header>> {
-    // SAFETY: I9: a listed header is a live block's, and its link the lock's.
-    core::iter::successors(NonNull::new(row.get()), |header| NonNull::new(unsafe { (*header.as_ptr()).next }))
 }
 
 /// A number whose lower bits depend on all of `value`'s.
