@@ -89,6 +89,30 @@ fn where_all_memory_is_locked_a_heap_locks_what_it_uses() {
 }
 
 #[test]
+fn what_is_locked_as_it_stands_is_what_a_heap_has_committed() {
+    ends_well("what_is_locked_as_it_stands_is_what_a_heap_has_committed", || {
+        let heap = Heap::<Linear<8>>::new(16 << 20).unwrap();
+        let boxed = SmBox::new_in([1; 16], &heap);
+        let resident = || sum_of_mappings("Rss:", |_, _| true);
+        let before = resident();
+        // SAFETY: takes a plain number.
+        if unsafe { libc::mlockall(libc::MCL_CURRENT) } != 0 {
+            // Not every user may.
+            return;
+        }
+        let made = resident() - before;
+        assert!(made < 64 << 20, "{made} bytes were made resident");
+        // The addresses were locked, too: each step of a span is made as it is opened.
+        let before = resident();
+        let blocks: Vec<_> = (0..10_000).map(|number| SmBox::new_in([number; 16], &heap)).collect();
+        let used = blocks.len() * 128;
+        let opened = resident() - before;
+        assert!(opened < 3 * used, "{opened} bytes for {used}");
+        drop(boxed);
+    });
+}
+
+#[test]
 fn a_heap_takes_two_mappings_and_two_for_each_bucket_in_use() {
     ends_well("a_heap_takes_two_mappings_and_two_for_each_bucket_in_use", || {
         let mappings = || fs::read_to_string("/proc/self/maps").unwrap().lines().count();

@@ -142,7 +142,7 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
 
 /// The process-wide heap, for those who do not want to think about which.
 ///
-/// Blocks of 16 bytes to 32 KiB, four sizes a doubling; each bucket may use up to 4 GiB (4 MiB where addresses have 32 bits, and
+/// Blocks of 16 bytes to 64 KiB, four sizes a doubling; each bucket may use up to 4 GiB (4 MiB where addresses have 32 bits, and
 /// less where the system refuses the address space), after that the next one and the system allocator serve.
 ///
 /// ```
@@ -155,11 +155,11 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Global;
 
-/// The block sizes of `Global`: the last is 32 KiB.
-type GlobalTable = Geometric<40>;
+/// The block sizes of `Global`: the last is 64 KiB, so that buffers of the sizes that sockets and files are read into are in buckets.
+type GlobalTable = Geometric<44>;
 
 /// The bytes of each of its buckets: addresses, but under Miri, which has nothing but memory. Of 32 bits' addresses all buckets together take
-/// 320 MiB.
+/// 352 MiB.
 const GLOBAL_BYTES: usize = if cfg!(miri) {
     256 << 10
 } else if usize::BITS == 64 {

@@ -8,8 +8,8 @@ struct NoBytes;
 
 fn main() {
     let page = smarena::SmBox::new(Page([1; 4096]));
-    let largest = smarena::SmBox::new([1u8; 32 << 10]);
+    let largest = smarena::SmBox::new([1u8; 64 << 10]);
     let nothing = smarena::SmBox::new(NoBytes);
-    assert_eq!((page.0[4095], largest[32767]), (1, 1));
+    assert_eq!((page.0[4095], largest[65535]), (1, 1));
     drop(nothing);
 }
