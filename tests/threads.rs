@@ -615,3 +615,34 @@ fn what_threads_left_when_they_ended_is_counted_and_given_back() {
     });
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 }
+
+/// Heaps that such a thread used may be gone when it ends: `trim` of any heap gives its slot to others. In a process of its own, which has all slots.
+#[cfg(all(target_os = "linux", not(any(smarena_portable, miri))))]
+#[test]
+fn the_slot_of_a_thread_whose_heaps_are_gone_comes_back_by_trim_of_another() {
+    let ended = child::in_child("the_slot_of_a_thread_whose_heaps_are_gone_comes_back_by_trim_of_another", || {
+        let heap = Heap::<Linear<8>>::new(1 << 20).unwrap();
+        let has_cache = || {
+            let life = || {
+                use_once(&heap);
+                heap.stats().caches == 1
+            };
+            std::thread::scope(|scope| scope.spawn(life).join().unwrap())
+        };
+        for round in 0..2 {
+            // As many as there are slots, and one.
+            for _ in 0..1024 {
+                let leaky = std::thread::spawn(|| {
+                    let heap = Heap::<Linear<8>>::new(64 << 10).unwrap();
+                    Box::leak(Box::new(heap.thread_cache(1024, CacheWarmup::Cold)));
+                });
+                leaky.join().unwrap();
+            }
+            assert!(!has_cache(), "some slots were not taken");
+            // The system may take a moment to forget a thread that was joined.
+            let comes_back = || (0..10_000).any(|_| heap.trim() > 0 || has_cache());
+            assert!(comes_back(), "round {round}");
+        }
+    });
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}

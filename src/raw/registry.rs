@@ -248,12 +248,16 @@ impl Registry {
         });
     }
 
-    /// Gives up `slot`, which is not the caller's, if its thread is gone and nobody was told.
-    pub(crate) fn release_absent(&self, slot: usize) {
+    /// Gives up the slots of threads that are gone, of which nobody was told. Not only of those that used some heap: what they used may be
+    /// gone as well, and then nobody else would ask. The caller, whose slot is `own`, is there.
+    pub(crate) fn release_absent(&self, own: Option<usize>) {
         let is_absent = |thread| thread != 0 && alive::is_gone(thread);
-        // Under the lock: no other thread can get the slot meanwhile, nor another caller give it up.
-        if self.lock.with(|| is_absent(self.threads[slot].get()) && self.threads[slot].take() != 0) {
-            self.release_slot(slot);
+        let taken = self.lock.with(|| self.taken.each_ref().map(Cell::get));
+        for slot in (1..SLOTS).filter(|&slot| taken[slot / 64] & (1 << (slot % 64)) != 0 && Some(slot) != own) {
+            // Under the lock: no other thread can get the slot meanwhile, nor another caller give it up.
+            if self.lock.with(|| is_absent(self.threads[slot].get()) && self.threads[slot].take() != 0) {
+                self.release_slot(slot);
+            }
         }
     }
 

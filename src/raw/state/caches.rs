@@ -105,8 +105,7 @@ impl State {
             REGISTRY.release_slot(slot);
             bytes
         };
-        let own = thread::current();
-        self.table.used_slots().filter(|&slot| Some(slot) != own).for_each(|slot| REGISTRY.release_absent(slot));
+        REGISTRY.release_absent(thread::current());
         self.table.used_slots().filter(|&slot| REGISTRY.claim(slot)).map(of_slot).sum()
     }
 
