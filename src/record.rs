@@ -101,7 +101,36 @@ impl<H, L> Recorder<H, L> {
     }
 }
 
-impl<H, L: Deref<Target = Log>> Recorder<H, L> {
+/// What leads a [`Recorder`] to its log: an `Arc`, a reference to a static, or a type of yours.
+///
+/// # Safety
+/// `deref` does not unwind: a recorder calls it when blocks change hands, where a heap must not either.
+///
+/// So a type that nobody vouches for does not do:
+///
+/// ```compile_fail,E0277
+/// use smarena::{Global, SmBuf, record::{Log, Recorder}};
+///
+/// static LOG: Log = Log::new();
+/// #[derive(Clone)]
+/// struct Unsure;
+/// impl core::ops::Deref for Unsure {
+///     type Target = Log;
+///     fn deref(&self) -> &Log {
+///         if LOG.recording().allocations() > 1 { panic!("between two blocks") }
+///         &LOG
+///     }
+/// }
+/// SmBuf::new_in(Recorder::with_log(Global, Unsure)).extend_from_slice(&[7; 1000]);
+/// ```
+pub unsafe trait LogRef: Deref<Target = Log> {}
+
+// SAFETY: I10: a pointer is followed.
+unsafe impl LogRef for &Log {}
+// SAFETY: I10: as above.
+unsafe impl LogRef for Arc<Log> {}
+
+impl<H, L: LogRef> Recorder<H, L> {
     /// What was seen up to now. Copies it; other threads wait meanwhile if the log is full.
     #[must_use]
     pub fn recording(&self) -> Recording {
@@ -129,8 +158,8 @@ impl<H, L: Deref<Target = Log>> Recorder<H, L> {
     }
 }
 
-// SAFETY: I10: all that is promised is promised and kept by `heap`; clones of the recorder have clones of it; a log does not unwind.
-unsafe impl<H: HeapRef, L: Deref<Target = Log> + Clone + Send + Sync + 'static> HeapRef for Recorder<H, L> {
+// SAFETY: I10: all that is promised is promised and kept by `heap`; clones of the recorder have clones of it; a log does not unwind, nor what leads to it.
+unsafe impl<H: HeapRef, L: LogRef + Clone + Send + Sync + 'static> HeapRef for Recorder<H, L> {
     type Classes = H::Classes;
 
     #[inline]
@@ -183,7 +212,8 @@ impl<H: HeapRef, L: Send + Sync + 'static, W: IfStatic<Recorder<H, L>>> IfStatic
 }
 
 // SAFETY: I10: `heap` keeps what a global allocator promises; the log's own memory may come from it, which the log does not record.
-unsafe impl<H: GlobalAlloc, L: Deref<Target = Log>> GlobalAlloc for Recorder<H, L> {
+// Nothing unwinds, as above.
+unsafe impl<H: GlobalAlloc, L: LogRef> GlobalAlloc for Recorder<H, L> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: I10: the caller's contract is the same.

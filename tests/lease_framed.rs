@@ -135,6 +135,9 @@ fn a_frame_that_is_too_large_is_named_and_ends_the_stream() {
         let mut sender = Framed::new(duplex(64).0, LengthPrefixed::new(1021), pool.clone());
         let refused = feed(&mut sender, b"").await.unwrap_err();
         assert!(matches!(refused, FrameError::TooLarge { bytes: 1025, limit: 1024 }), "{refused}");
+        let mut sender = Framed::new(duplex(64).0, LengthPrefixed::new(usize::MAX), pool.clone());
+        let refused = feed(&mut sender, b"").await.unwrap_err();
+        assert!(matches!(refused, FrameError::TooLarge { bytes: usize::MAX, limit: 1024 }), "{refused}");
     });
 }
 

@@ -9,7 +9,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use smarena::record::{Event, Forecast, Goal, Log, Recorder, Recording};
+use smarena::record::{Event, Forecast, Goal, Log, LogRef, Recorder, Recording};
 use smarena::{Geometric, Global, Heap, HeapRef, Linear, Piecewise, SizeClasses, SmBox, SmBuf};
 
 /// The log of whatever program is being recorded: 0 is for all else.
@@ -24,6 +24,9 @@ impl Deref for Current {
         &LOGS[WHICH.load(Relaxed)]
     }
 }
+
+// SAFETY: there are as many logs as numbers that are stored.
+unsafe impl LogRef for Current {}
 
 #[global_allocator]
 static ALLOCATOR: Recorder<System, Current> = Recorder::with_log(System, Current);

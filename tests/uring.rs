@@ -10,6 +10,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -227,6 +228,33 @@ fn connections_are_accepted_and_closed() {
     assert_eq!(ring.operations(), 0);
 }
 
+#[test]
+fn no_connection_is_lost_that_came_before_its_accepting_was_cancelled() {
+    let pool = pool_in(&heap(), 16);
+    if ring(&pool, 4).is_none() {
+        return;
+    }
+    let mut ring = Uring::builder().buffers(1).operations(1).build(pool).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = ring.attach(listener).unwrap();
+    // More than there is room for completions, so the kernel ends the accepting with the last that has room.
+    let peers: Vec<_> = (0..100).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let accepting = ring.accept(listener).unwrap();
+    ring.wait(Some(Duration::from_secs(60))).unwrap();
+    ring.cancel(accepting);
+    while ring.operations() > 0 {
+        drop(event(&mut ring));
+    }
+    drop(ring);
+    for mut peer in peers {
+        peer.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        // All are closed, this way or that.
+        let error = peer.read_exact(&mut [0]).unwrap_err();
+        assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock);
+    }
+}
+
 fn pool_heap(pool: &BufPool<Net>) -> Net {
     Arc::clone(pool.try_acquire().unwrap().into_buf().heap())
 }
@@ -354,6 +382,52 @@ fn a_ring_that_goes_takes_nothing_along() {
     // Never used, and used no more.
     drop(ring(&pool, 8));
     assert_eq!(pool.in_flight(), 0);
+}
+
+#[test]
+fn a_ring_that_goes_takes_nothing_along_when_a_payload_panics() {
+    struct Owner(bool);
+
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            &[1; 10]
+        }
+    }
+
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            assert!(!self.0, "a payload's owner panics");
+        }
+    }
+
+    // Known to the kernel, and not; the first, which it may have sent, and those behind.
+    for (waits, which) in [(true, 0), (true, 1), (false, 0), (false, 2)] {
+        let heap = heap();
+        let pool = pool_in(&heap, 16);
+        let Some(mut ring) = ring(&pool, 8) else { return };
+        let (mut peer, ours) = UnixStream::pair().unwrap();
+        let stream = ring.attach(ours).unwrap();
+        ring.receive(stream).unwrap();
+        for number in 0..3 {
+            ring.send(stream, SmBytes::from_owner_in(Owner(number == which), Arc::clone(&heap))).unwrap();
+        }
+        if waits {
+            ring.wait(Some(Duration::ZERO)).unwrap();
+        }
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(ring)));
+        assert!(dropped.is_err());
+        assert_eq!((pool.in_flight(), heap.stats().live()), (0, 0));
+        peer.read_to_end(&mut Vec::new()).unwrap();
+    }
+}
+
+#[test]
+fn a_ring_of_very_many_operations_takes_memory_for_those_there_are() {
+    let pool = pool_in(&heap(), 16);
+    match Uring::builder().buffers(4).operations(usize::MAX).build(pool) {
+        Err(UringError::Unsupported { .. }) => eprintln!("SKIPPED"),
+        other => assert_eq!(other.unwrap().operations(), 0),
+    }
 }
 
 #[test]

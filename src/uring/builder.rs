@@ -17,7 +17,7 @@ use crate::pool::BufPool;
 const MOST_BUFFERS: usize = 1 << 15;
 /// Bytes of a buffer, of which the kernel wants 44 for what it says of a datagram.
 const LEAST_BYTES: usize = 64;
-/// The most entries of the submission queue: a full one is submitted.
+/// The most entries of the submission queue: a full one is submitted. For so many operations there is memory from the beginning.
 const MOST_ENTRIES: usize = 1024;
 
 /// How a [`Uring`] is to be: made by [`Uring::builder`].
@@ -109,12 +109,13 @@ impl UringBuilder {
         // SAFETY: R1: they stay until the kernel is told otherwise, or for ever.
         let registered = unsafe { ring.submitter().register_buf_ring_with_flags(address, entries, GROUP, 0) };
         registered.map_err(|source| UringError::Unsupported { missing: "a ring of buffers", source })?;
+        let at_first = operations.min(MOST_ENTRIES);
         let mut ring = Uring {
             ring: ManuallyDrop::new(ring),
             buffers: ManuallyDrop::new(buffers),
-            operations: ManuallyDrop::new(SmArena::with_capacity(operations)),
+            operations: ManuallyDrop::new(SmArena::with_capacity(at_first)),
             sockets: ManuallyDrop::new(SmArena::new()),
-            to_do: VecDeque::with_capacity(operations),
+            to_do: VecDeque::with_capacity(at_first),
             receiving: ManuallyDrop::new(Box::new(receiving_header())),
             pool,
             most: operations,

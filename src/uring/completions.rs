@@ -71,9 +71,8 @@ impl<H: HeapRef + 'static> Uring<H> {
 
     fn accepted(&mut self, handle: Handle<Doing<H>>, result: i32, is_last: bool) -> Option<Event<H>> {
         let doing = self.operations.get(handle)?;
-        // Nothing to do has a result, too, which is no file.
-        let is_file = result >= 0 && !(is_last && doing.cancelled);
-        if !is_file {
+        // Nothing to do has a result, too, which is no file. Any other is one, also the last of what was cancelled since.
+        if result < 0 || doing.is_nothing {
             return self.ended(handle, result);
         }
         let listener = doing.socket;

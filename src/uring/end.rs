@@ -6,8 +6,8 @@ use core::time::Duration;
 use io_uring::opcode;
 use io_uring::types::CancelBuilder;
 
-use super::operations::GROUP;
-use super::{NOBODY, Uring};
+use super::operations::{Doing, GROUP};
+use super::{Event, NOBODY, Uring};
 use crate::heap::HeapRef;
 
 /// After so long all is cancelled once more.
@@ -15,7 +15,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 impl<H: HeapRef + 'static> Uring<H> {
     /// Cancels all that is under way, and waits until the kernel lets go of the buffers. Says whether it did. What has not begun does not.
-    fn let_go(&mut self) -> bool {
+    ///
+    /// The events are the caller's to drop, who is done by then: what is in them may panic.
+    fn let_go(&mut self, events: &mut Vec<Event<H>>) -> bool {
         while self.under_way > self.notifying {
             if self.ring.submission().is_full() && self.ring.submit().is_err() {
                 return false;
@@ -24,9 +26,7 @@ impl<H: HeapRef + 'static> Uring<H> {
             if self.enter(Some(PATIENCE)).is_err() {
                 return false;
             }
-            while let Some(event) = self.next() {
-                drop(event);
-            }
+            events.extend(core::iter::from_fn(|| self.next()));
         }
         self.ring.submitter().unregister_buf_ring(GROUP).is_ok()
     }
@@ -34,26 +34,26 @@ impl<H: HeapRef + 'static> Uring<H> {
 
 impl<H: HeapRef + 'static> Drop for Uring<H> {
     fn drop(&mut self) {
+        let mut events = Vec::new();
         // R3, R4: in a child, or where the kernel may go on writing, all of it is forgotten.
-        if self.is_ours().is_err() || !self.let_go() {
+        if self.is_ours().is_err() || !self.let_go(&mut events) {
             return;
         }
-        // SAFETY: R3: dropped once, here. What is under way still is known to the kernel without it.
-        unsafe { ManuallyDrop::drop(&mut self.ring) };
-        // SAFETY: R1, R3: the kernel has let go of them.
-        unsafe { ManuallyDrop::drop(&mut self.buffers) };
-        // SAFETY: R3: what is under way has its file from the kernel.
-        unsafe { ManuallyDrop::drop(&mut self.sockets) };
-        if self.under_way > 0 {
-            // R2: what the kernel reads in place stays; what it never had goes.
-            let idle: Vec<_> =
-                self.operations.iter().filter_map(|(handle, doing)| (!doing.is_kernels).then_some(handle)).collect();
-            idle.into_iter().for_each(|handle| drop(self.operations.remove(handle)));
-            return;
-        }
-        // SAFETY: R2, R3: nothing is under way.
-        unsafe { ManuallyDrop::drop(&mut self.operations) };
+        let is_quiet = self.under_way == 0;
+        let idle = |(handle, doing): (_, &Doing<H>)| (!is_quiet && !doing.is_kernels).then_some(handle);
+        let idle: Vec<_> = self.operations.iter().filter_map(idle).collect();
+        // R2: what the kernel reads in place stays; what it never had goes. From here on all goes that has a name, the last first, also if something of
+        // it panics: a payload's owner, or the waker of who waits for a buffer.
+        let _idle: Vec<_> = idle.into_iter().filter_map(|handle| self.operations.remove(handle)).collect();
+        // SAFETY: R2, R3: taken once, here, and only if nothing is under way.
+        let _operations = is_quiet.then(|| unsafe { ManuallyDrop::take(&mut self.operations) });
         // SAFETY: R2, R3: as above.
-        unsafe { ManuallyDrop::drop(&mut self.receiving) };
+        let _receiving = is_quiet.then(|| unsafe { ManuallyDrop::take(&mut self.receiving) });
+        // SAFETY: R3: what is under way has its file from the kernel.
+        let _sockets = unsafe { ManuallyDrop::take(&mut self.sockets) };
+        // SAFETY: R1, R3: the kernel has let go of them.
+        let _buffers = unsafe { ManuallyDrop::take(&mut self.buffers) };
+        // SAFETY: R3: what is under way still is known to the kernel without it.
+        let _ring = unsafe { ManuallyDrop::take(&mut self.ring) };
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Doing<H: HeapRef> {
     pub(super) cancelled: bool,
     /// The kernel has it, or will be given it with the next submission.
     pub(super) is_kernels: bool,
+    /// What the kernel was given is nothing to do.
+    pub(super) is_nothing: bool,
 }
 
 pub(super) enum What<H: HeapRef> {
@@ -70,7 +72,8 @@ impl<H: HeapRef> Doing<H> {
     /// What the kernel is to do, on this socket. What it is told addresses of must stay as it is until its last completion (R2).
     pub(super) fn entry(&mut self, socket: RawFd, receiving: &libc::msghdr) -> squeue::Entry {
         let fd = Fd(socket);
-        if self.cancelled {
+        self.is_nothing = self.cancelled;
+        if self.is_nothing {
             // Its end comes as that of all others does.
             return opcode::Nop::new().build();
         }

@@ -34,7 +34,8 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// Begins an operation on a socket that is there.
     pub(super) fn begin(&mut self, socket: Socket, what: What<H>) -> Operation {
         let sends = matches!(what, What::Send(_));
-        let handle = self.operations.insert(Doing { socket, what, cancelled: false, is_kernels: false });
+        let doing = Doing { socket, what, cancelled: false, is_kernels: false, is_nothing: false };
+        let handle = self.operations.insert(doing);
         let mut before = None;
         if let Some(attached) = self.sockets.get_mut(socket.0) {
             attached.operations += 1;

@@ -211,7 +211,7 @@ impl<H: HeapRef, F: AsRef<[u8]>> LeaseEncoder<H, F> for LengthPrefixed {
     type Error = FrameError;
 
     fn most(&self) -> usize {
-        Self::PREFIX + self.limit
+        Self::PREFIX.saturating_add(self.limit)
     }
 
     fn encode(&mut self, frame: F, target: &mut Lease<H>) -> Result<(), FrameError> {
