@@ -31,6 +31,34 @@ fn use_by_type<S: StaticHeap>(heap: S, count: usize) {
     }
 }
 
+/// Where names of the prelude mean something else, macros mean what they say all the same: above all in their unsafe code.
+mod elsewhere {
+    #![expect(dead_code, reason = "they are there to be mistaken for others")]
+    #![expect(non_snake_case, reason = "their names are those of others")]
+
+    mod core {}
+    mod std {}
+    struct Option;
+    fn Some<T>(wrong: T) -> T {
+        wrong
+    }
+    struct Result;
+    trait From {}
+    trait Send {}
+
+    smarena::size_classes! { pub Sizes: [16, 48] }
+    smarena::static_heap! { pub struct Net: Sizes { bucket_bytes: 1 << 16 } }
+    smarena::handle_type! { pub struct Name -> &'static str; }
+}
+
+#[test]
+fn macros_mean_their_own_names() {
+    let mut names = smarena::TypedArena::<elsewhere::Name>::new();
+    let name: SmBox<dyn std::fmt::Debug, _> = smarena::unsize!(SmBox::new_in(names.insert("Ada"), elsewhere::Net));
+    assert_eq!(elsewhere::Net::HEAP.stats().live(), 1);
+    assert!(format!("{name:?}").starts_with("Name(0:"));
+}
+
 #[test]
 fn a_threads_end_gives_back_what_it_has() {
     smarena::static_heap! { struct Net: Eight { bucket_bytes: 1 << 20 } }

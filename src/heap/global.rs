@@ -260,7 +260,8 @@ macro_rules! static_heap {
             unsafe impl $crate::StaticHeap for $name {
                 type Table = $table;
                 const HEAP: &'static $crate::Heap<$table> = &HEAP;
-                const SHORTCUT: Option<&'static ::std::thread::LocalKey<$crate::Shortcut<Self>>> = $crate::__shortcut!($name);
+                const SHORTCUT: ::core::option::Option<&'static ::std::thread::LocalKey<$crate::Shortcut<Self>>> =
+                    $crate::__shortcut!($name);
             }
         };
     )+};

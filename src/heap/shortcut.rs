@@ -65,7 +65,7 @@ macro_rules! __shortcut {
         ::std::thread_local! {
             static SHORTCUT: $crate::Shortcut<$heap> = const { $crate::Shortcut::new() };
         }
-        Some(&SHORTCUT)
+        ::core::option::Option::Some(&SHORTCUT)
     }};
 }
 
@@ -75,6 +75,6 @@ macro_rules! __shortcut {
 #[macro_export]
 macro_rules! __shortcut {
     ($heap:ty) => {
-        None
+        ::core::option::Option::None
     };
 }

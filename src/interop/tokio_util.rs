@@ -25,6 +25,7 @@ pub use self::codec::{FrameError, LeaseDecoder, LeaseEncoder, LengthPrefixed};
 /// [`FrameError::TooLarge`], which names it. A connection that is silent between two frames holds no lease at all. Frames that were taken out by
 /// `split_to` and kept hold theirs; then the next is read into another. If the pool has none left, reading waits until one comes back, in the line that
 /// [`BufPool::acquire`] waits in. So a pool needs two buffers for each connection, and some more for frames that are kept.
+/// Who waits there and is polled no more, as in a `select!` that went on elsewhere, keeps its place and then the buffer, until it is polled again or dropped.
 ///
 /// Frames are written when the sink is flushed, or when there is no room for another. Nothing is allocated, but where reading or writing has to wait for the pool.
 ///
