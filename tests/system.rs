@@ -17,6 +17,7 @@ mod child;
 
 use std::fs;
 use std::ptr::{NonNull, null_mut};
+use std::time::Duration;
 
 use smarena::{AllocError, BufPool, Exhausted, Global, Heap, HugePages, Linear, Purge, SmBox, StaticHeap};
 
@@ -284,6 +285,28 @@ fn a_sandbox_without_membarrier() {
 #[test]
 fn a_sandbox_without_prctl() {
     ends_well("a_sandbox_without_prctl", || works_without(libc::SYS_prctl, true));
+}
+
+/// A worker that asks for nothing more once it has begun, and is forbidden to.
+#[test]
+fn a_sandbox_that_forbids_all_that_changes_memory_after_the_start() {
+    ends_well("a_sandbox_that_forbids_all_that_changes_memory_after_the_start", || {
+        let build = |purge| {
+            let builder = Heap::<Linear<8>>::builder().bucket_bytes(1 << 20).huge_pages(HugePages::Never);
+            builder.purge(purge).on_exhausted(Exhausted::Refuse).no_thread_cache().build().unwrap()
+        };
+        let heaps = [Purge::AtOnce, Purge::After(Duration::ZERO), Purge::Never].map(build);
+        let boxes = |heap| (0..(1 << 20) / 128).map(|_| SmBox::new_in([1_u8; 128], heap)).collect::<Vec<_>>();
+        let full = heaps.each_ref().map(boxes);
+        [libc::SYS_madvise, libc::SYS_mmap, libc::SYS_mprotect].into_iter().for_each(refuse);
+        drop(full);
+        for heap in &heaps {
+            assert_eq!((heap.trim(), heap.purge(), heap.stats().buckets()[7].resident), (0, 0, Some(1 << 20)));
+            assert!(boxes(heap).iter().all(|boxed| **boxed == [1; 128]));
+            // What was never used gets no memory now.
+            assert!(matches!(heap.malloc(100, 0), Err(AllocError::OutOfMemory { .. })));
+        }
+    });
 }
 
 /// As many mappings as it takes until a process may have no more.

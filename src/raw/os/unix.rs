@@ -180,13 +180,19 @@ pub(super) unsafe fn purge(start: NonNull<u8>, len: usize) -> bool {
     // SAFETY: I4: the caller owns these pages and expects nothing of their content.
     return match unsafe { libc::madvise(start.as_ptr().cast(), len, libc::MADV_DONTNEED) } {
         0 => true,
-        _ => matches!(code(), libc::EPERM | libc::EACCES | libc::ENOSYS) && replace(start, len),
+        _ => is_filtered() && replace(start, len),
     };
     #[cfg(not(target_os = "linux"))]
     {
         let _ = (start, len);
         false
     }
+}
+
+/// Whether the call that just failed was refused by a filter of system calls, before it did anything.
+#[cfg(target_os = "linux")]
+fn is_filtered() -> bool {
+    matches!(code(), libc::EPERM | libc::EACCES | libc::ENOSYS)
 }
 
 /// Where a filter of system calls refuses all advice: new pages in the place of the old ones, whose owner is the caller.
@@ -196,7 +202,7 @@ fn replace(start: NonNull<u8>, len: usize) -> bool {
     // SAFETY: I1, I4: pages of our own mapping, readable and writable as before; nobody expects anything of their content.
     let is_replaced = unsafe { libc::mmap(at, len, access, NEW | libc::MAP_FIXED, -1, 0) } != libc::MAP_FAILED;
     // SAFETY: I1: as in `commit`. It fails where nothing is mapped.
-    if !is_replaced && unsafe { commit(start, len) }.is_err() {
+    if !is_replaced && !is_filtered() && unsafe { commit(start, len) }.is_err() {
         // Anybody's memory could come to lie in the hole.
         crate::raw::fault::abort(format_args!("the system took {len} bytes at {at:p} and gave none for them"));
     }
