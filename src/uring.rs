@@ -179,7 +179,7 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// Takes a socket over: one of datagrams, a stream, or a listener.
     ///
     /// # Errors
-    /// [`UringError::System`] if it is no such socket.
+    /// [`UringError::System`] if it is no such socket; one of packets in sequence (`SOCK_SEQPACKET`) is neither.
     ///
     /// ```
     /// # use smarena::{BufPool, Uring, UringError};

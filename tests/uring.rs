@@ -8,7 +8,7 @@ mod child;
 use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -480,6 +480,20 @@ fn a_forks_child_is_refused_and_the_parents_ring_goes_on() {
     peer.send_to(b"still here", address).unwrap();
     assert_eq!(received(&mut ring)[..], *b"still here");
     assert_eq!(ring.operations(), 1);
+}
+
+#[test]
+fn a_socket_that_is_neither_a_stream_nor_one_of_datagrams_is_refused() {
+    let pool = pool_in(&heap(), 16);
+    let Some(mut ring) = ring(&pool, 4) else { return };
+    for (kind, is_taken) in [(libc::SOCK_STREAM, true), (libc::SOCK_DGRAM, true), (libc::SOCK_SEQPACKET, false)] {
+        // SAFETY: plain numbers.
+        let socket = unsafe { libc::socket(libc::AF_UNIX, kind | libc::SOCK_CLOEXEC, 0) };
+        assert!(socket >= 0);
+        // SAFETY: just opened, and nobody else's.
+        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+        assert_eq!(ring.attach(socket).is_ok(), is_taken);
+    }
 }
 
 #[test]

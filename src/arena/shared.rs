@@ -54,7 +54,7 @@ use crate::heap::{Global, HeapRef};
 /// - Slots and memory stay until the arena is dropped.
 ///
 /// Values are shared, so what changes in them must be atomic or locked. A guard that is leaked keeps its value, and
-/// the slot, until the arena is dropped.
+/// the slot, until the arena is dropped; a reading that is leaked keeps so all that is removed from then on.
 ///
 /// ```
 /// use smarena::SharedArena;

@@ -28,6 +28,11 @@ impl Attached {
         if answer != 0 {
             return Err(io::Error::last_os_error());
         }
+        if kind == libc::SOCK_SEQPACKET {
+            // Its end would be one empty datagram after the other.
+            let what = "a socket of packets in sequence is neither a stream nor one of datagrams";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+        }
         Ok(Self::of_kind(fd, kind != libc::SOCK_STREAM))
     }
 
