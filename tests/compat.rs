@@ -296,6 +296,18 @@ mod conversions {
     use super::{Arena, Index, Old, OldIndex, Pair, raw_old};
     use proptest::prelude::*;
 
+    #[test]
+    #[cfg(feature = "serde")]
+    fn the_last_generation_does_not_overflow() {
+        let old: Old<u8> = serde_json::from_str(&format!("[null,[{},1],[5,2]]", u64::MAX)).unwrap();
+        let mut new = Arena::from(old);
+        let (last, other) = (Index::from_raw_parts(1, u64::MAX), Index::from_raw_parts(2, 5));
+        assert_eq!((new.get(last), new.get(other)), (Some(&1), Some(&2)));
+        new.remove(last);
+        let others: Vec<_> = (0..10).map(|value| new.insert(value)).collect();
+        assert!(!others.contains(&last) && !new.contains(last));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 

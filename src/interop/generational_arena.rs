@@ -35,7 +35,10 @@ impl<T> From<generational_arena::Arena<T>> for Arena<T> {
     fn from(mut arena: generational_arena::Arena<T>) -> Self {
         let capacity = arena.capacity();
         let indices: Vec<_> = arena.iter().map(|(index, _)| Index::from(index)).collect();
+        // One read from a file may be at the last generation, which a removal would overflow.
+        let is_last = indices.iter().any(|index| index.generation == u64::MAX);
         let next = match indices.first() {
+            _ if is_last => Some(u64::MAX),
             // Out and in again, to the slot just left: the index it gets now has the generation to go on with.
             Some(&first) => arena.remove(first.into()).map(|value| arena.insert(value).into_raw_parts().1),
             None => None,
