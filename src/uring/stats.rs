@@ -1,6 +1,6 @@
 //! What a ring has done.
 
-/// What a ring has done, by [`Uring::stats`].
+/// What a ring has done, by [`Uring::stats`](crate::uring::Uring::stats).
 ///
 /// ```
 /// # use smarena::UringStats;
