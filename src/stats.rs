@@ -252,9 +252,9 @@ impl<C: SizeClasses> Heap<C> {
         // Acquire pairs with the lanes' Release: what is not in a lane any more is seen in its bucket.
         fence(Ordering::Acquire);
         let buckets = state.buckets().iter().enumerate().map(|(number, bucket)| {
-            let free = bucket.free_blocks();
-            // Last, since they never fall: then what was counted before is not above them, but for blocks that moved meanwhile.
-            let (watermark, capacity) = (bucket.watermark(), bucket.capacity());
+            let (free, watermark) = bucket.free_of_used();
+            // Last, since it never falls.
+            let capacity = bucket.capacity();
             let (live, free, cached) = shares(watermark, free, parked[number] + state.waiting(number));
             let [refills, spills] = crossings[number];
             BucketStats {

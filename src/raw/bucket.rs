@@ -464,7 +464,7 @@ mod tests {
         let taken: Vec<usize> = runs.iter().flat_map(|run| run.descending()).collect();
         assert!((0..3 * WORD + 3).all(|block| taken.contains(&block)) && taken.len() == 3 * WORD + 3);
         runs.into_iter().for_each(|run| bucket.put(run));
-        assert_eq!(bucket.free_blocks(), 3 * WORD + 3);
+        assert_eq!(bucket.free_of_used().0, 3 * WORD + 3);
     }
 
     #[test]
@@ -511,7 +511,7 @@ mod tests {
         (0..words).for_each(|word| bucket.deposit_index(word * WORD));
         let mut places = [const { MaybeUninit::uninit() }; 200];
         assert_eq!(bucket.withdraw_many(&mut places), MOST_RUNS);
-        assert_eq!(bucket.free_blocks(), words - MOST_RUNS);
+        assert_eq!(bucket.free_of_used().0, words - MOST_RUNS);
     }
 }
 

@@ -96,9 +96,14 @@ impl Bucket {
         Ok(run)
     }
 
-    /// How many blocks are free.
-    pub(crate) fn free_blocks(&self) -> usize {
-        self.free_among(0..self.watermark())
+    /// How many blocks are free, and how many were ever used.
+    pub(crate) fn free_of_used(&self) -> (usize, usize) {
+        // Locked: what `trim` holds for a moment is free, and so is what it uses up.
+        self.changes.lock.with(|| {
+            let free = self.free.count(0..self.watermark());
+            // Last, since it never falls: then what was counted before is not above it.
+            (free, self.watermark())
+        })
     }
 
     /// How many of these blocks are free; they lie below the watermark.
@@ -233,7 +238,7 @@ mod models {
         model(|| {
             let blocks = used(1, 1);
             let other = Arc::clone(&blocks);
-            let thread = thread::spawn(move || assert_eq!(other.bucket.free_blocks(), 1));
+            let thread = thread::spawn(move || assert_eq!(other.bucket.free_of_used(), (1, 2)));
             blocks.trim(0);
             thread.join().unwrap();
         });
