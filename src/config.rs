@@ -104,6 +104,7 @@ pub enum HugePages {
 /// # Ok::<(), smarena::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Purge {
     /// What nobody has wanted for so long, and for twice as long at the most while the heap is in use. The lowest free blocks are handed out

@@ -48,6 +48,7 @@ mod log;
 #[cfg(feature = "pictures")]
 mod pictures;
 mod predict;
+mod purge;
 mod recommend;
 mod recording;
 mod ring;
@@ -65,6 +66,7 @@ pub use concurrency::{Concurrency, ThreadUse};
 pub use event::Event;
 pub use log::Log;
 pub use predict::{ClassForecast, Forecast};
+pub use purge::PurgeForecast;
 pub use recommend::{Goal, Recommendation};
 pub use recording::{Lifetimes, Recording};
 pub use sizes::SizeCount;

@@ -1,4 +1,9 @@
-//! Programs that must not compile, with the words the compiler says it with, and one that must.
+//! Programs that must not compile, with the words the compiler says it with, and some that must.
+#![cfg_attr(feature = "record", expect(unsafe_code, reason = "a log's place is vouched for"))]
+
+#[cfg(feature = "record")]
+#[path = "common/programs.rs"]
+mod programs;
 
 #[cfg_attr(miri, ignore = "starts compilers")]
 #[test]
@@ -15,4 +20,37 @@ fn what_fits_into_no_block_does_not_compile() {
 #[test]
 fn what_is_no_heap_reference_and_no_table_is_told_what_is_one() {
     trybuild::TestCases::new().compile_fail("tests/ui/heap_by_value.rs");
+}
+
+/// What `recommend` prints is pasted into a program, which replays on the heap it makes what was recorded: the forecast comes true.
+#[cfg(feature = "record")]
+#[cfg_attr(miri, ignore = "starts compilers")]
+#[test]
+fn what_is_recommended_can_be_pasted_and_does_what_was_foretold() {
+    use programs::{KEPT_ASIDE, TRIED, recorded, tables};
+    use std::path::Path;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let replay = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/replay.rs");
+    let mut program = format!("#[path = {replay:?}]\nmod replay;\n\n");
+    let mut main = String::new();
+    for (program_to_record, which) in TRIED.into_iter().chain(KEPT_ASIDE).zip(1..) {
+        let recording = recorded(which, program_to_record);
+        assert_eq!(recording.one_in(), 1);
+        let (_, tuned) = tables(&recording);
+        let file = folder.join(format!("recording_{which}.bin"));
+        recording.save(std::io::BufWriter::new(std::fs::File::create(&file).unwrap())).unwrap();
+        let (table, heap) =
+            tuned.to_string().split_once("let heap").map(|(table, heap)| (table.to_owned(), heap.to_owned())).unwrap();
+        let (peak, waste) = (tuned.forecast().peak_bytes, tuned.forecast().waste);
+        program += &format!(
+            "mod program_{which} {{\n{table}\npub fn check() -> Result<(), Box<dyn std::error::Error>> {{\nlet heap{heap}\
+             let recording = smarena::record::Recording::load(std::io::BufReader::new(std::fs::File::open({file:?})?))?;\n\
+             crate::replay::comes_true::<Tuned>(&recording);\n\
+             crate::replay::is_as_foretold(&recording, &heap, {waste:?}, {peak});\nOk(())\n}}\n}}\n\n"
+        );
+        main += &format!("    program_{which}::check().unwrap();\n");
+    }
+    let source = folder.join("pasted.rs");
+    std::fs::write(&source, program + "fn main() {\n" + &main + "}\n").unwrap();
+    trybuild::TestCases::new().pass(source);
 }

@@ -3,300 +3,83 @@
 #![expect(unsafe_code, reason = "raw calls, to replay what was recorded")]
 #![expect(clippy::cast_possible_truncation, reason = "small counts")]
 
-use std::alloc::{Layout, System};
+use std::alloc::Layout;
 use std::collections::HashMap;
-use std::ops::Deref;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use smarena::record::{Event, Forecast, Goal, Log, LogRef, Recorder, Recording};
+use programs::{KEPT_ASIDE, TRIED, recorded, tables};
+use replay::{comes_true, replay};
+use smarena::record::{Event, Forecast, Goal, Log, Recorder, Recording};
 use smarena::{Geometric, Global, Heap, HeapRef, Linear, Piecewise, SizeClasses, SmBox, SmBuf};
 
-/// The log of whatever program is being recorded: 0 is for all else.
-static LOGS: [Log; 7] = [const { Log::new() }; 7];
-static WHICH: AtomicUsize = AtomicUsize::new(0);
-struct Current;
-
-impl Deref for Current {
-    type Target = Log;
-
-    fn deref(&self) -> &Log {
-        &LOGS[WHICH.load(Relaxed)]
-    }
-}
-
-// SAFETY: there are as many logs as numbers that are stored.
-unsafe impl LogRef for Current {}
-
-#[global_allocator]
-static ALLOCATOR: Recorder<System, Current> = Recorder::with_log(System, Current);
-
-/// Runs a program with nothing else in its recording but what the test harness may do beside it.
-fn recorded(which: usize, program: impl FnOnce()) -> Recording {
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock();
-    WHICH.store(which, Relaxed);
-    program();
-    WHICH.store(0, Relaxed);
-    LOGS[which].recording()
-}
-
-/// Reads and writes documents, as a web service does.
-fn json() {
-    let document = |n: usize| {
-        let tags: Vec<String> = (0..n % 7).map(|tag| format!("tag-{}", tag * n)).collect();
-        serde_json::json!({"id": n, "name": "x".repeat(n % 40), "tags": tags, "nested": {"value": n as f64 / 3.0, "text": "long ".repeat(n % 90)}})
-    };
-    let texts: Vec<String> = (0..250).map(|n| document(n).to_string()).collect();
-    let kept: Vec<serde_json::Value> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
-    assert_eq!(kept.iter().map(|value| value["id"].as_u64().unwrap()).sum::<u64>(), 249 * 125);
-}
-
-/// Builds and folds trees of expressions, with names and lists of arguments, as a compiler does.
-fn compiler() {
-    enum Node {
-        Number(u64),
-        Name(String),
-        Add(Box<(Node, Node)>),
-        Call(String, Vec<Node>),
-    }
-    fn build(seed: u64, depth: u32) -> Node {
-        let next = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        match (depth, next >> 62) {
-            (0, n) if n < 2 => Node::Number(next >> 33),
-            (0, _) => Node::Name(format!("variable_{}", next >> 48)),
-            (_, 0 | 1) => Node::Add(Box::new((build(next, depth - 1), build(next ^ 7, depth - 1)))),
-            (_, arguments) => Node::Call(
-                "f".repeat((next >> 59) as usize),
-                (0..arguments).map(|n| build(next ^ n, depth - 1)).collect(),
-            ),
-        }
-    }
-    fn fold(node: Node) -> u64 {
-        match node {
-            Node::Number(n) => n,
-            Node::Name(name) => name.len() as u64,
-            Node::Add(both) => fold(both.0).wrapping_add(fold(both.1)),
-            Node::Call(name, arguments) => arguments.into_iter().map(fold).fold(name.len() as u64, u64::wrapping_add),
-        }
-    }
-    assert!((0..8).map(|seed| fold(build(seed, 10))).fold(0, u64::wrapping_add) > 0);
-}
-
-/// Serves lines on two threads, with a table of sessions.
-fn server() {
-    let sessions = Arc::new(Mutex::new(HashMap::new()));
-    let (send, receive) = std::sync::mpsc::sync_channel::<Vec<u8>>(64);
-    let worker = {
-        let sessions = sessions.clone();
-        std::thread::spawn(move || {
-            for (n, line) in receive.into_iter().enumerate() {
-                let words: Vec<String> = String::from_utf8(line).unwrap().split(' ').map(str::to_owned).collect();
-                sessions.lock().unwrap().insert(n % 500, words);
-            }
-        })
-    };
-    for n in 0..1_500_usize {
-        send.send(format!("GET /item/{n} HTTP/1.1 {}", "header: value ".repeat(n % 9)).into_bytes()).unwrap();
-    }
-    drop(send);
-    worker.join().unwrap();
-    assert_eq!(sessions.lock().unwrap().len(), 500);
-}
-
-/// Keeps strings under names, as a store does that is asked over a network: each command is divided into its words.
-fn store() {
-    fn words(rest: &mut &[u8]) -> Option<Vec<Vec<u8>>> {
-        fn number(rest: &mut &[u8]) -> Option<usize> {
-            let end = rest.windows(2).position(|two| two == b"\r\n")?;
-            let number = std::str::from_utf8(&rest[1..end]).ok()?.parse().ok();
-            *rest = &rest[end + 2..];
-            number
-        }
-        let count = number(rest)?;
-        let mut word = || {
-            let len = number(rest)?;
-            let word = rest[..len].to_vec();
-            *rest = &rest[len + 2..];
-            Some(word)
-        };
-        (0..count).map(|_| word()).collect()
-    }
-    let command = |words: &[String]| {
-        let words: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
-        move |count: usize| format!("*{count}\r\n{words}")
-    };
-    let (mut kept, mut found) = (HashMap::new(), 0);
-    for n in 0..2500_usize {
-        let set = command(&["SET".to_owned(), format!("user:{}", n * 7919 % 700), "value ".repeat(n * 31 % 60)])(3);
-        let get = command(&["GET".to_owned(), format!("user:{}", n * 7 % 900)])(2);
-        let input = set + &get;
-        let mut rest = input.as_bytes();
-        while let Some(mut command) = words(&mut rest) {
-            match command.len() {
-                3 => drop(kept.insert(command.swap_remove(1), command.pop())),
-                _ => found += usize::from(kept.contains_key(&command[1])),
-            }
-        }
-    }
-    assert!(found > 200 && kept.len() > 100);
-}
-
-/// Kept aside while the others were what was tried: a web server on real connections, with a thread for each.
-fn web() {
-    use std::collections::BTreeMap;
-    use std::io::{BufRead, BufReader, Read, Write};
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let serve = |stream: std::net::TcpStream| {
-        let (mut reader, mut answered) = (BufReader::new(stream.try_clone().unwrap()), 0);
-        loop {
-            let mut first = String::new();
-            if reader.read_line(&mut first).unwrap() == 0 {
-                return answered;
-            }
-            let mut headers = BTreeMap::new();
-            for line in reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()) {
-                let (name, value) = line.split_once(": ").unwrap();
-                headers.insert(name.to_lowercase(), value.to_owned());
-            }
-            let mut body = vec![0; headers["content-length"].parse().unwrap()];
-            reader.read_exact(&mut body).unwrap();
-            let path: Vec<&str> = first.split(' ').nth(1).unwrap().split('/').collect();
-            let page = format!("<p>{}</p>\n", path.join(" ")).repeat(1 + body.len() % 11);
-            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{page}", page.len());
-            (&stream).write_all(answer.as_bytes()).unwrap();
-            answered += 1;
-        }
-    };
-    let ask = |client: usize| {
-        let stream = std::net::TcpStream::connect(address).unwrap();
-        let mut reader = BufReader::new(stream.try_clone().unwrap());
-        for n in 0..150 {
-            let body = "b".repeat((n * client * 37) % 900);
-            let headers: String = (0..n % 8).map(|n| format!("X-Header-{n}: {}\r\n", "x".repeat(n * 9))).collect();
-            let len = body.len();
-            let request = format!(
-                "POST /shop/{client}/item/{n} HTTP/1.1\r\nHost: shop\r\nContent-Length: {len}\r\n{headers}\r\n{body}"
-            );
-            (&stream).write_all(request.as_bytes()).unwrap();
-            let mut lines = reader.by_ref().lines().map(Result::unwrap);
-            let length = lines.nth(1).unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-            assert_eq!(lines.next().as_deref(), Some(""));
-            let mut page = vec![0; length];
-            reader.read_exact(&mut page).unwrap();
-        }
-    };
-    std::thread::scope(|scope| {
-        let clients: Vec<_> = (1..=3).map(|client| scope.spawn(move || ask(client))).collect();
-        let servers: Vec<_> =
-            (1..=3).map(|_| listener.accept().unwrap().0).map(|stream| scope.spawn(move || serve(stream))).collect();
-        clients.into_iter().for_each(|client| client.join().unwrap());
-        assert_eq!(servers.into_iter().map(|server| server.join().unwrap()).sum::<usize>(), 450);
-    });
-}
-
-/// Kept aside, too: a compiler's front and a printer, those that make the header for C.
-fn bindings() {
-    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ffi.rs");
-    let made = cbindgen::Builder::new().with_src(source).generate().unwrap();
-    let mut text = Vec::new();
-    made.write(&mut text);
-    assert!(text.len() > 1000);
-}
-
-/// What a heap does with a recording's events: waste as a share of what was asked for, the share that overflowed, the most bytes live.
-fn replay<C: SizeClasses>(recording: &Recording, heap: &Heap<C>) -> (f64, f64, usize) {
-    let (mut asked, mut held, mut bytes, mut peak, mut blocks) = (0, 0, 0, 0, 0_usize);
-    let mut live = HashMap::new();
-    for &Event { block, size, align, freed, .. } in recording.events() {
-        if freed {
-            if let Some(block) = live.remove(&block) {
-                // SAFETY: live, from this heap; it was in the table once.
-                let size = unsafe { heap.usable_size(block) };
-                bytes -= heap.bucket_of(block).map_or(0, |_| size);
-                // SAFETY: as above, and it is gone from the table.
-                unsafe { heap.free(block) };
-            }
-            continue;
-        }
-        blocks += 1;
-        let new = heap.malloc(size, align).unwrap();
-        if let Some(bucket) = heap.bucket_of(new) {
-            asked += size;
-            held += C::BLOCK_SIZES[bucket];
-            bytes += C::BLOCK_SIZES[bucket];
-            peak = peak.max(bytes);
-        }
-        assert!(live.insert(block, new).is_none(), "a block was handed out twice");
-    }
-    let overflowed: usize = heap.stats().buckets().iter().map(|bucket| bucket.overflowed).sum();
-    // SAFETY: live, from this heap, each once.
-    live.into_values().for_each(|block| unsafe { heap.free(block) });
-    ((held - asked) as f64 / asked as f64, overflowed as f64 / blocks as f64, peak)
-}
-
-/// The forecast for the table `C` and a replay of the events agree within 3 %.
-fn comes_true<C: SizeClasses>(recording: &Recording) {
-    let plenty = C::BLOCK_SIZES.iter().map(|_| 1 << 20).collect::<Vec<_>>();
-    let forecast = recording.forecast(C::BLOCK_SIZES, &plenty);
-    let heap = Heap::<C>::builder().bucket_bytes(256 << 20).no_thread_cache().build().unwrap();
-    let (waste, overflow, peak) = replay(recording, &heap);
-    let near = |a: f64, b: f64| (a - b).abs() <= 0.03 * b;
-    assert!(
-        near(forecast.waste, waste) && near(forecast.peak_bytes as f64, peak as f64),
-        "{forecast:?}, but {waste} and {peak}"
-    );
-    assert_eq!((forecast.overflow, overflow), (0.0, 0.0));
-    // With half of what the fullest bucket needs.
-    let fullest = (0..C::BLOCK_SIZES.len()).max_by_key(|&class| forecast.classes[class].peak).unwrap();
-    let mut few = plenty;
-    few[fullest] = forecast.classes[fullest].peak as usize / 2;
-    let forecast = recording.forecast(C::BLOCK_SIZES, &few);
-    let size = C::BLOCK_SIZES[fullest];
-    let heap = Heap::<C>::builder()
-        .bucket_bytes(256 << 20)
-        .bucket_bytes_of(size, few[fullest] * size)
-        .no_thread_cache()
-        .build()
-        .unwrap();
-    let (_, overflow, _) = replay(recording, &heap);
-    assert!(overflow > 0.0 && near(forecast.overflow, overflow), "{} predicted, {overflow} seen", forecast.overflow);
-}
+#[path = "common/programs.rs"]
+mod programs;
+#[path = "common/replay.rs"]
+mod replay;
 
 #[test]
 fn programs_get_tables_that_waste_less_and_forecasts_that_come_true() {
-    for (which, program) in [json as fn(), compiler, server, store].into_iter().enumerate() {
-        judge(which + 1, program);
-    }
+    TRIED.into_iter().zip(1..).for_each(|(program, which)| judge(which, program));
 }
 
 /// Neither was looked at while the way to choose block sizes was chosen.
 #[test]
 fn so_do_programs_that_were_kept_aside() {
-    judge(5, web);
-    judge(6, bindings);
+    KEPT_ASIDE.into_iter().zip(5..).for_each(|(program, which)| judge(which, program));
 }
 
+#[expect(clippy::print_stdout, reason = "the figures are asked for")]
 fn judge(which: usize, program: fn()) {
     let recording = recorded(which, program);
     assert!(recording.allocations() > 2_000 && recording.one_in() == 1, "program {which}");
-    // As many classes as the general table needs to serve every size that was seen.
-    let general = Geometric::<64>::BLOCK_SIZES;
-    let largest = recording.sizes().iter().rfind(|cell| cell.most <= general[63]).unwrap().most;
-    let general = &general[..=general.partition_point(|&block| block < largest)];
-    let geometric = recording.forecast(general, &vec![1 << 20; general.len()]);
-    let tuned = recording.recommend(&Goal { classes: general.len(), waste: 0.0, ..Goal::default() });
+    let (geometric, tuned) = tables(&recording);
     // Of what a table can avoid.
     let avoidable = |forecast: &Forecast| forecast.waste - forecast.grain_waste;
     assert!(
         avoidable(tuned.forecast()) <= avoidable(&geometric) * 2.0 / 3.0,
         "program {which}: {geometric:?}\n{tuned}"
     );
+    // With `--nocapture`, the table in docs/BENCHMARKS.md.
+    let percent =
+        [&geometric, tuned.forecast()].map(|forecast| [forecast.waste, avoidable(forecast)].map(|share| share * 100.0));
+    println!("{which}: {} block sizes; general, tuned: [all, avoidable] % {percent:.1?}", geometric.classes.len());
     assert_eq!((tuned.forecast().overflow, tuned.forecast().too_large), (0.0, geometric.too_large));
     comes_true::<Geometric<40>>(&recording);
     comes_true::<Linear<64>>(&recording);
     comes_true::<Piecewise<40>>(&recording);
+    a_sample_tells_nearly_as_much(&recording, tuned.block_sizes());
+}
+
+/// The same events again, to a log with room for a quarter of them: what is said of a sample.
+fn a_sample_tells_nearly_as_much(recording: &Recording, block_sizes: &[usize]) {
+    let recorder = Recorder::with_log(Global, Arc::new(Log::with_events(recording.events().len() / 4)));
+    let mut live = HashMap::new();
+    for &Event { block, size, align, freed, .. } in recording.events() {
+        if freed {
+            if let Some((block, layout)) = live.remove(&block) {
+                // SAFETY: live, of this recorder's heap, with its layout; it is gone from the table.
+                unsafe { recorder.deallocate(block, layout) };
+            }
+            continue;
+        }
+        let layout = Layout::from_size_align(size, align).unwrap();
+        live.insert(block, (recorder.allocate(layout).unwrap(), layout));
+    }
+    let sample = recorder.recording();
+    // SAFETY: as above; the table ends here.
+    live.into_values().for_each(|(block, layout)| unsafe { recorder.deallocate(block, layout) });
+    let plenty = vec![usize::MAX; block_sizes.len()];
+    let [all, some] = [recording, &sample].map(|recording| recording.forecast(block_sizes, &plenty));
+    let one_in = sample.one_in() as f64;
+    assert!(one_in >= 4.0);
+    let counts = |forecast: &Forecast| forecast.classes.iter().map(|class| class.allocations).collect::<Vec<_>>();
+    assert_eq!((some.waste, some.too_large, counts(&some)), (all.waste, all.too_large, counts(&all)));
+    // Five times the deviation of a sample of so many blocks, of which each is one in `one_in`; and one block, since there are no halves.
+    for (all, some) in all.classes.iter().zip(&some.classes) {
+        let most = 5.0 * (all.peak as f64 * (one_in - 1.0)).sqrt() + one_in;
+        let off = (all.peak as f64 - some.peak as f64).abs();
+        assert!(off <= most, "{some:?}, but {all:?}: more than {most} off");
+    }
 }
 
 smarena::size_classes! { Seen: [32, 208, 1008] }
@@ -310,6 +93,7 @@ fn a_recommended_heap_holds_what_was_recorded() {
     let recording = recorder.recording();
     let tuned = recording.recommend(&Goal { headroom: 0.0, ..Goal::default() });
     assert_eq!(tuned.block_sizes(), Seen::BLOCK_SIZES);
+    assert!(tuned.to_string().contains(".purge(smarena::Purge::Never)"), "it only grows: {tuned}");
     let mut builder = Heap::<Seen>::builder()
         .on_exhausted(smarena::Exhausted::Refuse)
         .thread_cache(tuned.cache_bytes(), smarena::CacheWarmup::Cold);

@@ -44,8 +44,8 @@ impl Recording {
         let share = quiet * 100 / self.events().len().max(1);
         (peak >= MUCH && share >= 25).then(|| {
             format!(
-                "At the most {} KiB are live, and at {share} in 100 events no more than half of what was live before: leave `Purge` as it is, so that free \
-                 pages go back by themselves, and call `trim()` where a peak is over and the heap falls silent.",
+                "At the most {} KiB are live, and at {share} in 100 events no more than half of what was live before: `recommend` says whether free \
+                 pages should go back by themselves; call `trim()` where a peak is over and the heap falls silent.",
                 peak / 1024
             )
         })

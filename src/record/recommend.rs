@@ -4,9 +4,11 @@
 use core::fmt;
 
 use super::predict::Forecast;
+use super::purge::PurgeForecast;
 use super::recording::Recording;
 use super::sizes::SizeCount;
 use crate::class::{MAX_BLOCK_SIZE, MAX_CLASSES};
+use crate::config::Purge;
 
 /// What a recommendation shall reach.
 ///
@@ -52,6 +54,7 @@ pub struct Recommendation {
     blocks: Vec<usize>,
     cache_bytes: usize,
     forecast: Forecast,
+    purge: PurgeForecast,
 }
 
 /// What a thread's cache may hold of each bucket, in bytes: what is tried, smallest first.
@@ -83,15 +86,32 @@ impl Recommendation {
     pub fn forecast(&self) -> &Forecast {
         &self.forecast
     }
+
+    /// When its free pages should go back to the system, and what comes of it.
+    #[must_use]
+    pub fn purge(&self) -> &PurgeForecast {
+        &self.purge
+    }
 }
 
 impl Recording {
-    /// The block sizes that waste least, and buckets and caches for them.
+    /// The block sizes that waste least, and buckets, caches and [`Purge`] for them.
     ///
     /// Of all tables with as many sizes it is one that wastes least for the sizes that were seen, as long as nothing is aligned to more
     /// than 16 bytes: dynamic programming over the sizes, `O(sizes * log(sizes))` for each number of classes by divide and conquer, which is
     /// sound because the waste of a class obeys the quadrangle inequality (Yao, *Efficient dynamic programming using quadrangle
     /// inequalities*, 1980).
+    ///
+    /// Free pages should go back after the shortest pause of 1, 10 and 60 seconds for which a heap that did so while the recording was made
+    ///
+    /// - had given back, at some time, at least 1 MiB and an eighth of the most that was live: else the passes are for nothing; and
+    /// - had what it gave back away for as long, on the average, as it had waited for it: what is wanted again sooner costs a system call and page
+    ///   faults each time, and little is gained by it.
+    ///
+    /// If there is none: `Purge::Never`, which saves the passes. A recording of less than ten seconds does not show what is free for long: if as
+    /// much as that was free at any time, the default stays, else it is `Never` too. What a program does when it is quiet must be in the
+    /// recording, and what it gives back when it ends does not count, because nobody comes by afterwards. Blocks that live long on a page
+    /// with free ones keep it, so what is foretold is the most that can go back.
     ///
     /// # Panics
     /// If the goal is for no class or for more than 64.
@@ -119,7 +139,8 @@ impl Recording {
         }
         let blocks = blocks(overflow);
         let forecast = self.forecast(&block_sizes, &blocks);
-        Recommendation { block_sizes, blocks, cache_bytes, forecast }
+        let purge = self.purge(&block_sizes);
+        Recommendation { block_sizes, blocks, cache_bytes, forecast, purge }
     }
 
     /// Blocks of each class so that at most a share of `overflow` of those asked for find none.
@@ -213,7 +234,14 @@ impl fmt::Display for Recommendation {
         for (size, blocks) in self.block_sizes.iter().zip(&self.blocks) {
             writeln!(f, "    .bucket_bytes_of({size}, {blocks} * {size})")?;
         }
-        writeln!(f, "    .thread_cache({}, smarena::CacheWarmup::Cold)\n    .build()?;\n", self.cache_bytes)?;
+        writeln!(f, "    .thread_cache({}, smarena::CacheWarmup::Cold)", self.cache_bytes)?;
+        match self.purge.purge {
+            Purge::After(pause) => {
+                writeln!(f, "    .purge(smarena::Purge::After(std::time::Duration::from_secs({})))", pause.as_secs())?;
+            }
+            other => writeln!(f, "    .purge(smarena::Purge::{other:?})")?,
+        }
+        writeln!(f, "    .build()?;\n")?;
         let bytes: usize = self.blocks.iter().zip(&self.block_sizes).map(|(blocks, size)| blocks * size).sum();
         writeln!(
             f,
@@ -228,6 +256,7 @@ impl fmt::Display for Recommendation {
             peak_bytes / 1024,
             bytes / 1024
         )?;
+        writeln!(f, "// {}", self.purge)?;
         writeln!(f, "//\n// {:>10} {:>12} {:>10} {:>10}", "block size", "allocations", "peak live", "blocks")?;
         for (class, blocks) in classes.iter().zip(&self.blocks) {
             writeln!(f, "// {:>10} {:>12} {:>10} {blocks:>10}", class.block_size, class.allocations, class.peak)?;

@@ -134,6 +134,11 @@ impl Recording {
         self.live_bytes().map(|(_, bytes)| bytes).max().unwrap_or(0)
     }
 
+    /// When an event happened, in microseconds, as exact as it is noted.
+    pub(super) fn time(&self, place: usize) -> u64 {
+        self.marks.get(place / MARK).copied().unwrap_or(0)
+    }
+
     /// For each event its time in microseconds and the bytes live then, estimated from the sample.
     pub fn live_bytes(&self) -> impl Iterator<Item = (u64, u64)> {
         let mut bytes = 0_u64;
@@ -143,7 +148,7 @@ impl Recording {
                 (true, Some((begun, _))) => bytes = bytes.saturating_sub(begun.size as u64),
                 (true, None) => {}
             }
-            (self.marks.get(place / MARK).copied().unwrap_or(0), bytes.saturating_mul(self.one_in()))
+            (self.time(place), bytes.saturating_mul(self.one_in()))
         })
     }
 
@@ -151,13 +156,12 @@ impl Recording {
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {
         let mut lifetimes = Lifetimes::default();
-        let time = |place: usize| self.marks.get(place / MARK).copied().unwrap_or(0);
         for (place, (event, begun)) in self.lives().enumerate() {
             if let (true, Some((begun, from))) = (event.freed, begun) {
                 lifetimes.freed += 1;
                 lifetimes.remote += u64::from(begun.thread != event.thread);
                 count(&mut lifetimes.in_events, (place - from) as u64);
-                count(&mut lifetimes.in_micros, time(place).saturating_sub(time(from)));
+                count(&mut lifetimes.in_micros, self.time(place).saturating_sub(self.time(from)));
             }
         }
         lifetimes
