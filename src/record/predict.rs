@@ -10,7 +10,7 @@ use crate::class::MAX_ALIGN;
 ///
 /// Of a complete recording, `waste`, `peak_bytes` and `overflow` are within 3 % of what a heap does with the same calls in the same order. Of a sample
 /// ([`one_in`](Recording::one_in)), `waste`, `too_large` and each class's `allocations` are the same as of the whole, because sizes are all
-/// counted; peaks are estimates: where `k` blocks of a class are in the sample at its peak, the class's `peak` is off by more than `2 / √k` of it only once in
+/// counted; peaks are estimates: where `k` blocks of a class are in the sample at its peak, the class's `peak` is off by more than `2 / √k` of it about once in
 /// twenty times (a fifth for a hundred blocks, a fiftieth for ten thousand). So nothing is known of classes of which few blocks are live, and if these are large ones
 /// nothing of `peak_bytes`: [`Log::with_events`](super::Log::with_events) with room for all events is then the answer.
 ///
