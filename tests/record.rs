@@ -39,7 +39,7 @@ fn judge(which: usize, program: fn()) {
         avoidable(tuned.forecast()) <= avoidable(&geometric) * 2.0 / 3.0,
         "program {which}: {geometric:?}\n{tuned}"
     );
-    // With `--nocapture`, the table in docs/BENCHMARKS.md.
+    // With `--nocapture --test-threads 1`, the table in docs/BENCHMARKS.md.
     let percent =
         [&geometric, tuned.forecast()].map(|forecast| [forecast.waste, avoidable(forecast)].map(|share| share * 100.0));
     println!("{which}: {} block sizes; general, tuned: [all, avoidable] % {percent:.1?}", geometric.classes.len());
