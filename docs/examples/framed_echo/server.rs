@@ -64,6 +64,8 @@ async fn echo<S: Source>(
     handle: Handle<Connection>,
 ) -> Result<(), Failure> {
     stream.set_nodelay(true)?;
+    // Tokio takes a new socket for readable, whatever has come.
+    stream.peek(&mut [0]).await?;
     loop {
         // A connection that is silent holds no buffer.
         stream.readable().await?;
