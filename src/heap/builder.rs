@@ -256,7 +256,7 @@ impl<C: SizeClasses> HeapBuilder<C> {
     ///
     /// ```
     /// # use smarena::{Exhausted, Heap, Linear};
-    /// let heap = Heap::<Linear<2>>::builder().bucket_bytes(16).on_exhausted(Exhausted::Refuse).name("net").build()?;
+    /// let heap = Heap::<Linear<1>>::builder().bucket_bytes(16).on_exhausted(Exhausted::Refuse).name("net").build()?;
     /// assert_eq!(heap.stats().name, "net");
     /// # let block = heap.malloc(16, 0)?;
     /// let text = heap.malloc(16, 0).unwrap_err().to_string();
