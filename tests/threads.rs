@@ -619,6 +619,7 @@ fn what_threads_left_when_they_ended_is_counted_and_given_back() {
 /// Heaps that such a thread used may be gone when it ends: `trim` of any heap gives its slot to others. In a process of its own, which has all slots.
 #[cfg(all(target_os = "linux", not(any(smarena_portable, miri))))]
 #[test]
+#[cfg_attr(smarena_tool = "asan", ignore = "it leaks on purpose, in a process of its own")]
 fn the_slot_of_a_thread_whose_heaps_are_gone_comes_back_by_trim_of_another() {
     let ended = child::in_child("the_slot_of_a_thread_whose_heaps_are_gone_comes_back_by_trim_of_another", || {
         let heap = Heap::<Linear<8>>::new(1 << 20).unwrap();
