@@ -51,6 +51,14 @@ impl State {
     #[inline]
     #[track_caller]
     pub(super) fn guard(&self, generation: Generation) -> bool {
+        // Acquire pairs with `publish`: the value is there.
+        self.count(generation, 0, Ordering::Acquire)
+    }
+
+    /// Counts one more guard and sets `also`, if the value with this generation is there.
+    #[inline]
+    #[track_caller]
+    fn count(&self, generation: Generation, also: u64, ordering: Ordering) -> bool {
         // Relaxed: only a first guess, the exchange below decides.
         let mut seen = self.0.load(Ordering::Relaxed);
         loop {
@@ -59,8 +67,8 @@ impl State {
                 return false;
             }
             assert!(guards < MOST_GUARDS, "2,147,483,647 guards of one value: they must have been forgotten");
-            // Acquire pairs with `publish`: the value is there.
-            match self.0.compare_exchange_weak(seen, seen + 1, Ordering::Acquire, Ordering::Relaxed) {
+            // Relaxed when it fails: only the next guess. Else as the caller has it.
+            match self.0.compare_exchange_weak(seen, (seen | also) + 1, ordering, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => seen = now,
             }
@@ -119,20 +127,8 @@ impl State {
     /// Removes the value with this generation, if it is there, and counts one more guard.
     #[track_caller]
     pub(super) fn withdraw(&self, generation: Generation) -> bool {
-        // Relaxed: only a first guess, the exchange below decides.
-        let mut seen = self.0.load(Ordering::Relaxed);
-        loop {
-            let guards = seen.wrapping_sub(at_rest(generation));
-            if guards >= REMOVED {
-                return false;
-            }
-            assert!(guards < MOST_GUARDS, "2,147,483,647 guards of one value: they must have been forgotten");
-            // As in `remove`.
-            match self.0.compare_exchange_weak(seen, (seen | REMOVED) + 1, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(now) => seen = now,
-            }
-        }
+        // As in `remove`.
+        self.count(generation, REMOVED, Ordering::AcqRel)
     }
 
     /// For the owner of a slot with a new value, which has so many guards.
