@@ -82,10 +82,7 @@ fn main() -> ExitCode {
 
 /// The program, for these arguments, of which the first is its name; says on `output` where it listens.
 fn program(arguments: impl IntoIterator<Item = OsString, IntoIter: 'static>, output: &mut dyn Write) -> Ending {
-    let listens = |address: SocketAddr| {
-        let said = writeln!(output, "listening on {address}").and_then(|()| output.flush());
-        said.map_err(|error| format!("the address cannot be written to standard output: {error}").into())
-    };
+    let listens = |address| ending::say_where(address, output);
     match parse(arguments) {
         Ok(None) => Ending::Good(HELP.to_owned()),
         Ok(Some(options)) => run(options, listens).map_or_else(Ending::Failed, Ending::Good),

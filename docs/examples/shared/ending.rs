@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
@@ -18,6 +19,13 @@ pub(crate) enum Ending {
     Failed(Failure),
     /// The arguments are wrong: a sentence for the user.
     Misused(String),
+}
+
+/// Says on `output`, at once, where a server listens.
+#[allow(dead_code, reason = "not every example listens")]
+pub(crate) fn say_where(address: SocketAddr, output: &mut dyn Write) -> Result<(), Failure> {
+    let said = writeln!(output, "listening on {address}").and_then(|()| output.flush());
+    said.map_err(|error| format!("the address cannot be written to standard output: {error}").into())
 }
 
 impl Ending {
