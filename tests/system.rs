@@ -14,6 +14,8 @@
 #![expect(unsafe_code, reason = "system calls, and the raw calls of heaps")]
 
 mod child;
+#[path = "child/sandbox.rs"]
+mod sandbox;
 
 use std::fs;
 use std::ptr::{NonNull, null_mut};
@@ -186,27 +188,10 @@ fn a_limit_on_data_counts_what_is_committed_and_refuses_the_rest() {
     });
 }
 
-/// From now on the system refuses one of its calls to this process, as sandboxes do.
-fn refuse(call: libc::c_long) {
-    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    // The call's number; is it that one? An error, or else it is allowed.
-    let mut program = [
-        step(0x20, 0, 0, 0),
-        step(0x15, 0, 1, u32::try_from(call).unwrap()),
-        step(0x06, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs()),
-        step(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let filter = libc::sock_fprog { len: 4, filter: program.as_mut_ptr() };
-    // SAFETY: takes plain numbers.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    // SAFETY: a valid filter of four steps.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) }, 0);
-}
-
 /// What a program does with heaps, pools and threads, where one system call is refused. `known`: whether the system says what is resident.
 fn works_without(call: libc::c_long, known: bool) {
     const BYTES: usize = 64 << 20;
-    refuse(call);
+    sandbox::refuse(call);
     let heap = Heap::<Linear<8>>::builder().bucket_bytes(BYTES).huge_pages(HugePages::Never).build().unwrap();
     let blocks: Vec<NonNull<u8>> = (0..BYTES / 128)
         .map(|_| {
@@ -298,7 +283,7 @@ fn a_sandbox_that_forbids_all_that_changes_memory_after_the_start() {
         let heaps = [Purge::AtOnce, Purge::After(Duration::ZERO), Purge::Never].map(build);
         let boxes = |heap| (0..(1 << 20) / 128).map(|_| SmBox::new_in([1_u8; 128], heap)).collect::<Vec<_>>();
         let full = heaps.each_ref().map(boxes);
-        [libc::SYS_madvise, libc::SYS_mmap, libc::SYS_mprotect].into_iter().for_each(refuse);
+        [libc::SYS_madvise, libc::SYS_mmap, libc::SYS_mprotect].into_iter().for_each(sandbox::refuse);
         drop(full);
         for heap in &heaps {
             assert_eq!((heap.trim(), heap.purge(), heap.stats().buckets()[7].resident), (0, 0, Some(1 << 20)));

@@ -4,6 +4,8 @@
 #![expect(unsafe_code, reason = "forks, and filters of system calls")]
 
 mod child;
+#[path = "child/sandbox.rs"]
+mod sandbox;
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -545,7 +547,7 @@ fn where_a_filter_forbids_it_the_error_says_so() {
     let name = "where_a_filter_forbids_it_the_error_says_so";
     let output = child::in_child(name, || {
         let pool = pool_in(&heap(), 4);
-        refuse(libc::SYS_io_uring_setup);
+        sandbox::refuse(libc::SYS_io_uring_setup);
         let error = Uring::builder().buffers(2).build(pool.clone()).unwrap_err();
         assert!(matches!(error, UringError::Unsupported { .. }));
         assert_eq!(
@@ -556,22 +558,6 @@ fn where_a_filter_forbids_it_the_error_says_so() {
         assert_eq!(pool.in_flight(), 0);
     });
     assert!(output.status.success(), "{output:?}");
-}
-
-/// From now on the system refuses one of its calls to this process, as sandboxes do.
-fn refuse(call: libc::c_long) {
-    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
-    let mut program = [
-        step(0x20, 0, 0, 0),
-        step(0x15, 0, 1, u32::try_from(call).unwrap()),
-        step(0x06, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs()),
-        step(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let filter = libc::sock_fprog { len: 4, filter: program.as_mut_ptr() };
-    // SAFETY: takes plain numbers.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    // SAFETY: a valid filter of four steps.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) }, 0);
 }
 
 #[test]
