@@ -517,20 +517,20 @@ mod tests {
 
 /// Models: blocks whose content is a loom cell, behind a bucket whose span nobody looks into.
 #[cfg(all(test, loom))]
-mod models {
+pub(super) mod models {
     use super::*;
     use crate::sync::{Arc, AtomicBool, UnsafeCell, model, thread};
 
     const SIZE: usize = 16;
 
-    pub(super) struct Blocks {
-        pub(super) bucket: Bucket,
+    pub(in crate::raw) struct Blocks {
+        pub(in crate::raw) bucket: Bucket,
         content: Vec<UnsafeCell<usize>>,
     }
 
     impl Blocks {
         /// A bucket of `blocks` blocks that can grow to `most`.
-        pub(super) fn new(blocks: usize, most: usize) -> Arc<Self> {
+        pub(in crate::raw) fn new(blocks: usize, most: usize) -> Arc<Self> {
             let words = (0..Bitmap::words(most)).map(|_| AtomicU64::new(0)).collect();
             let base = NonNull::new(core::ptr::without_provenance_mut(SIZE)).unwrap();
             let span = Span::new(base, SIZE);
@@ -557,7 +557,7 @@ mod models {
         }
 
         /// Takes one block and uses it.
-        pub(super) fn take(&self) -> Option<usize> {
+        pub(in crate::raw) fn take(&self) -> Option<usize> {
             let block = self.bucket.withdraw(1)?.first_block();
             self.write(block);
             Some(block)

@@ -3,6 +3,7 @@
 //! A cache of zero bytes needs no check: no address lies in any of its spans, and every lane's cursors are null, which
 //! reads as empty and as full (I6). That is what threads without a cache, and heaps without a table, look at.
 
+mod back;
 mod cold;
 mod lane;
 mod register;
@@ -11,6 +12,7 @@ use core::cell::Cell;
 use core::mem::size_of;
 use core::ptr::NonNull;
 
+pub(crate) use back::before_buckets;
 pub(crate) use lane::{Lane, LanePlan};
 use register::in_one_register;
 

@@ -18,6 +18,7 @@
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
+use super::back::give_back;
 use super::lane::{LONGEST_CHUNK, Lane, SLOTS, Slot};
 use crate::raw::bucket::Bucket;
 use crate::raw::poison;
@@ -134,16 +135,12 @@ impl Lane {
         debug_assert!(parked, "room was just made");
     }
 
-    // What goes back to the bucket is free there before it is here no more: so who looks at lanes first and at buckets then misses nothing.
-
     /// Puts the free chunk's blocks back into the bucket.
     fn deposit_free(&self, bucket: &Bucket) {
         let count = self.free_len();
         let start = self.free.load(Relaxed).wrapping_sub(count);
         // SAFETY: I7: `count` parked blocks lie there, and are parked no more when this returns.
-        bucket.deposit([unsafe { parked(start, count) }]);
-        // Release pairs with the fence in `Heap::stats`, here and below.
-        self.free.store(start, Release);
+        give_back(bucket, [unsafe { parked(start, count) }], &self.free, start);
     }
 
     /// Puts the alloc chunk's blocks back into the bucket.
@@ -151,8 +148,7 @@ impl Lane {
         let (last, count) = (self.alloc.load(Relaxed), self.alloc_len());
         let start = last.wrapping_sub(count);
         // SAFETY: I7: `count` parked blocks lie there, and are parked no more when this returns.
-        bucket.deposit([unsafe { parked(start.wrapping_add(1), count) }]);
-        self.alloc.store(start, Release);
+        give_back(bucket, [unsafe { parked(start.wrapping_add(1), count) }], &self.alloc, start);
     }
 
     /// Puts the blocks of the `count` oldest full chunks back into the bucket.
@@ -167,8 +163,7 @@ impl Lane {
             // SAFETY: I7: a full chunk; it is on the stack no more when this returns.
             unsafe { parked(self.first(start), self.chunk_len()) }
         });
-        bucket.deposit(chunks);
-        self.full.store(full - count, Release);
+        give_back(bucket, chunks, &self.full, full - count);
         // SAFETY: I5: the order's whole length, and nobody else's.
         unsafe { core::slice::from_raw_parts_mut(self.order(0), spare.into()) }.rotate_left(count.into());
     }
