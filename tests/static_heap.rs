@@ -185,6 +185,18 @@ fn heaps_that_a_thread_does_not_use_cost_it_next_to_nothing() {
     thread.join().unwrap();
 }
 
+/// Debug builds, which make each part on the stack and hand it on, are what this is about.
+#[test]
+fn a_small_stack_is_enough_to_build_a_heap_on() {
+    let build = || {
+        for hardened in [false, true] {
+            let heap = Heap::<Eight>::builder().bucket_bytes(1 << 16).hardened(hardened).build().unwrap();
+            assert_eq!(*SmBox::new_in(7, &heap), 7);
+        }
+    };
+    thread::Builder::new().stack_size(60 << 10).spawn(build).unwrap().join().unwrap();
+}
+
 #[test]
 fn a_heap_built_on_demand_need_not_be_a_static() {
     static OTHER: Heap<Eight> = Heap::on_demand(&const { Heap::<Eight>::builder().bucket_bytes(1 << 16).for_static() });

@@ -105,8 +105,15 @@ unsafe impl Sync for Directory {}
 unsafe impl Send for Directory {}
 
 impl Directory {
+    /// A constant, since a debug build makes the array on the stack of whoever builds a heap, as often as it is handed on.
+    #[cfg(not(any(loom, shuttle)))]
     pub(super) fn new() -> Self {
-        Self { shards: core::array::from_fn(|_| Shard::new()) }
+        Self { shards: [const { Shard::new(Lock::new()) }; SHARDS] }
+    }
+
+    #[cfg(any(loom, shuttle))]
+    pub(super) fn new() -> Self {
+        Self { shards: core::array::from_fn(|_| Shard::new(Lock::new())) }
     }
 
     /// Lists a block.
@@ -165,10 +172,10 @@ impl Directory {
 }
 
 impl Shard {
-    fn new() -> Self {
+    const fn new(lock: Lock) -> Self {
         let banks = [const { Cell::new(null_mut()) }; BANKS];
         let (blocks, bytes) = (Cell::new(0), Cell::new(0));
-        Self { lock: Lock::new(), blocks, bytes, rows: Cell::new(1), first: Row::empty(), banks }
+        Self { lock, blocks, bytes, rows: Cell::new(1), first: Row::empty(), banks }
     }
 
     /// # Safety
