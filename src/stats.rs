@@ -17,7 +17,6 @@ pub use total::HeapTotal;
 
 use crate::class::{MAX_CLASSES, SizeClasses};
 use crate::heap::Heap;
-use crate::raw::heap::before_buckets;
 
 /// A heap's statistics, by [`Heap::stats`]. Its `Display` is a table.
 ///
@@ -249,7 +248,6 @@ impl<C: SizeClasses> Heap<C> {
                 *spills += of_lane[1];
             }
         });
-        before_buckets();
         let buckets = state.buckets().iter().enumerate().map(|(number, bucket)| {
             let (free, watermark) = bucket.free_of_used();
             // Last, since it never falls.

@@ -12,7 +12,7 @@ use core::cell::Cell;
 use core::mem::size_of;
 use core::ptr::NonNull;
 
-pub(crate) use back::before_buckets;
+pub(super) use back::before_buckets;
 pub(crate) use lane::{Lane, LanePlan};
 use register::in_one_register;
 

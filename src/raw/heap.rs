@@ -8,7 +8,7 @@ mod zeroed;
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-pub(crate) use super::cache::{Cache, before_buckets};
+pub(crate) use super::cache::Cache;
 use super::fallback::Fallback;
 pub(crate) use super::fallback::MOST_ALIGN;
 use super::fault;

@@ -2,7 +2,7 @@
 
 use super::State;
 use crate::config::CacheWarmup;
-use crate::raw::cache::Cache;
+use crate::raw::cache::{Cache, before_buckets};
 use crate::raw::seat::Seat;
 use crate::raw::shortcut::RawShortcut;
 use crate::raw::table::Opening;
@@ -85,9 +85,10 @@ impl State {
         }
     }
 
-    /// Shows every open cache to `visit`.
+    /// Shows every open cache to `visit`. What was not parked there any more is seen in its bucket from then on.
     pub(crate) fn each_cache(&self, visit: impl FnMut(&Cache)) {
         self.table.each_open(visit);
+        before_buckets();
     }
 
     /// As a thread ends: what its chunks took stays for the next one, unless there were so many threads that this may take long.
