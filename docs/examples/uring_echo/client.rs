@@ -5,8 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use quinn_udp::{Transmit, UdpSocketState};
+
 use crate::ending::Failure;
-use crate::payload;
+use crate::{Options, payload};
 
 /// An echo that takes longer is lost.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -17,6 +19,9 @@ pub(crate) struct Client {
     socket: UdpSocket,
     size: usize,
     window: usize,
+    batch: usize,
+    /// What sends and receives several datagrams by one call, if that is wanted.
+    together: Option<UdpSocketState>,
 }
 
 /// Says at its end, however that comes, that the server is gone.
@@ -38,39 +43,60 @@ impl Drop for Last<'_> {
 }
 
 impl Client {
-    pub(crate) fn connect(server: SocketAddr, size: usize, window: usize) -> io::Result<Self> {
+    pub(crate) fn connect(server: SocketAddr, options: &Options) -> io::Result<Self> {
+        let Options { size, window, batch, .. } = *options;
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.connect(server)?;
         socket.set_read_timeout(Some(GLANCE))?;
-        Ok(Self { socket, size, window })
+        let together = (batch > 1).then(|| UdpSocketState::new((&socket).into())).transpose()?;
+        // This one waits.
+        socket.set_nonblocking(false)?;
+        Ok(Self { socket, size, window, batch, together })
     }
 
     /// Sends so many packets, whole windows, and compares what comes back; the last window may be cut short by the server's end.
     pub(crate) fn run(&self, packets: usize, over: &AtomicBool) -> Result<(), Failure> {
         let _last = Last(&self.socket);
-        let (mut packet, mut echo) = (vec![0; self.size], vec![0; self.size + 1]);
+        let (mut packets_out, mut packet) = (vec![0; self.size * self.batch], vec![0; self.size]);
+        // Datagrams that were sent together may come back so.
+        let mut echoes = vec![0; self.size * self.window + 1];
         let (mut sent, mut back) = (0, 0);
         while back < packets as u64 {
-            while sent < back + self.window as u64 {
-                payload::fill(&mut packet, sent);
-                match self.socket.send(&packet) {
+            while sent + self.batch as u64 <= back + self.window as u64 {
+                for packet in packets_out.chunks_mut(self.size) {
+                    payload::fill(packet, sent);
+                    sent += 1;
+                }
+                match self.send(&packets_out) {
                     // The server's socket is closed.
                     Err(error) if error.kind() == ErrorKind::ConnectionRefused => return self.gone(over),
                     other => other?,
-                };
-                sent += 1;
+                }
             }
             // Half of what is under way comes back before more is sent.
             while sent - back > self.window as u64 / 2 {
-                let Some(len) = self.receive(&mut echo, over)? else { return self.gone(over) };
-                payload::fill(&mut packet, back);
-                if echo[..len] != packet {
-                    return Err(format!("echo {back} is not what was sent").into());
+                let Some(len) = self.receive(&mut echoes, over)? else { return self.gone(over) };
+                for echo in echoes[..len].chunks(self.size) {
+                    payload::fill(&mut packet, back);
+                    if echo != packet {
+                        return Err(format!("echo {back} is not what was sent").into());
+                    }
+                    back += 1;
                 }
-                back += 1;
             }
         }
         Ok(())
+    }
+
+    /// Sends datagrams that lie one behind the other.
+    fn send(&self, datagrams: &[u8]) -> io::Result<()> {
+        let Some(together) = &self.together else { return self.socket.send(datagrams).map(drop) };
+        let most = together.max_gso_segments() * self.size;
+        datagrams.chunks(most).try_for_each(|contents| {
+            let destination = self.socket.peer_addr()?;
+            let transmit = Transmit { destination, ecn: None, contents, segment_size: Some(self.size), src_ip: None };
+            together.try_send((&self.socket).into(), &transmit)
+        })
     }
 
     /// The server has gone: it says why.
@@ -85,7 +111,7 @@ impl Client {
         Ok(())
     }
 
-    /// The next echo, unless the server is gone.
+    /// The next echo, or some, unless the server is gone.
     fn receive(&self, echo: &mut [u8], over: &AtomicBool) -> Result<Option<usize>, Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {

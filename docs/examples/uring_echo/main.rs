@@ -1,7 +1,7 @@
-//! Echo over UDP, four ways: by io_uring with a pool's buffers, by recvmmsg and sendmmsg with them, and on tokio with them and with `BytesMut`.
+//! Echo over UDP, five ways: by io_uring with a pool's buffers; on tokio with them, many datagrams a call or one; and on tokio with `BytesMut`.
 //!
 //! ```text
-//! cargo run --release --features async,bytes,io-uring --example uring_echo -- --window 32
+//! cargo run --release --features async,bytes,io-uring --example uring_echo -- --window 32 --batch 16
 //! ```
 //!
 //! What counts is what a packet costs the server's thread: its processor time, its calls of the system, its heap allocations. A client on loopback keeps
@@ -11,11 +11,13 @@
 //! |---|---|
 //! | this one | arguments, rounds, the table |
 //! | `ring` | `Uring`: leases that arrive filled, and are sent as they are |
+//! | `batch` | leases as plain slices for `recvmmsg`, and several datagrams of one sender in one of them (quinn-udp) |
 //! | `on_tokio` | one datagram a call, for any buffers |
 //! | `client` | what is sent, and what must come back |
 
 #[path = "../shared/arguments.rs"]
 mod arguments;
+mod batch;
 mod client;
 #[path = "../../../tests/common/counting.rs"]
 mod counting;
@@ -49,13 +51,14 @@ use ending::{Ending, Failure, spawn};
 const HELP: &str = "\
 Echoes datagrams on loopback in several ways, and shows what a packet costs the server's thread in each.
 
-Usage: uring_echo [--size N] [--window N] [--packets N] [--rounds N] [--ways NAME,NAME,...]
+Usage: uring_echo [--size N] [--window N] [--batch N] [--packets N] [--rounds N] [--ways NAME,NAME,...]
 
   --size N       bytes of a datagram, 8 to 1472 [default: 1024]
   --window N     datagrams under way, 1 to 64 [default: 32]
+  --batch N      datagrams that the client sends by one call, at most half the window [default: 1]
   --packets N    datagrams of a round, 1 to 100000000 [default: 100000]
   --rounds N     rounds of each way, in turn, 1 to 1000 [default: 7]
-  --ways NAMES   some of uring, pool, BytesMut, one-BytesMut [default: all that there are]
+  --ways NAMES   some of uring, batch, pool, BytesMut, one-BytesMut [default: all that there are]
   -h, --help     shows this
 
 Exit status: 0 if all went well, 1 if an echo differed or was lost, 2 if the arguments are wrong.
@@ -67,8 +70,8 @@ const WINDOWS: RangeInclusive<usize> = 1..=64;
 const WARM_UP: usize = 2000;
 
 smarena::size_classes! {
-    /// The block sizes of our heap: a datagram, and what the kernel says of it.
-    pub(crate) Datagrams: [64, 256, 512, 1088, 1600]
+    /// The block sizes of our heap: a datagram, and what the kernel says of it; or as many as it puts together.
+    pub(crate) Datagrams: [64, 256, 512, 1088, 1600, 65536]
 }
 
 smarena::static_heap! {
@@ -80,6 +83,7 @@ smarena::static_heap! {
 pub(crate) struct Options {
     pub(crate) size: usize,
     pub(crate) window: usize,
+    pub(crate) batch: usize,
     pub(crate) packets: usize,
     pub(crate) rounds: usize,
     pub(crate) ways: Vec<Way>,
@@ -88,20 +92,31 @@ pub(crate) struct Options {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Way {
     Uring,
+    Batch,
     Pool,
     BytesMut,
     OneBytesMut,
 }
 
 impl Way {
-    pub(crate) const ALL: [Way; 4] = [Way::Uring, Way::Pool, Way::BytesMut, Way::OneBytesMut];
+    pub(crate) const ALL: [Way; 5] = [Way::Uring, Way::Batch, Way::Pool, Way::BytesMut, Way::OneBytesMut];
 
     fn name(self) -> &'static str {
         match self {
             Way::Uring => "uring",
+            Way::Batch => "batch",
             Way::Pool => "pool",
             Way::BytesMut => "BytesMut",
             Way::OneBytesMut => "one-BytesMut",
+        }
+    }
+
+    /// The bytes that a buffer has to have for datagrams of this size.
+    fn buf_size(self, size: usize) -> usize {
+        match self {
+            Way::Batch => batch::room(size),
+            // And for what is said of one.
+            _ => size + 64,
         }
     }
 
@@ -112,6 +127,7 @@ impl Way {
             Way::Uring => Box::new(ring::Echo::new(socket, pool)?),
             #[cfg(not(all(target_os = "linux", feature = "io-uring")))]
             Way::Uring => return Err("it takes Linux, and the feature io-uring".into()),
+            Way::Batch => Box::new(batch::Echo::new(socket, pool)?),
             Way::Pool => Box::new(on_tokio::Echo::new(socket, pool.clone())?),
             Way::BytesMut => Box::new(on_tokio::Echo::new(socket, on_tokio::New(pool.buf_size()))?),
             Way::OneBytesMut => Box::new(on_tokio::Echo::new(socket, on_tokio::Same::default())?),
@@ -157,18 +173,24 @@ fn main() -> ExitCode {
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString, IntoIter: 'static>,
 ) -> Result<Option<Options>, String> {
-    let mut options = Options { size: 1024, window: 32, packets: 100_000, rounds: 7, ways: Way::ALL.to_vec() };
+    let mut options =
+        Options { size: 1024, window: 32, batch: 1, packets: 100_000, rounds: 7, ways: Way::ALL.to_vec() };
     let mut parser = Parser::from_iter(arguments);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
             Arg::Long("size") => options.size = number(&mut parser, "--size", SIZES)?,
             Arg::Long("window") => options.window = number(&mut parser, "--window", WINDOWS)?,
+            Arg::Long("batch") => options.batch = number(&mut parser, "--batch", WINDOWS)?,
             Arg::Long("packets") => options.packets = number(&mut parser, "--packets", 1..=100_000_000)?,
             Arg::Long("rounds") => options.rounds = number(&mut parser, "--rounds", 1..=1000)?,
             Arg::Long("ways") => options.ways = ways(&value("--ways", &mut parser)?)?,
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
             other => return Err(other.unexpected().to_string()),
         }
+    }
+    // Half of the window is under way while the other half is sent.
+    if options.batch > options.window.div_ceil(2) {
+        return Err(format!("--batch: {} are more than half a window of {}", options.batch, options.window));
     }
     Ok(Some(options))
 }
@@ -198,9 +220,8 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Round>, Failure> {
 
 fn round(options: &Options, way: Way) -> Result<Round, Failure> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let client = client::Client::connect(socket.local_addr()?, options.size, options.window)?;
-    // Room for what is said of a datagram as well.
-    let pool = BufPool::builder().buf_size(options.size + 64).limit(1024).build_in(Net)?;
+    let client = client::Client::connect(socket.local_addr()?, options)?;
+    let pool = BufPool::builder().buf_size(way.buf_size(options.size)).limit(1024).build_in(Net)?;
     let over = AtomicBool::new(false);
     let warm = WARM_UP.min(options.packets);
     let all = warm + options.packets;
@@ -254,14 +275,15 @@ impl Round {
 
 /// The medians of all rounds.
 fn table(options: &Options, rounds: &[Round]) -> String {
-    let Options { size, window, rounds: count, .. } = options;
+    let Options { size, window, batch, rounds: count, .. } = options;
     let median = |way: Way| {
         let mut speeds: Vec<f64> = rounds.iter().filter(|round| round.way == way).map(Round::speed).collect();
         speeds.sort_by(f64::total_cmp);
         speeds[speeds.len() / 2]
     };
     let baseline = options.ways.contains(&Way::BytesMut).then(|| median(Way::BytesMut));
-    let mut text = format!("datagrams of {size} bytes, {window} under way, median of {count} rounds\n\n");
+    let mut text =
+        format!("datagrams of {size} bytes, {window} under way, {batch} sent by a call, median of {count} rounds\n\n");
     let _ = writeln!(
         text,
         "{:>14} {:>20} {:>12} {:>14} {:>20}",
