@@ -42,6 +42,8 @@ pub use self::index::Index;
 pub use self::iter::{Drain, IntoIter, Iter, IterMut};
 #[cfg(feature = "generational-arena")]
 pub use self::not_rebuilt::NotRebuilt;
+#[cfg(feature = "generational-arena")]
+pub(crate) use self::not_rebuilt::counted;
 
 /// The slots an arena has that was asked for none in particular.
 pub(crate) const DEFAULT_CAPACITY: usize = 4;

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;
-use smarena::{Exhausted, Geometric, GrowError, Handle, Heap, Linear, SharedArena, SizeClasses, SmArena};
+use smarena::{
+    AllocError, Exhausted, Geometric, GrowError, Handle, Heap, Linear, SharedArena, SizeClasses, SmArena, SmBox,
+};
 
 smarena::size_classes! { Sparse: [32, 128, 1024] }
 smarena::size_classes! { One: [4096] }
@@ -34,6 +36,7 @@ fn fills<C: SizeClasses, T: Copy + PartialEq + std::fmt::Debug + Send + Sync>(ki
     };
     assert!(used(&heap, size_of::<T>() + 8) >= 95, "{} bytes each: {}", size_of::<T>(), heap.stats());
     assert!(matches!(error.error, GrowError::Alloc { wanted, .. } if wanted == handles.len() + 1), "{}", error.error);
+    assert!(says_what_was_refused::<C>(&error.error), "{}", error.error);
     assert!(arena.iter().map(|(handle, _)| handle).eq(handles.iter().copied()));
     assert!(handles.iter().all(|&handle| arena[handle] == value));
     for handle in handles.iter().step_by(3) {
@@ -81,6 +84,38 @@ fn a_heap_that_has_not_a_block_for_one_value_says_so() {
     assert!(matches!(error, GrowError::Alloc { wanted: 3, .. }), "{error}");
     assert_eq!(arena.try_insert([0_u8; 100]).unwrap_err().value.len(), 100);
     assert_eq!(heap.stats().live(), 0);
+}
+
+smarena::size_classes! { Two: [64, 128] }
+
+/// Whether an error says which block was refused: of a size that the bucket serves which is named as exhausted.
+fn says_what_was_refused<C: SizeClasses>(error: &GrowError) -> bool {
+    let GrowError::Alloc { layout, error, .. } = error else { return false };
+    match error {
+        AllocError::Exhausted { bucket, block_size, .. } => {
+            C::BLOCK_SIZES[*bucket] == *block_size
+                && C::BLOCK_SIZES.iter().find(|&&size| size >= layout.size()) == Some(block_size)
+        }
+        AllocError::NoBucket { size, align } => layout.size() == *size && layout.align() == *align,
+        _ => false,
+    }
+}
+
+/// Whatever blocks are left: of slots, or of what finds them.
+#[test]
+fn an_error_names_the_block_that_was_refused() {
+    for (small, large) in (0..=8).flat_map(|small| (0..=4).map(move |large| (small, large))) {
+        let heap = heap::<Two>(512);
+        let _small: Vec<_> = (small..8).map(|_| SmBox::new_in([0_u8; 64], &heap)).collect();
+        let _large: Vec<_> = (large..4).map(|_| SmBox::new_in([0_u8; 128], &heap)).collect();
+        let mut arena = SmArena::new_in(&heap);
+        let error = (0_u64..).find_map(|value| arena.try_insert(value).err()).unwrap().error;
+        assert!(says_what_was_refused::<Two>(&error), "{small}, {large}: {error}");
+        drop(arena);
+        let shared = SharedArena::new_in(&heap);
+        let error = (0_u64..).find_map(|value| shared.try_insert(value).err()).unwrap().error;
+        assert!(says_what_was_refused::<Two>(&error), "{small}, {large}: {error}");
+    }
 }
 
 #[test]
@@ -146,7 +181,10 @@ proptest! {
             match step {
                 Step::Insert => match arena.try_insert(number) {
                     Ok(handle) => prop_assert!(map.insert(handle, number).is_none() && !gone.contains(&handle)),
-                    Err(error) => prop_assert_eq!(error.value, number),
+                    Err(error) => {
+                        prop_assert_eq!(error.value, number);
+                        prop_assert!(says_what_was_refused::<Linear<8>>(&error.error), "{}", error.error);
+                    }
                 },
                 Step::Remove(which) if !map.is_empty() => {
                     let handle = *map.keys().nth(which % map.len()).unwrap();

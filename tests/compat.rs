@@ -358,6 +358,22 @@ mod conversions {
         assert!(rebuilt.iter().map(|(i, v)| (Index::from(i), v)).eq(&arena));
     }
 
+    /// A file of a few bytes would have it count for minutes.
+    #[test]
+    #[cfg(feature = "serde")]
+    fn a_generation_is_counted_up_to_in_time_for_what_the_file_holds_alone() {
+        let highest = (1 << 20) + 4 * 64;
+        let arena = |generation: u64| {
+            serde_json::from_str::<Arena<u8>>(&format!("[[{generation},1],null,[5,2],null]")).unwrap()
+        };
+        assert_eq!(Old::try_from(arena(highest)).unwrap().get(OldIndex::from_raw_parts(0, highest)), Some(&1));
+        for generation in [highest + 1, 1 << 32, u64::MAX] {
+            let error = Old::try_from(arena(generation)).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("generation {generation} is not counted up to")), "{error}");
+            assert!(error.0.iter().eq(&arena(generation)));
+        }
+    }
+
     #[test]
     fn an_arena_that_cannot_be_rebuilt_comes_back() {
         let mut arena = Arena::with_capacity(1);

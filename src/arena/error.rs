@@ -17,13 +17,14 @@ use crate::error::AllocError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GrowError {
-    /// The heap had no block for the next chunk: neither one for as many slots as there are, nor a smaller one.
+    /// The heap had no block for more slots: neither one for as many as there are, nor a smaller one, or none for what an arena finds
+    /// those by.
     Alloc {
         /// The slots that the arena was to have at least.
         wanted: usize,
-        /// The layout of the smallest block that was asked for.
+        /// The layout of the block that was asked for last.
         layout: Layout,
-        /// What the heap said.
+        /// What the heap said to that.
         error: AllocError,
     },
     /// The arena has all the slots it can have for values of this size.

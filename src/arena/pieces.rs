@@ -141,8 +141,10 @@ impl<S> Pieces<S> {
                 return Ok(Self::slots_of(stretch.block));
             }
         }
-        let mut least = Layout::new::<S>();
-        let mut refused = AllocError::NoBucket { size: least.size(), align: least.align() };
+        // Unless some block is asked for.
+        let layout = Layout::new::<S>();
+        let mut refused =
+            Refused { layout, error: AllocError::NoBucket { size: layout.size(), align: layout.align() } };
         for block in from_large_to_small::<H::Classes>() {
             #[expect(clippy::cast_possible_truncation, reason = "a block has 2 MiB at most")]
             let block = block as u32;
@@ -152,14 +154,14 @@ impl<S> Pieces<S> {
             }
             match self.begin(heap, backed, block, &fill) {
                 Ok(()) => return Ok(Self::slots_of(block)),
-                Err(error) => (least, refused) = (layout, error),
+                Err(what) => refused = what,
             }
         }
-        Err(Refused { layout: least, error: refused })
+        Err(refused)
     }
 
     /// Begins a stretch with one piece.
-    fn begin<H: HeapRef>(&self, heap: &H, first: u32, block: u32, fill: &impl Fn(*mut S)) -> Result<(), AllocError> {
+    fn begin<H: HeapRef>(&self, heap: &H, first: u32, block: u32, fill: &impl Fn(*mut S)) -> Result<(), Refused> {
         let sizes = H::Classes::BLOCK_SIZES;
         let fits = sizes.partition_point(|&size| size < STRETCH_BYTES);
         let nodes = sizes.partition_point(|&size| size <= NODE_BYTES).max(fits);
@@ -301,11 +303,9 @@ impl Stretch {
     }
 
     /// Adds a piece.
-    fn add<S, H: HeapRef>(&self, heap: &H, fill: &impl Fn(*mut S)) -> Result<(), AllocError> {
-        let Some(layout) = Pieces::<S>::layout_of(self.block) else {
-            return Err(AllocError::TooLarge { size: self.block as usize, limit: H::Classes::LARGEST });
-        };
-        let piece = heap.allocate(layout)?;
+    fn add<S, H: HeapRef>(&self, heap: &H, fill: &impl Fn(*mut S)) -> Result<(), Refused> {
+        let Some(layout) = Pieces::<S>::layout_of(self.block) else { unreachable!("a block has a layout") };
+        let piece = ask(heap, layout)?;
         for slot in 0..Pieces::<S>::slots_of(self.block) {
             fill(piece.as_ptr().cast::<S>().wrapping_add(slot as usize));
         }
@@ -318,7 +318,7 @@ impl Stretch {
     }
 
     /// Hangs a piece into the tree, behind the last one. Nodes that were made before the heap refused one stay for the next attempt.
-    fn attach<H: HeapRef>(&self, heap: &H, piece: *mut u8) -> Result<(), AllocError> {
+    fn attach<H: HeapRef>(&self, heap: &H, piece: *mut u8) -> Result<(), Refused> {
         // Relaxed, for all loads here: one thread at a time adds. Release, for all stores of pointers: whoever finds one finds
         // what it points to.
         let pieces = self.pieces.load(Ordering::Relaxed);
@@ -345,8 +345,8 @@ impl Stretch {
         Ok(())
     }
 
-    fn new_node<H: HeapRef>(&self, heap: &H) -> Result<*mut u8, AllocError> {
-        let node = heap.allocate(layout_of_class::<H>(self.node))?;
+    fn new_node<H: HeapRef>(&self, heap: &H) -> Result<*mut u8, Refused> {
+        let node = ask(heap, layout_of_class::<H>(self.node))?;
         // SAFETY: A8: the block has a node's layout, and nobody else knows it.
         unsafe { self.clear_node(node) };
         Ok(node.as_ptr())
@@ -362,17 +362,25 @@ impl Stretch {
     }
 }
 
+/// A block; or which one was refused, and why.
+fn ask<H: HeapRef>(heap: &H, layout: Layout) -> Result<NonNull<u8>, Refused> {
+    heap.allocate(layout).map_err(|error| Refused { layout, error })
+}
+
 /// A block of the first of these classes that has one.
 #[expect(clippy::cast_possible_truncation, reason = "there are 64 classes at most")]
-fn first_of<H: HeapRef>(heap: &H, classes: impl Iterator<Item = usize>) -> Result<(u8, NonNull<u8>), AllocError> {
+fn first_of<H: HeapRef>(heap: &H, classes: impl Iterator<Item = usize>) -> Result<(u8, NonNull<u8>), Refused> {
     let mut refused = None;
     for class in classes {
-        match heap.allocate(layout_of_class::<H>(class as u8)) {
+        match ask(heap, layout_of_class::<H>(class as u8)) {
             Ok(block) => return Ok((class as u8, block)),
-            Err(error) => refused = refused.or(Some(error)),
+            Err(what) => refused = refused.or(Some(what)),
         }
     }
-    Err(refused.unwrap_or(AllocError::TooLarge { size: STRETCH_BYTES, limit: H::Classes::LARGEST }))
+    Err(refused.unwrap_or(Refused {
+        layout: Layout::new::<Stretch>(),
+        error: AllocError::TooLarge { size: STRETCH_BYTES, limit: H::Classes::LARGEST },
+    }))
 }
 
 fn layout_of_class<H: HeapRef>(class: u8) -> Layout {

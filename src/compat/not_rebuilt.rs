@@ -7,8 +7,8 @@ use super::Arena;
 /// An arena that could not be converted, given back.
 ///
 /// generational-arena lets nobody set a generation; it can only be counted up, one for each removal. An arena whose
-/// generations are above 2³², or which were not reached by removals one by one (but by `clear` or `drain`, or with
-/// slots freed long before they were used again) cannot be rebuilt. Its serde format can carry it over all the same.
+/// generations are above 2²⁰ and 64 more for each slot, or which were not reached by removals one by one (but by `clear` or
+/// `drain`, or with slots freed long before they were used again) is not rebuilt. Its serde format can carry it over all the same.
 ///
 /// ```
 /// use smarena::compat::{Arena, NotRebuilt};
@@ -43,8 +43,22 @@ impl<T> fmt::Debug for NotRebuilt<T> {
     }
 }
 
+/// The highest generation that is counted up to: a generation is but a number in a file, so the time that it takes must be bounded by
+/// what the file holds.
+pub(crate) const fn counted(capacity: usize) -> u64 {
+    (capacity as u64).saturating_mul(64).saturating_add(1 << 20)
+}
+
 impl<T> fmt::Display for NotRebuilt<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let highest = self.0.iter().map(|(index, _)| index.generation).max().unwrap_or(0);
+        let (slots, counted) = (self.0.capacity(), counted(self.0.capacity()));
+        if highest > counted {
+            return write!(
+                f,
+                "generation {highest} is not counted up to, in an arena of {slots} slots {counted} at most"
+            );
+        }
         f.write_str("no sequence of insertions and removals was found that leads to these generations")
     }
 }

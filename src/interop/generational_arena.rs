@@ -1,12 +1,9 @@
 //! Conversions between the compat arena and generational-arena's, in which every index stays valid.
 
-use crate::compat::{Arena, Builder, Index, NotRebuilt};
+use crate::compat::{Arena, Builder, Index, NotRebuilt, counted};
 
 /// A generation that no arena reaches by counting removals.
 const BEYOND: u64 = 1 << 63;
-/// The highest generation that [`TryFrom`] counts up to.
-const COUNTED: u64 = 1 << 32;
-
 impl From<generational_arena::Index> for Index {
     fn from(index: generational_arena::Index) -> Self {
         let (slot, generation) = index.into_raw_parts();
@@ -55,7 +52,7 @@ impl<T> From<generational_arena::Arena<T>> for Arena<T> {
     }
 }
 
-/// Every index names the same value afterwards. O(capacity + highest generation).
+/// Every index names the same value afterwards. O(capacity): generations above 2²⁰ and 64 more for each slot are refused.
 ///
 /// ```
 /// let mut new = smarena::compat::Arena::new();
@@ -73,7 +70,7 @@ impl<T> TryFrom<Arena<T>> for generational_arena::Arena<T> {
         let capacity = arena.capacity();
         let mut indices: Vec<_> = arena.iter().map(|(index, _)| index).collect();
         indices.sort_by_key(|index| (index.generation, index.index));
-        if !can_rebuild(&indices) {
+        if indices.last().is_some_and(|index| index.generation > counted(capacity)) || !can_rebuild(&indices) {
             return Err(NotRebuilt(arena));
         }
         let mut values: Vec<_> = (0..capacity).map(|_| None).collect();
@@ -101,7 +98,7 @@ fn can_rebuild(indices: &[Index]) -> bool {
         let (now, before) = (group[0].generation, generation);
         generation = now;
         slots = group.iter().map(|index| index.index + 1).fold(slots, usize::max);
-        now <= COUNTED && now - before >= there
+        now - before >= there
     })
 }
 
