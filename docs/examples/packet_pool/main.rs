@@ -13,6 +13,7 @@
 //! | this one | a heap with your own block sizes, a pool on top, threads that share it |
 //! | `watch` | what heap and pool say of themselves while they work: `cargo run --release -p packet_pool -- --watch` |
 //! | `udp`, `tcp` | a server that borrows a buffer for each packet, and the client's half of it |
+//! | `uring` | both servers by io_uring, with buffers that the kernel fills: `--features io-uring`, and `--uring` behind the `--` |
 //! | `client` | what every client does, whatever the protocol |
 //! | `race` | when to warm up, measure and stop |
 //! | `options`, `report` | arguments, results |
@@ -40,6 +41,8 @@ mod tests;
 #[path = "../shared/trouble.rs"]
 mod trouble;
 mod udp;
+#[cfg(all(target_os = "linux", feature = "io-uring"))]
+mod uring;
 /// In the package `packet_pool` alone (`docs/examples/watch`), which has what it takes.
 #[cfg(feature = "watch")]
 mod watch;
@@ -58,9 +61,9 @@ use race::Race;
 use report::Report;
 
 smarena::size_classes! {
-    /// The block sizes of our heap: what travels on a network, from a small datagram to the largest one. Buffers of 2 KiB have a cache
+    /// The block sizes of our heap: what travels on a network, from a small datagram to the largest one. Buffers of 2 and 64 KiB have a cache
     /// line more, so that their first bytes do not all compete for the same places of the processor's caches.
-    pub(crate) Packets: [64, 256, 1536, 2112, 9216, 65536]
+    pub(crate) Packets: [64, 256, 1536, 2112, 9216, 65600]
 }
 
 smarena::static_heap! {
@@ -100,6 +103,16 @@ fn can_be_watched() -> bool {
     cfg!(feature = "watch") && std::io::stdout().is_terminal()
 }
 
+/// For builds without it.
+#[cfg(not(all(target_os = "linux", feature = "io-uring")))]
+mod uring {
+    use super::*;
+
+    pub(crate) fn serve(_: UdpSocket, _: TcpListener, _: &Options, _: &Race) -> Result<(), Failure> {
+        Err("--uring: this build cannot; `cargo run --release --features io-uring --example packet_pool -- --uring` can, on Linux".into())
+    }
+}
+
 /// Starts both servers and all clients, waits until they have ended, and adds up what they saw.
 pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let pool = BufPool::builder()
@@ -126,10 +139,15 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
         let (mut servers, mut udp, mut tcp) = (Vec::new(), Vec::new(), Vec::new());
         // If one of them cannot be started, those before it are told.
         let everybody = race.part(|| {
-            let serve_udp = move || race.part(|| udp::serve(&udp_server, pool, race));
-            servers.push(spawn(scope, "the UDP server", serve_udp)?);
-            let serve_tcp = move || race.part(|| tcp::serve(tcp_server, options.clients, pool, race));
-            servers.push(spawn(scope, "the TCP server", serve_tcp)?);
+            if options.uring {
+                let serve_both = move || race.part(|| uring::serve(udp_server, tcp_server, options, race));
+                servers.push(spawn(scope, "the ring", serve_both)?);
+            } else {
+                let serve_udp = move || race.part(|| udp::serve(&udp_server, pool, race));
+                servers.push(spawn(scope, "the UDP server", serve_udp)?);
+                let serve_tcp = move || race.part(|| tcp::serve(tcp_server, options.clients, pool, race));
+                servers.push(spawn(scope, "the TCP server", serve_tcp)?);
+            }
             for client in udp_clients {
                 udp.push(spawn(scope, "a UDP client", move || race.part(|| client::run(client, options, pool, race)))?);
             }

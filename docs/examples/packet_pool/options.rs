@@ -11,12 +11,13 @@ use crate::arguments::{value, within};
 pub(crate) const HELP: &str = "\
 Echoes packets over UDP and TCP on loopback through a pool of buffers, compares every byte, and shows how fast it was.
 
-Usage: packet_pool [--clients N] [--sizes N,N,...] [--seconds N] [--port N] [--watch]
+Usage: packet_pool [--clients N] [--sizes N,N,...] [--seconds N] [--port N] [--uring] [--watch]
 
   -c, --clients N      clients of each protocol, 1 to 64 [default: 2]
   -s, --sizes N,N,...  bytes of the packets, in turn, each 8 to 65507 [default: 64,512,1400]
   -t, --seconds N      how long to measure after the warm-up, 0.1 to 86400 [default: 3]
   -p, --port N         the servers' port, 0 for any that is free [default: 0]
+  -u, --uring          the servers by io_uring, where the build and the system have it
   -w, --watch          shows heap and pool in the terminal, until q is pressed or the seconds are over, if they are given
   -h, --help           shows this
 
@@ -38,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) time: Duration,
     /// The servers' port, or 0.
     pub(crate) port: u16,
+    /// Whether the servers use io_uring.
+    pub(crate) uring: bool,
     /// Whether there is a live view.
     pub(crate) watch: bool,
 }
@@ -56,8 +59,14 @@ pub(crate) enum Parsed {
 
 /// Reads the arguments; the first is the program's name. The error is a sentence for the user.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString, IntoIter: 'static>) -> Result<Parsed, String> {
-    let mut options =
-        Options { clients: 2, sizes: vec![64, 512, 1400], time: Duration::from_secs(3), port: 0, watch: false };
+    let mut options = Options {
+        clients: 2,
+        sizes: vec![64, 512, 1400],
+        time: Duration::from_secs(3),
+        port: 0,
+        uring: false,
+        watch: false,
+    };
     let mut time = None;
     let mut parser = Parser::from_iter(arguments);
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
@@ -77,6 +86,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString, IntoIter: 'sta
             Arg::Short('p') | Arg::Long("port") => {
                 options.port = within("--port", &value("--port", &mut parser)?, 0..=u16::MAX)?;
             }
+            Arg::Short('u') | Arg::Long("uring") => options.uring = true,
             Arg::Short('w') | Arg::Long("watch") => options.watch = true,
             Arg::Short('h') | Arg::Long("help") => return Ok(Parsed::Help),
             other => return Err(other.unexpected().to_string()),

@@ -69,7 +69,7 @@ fn read_packet(stream: &mut TcpStream, pool: &Pool) -> Result<Option<Buffer>, Fa
 }
 
 /// Whether the other side has gone, with or without a farewell.
-fn is_closed(error: &io::Error) -> bool {
+pub(crate) fn is_closed(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 

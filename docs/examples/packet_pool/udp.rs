@@ -21,8 +21,7 @@ pub(crate) fn serve(socket: &UdpSocket, pool: &Pool, race: &Race) -> Result<(), 
     socket.set_read_timeout(Some(SERVER_PATIENCE))?;
     while !race.is_closed() {
         let mut datagram = pool.try_acquire()?;
-        datagram.resize(pool.buf_size(), 0);
-        let Some((len, sender)) = in_time(socket.recv_from(&mut datagram))? else { continue };
+        let Some((len, sender)) = in_time(socket.recv_from(datagram.initialized()))? else { continue };
         socket.send_to(&datagram[..len], sender)?;
         // Here the buffer goes back to the pool.
     }
@@ -64,8 +63,7 @@ impl Connection for Client {
             self.socket.send(packet)?;
             loop {
                 let mut echo = pool.try_acquire()?;
-                echo.resize(pool.buf_size(), 0);
-                let Some(len) = in_time(self.socket.recv(&mut echo))? else { break };
+                let Some(len) = in_time(self.socket.recv(echo.initialized()))? else { break };
                 echo.truncate(len);
                 // A packet that was sent twice may be echoed twice, the second time when we wait for the next one.
                 if !payload::is_older(&echo, packet) {

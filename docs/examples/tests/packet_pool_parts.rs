@@ -34,9 +34,10 @@ fn no_arguments_are_the_defaults_that_the_help_shows() {
 #[test]
 fn arguments_are_taken_in_every_form() {
     let sizes = vec![8, 65_507];
-    let expected = Options { clients: 4, sizes, time: Duration::from_millis(500), port: 7777, watch: true };
-    assert_eq!(options("--clients 4 --sizes 8,65507 --watch --seconds 0.5 --port 7777"), expected);
-    assert_eq!(options("-c4 -s=8,65507 -t 0.5 --port=7777 -w"), expected);
+    let expected =
+        Options { clients: 4, sizes, time: Duration::from_millis(500), port: 7777, uring: true, watch: true };
+    assert_eq!(options("--clients 4 --sizes 8,65507 --watch --seconds 0.5 --uring --port 7777"), expected);
+    assert_eq!(options("-c4 -s=8,65507 -t 0.5 --port=7777 -uw"), expected);
     assert_eq!(expected.largest_packet(), 65_507);
 }
 
