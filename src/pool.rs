@@ -200,12 +200,16 @@ impl<H: HeapRef> BufPool<H> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn acquire_batch(&self, count: usize) -> Result<Batch<'_, H>, PoolError> {
-        let wanted = u32::try_from(count).unwrap_or(u32::MAX);
-        let taken = self.handle.take(wanted);
-        if taken.len() == 0 && wanted > 0 {
+        let batch = self.batch(count);
+        if batch.len() == 0 && count > 0 {
             return Err(self.limit_reached());
         }
-        Ok(Batch::new(taken))
+        Ok(batch)
+    }
+
+    /// As [`acquire_batch`](BufPool::acquire_batch), for who does as well with none: that is no refusal.
+    pub(crate) fn batch(&self, count: usize) -> Batch<'_, H> {
+        Batch::new(self.handle.take(u32::try_from(count).unwrap_or(u32::MAX)))
     }
 
     /// The number of buffers on loan now, frozen ones and those that only a part is left of included: never more than the limit; when other threads use the pool it is out of date at

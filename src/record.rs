@@ -197,6 +197,10 @@ unsafe impl<H: HeapRef, L: LogRef + Clone + Send + Sync + 'static> HeapRef for R
     fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
         H::if_static(OfRecorder(work, PhantomData::<L>)).map_err(|OfRecorder(work, _)| work)
     }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.heap.is_same(&other.heap)
+    }
 }
 
 /// Work for a recorder, to be done if the recorder's heap is such a one: what is recorded is to be what would be done without.

@@ -12,12 +12,12 @@ use std::hash::BuildHasher;
 use std::io::{self, BufRead, IoSlice, Read, Write};
 
 use common::{CountingHeap, POISON, panic_text};
-use smarena::{AllocError, Global, HeapRef, SmBuf};
+use smarena::{AllocError, Exhausted, Global, Heap, HeapRef, Linear, SmBuf};
 
 const MAX: usize = SmBuf::MAX_CAPACITY;
 
 smarena::static_heap! {
-    struct Named: smarena::Linear<8> { bucket_bytes: 1 << 20 }
+    struct Named: Linear<8> { bucket_bytes: 1 << 20 }
 }
 
 // As large as a `Vec`, for any heap that a type names, and an `Option` takes no more.
@@ -416,6 +416,14 @@ fn a_lying_size_hint_is_not_believed() {
     assert_eq!(buf, b"x");
     drop(buf);
     heap.settle();
+    // Room that a heap has not got is no matter until a byte wants it.
+    let small = Heap::<Linear<8>>::builder().bucket_bytes(1 << 10).on_exhausted(Exhausted::Refuse).build().unwrap();
+    let mut buf = SmBuf::new_in(&small);
+    buf.extend(Liar { hint: (1 << 30, None), bytes: content[..100].iter() });
+    assert_eq!(buf, content[..100]);
+    let text = panic_text(|| buf.extend(Liar { hint: (0, None), bytes: content.iter() }));
+    assert!(text.contains("128"), "{text}");
+    assert_eq!(buf, [7; 128]);
 }
 
 #[test]

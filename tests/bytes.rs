@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use common::{CountingHeap, POISON, panic_text};
-use smarena::{AllocError, Exhausted, Heap, Linear, SmBuf, SmBytes};
+use smarena::{AllocError, BufPool, Exhausted, Heap, Linear, SmBuf, SmBytes};
 
 fn bytes_of(content: &[u8], heap: &CountingHeap) -> SmBytes<CountingHeap> {
     SmBytes::copy_from_slice_in(content, heap.clone())
@@ -769,12 +769,14 @@ fn copy_to_bytes_copies_nothing_where_a_bytes_can_hold_the_block() {
 }
 
 #[cfg(feature = "bytes")]
+type Heaped = Arc<Heap<Linear<8>>>;
+#[cfg(feature = "bytes")]
+type Put = fn(&mut SmBuf<Heaped>, SmBytes<Heaped>);
+
+#[cfg(feature = "bytes")]
 #[test]
 fn an_empty_buffer_takes_the_block_of_bytes_that_nobody_shares() {
     use bytes::BufMut;
-
-    type Heaped = Arc<Heap<Linear<8>>>;
-    type Put = fn(&mut SmBuf<Heaped>, SmBytes<Heaped>);
 
     let heap = Arc::new(Heap::<Linear<8>>::new(1 << 20).unwrap());
     let part = || SmBytes::copy_from_slice_in(b"0123456789", heap.clone());
@@ -806,6 +808,41 @@ fn an_empty_buffer_takes_the_block_of_bytes_that_nobody_shares() {
     assert_eq!((&buf[..], &borrowed[..]), (&b"abcdef"[..], &b"abc"[..]));
     drop((buf, borrowed));
     assert_eq!(heap.stats().live(), 0);
+    a_buffer_stays_in_its_heap(&heap, &puts);
+}
+
+/// Whatever it is given: the heap bounds it.
+#[cfg(feature = "bytes")]
+fn a_buffer_stays_in_its_heap(heap: &Heaped, puts: &[Put]) {
+    let other = Arc::new(Heap::<Linear<8>>::new(1 << 20).unwrap());
+    let is_in_heap = |buf: &SmBuf<_>| {
+        assert_eq!(buf, b"0123456789");
+        assert_eq!((heap.stats().live(), other.stats().live()), (1, 0));
+        assert!(Arc::ptr_eq(buf.heap(), heap));
+    };
+    for put in puts {
+        let mut buf = SmBuf::new_in(heap.clone());
+        put(&mut buf, SmBytes::copy_from_slice_in(b"0123456789", other.clone()));
+        is_in_heap(&buf);
+    }
+    let mut buf = SmBuf::new_in(heap.clone());
+    buf.unsplit(SmBuf::copy_from_slice_in(b"0123456789", other.clone()));
+    is_in_heap(&buf);
+    let (heap, other) = (&**heap, &*other);
+    let mut borrowed = SmBuf::new_in(heap);
+    borrowed.extend([SmBytes::copy_from_slice_in(b"0123456789", other)]);
+    borrowed.extend([SmBytes::copy_from_slice_in(b"ab", heap)]);
+    assert_eq!((&borrowed[..], other.stats().live()), (&b"0123456789ab"[..], 0));
+
+    // Nor does a lease leave its pool, which has no second block for it.
+    let [pool, larger] = [16, 64].map(|size| BufPool::builder().buf_size(size).build().unwrap());
+    let mut lease = larger.try_acquire().unwrap();
+    lease.resize(60, 1);
+    let bytes = lease.freeze();
+    let mut lease = pool.try_acquire().unwrap();
+    let text = panic_text(|| lease.extend([bytes]));
+    assert!(text.contains("16"), "{text}");
+    assert_eq!((pool.in_flight(), larger.in_flight()), (1, 0));
 }
 
 #[test]

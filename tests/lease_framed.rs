@@ -177,7 +177,8 @@ fn reading_waits_for_a_lease_in_the_pools_line() {
         let first = next(&mut receiver).await.unwrap().unwrap();
         let second = next(&mut receiver).await.unwrap().unwrap();
         assert!(poll(&mut receiver).is_pending());
-        assert_eq!((pool.stats().waiting, pool.in_flight()), (1, 2));
+        // Who waits was not refused.
+        assert_eq!((pool.stats().waiting, pool.in_flight(), pool.stats().refusals), (1, 2, 0));
         // It has its place: who comes later does not overtake it.
         drop(first);
         assert!(pool.try_acquire().is_err());

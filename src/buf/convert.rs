@@ -158,13 +158,27 @@ impl<'a, H: HeapRef + Default> FromIterator<&'a u8> for SmBuf<H> {
     }
 }
 
+/// Appends them one by one. How many are still to come, as the iterator says, only saves growing: if there is no memory for so many, it does without.
+///
+/// # Panics
+/// As [`reserve`](SmBuf::reserve), with the bytes before in the buffer; and at once if the iterator promises more than any buffer holds, as one without an end does.
+///
+/// ```
+/// # use smarena::SmBuf;
+/// let mut buf = SmBuf::from(b"ab");
+/// buf.extend(b'c'..=b'e');
+/// assert_eq!(buf, b"abcde");
+/// ```
 impl<H: HeapRef> Extend<u8> for SmBuf<H> {
     #[track_caller]
     fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
         let bytes = bytes.into_iter();
-        // The hint only saves growing: each byte is pushed with a check of its own, so that a wrong
-        // hint costs memory or time and nothing else.
-        self.reserve(bytes.size_hint().0);
+        let promised = bytes.size_hint().0;
+        if promised > SmBuf::MAX_CAPACITY {
+            self.reserve(promised);
+        }
+        // Who asks for too much here may still have few: each byte is pushed with a check of its own.
+        let _ = self.try_reserve(promised);
         for byte in bytes {
             self.push(byte);
         }

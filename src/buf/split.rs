@@ -75,7 +75,8 @@ impl<H: HeapRef> SmBuf<H> {
         self.cut(at)
     }
 
-    /// Puts `rear` behind the content: O(1) if it was split off there, so that they are neighbours in one block; otherwise copies.
+    /// Puts `rear` behind the content: O(1) if it was split off there, so that they are neighbours in one block, or if this buffer is empty
+    /// and both are of the same heap; otherwise copies.
     ///
     /// # Panics
     /// As [`reserve`](SmBuf::reserve), when it has to copy.
@@ -122,11 +123,12 @@ impl<H: HeapRef> SmBuf<H> {
         Ok(())
     }
 
-    /// What `other` is, this buffer being empty; by a copy, if it asked for a larger alignment than `other` has.
+    /// What `other` is, this buffer being empty; by a copy, if that is of another heap, or this one asked for a larger alignment than it has.
     #[track_caller]
     pub(crate) fn become_or_copy(&mut self, other: Self) {
         debug_assert!(self.is_empty());
-        if other.alignment() >= self.alignment() { *self = other } else { self.extend_from_slice(&other) }
+        let will_do = other.alignment() >= self.alignment() && self.heap.is_same(&other.heap);
+        if will_do { *self = other } else { self.extend_from_slice(&other) }
     }
 
     /// Whether `rear` owns the bytes of the same block that follow the content.

@@ -41,7 +41,8 @@ impl<H: HeapRef> From<SmBytes<H>> for SmBuf<H> {
     }
 }
 
-/// Appends copies; but an empty buffer takes the block of the first over if nobody else shares it, and the buffer's room would not do.
+/// Appends copies; but an empty buffer takes the block of the first over if nobody else shares it, it is of the same heap, and the
+/// buffer's room would not do. The buffer stays in its heap.
 ///
 /// # Panics
 /// As [`reserve`](SmBuf::reserve).

@@ -137,6 +137,21 @@ pub unsafe trait HeapRef: Clone {
     fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
         Err(work)
     }
+
+    /// Whether `other` is a reference to the same heap. Where an implementation does not say so, it is not: then a buffer copies what it could
+    /// have taken over, so that it never leaves its heap.
+    ///
+    /// ```
+    /// use smarena::{Global, Heap, HeapRef, Linear};
+    ///
+    /// let (heap, another) = (Heap::<Linear<8>>::new(1 << 16)?, Heap::<Linear<8>>::new(1 << 16)?);
+    /// assert!(Global.is_same(&Global) && (&heap).is_same(&&heap) && !(&heap).is_same(&&another));
+    /// # Ok::<(), smarena::ConfigError>(())
+    /// ```
+    fn is_same(&self, other: &Self) -> bool {
+        let _ = other;
+        false
+    }
 }
 
 /// What can be done only if a heap's reference may be used by other threads and is bound to no borrow: see [`HeapRef::if_static`].
@@ -217,6 +232,10 @@ macro_rules! by_deref {
                 unsafe { (**self).reallocate(None, block, old, new) }
             }
 
+            fn is_same(&self, other: &Self) -> bool {
+                core::ptr::eq::<Heap<$classes>>(&**self, &**other)
+            }
+
             $($more)?
         }
     };
@@ -282,5 +301,9 @@ unsafe impl<S: StaticHeap> HeapRef for S {
 
     fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
         Ok(work.run())
+    }
+
+    fn is_same(&self, _: &Self) -> bool {
+        true
     }
 }

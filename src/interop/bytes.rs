@@ -105,8 +105,8 @@ unsafe impl<H: HeapRef> BufMut for SmBuf<H> {
         self.resize(self.len().saturating_add(count), value);
     }
 
-    /// A copy, or the block itself, if this is empty and has not the room, and `source` is an [`SmBytes`] that nobody else shares, of a heap that a
-    /// type names or that is counted.
+    /// A copy, or the block itself, if this is empty and has not the room, and `source` is an [`SmBytes`] that nobody else shares, of the same
+    /// heap, which a type names or which is counted.
     #[track_caller]
     fn put<B: Buf>(&mut self, source: B)
     where

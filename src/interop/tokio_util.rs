@@ -97,9 +97,8 @@ impl<H: HeapRef + Send + Sync + 'static> Half<H> {
 
     fn poll_another(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease<H>, PoolError>> {
         if self.wait.is_none() {
-            match self.pool.try_acquire() {
-                Err(PoolError::LimitReached { .. }) => {}
-                acquired => return Poll::Ready(acquired),
+            if let Some(acquired) = self.pool.batch(1).next() {
+                return Poll::Ready(acquired);
             }
         }
         let pool = &self.pool;

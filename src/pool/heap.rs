@@ -154,6 +154,10 @@ unsafe impl<H: HeapRef> HeapRef for PoolHeap<H> {
     fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
         H::if_static(OfPool(work)).map_err(|OfPool(work)| work)
     }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.shared == other.shared
+    }
 }
 
 /// Work for a pool's heap, to be done if the pool's heap is such a one.

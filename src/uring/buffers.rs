@@ -88,7 +88,7 @@ impl<H: HeapRef> Buffers<H> {
     }
 
     fn add(&mut self, pool: &BufPool<H>) -> Result<(), PoolError> {
-        for lease in pool.acquire_batch(self.free.len())? {
+        for lease in pool.batch(self.free.len()) {
             let mut lease = lease?;
             let Some(number) = self.free.pop() else { break };
             let room = lease.spare_capacity_mut();

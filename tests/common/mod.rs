@@ -231,6 +231,10 @@ unsafe impl HeapRef for CountingHeap {
     fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
         Ok(work.run())
     }
+
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Drop for Books {
