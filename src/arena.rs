@@ -5,8 +5,8 @@
 //! [`disjoint`], [`slots`], [`branded`] and [`traits`] are faces; [`typed`] arenas have handle types of their own, a [`dense`] one keeps its
 //! values side by side; [`secondary`] maps have more values for the same handles, and [`join`]
 //! walks several. [`shared`] is the arena that threads share, with invariants of
-//! its own. Unsafe code is in slot, table, pieces, storage, cursor and at the few places in iter, entry and disjoint where a slot's
-//! address becomes a reference.
+//! its own. Unsafe code is in slot, table, pieces, storage, cursor and at the few places in iter, entry, disjoint and join where a
+//! slot's address becomes a reference.
 //!
 //! ```text
 //! table   chunk 0   [slot|slot]                      bits  first block: about 1 KiB

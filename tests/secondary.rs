@@ -126,43 +126,84 @@ macro_rules! agrees {
 agrees!(a_secondary_map_agrees_with_a_plain_one, SecondaryMap);
 agrees!(a_sparse_secondary_map_agrees_with_a_plain_one, SparseSecondaryMap);
 
+/// References to four things: `s` is a shared one, `m` a mutable one.
+macro_rules! borrowed {
+    (($a:ident, $b:ident, $c:ident, $d:ident) $w:tt $x:tt $y:tt $z:tt) => {
+        (borrowed!($w $a), borrowed!($x $b), borrowed!($y $c), borrowed!($z $d))
+    };
+    (s $map:ident) => { &$map };
+    (m $map:ident) => { &mut $map };
+}
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A join finds what looking everything up finds.
+    /// A join finds what looking everything up finds, whichever is the smallest of an arena and three maps, and whichever are borrowed
+    /// mutably: then all that it gave out is held, and changed, at once.
     #[test]
-    fn a_join_is_what_all_have(owners in prop::collection::vec(any::<[bool; 4]>(), 0..100)) {
+    fn a_join_is_what_all_have(
+        owners in prop::collection::vec(any::<[u8; 4]>(), 0..100),
+        shares in any::<[u8; 4]>(),
+        elsewhere in 0..70_u32,
+    ) {
         let mut arena = SmArena::new();
-        let (mut a, mut b, mut c) = (SecondaryMap::new(), SparseSecondaryMap::new(), SecondaryMap::new());
-        for (number, [stale, in_a, in_b, in_c]) in (0..).zip(owners) {
+        let (mut a, mut b, mut c) = (SecondaryMap::new(), SparseSecondaryMap::new(), SparseSecondaryMap::new());
+        for (number, owner) in (0_u32..).zip(&owners) {
+            let [stays, in_a, in_b, in_c] = [0, 1, 2, 3].map(|map| owner[map] <= shares[map]);
             let handle: Handle<u32> = arena.insert(number);
             if in_a { a.insert(handle, number); }
             if in_b { b.insert(handle, number * 2); }
-            if stale {
-                // The slot goes on to another value: what `a` and `b` have is of the past.
+            // Some slots go on to another value: what `a` and `b` have is of the past. Others are empty.
+            let handle = if stays { handle } else {
                 arena.remove(handle);
-                let next = arena.insert(number);
-                if in_c { c.insert(next, number); }
-            } else if in_c {
-                c.insert(handle, number);
-            }
+                if owner[0] % 2 == 0 { arena.insert(number) } else { handle }
+            };
+            if in_c { c.insert(handle, number * 3); }
         }
-        let both: Vec<_> = join((&a, &b)).collect();
-        let naive: Vec<_> = a.iter().filter_map(|(handle, x)| Some((handle, (x, b.get(handle)?)))).collect();
-        prop_assert_eq!(both, naive);
-        let all: Vec<_> = join((&arena, &a, &b, &c)).map(|(handle, (number, ..))| (handle, *number)).collect();
-        let naive: Vec<_> = arena
-            .iter()
-            .filter(|&(handle, _)| a.contains(handle) && b.contains(handle) && c.contains(handle))
-            .map(|(handle, number)| (handle, *number))
+        // Handles that the arena has never given out.
+        let mut other = SmArena::new();
+        let beyond: Vec<Handle<u32>> = (0..elsewhere).map(|number| other.insert(number)).collect();
+        for &handle in &beyond { a.entry(handle).map(|entry| *entry.or_insert(1)); }
+
+        let two: Vec<_> = a.iter().filter_map(|(handle, x)| Some((handle, (*x, *b.get(handle)?)))).collect();
+        let all: Vec<_> = (arena.iter())
+            .filter_map(|(handle, w)| Some((handle, (*w, *a.get(handle)?, *b.get(handle)?, *c.get(handle)?))))
             .collect();
-        prop_assert_eq!(all, naive);
-        let sum: u32 = a.values().chain(c.values()).sum();
-        for (_, (x, y)) in join((&mut a, &mut c)) {
-            std::mem::swap(x, y);
+        let copied = |(handle, (x, y)): (_, (&u32, &u32))| (handle, (*x, *y));
+        prop_assert!(join((&a, &b)).map(copied).eq(two.iter().copied()));
+        prop_assert!(join((&b, &a)).map(copied).eq(two.iter().map(|&(handle, (x, y))| (handle, (y, x)))));
+        macro_rules! check {
+            ($(($($borrow:tt)+)),+) => {$({
+                // The tuple's references, all held until the end.
+                let found: Vec<_> = join(borrowed!((arena, a, b, c) $($borrow)+)).collect();
+                prop_assert!(found.iter().map(|(handle, (w, x, y, z))| (*handle, (**w, **x, **y, **z))).eq(all.iter().copied()));
+            })+};
         }
-        prop_assert_eq!(a.values().chain(c.values()).sum::<u32>(), sum);
+        check!((s s s s), (m s s s), (s m s s), (s s m s), (s s s m), (m m s s), (s s m m), (m s s m), (s m m s), (m m m m));
+        for (at, (_, (w, x, y, z))) in (0..).zip(join((&mut arena, &mut a, &mut b, &mut c)).collect::<Vec<_>>()) {
+            (*w, *x, *y, *z) = (at, at + 1, at + 2, at + 3);
+        }
+        for (at, (handle, _)) in (0..).zip(all) {
+            prop_assert_eq!((arena[handle], a[handle], b[handle], c[handle]), (at, at + 1, at + 2, at + 3));
+        }
     }
+}
+
+#[test]
+fn a_join_walks_along_the_smallest() {
+    let mut arena = SmArena::from_iter(0..1000);
+    let handles: Vec<_> = arena.keys().collect();
+    let mut high = SecondaryMap::from_iter([(handles[900], 1)]);
+    let mut few: SparseSecondaryMap<_, _> = handles.iter().step_by(10).map(|&handle| (handle, 2)).collect();
+    let ways = |join: &dyn std::fmt::Debug| format!("{join:?}");
+    assert_eq!(ways(&join((&arena, &few))), "Join((Within, Along))");
+    assert_eq!(ways(&join((&few, &arena))), "Join((Along, Within))");
+    // One value, but a step for each of 901 slots.
+    assert_eq!(ways(&join((&high, &arena))), "Join((Along, Within))");
+    assert_eq!(ways(&join((&mut high, &mut arena, &mut few))), "Join((Within, Within, Along))");
+    few.extend(handles.iter().map(|&handle| (handle, 3)));
+    assert_eq!(ways(&join((&mut arena, &few, &few, &mut high))), "Join((Within, Within, Within, Along))");
+    // Of equals the first one.
+    assert_eq!(ways(&join((&few, &arena))), "Join((Along, Within))");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The other tables beside slotmap's: walks along a dense arena, and look-ups in a secondary map.
+//! The other tables beside slotmap's: walks along a dense arena, look-ups in a secondary map, and joins.
 
 use std::hint::black_box;
 
@@ -61,5 +61,48 @@ pub(crate) fn rows() {
             peer.push(per_op(repeats, count, || _ = black_box(get(&peers_second, &keys, |map, key| map.get(key)))));
         }
         print("secondary-get", count, times);
+    }
+    joins();
+}
+
+#[inline(never)]
+fn joined<K>(both: impl Iterator<Item = (K, (u64, u64))>) -> u64 {
+    walk(both.map(|(key, (x, y))| (key, x.wrapping_add(y))))
+}
+
+/// A map with a value for each handle joined with one that has a thousand, in either order, and one with as many. With slotmap the
+/// program itself has to walk along the smaller one.
+fn joins() {
+    const COUNT: usize = 1_000_000;
+    let handles: Vec<_> = (0..COUNT as u64).collect::<smarena::SmArena<_>>().keys().collect();
+    let mut map = slotmap::SlotMap::with_key();
+    let keys: Vec<slotmap::DefaultKey> = (0..COUNT as u64).map(|value| map.insert(value)).collect();
+    for (name, few) in [("join-few", 1000), ("join-all", COUNT)] {
+        let some = || (0_u64..).step_by(COUNT / few);
+        let big: smarena::SecondaryMap<_, _> = handles.iter().copied().zip(0..).collect();
+        let small: smarena::SparseSecondaryMap<_, _> = some().take(few).map(|at| (handles[at as usize], at)).collect();
+        let peers_big: slotmap::SecondaryMap<_, _> = keys.iter().copied().zip(0..).collect();
+        let peers_small: slotmap::SparseSecondaryMap<_, _> =
+            some().take(few).map(|at| (keys[at as usize], at)).collect();
+        let repeats = OPERATIONS / few;
+        let mut times = [const { Vec::new() }; 3];
+        for _ in 0..ROUNDS {
+            let [first, last, peer] = &mut times;
+            let copied = |(handle, (x, y)): (_, (&u64, &u64))| (handle, (*x, *y));
+            first.push(per_op(repeats, few, || {
+                black_box(joined(smarena::join((black_box(&big), black_box(&small))).map(copied)));
+            }));
+            last.push(per_op(repeats, few, || {
+                black_box(joined(smarena::join((black_box(&small), black_box(&big))).map(copied)));
+            }));
+            peer.push(per_op(repeats, few, || {
+                let both =
+                    black_box(&peers_small).iter().filter_map(|(key, y)| Some((key, (*y, *peers_big.get(key)?))));
+                black_box(joined(both));
+            }));
+        }
+        let [first, last, peer] = times;
+        print(&format!("{name}, big 1st"), few, [first, peer.clone()]);
+        print(&format!("{name}, big 2nd"), few, [last, peer]);
     }
 }

@@ -1,12 +1,18 @@
-//! Several arenas and secondary maps walked together.
+//! Several arenas and secondary maps walked together: along the smallest, with look-ups in the others.
+
+mod arena;
+
+use core::fmt;
 
 use super::handle::Handle;
 
 /// The values that several maps have for the same handles, in slot order: `join((&a, &mut b))` gives `(handle, (&x, &mut y))`.
 ///
-/// Each of the two to four may be a reference to an arena or to a secondary map, or any iterator of handles and values in slot order.
-/// The walk ends with the first of them that ends. It takes time proportional to their lengths (of a
-/// [`SecondaryMap`](crate::SecondaryMap), to its slots).
+/// Each of the two to four is a reference to an arena or to a secondary map. The walk goes along the one on which it takes the fewest
+/// steps, the first of these if there are several, and looks each handle up in the others: so it takes time proportional to the
+/// smallest, whatever the others have. A step is a value; of a [`SecondaryMap`](crate::SecondaryMap) it is a slot up to the highest one. A look-up
+/// takes constant time, and O(log n) in a [`SparseSecondaryMap`](crate::SparseSecondaryMap); but one that is borrowed mutably and is not
+/// the smallest is walked along, too. Which one is the smallest shows in nothing but the time.
 ///
 /// ```
 /// use smarena::{SecondaryMap, SmArena, SparseSecondaryMap, join};
@@ -35,7 +41,7 @@ pub fn join<J: Joined>(maps: J) -> J::Walk {
     maps.walk()
 }
 
-/// What [`join`] takes: a tuple of two to four things that give handles of one type, and values, in slot order.
+/// What [`join`] takes: a tuple of two to four references to arenas and secondary maps, for handles of one type.
 ///
 /// ```
 /// let names = smarena::SmArena::from_iter(["Ada"]);
@@ -66,63 +72,103 @@ pub trait Joined {
 #[derive(Debug)]
 pub struct Join<W>(W);
 
-/// One map's iterator, and what it has come to.
-#[derive(Debug)]
-pub struct Ahead<I: Iterator> {
-    rest: I,
-    next: Option<I::Item>,
+/// A reference to an arena or to a secondary map: either walked along or looked up in.
+pub trait Part: Sized {
+    /// The type that the handles are of.
+    type Of;
+    /// What is given out: a reference to a value.
+    type Value;
+    /// All handles and values, in slot order.
+    type Along: Iterator<Item = (Handle<Self::Of>, Self::Value)>;
+    /// What looking up needs.
+    type Within;
+
+    /// About how many steps it takes to walk along it.
+    fn steps(&self) -> usize;
+    fn along(self) -> Self::Along;
+    fn within(self) -> Self::Within;
+    /// The handle's value. Each handle that is asked for has a higher slot than the one before it; otherwise nothing may be found.
+    fn find(within: &mut Self::Within, handle: Handle<Self::Of>) -> Option<Self::Value>;
 }
 
-impl<T, V, I: Iterator<Item = (Handle<T>, V)>> Ahead<I> {
-    fn new(rest: impl IntoIterator<IntoIter = I>) -> Self {
-        Self { rest: rest.into_iter(), next: None }
-    }
+/// A part, in the way in which it is used.
+pub enum Way<P: Part> {
+    Along(P::Along),
+    Within(P::Within),
+}
 
-    /// The first handle from slot `slot` on.
+impl<P: Part> Way<P> {
+    /// The value for this handle, where it is looked up.
     #[inline]
-    fn seek(&mut self, slot: u32) -> Option<Handle<T>> {
-        if self.next.as_ref().is_none_or(|(handle, _)| handle.slot() < slot) {
-            self.next = Some(self.rest.find(|(handle, _)| handle.slot() >= slot)?);
+    fn find(&mut self, handle: Handle<P::Of>) -> Option<P::Value> {
+        match self {
+            Self::Along(_) => None,
+            Self::Within(within) => P::find(within, handle),
         }
-        self.next.as_ref().map(|(handle, _)| *handle)
+    }
+}
+
+impl<P: Part> fmt::Debug for Way<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Along(_)) { "Along" } else { "Within" })
     }
 }
 
 macro_rules! joined {
-    ($($map:ident $value:ident $at:tt),+) => {
-        impl<T, $($map, $value),+> Joined for ($($map,)+)
-        where
-            $($map: IntoIterator<Item = (Handle<T>, $value)>),+
-        {
-            type Walk = Join<($(Ahead<$map::IntoIter>,)+)>;
+    ($First:ident $first:ident, $($Map:ident $value:ident $at:tt),+) => {
+        impl<$First: Part, $($Map: Part<Of = $First::Of>),+> Joined for ($First, $($Map),+) {
+            type Walk = Join<(Way<$First>, $(Way<$Map>),+)>;
 
             fn walk(self) -> Self::Walk {
-                Join(($(Ahead::new(self.$at),)+))
+                let steps = [self.0.steps(), $(self.$at.steps()),+];
+                let least = steps.iter().min();
+                let along = steps.iter().position(|steps| Some(steps) == least);
+                macro_rules! way {
+                    ($number:tt) => {
+                        if along == Some($number) {
+                            Way::Along(self.$number.along())
+                        } else {
+                            Way::Within(self.$number.within())
+                        }
+                    };
+                }
+                Join((way!(0), $(way!($at)),+))
             }
         }
 
-        impl<T, $($map, $value),+> Iterator for Join<($(Ahead<$map>,)+)>
-        where
-            $($map: Iterator<Item = (Handle<T>, $value)>),+
-        {
-            type Item = (Handle<T>, ($($value,)+));
+        impl<$First: Part, $($Map: Part<Of = $First::Of>),+> Iterator for Join<(Way<$First>, $(Way<$Map>),+)> {
+            type Item = (Handle<$First::Of>, ($First::Value, $($Map::Value),+));
 
+            #[inline]
             fn next(&mut self) -> Option<Self::Item> {
-                let mut slot = 0;
                 loop {
-                    let heads = [$(self.0.$at.seek(slot)?),+];
-                    let (first, last) = (heads.iter().min()?, heads.iter().max()?);
-                    if first == last {
-                        return Some((*first, ($(self.0.$at.next.take()?.1,)+)));
-                    }
-                    // Of different generations of one slot none has a partner.
-                    slot = if first.slot() == last.slot() { last.slot() + 1 } else { last.slot() };
+                    // One of them is walked along.
+                    let mut at = None;
+                    let $first = step(&mut self.0.0, &mut at)?;
+                    $(let $value = step(&mut self.0.$at, &mut at)?;)+
+                    let handle = at?;
+                    let Some($first) = $first.or_else(|| self.0.0.find(handle)) else { continue };
+                    $(let Some($value) = $value.or_else(|| self.0.$at.find(handle)) else { continue };)+
+                    return Some((handle, ($first, $($value),+)));
                 }
             }
         }
     };
 }
 
-joined!(A X 0, B Y 1);
-joined!(A X 0, B Y 1, C Z 2);
-joined!(A X 0, B Y 1, C Z 2, D W 3);
+/// Goes one step along, if that is the way: then the handle that it comes to is put into `at`, and the value returned. `None` at the end.
+#[inline]
+fn step<P: Part>(way: &mut Way<P>, at: &mut Option<Handle<P::Of>>) -> Option<Option<P::Value>> {
+    match way {
+        Way::Along(along) => {
+            let (handle, value) = along.next()?;
+            *at = Some(handle);
+            Some(Some(value))
+        }
+        Way::Within(_) => Some(None),
+    }
+}
+
+joined!(A x, B y 1);
+joined!(A x, B y 1, C z 2);
+joined!(A x, B y 1, C z 2, D w 3);

@@ -6,6 +6,7 @@ mod disjoint;
 mod entry;
 mod face;
 mod iter;
+mod join;
 
 use core::fmt;
 use core::marker::PhantomData;
