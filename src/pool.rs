@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! BufPool ---.
-//! BufPool ----+--> Shared { permits: shelves + tally + line; size, heap }
+//! BufPool ----+--> Shared { permits: caches + semaphore + waiters; size, heap }
 //! Lease   ----|
 //! SmBytes ---'     freed by whoever is the last to go
 //! ```
@@ -16,18 +16,18 @@
 //! | `acquire` | waiting, as a task or as a thread |
 //! | `batch`, `lease`, `heap` | several permits taken at once; one buffer on loan; what gives its block and its permit back |
 //! | `owners`, `wait` | handles and permits, and what they keep alive together; who waits for a permit |
-//! | `permits` = `shelves` + `tally` + `line` | the protocol: what each thread keeps ready, one atomic word, and the line of those who wait, a `queue` |
-//! | `number`, `barrier` | which shelf is a thread's; how one thread is seen by another at no cost to it |
+//! | `permits` = `permit_cache` + `semaphore` + `waiters` | the protocol: what each thread keeps ready, one atomic word, and the `queue` of those who wait |
+//! | `number`, `barrier` | which cache is a thread's; how one thread is seen by another at no cost to it |
 //! | `builder`, `stats`, `error` | how a pool is made, what it did, why it had no buffer |
 //! | `objects`, `loan`, `object_builder` | the same owners and permits for values of any type: `ObjectPool`, one value on loan, how it is made |
 //!
 //! # Invariants
 //!
-//! * **P1** A `Handle` counts as one handle, a `Permit` as one permit and `Several` as those that are left, in the tally,
+//! * **P1** A `Handle` counts as one handle, a `Permit` as one permit and `Several` as those that are left, in the semaphore,
 //!   from the moment they exist until their drop. While a handle or a permit exists, the `Shared` it points to is valid. A permit
-//!   that is put on a shelf goes on counting there (K3), and is nobody's; it is taken from there by whoever has a handle.
-//! * **P2** The tally tells exactly one owner that it was the last, after all others have ended
-//!   their last access. That one frees the `Shared`, and nobody else does. No permit is on a shelf then: the last handle
+//!   that is put in a permit cache goes on counting there (K3), and is nobody's; it is taken from there by whoever has a handle.
+//! * **P2** The semaphore tells exactly one owner that it was the last, after all others have ended
+//!   their last access. That one frees the `Shared`, and nobody else does. No permit is in a permit cache then: the last handle
 //!   does not go before they are collected, and afterwards none is put there (K2).
 //! * **P3** Outside of P2, a `Shared` is only read through shared references.
 //! * **P4** A block that was lent counts as one permit, from when a buffer of a `PoolHeap` was made of it until that is told to give it back, whoever then
@@ -45,21 +45,21 @@ mod builder;
 mod error;
 mod heap;
 mod lease;
-#[cfg(feature = "async")]
-mod line;
 mod loan;
 mod number;
 mod object_builder;
 mod objects;
 mod owners;
+mod permit_cache;
 mod permits;
 #[cfg(feature = "async")]
 mod queue;
-mod shelves;
+mod semaphore;
 mod stats;
-mod tally;
 #[cfg(feature = "async")]
 mod wait;
+#[cfg(feature = "async")]
+mod waiters;
 
 use core::fmt;
 
@@ -238,7 +238,7 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.handle.permits().tally().limit() as usize
+        self.handle.permits().semaphore().limit() as usize
     }
 
     /// The bytes each buffer has room for when it is acquired; its capacity may be larger.
@@ -276,12 +276,12 @@ impl<H: HeapRef> BufPool<H> {
     /// ```
     #[must_use]
     pub fn is_congested(&self) -> bool {
-        self.handle.permits().tally().is_congested()
+        self.handle.permits().semaphore().is_congested()
     }
 
     #[cold]
     fn limit_reached(&self) -> PoolError {
-        self.handle.permits().tally().refused();
+        self.handle.permits().semaphore().refused();
         PoolError::LimitReached { limit: self.limit(), buf_size: self.buf_size() }
     }
 }

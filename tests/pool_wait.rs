@@ -37,7 +37,7 @@ impl Wake for Bell {
     }
 }
 
-/// A task in the line.
+/// A task in the queue.
 struct Task<'p> {
     future: Pin<Box<Acquire<'p, CountingHeap>>>,
     bell: Arc<Bell>,
@@ -334,7 +334,7 @@ proptest! {
         let pool = pool_of(limit, &heap);
         {
             let mut leases = Vec::new();
-            // Those in line, in order, and whether the model has handed them a buffer.
+            // Those in the queue, in order, and whether the model has handed them a buffer.
             let mut tasks: Vec<(Task<'_>, bool)> = Vec::new();
             let mut free = limit;
             let give = |free: &mut usize, tasks: &mut Vec<(Task<'_>, bool)>| {

@@ -15,11 +15,11 @@ impl<H: HeapRef> BufPool<H> {
     ///
     /// Those who wait, tasks and threads alike, are served in the order in which they began to, and a buffer that
     /// comes back while somebody waits goes to the first of them: nobody who comes later can be faster. A future has
-    /// its place in the line from its first poll on. Dropping it at any moment loses nothing: if a buffer was already
+    /// its place in the queue from its first poll on. Dropping it at any moment loses nothing: if a buffer was already
     /// on its way to it, that goes to the next one.
     ///
     /// If a buffer is free this costs what [`try_acquire`](BufPool::try_acquire) does; waiting takes a lock, and allocates nothing once the
-    /// line has been as long before. Dropping a future that waits is O(1), however many do.
+    /// queue has been as long before. Dropping a future that waits is O(1), however many do.
     ///
     /// # Errors
     /// [`PoolError::Alloc`] with what the heap says. Never [`PoolError::LimitReached`].
@@ -45,7 +45,7 @@ impl<H: HeapRef> BufPool<H> {
 
     /// A buffer on loan, as soon as there is one; the thread sleeps meanwhile. With feature `async`.
     ///
-    /// Waits `timeout` at most, or without end if that is `None`. In the same line as [`acquire`](BufPool::acquire), and as fair.
+    /// Waits `timeout` at most, or without end if that is `None`. In the same queue as [`acquire`](BufPool::acquire), and as fair.
     /// A thread that runs an executor should not call this.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! This thread's number among those that give buffers back: the shelf it has in every pool.
+//! This thread's number among those that give buffers back: the permit cache it has in every pool.
 //!
 //! A number of its own and not the kernel's thread slot: that one is for blocks, and a pool may stand on a heap that is not ours.
 
@@ -14,11 +14,11 @@ mod own {
     use core::sync::atomic::{AtomicU32, Ordering};
 
     use super::NONE;
-    use crate::pool::shelves::SHELVES;
+    use crate::pool::permit_cache::THREADS;
 
     /// A bit for each number that a thread has.
     static TAKEN: AtomicU32 = AtomicU32::new(0);
-    const _: () = assert!(SHELVES <= 32);
+    const _: () = assert!(THREADS <= 32);
 
     /// Gives the thread's number up when the thread ends. It knows the number itself: where thread-locals are made of keys, `NUMBER` may be
     /// gone before.
@@ -41,7 +41,7 @@ mod own {
         static HOLDING: Holding = const { Holding(Cell::new(NONE)) };
     }
 
-    /// This thread's number; one that no shelf has if it has none.
+    /// This thread's number; one that no permit cache has if it has none.
     #[inline(always)]
     pub(in crate::pool) fn current() -> usize {
         // Not `get`, which in builds with many codegen units stays a call.
@@ -67,9 +67,9 @@ mod own {
     fn lowest() -> usize {
         // Relaxed: a guess that the exchange below verifies.
         let mut taken = TAKEN.load(Ordering::Relaxed);
-        while (taken.trailing_ones() as usize) < SHELVES {
+        while (taken.trailing_ones() as usize) < THREADS {
             let number = taken.trailing_ones();
-            // Acquire: what the number's last holder did to its shelves comes before what this thread does.
+            // Acquire: what the number's last holder did to its caches comes before what this thread does.
             match TAKEN.compare_exchange_weak(taken, taken | 1 << number, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return number as usize,
                 Err(now) => taken = now,
@@ -106,14 +106,14 @@ mod own {
             assert!(mine != others && (mine == NONE || mine == current()));
             drop(go);
             other.join().unwrap();
-            let numbers: Vec<_> = (0..2 * SHELVES).map(|_| thread::spawn(claim).join().unwrap()).collect();
+            let numbers: Vec<_> = (0..2 * THREADS).map(|_| thread::spawn(claim).join().unwrap()).collect();
             // One after the other they need no more numbers than a few, however many other tests are running.
-            assert!(numbers.iter().filter(|number| **number != NONE).count() > SHELVES, "{numbers:?}");
+            assert!(numbers.iter().filter(|number| **number != NONE).count() > THREADS, "{numbers:?}");
         }
     }
 }
 
-/// The threads of a model say which shelf is theirs.
+/// The threads of a model say which cache is theirs.
 #[cfg(loom)]
 mod own {
     pub(in crate::pool) fn current() -> usize {

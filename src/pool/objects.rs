@@ -22,7 +22,7 @@ use crate::sync::{Mutex, lock};
 /// A bounded source of values that are costly to make: connections, compressors, parsers, buffers of other crates.
 ///
 /// A value is made when one is asked for and none is idle. When its [`Loan`] is dropped, on whichever thread, it is reset and kept for the next. At most
-/// [`limit`](ObjectPool::limit) loans exist at a time, and so at most as many values. Trying, waiting in a fair line, batches, watermarks and statistics are those
+/// [`limit`](ObjectPool::limit) loans exist at a time, and so at most as many values. Trying, waiting in a fair queue, batches, watermarks and statistics are those
 /// of a [`BufPool`](crate::BufPool); a clone is another handle to the same pool, and loans may outlive all handles.
 ///
 /// Idle values lie in one list under a lock, last in, first out. What makes and resets them runs outside of it.
@@ -208,7 +208,7 @@ impl<T> ObjectPool<T> {
     /// ```
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.handle.permits().tally().limit() as usize
+        self.handle.permits().semaphore().limit() as usize
     }
 
     /// Whether the pool is short of values, as [`BufPool::is_congested`](crate::BufPool::is_congested) means it.
@@ -224,7 +224,7 @@ impl<T> ObjectPool<T> {
     /// ```
     #[must_use]
     pub fn is_congested(&self) -> bool {
-        self.handle.permits().tally().is_congested()
+        self.handle.permits().semaphore().is_congested()
     }
 
     /// Drops the idle values. The next that are asked for are made.
@@ -258,21 +258,21 @@ impl<T> ObjectPool<T> {
     #[must_use]
     pub fn stats(&self) -> ObjectPoolStats {
         let permits = self.handle.permits();
-        let tally = permits.tally();
+        let semaphore = permits.semaphore();
         ObjectPoolStats {
             limit: self.limit(),
             in_flight: self.in_flight(),
             idle: lock(&self.handle.idle).len(),
-            peak: tally.peak() as usize,
-            refusals: tally.refusals(),
+            peak: semaphore.peak() as usize,
+            refusals: semaphore.refusals(),
             waiting: permits.waiting(),
-            congested: tally.is_congested(),
+            congested: semaphore.is_congested(),
         }
     }
 
     #[cold]
     fn none_free(&self) -> NoneFree {
-        self.handle.permits().tally().refused();
+        self.handle.permits().semaphore().refused();
         NoneFree { limit: self.limit(), timeout: None }
     }
 }

@@ -7,7 +7,7 @@ use core::ops::Deref;
 use core::ptr::NonNull;
 
 use super::permits::{Permits, Taken};
-use super::tally::{SomeAreKept, SomebodyWaits, WasLast};
+use super::semaphore::{SomeAreKept, SomebodyWaits, WasLast};
 
 /// What all owners of a pool have in common. Shared by all threads.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ unsafe impl<S: Send + Sync> Sync for Handle<S> {}
 impl<S> Handle<S> {
     /// The first handle of a pool. `permits` are as new.
     pub(super) fn new(permits: Permits, what: S) -> Self {
-        // P1: a new tally counts one handle, which this is.
+        // P1: a new semaphore counts one handle, which this is.
         Handle(NonNull::from(Box::leak(Box::new(Shared { permits, what }))))
     }
 
@@ -77,7 +77,7 @@ impl<S> Handle<S> {
         several
     }
 
-    /// The permit that the line handed over.
+    /// The permit that the waiter queue handed over.
     #[cfg(feature = "async")]
     pub(super) fn handed_over(&self) -> Permit<S> {
         // P1: by L3 it is counted, and nobody else's.
@@ -97,7 +97,7 @@ impl<S> Deref for Handle<S> {
 
 impl<S> Clone for Handle<S> {
     fn clone(&self) -> Self {
-        self.permits.tally().add_handle();
+        self.permits.semaphore().add_handle();
         // P1: counted in the line above.
         Handle(self.0)
     }
@@ -108,12 +108,12 @@ impl<S> Drop for Handle<S> {
         // P5: a local reference, which ends with its last use.
         let permits = &self.permits;
         let last = loop {
-            match permits.tally().leaving().end() {
+            match permits.semaphore().leaving().end() {
                 Ok(last) => break last,
                 Err(SomeAreKept) => permits.collect(),
             }
         };
-        // SAFETY: P2: this is what the tally said of us, and nothing here touches it again.
+        // SAFETY: P2: this is what the semaphore said of us, and nothing here touches it again.
         unsafe { free_if_last(self.0, last) }
     }
 }
@@ -205,7 +205,7 @@ unsafe fn give<S>(shared: NonNull<Shared<S>>, count: u32) {
     }
 }
 
-/// As `give`, of permits for which this thread's shelf is not ready.
+/// As `give`, of permits for which this thread's cache is not ready.
 ///
 /// # Safety
 /// As for `give`.
@@ -217,12 +217,12 @@ unsafe fn give_slow<S>(shared: NonNull<Shared<S>>, count: u32) {
         Ok(busy) => return busy.end(),
         Err(count) => count,
     };
-    match permits.tally().giving(count).end() {
-        // SAFETY: P2: this is what the tally said of us, and nothing here touches it again.
+    match permits.semaphore().giving(count).end() {
+        // SAFETY: P2: this is what the semaphore said of us, and nothing here touches it again.
         Ok(last) => unsafe { free_if_last(shared, last) },
         Err(SomebodyWaits(count)) => {
-            // Whoever is served may be done with the permit, and be the last owner, before we have left the line.
-            permits.tally().add_handle();
+            // Whoever is served may be done with the permit, and be the last owner, before we have left the queue.
+            permits.semaphore().add_handle();
             // P1: counted in the line above.
             let handle = Handle(shared);
             handle.permits.serve(count);
@@ -233,7 +233,7 @@ unsafe fn give_slow<S>(shared: NonNull<Shared<S>>, count: u32) {
 /// Frees what the owners of a pool shared.
 ///
 /// # Safety
-/// `last` is what `shared`'s tally told the caller, who does not touch it afterwards.
+/// `last` is what `shared`'s semaphore told the caller, who does not touch it afterwards.
 #[inline]
 unsafe fn free_if_last<S>(shared: NonNull<Shared<S>>, last: WasLast) {
     if last.0 {

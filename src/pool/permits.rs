@@ -5,56 +5,56 @@
 use core::task::{Poll, Waker};
 
 use super::barrier::Barrier;
-#[cfg(feature = "async")]
-use super::line::Line;
 use super::number;
+use super::permit_cache::{Busy, PermitCaches};
 #[cfg(feature = "async")]
 use super::queue::Place;
-use super::shelves::{Busy, Shelves};
-use super::tally::{SomeAreKept, Tally};
+use super::semaphore::{Semaphore, SomeAreKept};
+#[cfg(feature = "async")]
+use super::waiters::Waiters;
 use crate::sync::CachePadded;
 
 /// The pool's permits and those who wait for them. Shared by all threads.
 #[derive(Debug)]
 pub(super) struct Permits {
     /// Alone on its cache lines: whoever writes it would slow down those who read what lies beside it.
-    tally: CachePadded<Tally>,
-    shelves: Shelves,
+    semaphore: CachePadded<Semaphore>,
+    caches: PermitCaches,
     #[cfg(feature = "async")]
-    line: Line,
+    waiters: Waiters,
 }
 
 impl Permits {
     /// No permit is out, nobody waits, and one handle exists. `low < high <= limit`.
     pub(super) fn new(limit: u32, low: u32, high: u32) -> Self {
-        Self::with_shelves(limit, low, high, Shelves::room(limit), Barrier::new())
+        Self::with_room(limit, low, high, PermitCaches::room(limit), Barrier::new())
     }
 
-    /// As `new`, with room for so many permits on each shelf.
-    fn with_shelves(limit: u32, low: u32, high: u32, room: u32, barrier: Barrier) -> Self {
+    /// As `new`, with room for so many permits in each permit cache.
+    fn with_room(limit: u32, low: u32, high: u32, room: u32, barrier: Barrier) -> Self {
         Permits {
-            tally: CachePadded(Tally::new(limit, low, high, room > 0)),
-            shelves: Shelves::new(room, barrier),
+            semaphore: CachePadded(Semaphore::new(limit, low, high, room > 0)),
+            caches: PermitCaches::new(room, barrier),
             #[cfg(feature = "async")]
-            line: Line::new(),
+            waiters: Waiters::new(),
         }
     }
 
     /// For what concerns no permit.
     #[inline]
-    pub(super) fn tally(&self) -> &Tally {
-        &self.tally
+    pub(super) fn semaphore(&self) -> &Semaphore {
+        &self.semaphore
     }
 
     /// The permits that are out: right for some moment, if only one thread takes and gives back.
     pub(super) fn out(&self) -> u32 {
-        self.tally.permits().saturating_sub(self.shelves.kept())
+        self.semaphore.permits().saturating_sub(self.caches.kept())
     }
 
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
         #[cfg(feature = "async")]
-        return self.line.len();
+        return self.waiters.len();
         #[cfg(not(feature = "async"))]
         return 0;
     }
@@ -68,47 +68,47 @@ impl Permits {
     /// As `take`, by the thread with this number, or the one it claims.
     #[inline(always)]
     fn take_as(&self, number: usize, claim: impl FnOnce() -> usize, wanted: u32) -> Taken {
-        let count = self.shelves.take(number, wanted);
+        let count = self.caches.take(number, wanted);
         if count == wanted {
             return Taken { count, surplus: 0 };
         }
-        let more = self.take_from_tally(number, claim, wanted - count);
+        let more = self.take_from_semaphore(number, claim, wanted - count);
         Taken { count: count + more.count, surplus: more.surplus }
     }
 
     /// A thread that only takes, while another gives back, would come here each time: it takes some to keep as well.
     #[inline(never)]
-    fn take_from_tally(&self, number: usize, claim: impl FnOnce() -> usize, wanted: u32) -> Taken {
-        let number = if self.shelves.have_room() { claim() } else { number };
-        let more = self.shelves.share(number, number::taken()) / 2;
+    fn take_from_semaphore(&self, number: usize, claim: impl FnOnce() -> usize, wanted: u32) -> Taken {
+        let number = if self.caches.have_room() { claim() } else { number };
+        let more = self.caches.share(number, number::taken()) / 2;
         loop {
-            match self.tally.take_permits(wanted, more) {
+            match self.semaphore.take_permits(wanted, more) {
                 Ok(taken) => return Taken { count: taken.min(wanted), surplus: taken.saturating_sub(wanted) },
-                Err(SomeAreKept) => self.shelves.collect(number, &self.tally),
+                Err(SomeAreKept) => self.caches.collect(number, &self.semaphore),
             }
         }
     }
 
-    /// Puts `count` permits, the caller's, on this thread's shelf; they are given back, and the pool may be gone, at the end of what this
-    /// returns. `None` if the shelf is not ready for them.
+    /// Puts `count` permits, the caller's, in this thread's permit cache; they are given back, and the pool may be gone, at the end of what this
+    /// returns. `None` if the cache is not ready for them.
     #[inline]
     pub(super) fn put(&self, count: u32) -> Option<Busy<'_>> {
-        self.shelves.put(number::current(), count)
+        self.caches.put(number::current(), count)
     }
 
-    /// As `put`, to a shelf that may have to be opened first. An error says how many permits the caller has to give to the tally instead.
+    /// As `put`, to a cache that may have to be opened first. An error says how many permits the caller has to give to the semaphore instead.
     pub(super) fn put_anew(&self, count: u32) -> Result<Busy<'_>, u32> {
         self.put_anew_as(number::claim, count)
     }
 
     /// As `put_anew`, by the thread that claims this number.
     fn put_anew_as(&self, claim: impl FnOnce() -> usize, count: u32) -> Result<Busy<'_>, u32> {
-        if !self.shelves.have_room() {
+        if !self.caches.have_room() {
             return Err(count);
         }
         let number = claim();
-        self.shelves.share(number, number::taken());
-        self.shelves.put_anew(number, count, &self.tally).map_err(|more| count + more)
+        self.caches.share(number, number::taken());
+        self.caches.put_anew(number, count, &self.semaphore).map_err(|more| count + more)
     }
 
     /// Hands `count` permits to those who wait, and gives back what is left of them. The caller has the permits, and a handle: those who are
@@ -118,7 +118,7 @@ impl Permits {
     /// When all is done, with what the last of the wakers panicked with.
     #[cfg(feature = "async")]
     pub(super) fn serve(&self, count: u32) {
-        self.line.serve(&self.tally, count);
+        self.waiters.serve(&self.semaphore, count);
     }
 
     #[cfg(not(feature = "async"))]
@@ -126,17 +126,17 @@ impl Permits {
         unreachable!("{count} permits for those who wait, and nobody can");
     }
 
-    /// Gives what is kept on shelves to the tally. The caller has a handle.
+    /// Gives what is kept in permit caches to the semaphore. The caller has a handle.
     pub(super) fn collect(&self) {
-        self.shelves.collect(number::current(), &self.tally);
+        self.caches.collect(number::current(), &self.semaphore);
     }
 
-    /// Takes the last place in the line, or fails if a permit was free and has been taken instead. The caller has a handle, until it has left.
+    /// Takes the last place in the queue, or fails if a permit was free and has been taken instead. The caller has a handle, until it has left.
     #[cfg(feature = "async")]
     pub(super) fn join(&self, waker: Waker) -> Result<Place, Waker> {
-        self.line.join(waker, || {
+        self.waiters.join(waker, || {
             loop {
-                match self.tally.take_permit_or_wait() {
+                match self.semaphore.take_permit_or_wait() {
                     Ok(taken) => return taken,
                     Err(SomeAreKept) => self.collect(),
                 }
@@ -147,17 +147,17 @@ impl Permits {
     /// Ready when the permit is the caller's; the place is no more then.
     #[cfg(feature = "async")]
     pub(super) fn poll(&self, place: &Place, waker: &Waker) -> Poll<()> {
-        self.line.poll(place, waker)
+        self.waiters.poll(place, waker)
     }
 
-    /// Leaves the line. Returns true if the permit was the caller's already, who still has it.
+    /// Leaves the queue. Returns true if the permit was the caller's already, who still has it.
     #[cfg(feature = "async")]
     pub(super) fn leave(&self, place: &Place) -> bool {
-        self.line.leave(&self.tally, place)
+        self.waiters.leave(&self.semaphore, place)
     }
 }
 
-/// Permits that were taken: the caller gives the surplus back, which finds no room on its shelf.
+/// Permits that were taken: the caller gives the surplus back, which finds no room in its cache.
 #[must_use = "both are the caller's"]
 pub(super) struct Taken {
     pub(super) count: u32,
@@ -170,8 +170,8 @@ mod models {
     use core::future::poll_fn;
     use core::task::Context;
 
-    use super::super::shelves::SHELVES;
-    use super::super::tally::{SomebodyWaits, WasLast};
+    use super::super::permit_cache::THREADS;
+    use super::super::semaphore::{SomebodyWaits, WasLast};
     use super::*;
     use crate::sync::{Arc, UnsafeCell, block_on, model, thread};
 
@@ -190,7 +190,7 @@ mod models {
 
         /// With a handle of its own, as a task has that owns its pool.
         fn handle(pool: &Arc<Self>) -> Arc<Self> {
-            pool.permits.tally().add_handle();
+            pool.permits.semaphore().add_handle();
             Arc::clone(pool)
         }
 
@@ -202,9 +202,9 @@ mod models {
         fn covered<T>(&self, number: usize, call: impl FnOnce() -> T) -> T {
             self.shared.with(|_| {
                 let returned = call();
-                // Somebody else's turn. Not in the models without shelves: they are large enough.
-                if number < SHELVES {
-                    self.permits.tally.permits();
+                // Somebody else's turn. Not in the models without permit caches: they are large enough.
+                if number < THREADS {
+                    self.permits.semaphore.permits();
                 }
                 returned
             })
@@ -212,7 +212,7 @@ mod models {
 
         /// What an owner does who gives permits back. Only what comes last is not covered by the cell (P5).
         fn give_as(&self, number: usize, count: u32) -> WasLast {
-            if let Some(busy) = self.covered(number, || self.permits.shelves.put(number, count)) {
+            if let Some(busy) = self.covered(number, || self.permits.caches.put(number, count)) {
                 busy.end();
                 return WasLast(false);
             }
@@ -223,10 +223,10 @@ mod models {
                 }
                 Err(count) => count,
             };
-            let giving = self.shared.with(|_| self.permits.tally.giving(count));
+            let giving = self.shared.with(|_| self.permits.semaphore.giving(count));
             giving.end().unwrap_or_else(|SomebodyWaits(count)| {
                 self.shared.with(|_| {
-                    self.permits.tally.add_handle();
+                    self.permits.semaphore.add_handle();
                     self.permits.serve(count);
                 });
                 self.drop_handle_as(number)
@@ -240,10 +240,12 @@ mod models {
         /// As above, for a handle.
         fn drop_handle_as(&self, number: usize) -> WasLast {
             loop {
-                let leaving = self.shared.with(|_| self.permits.tally.leaving());
+                let leaving = self.shared.with(|_| self.permits.semaphore.leaving());
                 match leaving.end() {
                     Ok(last) => return last,
-                    Err(SomeAreKept) => self.shared.with(|_| self.permits.shelves.collect(number, &self.permits.tally)),
+                    Err(SomeAreKept) => {
+                        self.shared.with(|_| self.permits.caches.collect(number, &self.permits.semaphore))
+                    }
                 }
             }
         }
@@ -363,16 +365,16 @@ mod models {
         });
     }
 
-    /// Pools with shelves: what threads with the numbers 0 and 1 do.
+    /// Pools with permit caches: what threads with the numbers 0 and 1 do.
     struct Kept;
 
     impl Kept {
-        /// Three permits, and room for one on each shelf. One permit lies on shelf 0, where the main thread put it.
+        /// Three permits, and room for one in each permit cache. One permit lies in cache 0, where the main thread put it.
         fn of_three() -> Arc<Pool> {
-            let permits = Permits::with_shelves(3, 1, 3, 1, Barrier::new());
+            let permits = Permits::with_room(3, 1, 3, 1, Barrier::new());
             let pool = Arc::new(Pool { permits, buffer: UnsafeCell::new(()), shared: UnsafeCell::new(()) });
             assert_eq!((Self::take(&pool, 0, 1), Self::give(&pool, 0, 1)), (1, 0));
-            assert_eq!((pool.permits.shelves.kept(), pool.permits.out()), (1, 0));
+            assert_eq!((pool.permits.caches.kept(), pool.permits.out()), (1, 0));
             pool
         }
 
@@ -409,7 +411,7 @@ mod models {
     #[test]
     fn loom_what_is_taken_to_keep_is_not_lost() {
         model(|| {
-            let permits = Permits::with_shelves(4, 2, 4, 2, Barrier::new());
+            let permits = Permits::with_room(4, 2, 4, 2, Barrier::new());
             let pool = Arc::new(Pool { permits, buffer: UnsafeCell::new(()), shared: UnsafeCell::new(()) });
             // So many were out once: since then one may be taken to keep beside one.
             assert_eq!((Kept::take(&pool, 0, 3), Kept::give(&pool, 0, 3)), (3, 0));
@@ -423,7 +425,7 @@ mod models {
     }
 
     #[test]
-    fn loom_what_is_put_on_a_shelf_is_found() {
+    fn loom_what_is_cached_is_found() {
         model(|| {
             let pool = Kept::of_three();
             assert_eq!(Kept::take(&pool, 0, 1), 1);
@@ -439,7 +441,7 @@ mod models {
             assert_eq!(Kept::give(&pool, 0, 1), 0);
             let taken = other.join().unwrap();
             assert!(taken >= 2);
-            // By another thread with the number of the one that has ended: not from our own shelf.
+            // By another thread with the number of the one that has ended: not from our own cache.
             assert_eq!((Kept::take(&pool, 1, 3), pool.permits.out()), (3 - taken, 3));
         });
     }
@@ -469,7 +471,7 @@ mod models {
     }
 
     #[test]
-    fn loom_the_last_owner_leaves_nothing_on_a_shelf() {
+    fn loom_the_last_owner_leaves_nothing_cached() {
         model(|| {
             let pool = Kept::of_three();
             assert_eq!((Kept::take(&pool, 0, 1), Kept::take(&pool, 0, 1)), (1, 1));
@@ -485,7 +487,7 @@ mod models {
         model(|| {
             let pool = Pool::of_one();
             assert!(pool.take());
-            // In line before anybody gives or tries.
+            // In the queue before anybody gives or tries.
             let mut place = None;
             assert!(pool.poll(&mut place, &Context::from_waker(Waker::noop())).is_pending());
             let newcomer = Pool::handle(&pool);

@@ -58,18 +58,18 @@ impl<H: HeapRef> BufPool<H> {
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         let permits = self.handle.permits();
-        let tally = permits.tally();
+        let semaphore = permits.semaphore();
         PoolStats {
             buf_size: self.buf_size(),
             limit: self.limit(),
             in_flight: self.in_flight(),
-            peak: tally.peak() as usize,
+            peak: semaphore.peak() as usize,
             growth: self.handle.growth,
             // Relaxed: a number to look at.
             grown: self.handle.grown.load(Ordering::Relaxed),
-            refusals: tally.refusals(),
+            refusals: semaphore.refusals(),
             waiting: permits.waiting(),
-            congested: tally.is_congested(),
+            congested: semaphore.is_congested(),
         }
     }
 }

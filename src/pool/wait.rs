@@ -43,7 +43,7 @@ impl<'p, S> Wait<'p, S> {
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        self.handle.permits().tally().refused();
+                        self.handle.permits().semaphore().refused();
                         return None;
                     }
                     thread::park_timeout(left);
@@ -87,7 +87,7 @@ impl<S> Drop for Wait<'_, S> {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
             if self.handle.permits().leave(&place) {
-                // To the next in line.
+                // To the next in the queue.
                 drop(self.handle.handed_over());
             }
         }

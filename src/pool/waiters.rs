@@ -1,8 +1,8 @@
-//! The line of those who wait for a permit, first come first served. A permit given back while it is not empty is passed on.
+//! The queue of those who wait for a permit, first come first served. A permit given back while it is not empty is passed on.
 //!
 //! ```text
 //! give: mark not set ------------------------------------------> the permit is free, one atomic
-//!       mark set ----> lock: the first in line has the permit --> nobody else saw it
+//!       mark set ----> lock: the first in the queue has the permit --> nobody else saw it
 //! ```
 //!
 //! A waiting one is handed the permit itself, not a chance to try for it: it stays counted as taken, so no
@@ -16,8 +16,8 @@
 //!
 //! Whenever the lock is free:
 //!
-//! * **L1** The tally's mark is set if, and only if, the queue is not empty.
-//! * **L2** While the mark is set no permit is free, nor kept on a shelf.
+//! * **L1** The semaphore's mark is set if, and only if, the queue is not empty.
+//! * **L2** While the mark is set no permit is free, nor kept in a permit cache.
 //! * **L3** A [`Place`] whose ticket is not in the queue stands for one permit that is out.
 //!
 //! A place that is forgotten (`mem::forget`) stays in the queue, and keeps the permit it will be given, as a forgotten lease does.
@@ -28,16 +28,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
 use super::queue::{Place, Queue};
-use super::tally::Tally;
+use super::semaphore::Semaphore;
 use crate::sync::{Mutex, lock};
 
 /// Who waits. Shared by all threads.
 #[derive(Debug)]
-pub(super) struct Line(Mutex<Queue<Waker>>);
+pub(super) struct Waiters(Mutex<Queue<Waker>>);
 
-impl Line {
+impl Waiters {
     pub(super) fn new() -> Self {
-        Line(Mutex::new(Queue::new()))
+        Waiters(Mutex::new(Queue::new()))
     }
 
     /// How many wait.
@@ -48,7 +48,7 @@ impl Line {
     /// Takes the last place, or gives the waker back if a permit was free and has been taken instead, as [`take_permit_or_wait`] says that
     /// it was.
     ///
-    /// [`take_permit_or_wait`]: Tally::take_permit_or_wait
+    /// [`take_permit_or_wait`]: Semaphore::take_permit_or_wait
     #[cold]
     pub(super) fn join(&self, waker: Waker, take_permit_or_wait: impl FnOnce() -> bool) -> Result<Place, Waker> {
         let mut queue = lock(&self.0);
@@ -79,11 +79,11 @@ impl Line {
 
     /// Leaves. Returns true if a permit has been handed over already: it is the caller's.
     #[cold]
-    pub(super) fn leave(&self, tally: &Tally, place: &Place) -> bool {
+    pub(super) fn leave(&self, semaphore: &Semaphore, place: &Place) -> bool {
         let mut queue = lock(&self.0);
         let left = queue.remove(place);
         if left.is_some() {
-            tally.give_from_line(0, queue.len() > 0);
+            semaphore.give_past_waiters(0, queue.len() > 0);
         }
         drop(queue);
         left.is_none()
@@ -92,16 +92,16 @@ impl Line {
     /// Hands `count` permits to those who wait, and gives back what is left of them. The caller has a handle:
     /// those who are served may be gone, with all they had of the pool, before this returns.
     #[cold]
-    pub(super) fn serve(&self, tally: &Tally, count: u32) {
+    pub(super) fn serve(&self, semaphore: &Semaphore, count: u32) {
         let mut panicked = None;
         for served in 0..count {
             let mut queue = lock(&self.0);
             let Some(first) = queue.pop() else {
-                tally.give_from_line(count - served, false);
+                semaphore.give_past_waiters(count - served, false);
                 break;
             };
             // L3: one of ours is the first one's now.
-            tally.give_from_line(0, queue.len() > 0);
+            semaphore.give_past_waiters(0, queue.len() > 0);
             drop(queue);
             // Whatever a waker does, the permits are not lost and the others are told.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| first.wake())) {

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use common::CountingHeap;
 use smarena::{BufPool, Lease, PoolError};
 
-/// Large enough for shelves of several permits each.
+/// Large enough for permit caches of several permits each.
 const LIMIT: usize = 256;
 
 fn pool(heap: &CountingHeap) -> BufPool<CountingHeap> {
@@ -22,7 +22,7 @@ fn acquire_all(pool: &BufPool<CountingHeap>) -> Vec<Lease<CountingHeap>> {
     std::iter::from_fn(|| pool.try_acquire().ok()).collect()
 }
 
-/// A thread that has given `count` buffers back, some of them to its own shelf, and does nothing until the sender is dropped.
+/// A thread that has given `count` buffers back, some of them to its own cache, and does nothing until the sender is dropped.
 fn idle_keeper(pool: &BufPool<CountingHeap>, count: usize) -> (Sender<()>, JoinHandle<()>) {
     let pool = pool.clone();
     let ((idle, is_idle), (end, ended)) = (mpsc::channel(), mpsc::channel());
@@ -73,7 +73,7 @@ fn a_batch_finds_what_idle_threads_keep() {
 fn a_batch_is_what_the_thread_kept_and_more() {
     let heap = CountingHeap::new();
     let pool = pool(&heap);
-    // Fewer than the batch wants, so that it comes from the shelf and from the tally.
+    // Fewer than the batch wants, so that it comes from the cache and from the semaphore.
     drop((pool.try_acquire().unwrap(), pool.try_acquire().unwrap()));
     let batch = pool.acquire_batch(40).unwrap();
     assert_eq!((batch.len(), pool.in_flight()), (40, 40));

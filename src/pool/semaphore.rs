@@ -10,10 +10,10 @@
 //! | waiting | congested | keeping | handles |    permits    |      no handle and no permit: nobody is left
 //! ```
 //!
-//! * **waiting**: somebody stands in the [`Line`](super::line). Then no permit is free, and whoever gives
-//!   one back must pass it on there. Set and cleared under the line's lock alone.
+//! * **waiting**: somebody stands in the [`Waiters`](super::waiters). Then no permit is free, and whoever gives
+//!   one back must pass it on there. Set and cleared under the queue's lock alone.
 //! * **congested**: the permits have reached the high mark, and have not fallen to the low mark since.
-//! * **keeping**: permits may lie on [`Shelves`](super::shelves), taken as far as the tally knows and yet nobody's. So no
+//! * **keeping**: permits may lie in [permit caches](super::permit_cache), taken as far as the semaphore knows and yet nobody's. So no
 //!   decision may rest on how many are taken: nobody waits, nothing is refused, the high mark is not reached, and a
 //!   handle is left. Who would decide otherwise collects first, which clears the mark. Once it is clear, it is set again when
 //!   few enough permits are taken.
@@ -31,7 +31,7 @@ const MOST_HANDLES: u64 = 1 << 28;
 
 /// Permits up to a limit, and the owners of the memory this lies in. Shared by all threads.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct Semaphore {
     word: AtomicU64,
     rules: Rules,
     /// The most permits that were taken at once. No part of the protocol.
@@ -40,13 +40,13 @@ pub(super) struct Tally {
     refusals: Counter,
 }
 
-/// What the marks go by. Constants, copied by whoever must do without the tally (P5).
+/// What the marks go by. Constants, copied by whoever must do without the semaphore (P5).
 #[derive(Debug, Clone, Copy)]
 struct Rules {
     limit: u32,
     low: u32,
     high: u32,
-    /// The keeping mark is set when no more permits than this are taken; never if there is no shelf.
+    /// The keeping mark is set when no more permits than this are taken; never if there are no permit caches.
     keep_from: Option<u32>,
 }
 
@@ -65,12 +65,12 @@ pub(super) struct Leaving<'t> {
     keeps: bool,
 }
 
-/// The caller was the last owner: what the tally belongs to is the caller's alone.
+/// The caller was the last owner: what the semaphore belongs to is the caller's alone.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "the last owner frees the pool"]
 pub(super) struct WasLast(pub(super) bool);
 
-/// Nothing has changed: permits that are kept on shelves must be collected before this can be decided.
+/// Nothing has changed: permits that are kept in permit caches must be collected before this can be decided.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SomeAreKept;
 
@@ -78,14 +78,14 @@ pub(super) struct SomeAreKept;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SomebodyWaits(pub(super) u32);
 
-impl Tally {
+impl Semaphore {
     /// No permit is taken, and one handle exists. `low < high <= limit`.
-    pub(super) fn new(limit: u32, low: u32, high: u32, has_shelves: bool) -> Self {
+    pub(super) fn new(limit: u32, low: u32, high: u32, has_caches: bool) -> Self {
         debug_assert!(low < high && high <= limit);
         // Far enough below the high mark that collecting, which is slow, comes once for many permits.
-        let keep_from = has_shelves.then_some(low.min(high / 2));
-        let word = if has_shelves { ONE_HANDLE | KEEPING } else { ONE_HANDLE };
-        Tally {
+        let keep_from = has_caches.then_some(low.min(high / 2));
+        let word = if has_caches { ONE_HANDLE | KEEPING } else { ONE_HANDLE };
+        Semaphore {
             word: AtomicU64::new(word),
             rules: Rules { limit, low, high, keep_from },
             peak: AtomicU32::new(0),
@@ -98,7 +98,7 @@ impl Tally {
         self.rules.limit
     }
 
-    /// The permits that are taken, those on shelves included. Never more than the limit.
+    /// The permits that are taken, those in permit caches included. Never more than the limit.
     pub(super) fn permits(&self) -> u32 {
         // Relaxed: a number to look at; nothing is read on the strength of it.
         permits_of(self.word.load(Ordering::Relaxed))
@@ -110,9 +110,9 @@ impl Tally {
         self.word.load(Ordering::Relaxed) & CONGESTED != 0
     }
 
-    /// Whether permits may be kept on shelves.
+    /// Whether permits may be kept in permit caches.
     pub(super) fn is_keeping(&self) -> bool {
-        // Relaxed: the mark is cleared under the shelves' lock alone, which orders it for those who rely on it.
+        // Relaxed: the mark is cleared under the caches' lock alone, which orders it for those who rely on it.
         self.rules.keep_from.is_some() && self.word.load(Ordering::Relaxed) & KEEPING != 0
     }
 
@@ -209,7 +209,7 @@ impl Tally {
         Leaving { word: &self.word, keeps: self.rules.keep_from.is_some() }
     }
 
-    /// Clears the keeping mark, and gives back the `count` permits that lay on shelves. For the one who has closed them
+    /// Clears the keeping mark, and gives back the `count` permits that lay in permit caches. For the one who has closed them
     /// all, under their lock. The caller has a handle.
     pub(super) fn stop_keeping(&self, count: u32) {
         debug_assert!(self.is_keeping());
@@ -290,9 +290,9 @@ impl Rules {
     }
 }
 
-/// What the line needs, all under its lock: hence nobody else touches the mark, nor the permits while it is set.
+/// What the waiter queue needs, all under its lock: hence nobody else touches the mark, nor the permits while it is set.
 #[cfg(feature = "async")]
-impl Tally {
+impl Semaphore {
     /// Takes a permit and returns true. If none is free it sets the mark instead, in the same step, so that
     /// whoever gives one back from then on will pass it on.
     pub(super) fn take_permit_or_wait(&self) -> Result<bool, SomeAreKept> {
@@ -303,7 +303,7 @@ impl Tally {
             let outcome = if word & WAITING == 0 && permits_of(word) < self.rules.limit {
                 self.try_take(word, 1).map(|()| true)
             } else {
-                // Relaxed: the mark brings others to the line, where its lock orders everything.
+                // Relaxed: the mark brings others to the queue, where its lock orders everything.
                 let waiting = word | WAITING;
                 let set = self.word.compare_exchange_weak(word, waiting, Ordering::Relaxed, Ordering::Relaxed);
                 set.map(|_| false)
@@ -317,7 +317,7 @@ impl Tally {
 
     /// Gives `count` permits back although the mark may be set, and leaves it set if somebody is `waiting` still.
     /// The caller has a handle.
-    pub(super) fn give_from_line(&self, count: u32, waiting: bool) {
+    pub(super) fn give_past_waiters(&self, count: u32, waiting: bool) {
         debug_assert!(!waiting || count == 0, "a permit is free and somebody waits");
         // Relaxed: a guess that the exchange below verifies.
         let mut word = self.word.load(Ordering::Relaxed);
@@ -355,52 +355,52 @@ mod tests {
 
     #[test]
     fn permits_end_at_the_limit_and_come_back() {
-        let tally = Tally::new(2, 1, 2, false);
-        assert!(tally.take_permits(1, 0) == Ok(1) && tally.take_permits(1, 0) == Ok(1));
-        assert!(tally.take_permits(1, 0) == Ok(0));
-        assert_eq!(tally.permits(), 2);
-        assert_eq!(tally.giving(1).end(), Ok(WasLast(false)));
-        assert!(tally.take_permits(1, 0) == Ok(1));
+        let semaphore = Semaphore::new(2, 1, 2, false);
+        assert!(semaphore.take_permits(1, 0) == Ok(1) && semaphore.take_permits(1, 0) == Ok(1));
+        assert!(semaphore.take_permits(1, 0) == Ok(0));
+        assert_eq!(semaphore.permits(), 2);
+        assert_eq!(semaphore.giving(1).end(), Ok(WasLast(false)));
+        assert!(semaphore.take_permits(1, 0) == Ok(1));
     }
 
     #[test]
     fn the_largest_limit_does_not_reach_the_handles() {
-        let tally = Tally::new(u32::MAX, 0, u32::MAX, false);
-        tally.word.store(ONE_HANDLE + u64::from(u32::MAX), Ordering::Relaxed);
-        assert!(tally.take_permits(1, 0) == Ok(0));
-        assert_eq!(tally.leaving().end(), Ok(WasLast(false)));
-        assert_eq!(tally.permits(), u32::MAX);
+        let semaphore = Semaphore::new(u32::MAX, 0, u32::MAX, false);
+        semaphore.word.store(ONE_HANDLE + u64::from(u32::MAX), Ordering::Relaxed);
+        assert!(semaphore.take_permits(1, 0) == Ok(0));
+        assert_eq!(semaphore.leaving().end(), Ok(WasLast(false)));
+        assert_eq!(semaphore.permits(), u32::MAX);
     }
 
     #[test]
     fn the_last_of_handles_and_permits_is_told_so() {
-        let tally = Tally::new(1, 0, 1, false);
-        tally.add_handle();
-        assert!(tally.take_permits(1, 0) == Ok(1));
-        assert_eq!(tally.leaving().end(), Ok(WasLast(false)));
-        assert_eq!(tally.leaving().end(), Ok(WasLast(false)));
-        assert_eq!(tally.giving(1).end(), Ok(WasLast(true)));
+        let semaphore = Semaphore::new(1, 0, 1, false);
+        semaphore.add_handle();
+        assert!(semaphore.take_permits(1, 0) == Ok(1));
+        assert_eq!(semaphore.leaving().end(), Ok(WasLast(false)));
+        assert_eq!(semaphore.leaving().end(), Ok(WasLast(false)));
+        assert_eq!(semaphore.giving(1).end(), Ok(WasLast(true)));
     }
 
     #[test]
     fn many_permits_are_as_many_as_there_are() {
-        let tally = Tally::new(5, 0, 5, false);
-        assert_eq!([3, 3, 3].map(|wanted| tally.take_permits(wanted, 0)), [Ok(3), Ok(2), Ok(0)]);
-        assert_eq!((tally.giving(4).end(), tally.permits()), (Ok(WasLast(false)), 1));
-        assert_eq!((tally.take_permits(2, 0), tally.peak()), (Ok(2), 5));
+        let semaphore = Semaphore::new(5, 0, 5, false);
+        assert_eq!([3, 3, 3].map(|wanted| semaphore.take_permits(wanted, 0)), [Ok(3), Ok(2), Ok(0)]);
+        assert_eq!((semaphore.giving(4).end(), semaphore.permits()), (Ok(WasLast(false)), 1));
+        assert_eq!((semaphore.take_permits(2, 0), semaphore.peak()), (Ok(2), 5));
     }
 
     #[test]
     fn congestion_begins_at_the_high_mark_and_ends_at_the_low_one() {
-        let tally = Tally::new(5, 1, 3, false);
+        let semaphore = Semaphore::new(5, 1, 3, false);
         let mut seen = Vec::new();
         for up in [true, true, true, true, false, false, true, false, false, true] {
             if up {
-                assert_eq!(tally.take_permits(1, 0), Ok(1));
+                assert_eq!(semaphore.take_permits(1, 0), Ok(1));
             } else {
-                assert_eq!(tally.giving(1).end(), Ok(WasLast(false)));
+                assert_eq!(semaphore.giving(1).end(), Ok(WasLast(false)));
             }
-            seen.push((tally.permits(), tally.is_congested()));
+            seen.push((semaphore.permits(), semaphore.is_congested()));
         }
         let (no, yes) = (false, true);
         assert_eq!(
@@ -411,31 +411,37 @@ mod tests {
 
     #[test]
     fn what_is_taken_to_keep_stays_below_the_peak_and_the_high_mark() {
-        let tally = Tally::new(10, 3, 6, true);
-        assert_eq!((tally.take_permits(2, 5), tally.take_permits(2, 5), tally.peak()), (Ok(2), Ok(2), 4));
-        assert_eq!(tally.giving(3).end(), Ok(WasLast(false)));
-        assert_eq!((tally.take_permits(1, 1), tally.take_permits(1, 5), tally.peak()), (Ok(2), Ok(1), 4));
-        tally.stop_keeping(1);
-        assert_eq!((tally.take_permits(6, 5), tally.peak(), tally.is_congested()), (Ok(6), 9, true));
-        assert_eq!((tally.giving(9).end(), tally.is_keeping()), (Ok(WasLast(false)), true));
+        let semaphore = Semaphore::new(10, 3, 6, true);
+        assert_eq!((semaphore.take_permits(2, 5), semaphore.take_permits(2, 5), semaphore.peak()), (Ok(2), Ok(2), 4));
+        assert_eq!(semaphore.giving(3).end(), Ok(WasLast(false)));
+        assert_eq!((semaphore.take_permits(1, 1), semaphore.take_permits(1, 5), semaphore.peak()), (Ok(2), Ok(1), 4));
+        semaphore.stop_keeping(1);
+        assert_eq!((semaphore.take_permits(6, 5), semaphore.peak(), semaphore.is_congested()), (Ok(6), 9, true));
+        assert_eq!((semaphore.giving(9).end(), semaphore.is_keeping()), (Ok(WasLast(false)), true));
         // Nine were taken once, but six would be the high mark.
-        assert_eq!((tally.take_permits(1, 9), tally.is_congested()), (Ok(5), false));
+        assert_eq!((semaphore.take_permits(1, 9), semaphore.is_congested()), (Ok(5), false));
     }
 
     #[test]
     fn nothing_is_decided_while_permits_may_be_kept() {
         // Kept again from two on.
-        let tally = Tally::new(8, 2, 5, true);
+        let semaphore = Semaphore::new(8, 2, 5, true);
         assert_eq!(
-            (tally.take_permits(4, 0), tally.take_permits(1, 0), tally.take_permits(8, 0)),
+            (semaphore.take_permits(4, 0), semaphore.take_permits(1, 0), semaphore.take_permits(8, 0)),
             (Ok(4), Err(SomeAreKept), Err(SomeAreKept))
         );
-        assert_eq!((tally.leaving().end(), tally.permits(), tally.is_congested()), (Err(SomeAreKept), 4, false));
-        tally.stop_keeping(1);
-        assert_eq!((tally.is_keeping(), tally.take_permits(2, 0), tally.is_congested()), (false, Ok(2), true));
-        assert_eq!((tally.giving(2).end(), tally.is_keeping()), (Ok(WasLast(false)), false));
         assert_eq!(
-            (tally.giving(1).end(), tally.is_keeping(), tally.is_congested()),
+            (semaphore.leaving().end(), semaphore.permits(), semaphore.is_congested()),
+            (Err(SomeAreKept), 4, false)
+        );
+        semaphore.stop_keeping(1);
+        assert_eq!(
+            (semaphore.is_keeping(), semaphore.take_permits(2, 0), semaphore.is_congested()),
+            (false, Ok(2), true)
+        );
+        assert_eq!((semaphore.giving(2).end(), semaphore.is_keeping()), (Ok(WasLast(false)), false));
+        assert_eq!(
+            (semaphore.giving(1).end(), semaphore.is_keeping(), semaphore.is_congested()),
             (Ok(WasLast(false)), true, false)
         );
     }
@@ -443,55 +449,58 @@ mod tests {
     #[test]
     #[cfg(feature = "async")]
     fn nobody_waits_while_permits_may_be_kept() {
-        let tally = Tally::new(8, 2, 5, true);
-        assert_eq!((tally.take_permits(3, 0), tally.take_permit_or_wait()), (Ok(3), Ok(true)));
-        assert_eq!((tally.take_permit_or_wait(), tally.giving(1).end()), (Err(SomeAreKept), Ok(WasLast(false))));
+        let semaphore = Semaphore::new(8, 2, 5, true);
+        assert_eq!((semaphore.take_permits(3, 0), semaphore.take_permit_or_wait()), (Ok(3), Ok(true)));
+        assert_eq!(
+            (semaphore.take_permit_or_wait(), semaphore.giving(1).end()),
+            (Err(SomeAreKept), Ok(WasLast(false)))
+        );
     }
 
     #[test]
     fn nothing_is_kept_when_no_handle_is_left() {
-        let tally = Tally::new(8, 4, 8, true);
-        assert_eq!(tally.take_permits(2, 0), Ok(2));
-        tally.stop_keeping(0);
-        assert_eq!(tally.leaving().end(), Ok(WasLast(false)));
-        assert_eq!((tally.giving(1).end(), tally.is_keeping()), (Ok(WasLast(false)), false));
-        assert_eq!(tally.giving(1).end(), Ok(WasLast(true)));
+        let semaphore = Semaphore::new(8, 4, 8, true);
+        assert_eq!(semaphore.take_permits(2, 0), Ok(2));
+        semaphore.stop_keeping(0);
+        assert_eq!(semaphore.leaving().end(), Ok(WasLast(false)));
+        assert_eq!((semaphore.giving(1).end(), semaphore.is_keeping()), (Ok(WasLast(false)), false));
+        assert_eq!(semaphore.giving(1).end(), Ok(WasLast(true)));
     }
 
     #[test]
     #[cfg(feature = "async")]
     fn while_somebody_waits_permits_are_neither_taken_nor_given() {
-        let tally = Tally::new(2, 0, 1, false);
-        assert!(tally.take_permit_or_wait() == Ok(true) && tally.take_permit_or_wait() == Ok(true));
-        assert_eq!(tally.take_permit_or_wait(), Ok(false));
-        assert_eq!((tally.giving(1).end(), tally.permits()), (Err(SomebodyWaits(1)), 2));
-        tally.give_from_line(0, true);
-        assert_eq!((tally.giving(1).end(), tally.take_permits(1, 0)), (Err(SomebodyWaits(1)), Ok(0)));
-        tally.give_from_line(1, false);
-        assert_eq!((tally.permits(), tally.is_congested()), (1, true));
-        assert_eq!((tally.take_permits(1, 0), tally.giving(2).end()), (Ok(1), Ok(WasLast(false))));
-        assert!(!tally.is_congested());
+        let semaphore = Semaphore::new(2, 0, 1, false);
+        assert!(semaphore.take_permit_or_wait() == Ok(true) && semaphore.take_permit_or_wait() == Ok(true));
+        assert_eq!(semaphore.take_permit_or_wait(), Ok(false));
+        assert_eq!((semaphore.giving(1).end(), semaphore.permits()), (Err(SomebodyWaits(1)), 2));
+        semaphore.give_past_waiters(0, true);
+        assert_eq!((semaphore.giving(1).end(), semaphore.take_permits(1, 0)), (Err(SomebodyWaits(1)), Ok(0)));
+        semaphore.give_past_waiters(1, false);
+        assert_eq!((semaphore.permits(), semaphore.is_congested()), (1, true));
+        assert_eq!((semaphore.take_permits(1, 0), semaphore.giving(2).end()), (Ok(1), Ok(WasLast(false))));
+        assert!(!semaphore.is_congested());
     }
 
     #[test]
     #[cfg(feature = "async")]
     fn a_forgotten_mark_is_no_owner() {
-        let tally = Tally::new(1, 0, 1, false);
-        assert!(tally.take_permit_or_wait() == Ok(true) && tally.take_permit_or_wait() == Ok(false));
-        tally.give_from_line(1, false);
-        tally.word.fetch_or(WAITING, Ordering::Relaxed);
-        assert_eq!(tally.leaving().end(), Ok(WasLast(true)));
+        let semaphore = Semaphore::new(1, 0, 1, false);
+        assert!(semaphore.take_permit_or_wait() == Ok(true) && semaphore.take_permit_or_wait() == Ok(false));
+        semaphore.give_past_waiters(1, false);
+        semaphore.word.fetch_or(WAITING, Ordering::Relaxed);
+        assert_eq!(semaphore.leaving().end(), Ok(WasLast(true)));
     }
 }
 
-/// Models: the cells stand for what the tally guards. Touching one is an access that loom checks against all others.
+/// Models: the cells stand for what the semaphore guards. Touching one is an access that loom checks against all others.
 #[cfg(all(test, loom))]
 mod models {
     use super::*;
     use crate::sync::{Arc, UnsafeCell, model, thread};
 
     struct Guarded {
-        tally: Tally,
+        semaphore: Semaphore,
         /// Touched by whoever has the only permit.
         buffer: UnsafeCell<()>,
         /// Read by every owner, written by the one that frees it.
@@ -501,7 +510,7 @@ mod models {
     impl Guarded {
         fn with_limit(limit: u32) -> Arc<Self> {
             Arc::new(Guarded {
-                tally: Tally::new(limit, 0, limit, false),
+                semaphore: Semaphore::new(limit, 0, limit, false),
                 buffer: UnsafeCell::new(()),
                 shared: UnsafeCell::new(()),
             })
@@ -511,7 +520,7 @@ mod models {
         fn covered<T>(&self, call: impl FnOnce() -> T) -> T {
             self.shared.with(|_| {
                 let returned = call();
-                self.tally.permits();
+                self.semaphore.permits();
                 returned
             })
         }
@@ -530,10 +539,10 @@ mod models {
         model(|| {
             let pool = Guarded::with_limit(1);
             let turn = |pool: Arc<Guarded>| {
-                let taken = pool.tally.take_permits(1, 0) == Ok(1);
+                let taken = pool.semaphore.take_permits(1, 0) == Ok(1);
                 if taken {
                     pool.buffer.with_mut(|_| ());
-                    assert_eq!(pool.tally.giving(1).end(), Ok(WasLast(false)));
+                    assert_eq!(pool.semaphore.giving(1).end(), Ok(WasLast(false)));
                 }
                 taken
             };
@@ -541,7 +550,7 @@ mod models {
             let other = thread::spawn(move || turn(other));
             let mine = turn(Arc::clone(&pool));
             assert!(other.join().unwrap() || mine, "a free permit was refused to both");
-            assert_eq!(pool.tally.permits(), 0);
+            assert_eq!(pool.semaphore.permits(), 0);
         });
     }
 
@@ -550,14 +559,14 @@ mod models {
         model(|| {
             let pool = Guarded::with_limit(2);
             let leases = [(), ()].map(|()| {
-                assert!(pool.tally.take_permits(1, 0) == Ok(1));
+                assert!(pool.semaphore.take_permits(1, 0) == Ok(1));
                 let pool = Arc::clone(&pool);
                 thread::spawn(move || {
-                    let giving = pool.covered(|| pool.tally.giving(1));
+                    let giving = pool.covered(|| pool.semaphore.giving(1));
                     pool.leave(giving.end().unwrap())
                 })
             });
-            let leaving = pool.covered(|| pool.tally.leaving());
+            let leaving = pool.covered(|| pool.semaphore.leaving());
             let mut last = usize::from(pool.leave(leaving.end().unwrap()));
             for lease in leases {
                 last += usize::from(lease.join().unwrap());
