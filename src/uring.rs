@@ -22,7 +22,8 @@
 //! # Invariants
 //!
 //! * **R1** The entries of `Buffers` are there, in pages of their own, as long as the kernel knows of them. A lease among its `leases` is the
-//!   kernel's, which may write to its spare bytes: nobody else reads, writes or drops it before the kernel names its number in a completion, or has let go of all.
+//!   kernel's, which may write to its spare bytes: nobody else reads, writes or drops it before the kernel names its number in a completion, or has let go of all. Of an
+//!   incremental one what is named is split off, and the rest is the kernel's until no room is left.
 //!   No more leases are there than there are numbers, nor more numbers than entries.
 //! * **R2** What the kernel was told addresses of by an operation lies in its `Doing`, in what that owns, or in the ring's `receiving`; it stays where it is,
 //!   and nobody changes it, until the operation's last completion.
@@ -245,7 +246,7 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// receiving on a stream would share its bytes out in any order.
     ///
     /// # Errors
-    /// [`UringError::Full`], [`UringError::NoSocket`].
+    /// [`UringError::Full`], [`UringError::NoSocket`]; of datagrams, in a ring of [incremental](UringBuilder::incremental) buffers, [`UringError::StreamsAlone`].
     ///
     /// ```
     /// # use smarena::{BufPool, Event, Uring};
@@ -260,8 +261,10 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn receive(&mut self, socket: Socket) -> Result<Operation, UringError> {
-        let datagrams = self.attached(socket)?.datagrams;
-        Ok(self.begin(socket, What::Receive { datagrams }))
+        match self.attached(socket)?.datagrams {
+            true if self.buffers.incremental => Err(UringError::StreamsAlone),
+            datagrams => Ok(self.begin(socket, What::Receive { datagrams })),
+        }
     }
 
     /// Accepts connections from now on: each is a socket of the ring.

@@ -199,6 +199,90 @@ fn a_stream_arrives_in_order_to_its_end_and_is_sent_in_order() {
     assert_eq!(came, (0..200_u32).flat_map(|number| number.to_be_bytes().repeat(25)).collect::<Vec<_>>());
 }
 
+/// A ring whose buffers are filled piece by piece, or nothing where the kernel has none, which is said.
+fn incremental_ring(pool: &BufPool<Net>, buffers: usize) -> Option<Uring<Net>> {
+    match Uring::builder().buffers(buffers).operations(16).incremental(true).build(pool.clone()) {
+        Err(error @ UringError::Unsupported { .. }) => {
+            eprintln!("SKIPPED: {error}");
+            None
+        }
+        other => Some(other.unwrap()),
+    }
+}
+
+#[test]
+fn pieces_of_an_incremental_buffer_lie_side_by_side_and_keep_it_together() {
+    let heap = heap();
+    let pool = pool_in(&heap, 1);
+    let Some(mut ring) = incremental_ring(&pool, 1) else { return };
+    let (_, datagrams, _) = udp();
+    let datagrams = ring.attach(datagrams).unwrap();
+    assert!(matches!(ring.receive(datagrams), Err(UringError::StreamsAlone)));
+
+    let (mut peer, ours) = UnixStream::pair().unwrap();
+    let socket = ring.attach(ours).unwrap();
+    ring.receive(socket).unwrap();
+    let mut pieces = Vec::new();
+    for number in 0..5 {
+        peer.write_all(&[number; 100]).unwrap();
+        pieces.push(received(&mut ring));
+    }
+    // The last has the rest of the room, and then there is no buffer until all parts of this one have gone.
+    peer.write_all(&[5; 100]).unwrap();
+    let (end, room) = (received(&mut ring), 512 - 500);
+    is_quiet(&mut ring);
+    assert_eq!((pool.in_flight(), end[..] == [5; 12], end.room(), ring.stats().ran_out), (1, true, 0, 1));
+    for (number, piece) in (0..).zip(&pieces) {
+        assert_eq!((piece[..] == [number; 100], piece.room()), (true, 0));
+        assert_eq!(piece.as_ptr(), pieces[0].as_ptr().wrapping_add(100 * usize::from(number)));
+    }
+    drop(end);
+    pieces.drain(1..);
+    is_quiet(&mut ring);
+    pieces.clear();
+    assert_eq!(received(&mut ring)[..], vec![5; 100 - room]);
+
+    // What is in use when the ring goes stays.
+    peer.write_all(b"in use").unwrap();
+    let kept = received(&mut ring);
+    drop(ring);
+    assert_eq!((&kept[..], pool.in_flight(), heap.stats().live()), (&b"in use"[..], 1, 1));
+    drop(kept);
+    assert_eq!((pool.in_flight(), heap.stats().live()), (0, 0));
+}
+
+/// Pieces of many sizes, of which some are kept for long: no byte is lost, or written over.
+#[test]
+fn a_stream_through_incremental_buffers_arrives_whole() {
+    let heap = heap();
+    let pool = pool_in(&heap, 6);
+    let Some(mut ring) = incremental_ring(&pool, 3) else { return };
+    let (mut peer, ours) = UnixStream::pair().unwrap();
+    let socket = ring.attach(ours).unwrap();
+    ring.receive(socket).unwrap();
+    let byte_at = |at: usize| (at * 7 + at / 256).to_le_bytes()[0];
+    let (mut sent, mut came, mut kept) = (0, 0, std::collections::VecDeque::new());
+    for round in 0..2000_usize {
+        let len = round * 37 % 211 + 1;
+        peer.write_all(&(sent..sent + len).map(byte_at).collect::<Vec<_>>()).unwrap();
+        sent += len;
+        while came < sent {
+            let lease = received(&mut ring);
+            came += lease.len();
+            kept.push_back((came - lease.len(), lease));
+            let most = if round % 100 < 50 { 2 } else { 9 };
+            while kept.len() > most || (pool.in_flight() == 6 && came < sent && !kept.is_empty()) {
+                let (at, lease) = kept.pop_front().unwrap();
+                assert!(lease.iter().copied().eq((at..at + lease.len()).map(byte_at)), "bytes from {at} on");
+            }
+        }
+    }
+    drop((peer, kept));
+    assert!(matches!(event(&mut ring), Event::Ended { result: Ok(()), .. }));
+    drop(ring);
+    assert_eq!((pool.in_flight(), heap.stats().live()), (0, 0));
+}
+
 #[test]
 fn connections_are_accepted_and_closed() {
     let pool = pool_in(&heap(), 16);

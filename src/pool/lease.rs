@@ -156,6 +156,12 @@ impl<H: HeapRef> Lease<H> {
         &mut self.0
     }
 
+    /// Takes the content out, and keeps the room behind it.
+    #[cfg(all(target_os = "linux", feature = "io-uring"))]
+    pub(crate) fn split_front(&mut self) -> Self {
+        Lease(self.0.split())
+    }
+
     /// The bytes that can be written behind the content without growing.
     ///
     /// ```

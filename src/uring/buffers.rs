@@ -10,12 +10,14 @@ use crate::buf::narrow;
 use crate::heap::HeapRef;
 use crate::pool::{BufPool, Lease, PoolError};
 
-/// The leases that are the kernel's, by their numbers. One thread's.
+/// The leases that are the kernel's, by their numbers, which begin with 1. One thread's.
 ///
 /// ```text
 /// entries:  | number, address, length | … | …     the kernel takes them in order, up to the tail
 /// leases:   | Some: stands in the ring, or the kernel has it (R1) | None: its number is in `free` | …
 /// ```
+///
+/// Incremental ones the kernel fills piece by piece: it moves address and length of an entry on, and goes to the next when no room is left.
 pub(super) struct Buffers<H: HeapRef> {
     /// As many as a power of two, in pages of their own; the tail lies in the first one.
     entries: NonNull<BufRingEntry>,
@@ -25,11 +27,12 @@ pub(super) struct Buffers<H: HeapRef> {
     tail: u16,
     /// The number of entries, less one.
     mask: u16,
+    pub(super) incremental: bool,
 }
 
 impl<H: HeapRef> Buffers<H> {
     /// Room for this many, 1 to 32768; none stands in it yet.
-    pub(super) fn new(count: u16) -> io::Result<Self> {
+    pub(super) fn new(count: u16, incremental: bool) -> io::Result<Self> {
         let entries = count.next_power_of_two();
         const NEW: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
         // SAFETY: R1: new pages, which nobody else has.
@@ -40,28 +43,31 @@ impl<H: HeapRef> Buffers<H> {
         let this = Buffers {
             entries: NonNull::new(pages.cast()).ok_or(io::ErrorKind::OutOfMemory)?,
             leases: (0..count).map(|_| None).collect(),
-            free: (0..count).rev().collect(),
+            free: (1..=count).rev().collect(),
             tail: 0,
             mask: entries - 1,
+            incremental,
         };
         // SAFETY: R4: our own pages. In a fork's child they are zero, which is how it knows what it is.
         if unsafe { libc::madvise(pages, bytes(entries), libc::MADV_WIPEONFORK) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        this.write(0, 1, 0, 0);
+        this.write(0, 0, 0, 1);
         Ok(this)
     }
 
-    /// The address and the number of the entries, for the kernel.
-    pub(super) fn entries(&self) -> (u64, u16) {
-        (self.entries.addr().get() as u64, self.mask + 1)
+    /// The address and the number of the entries, and how they are to be used, for the kernel.
+    pub(super) fn entries(&self) -> (u64, u16, u16) {
+        /// `IOU_PBUF_RING_INC`
+        const INCREMENTAL: u16 = 2;
+        (self.entries.addr().get() as u64, self.mask + 1, if self.incremental { INCREMENTAL } else { 0 })
     }
 
     /// Whether this is the process that made it, and not the child of a fork.
     #[inline]
     pub(super) fn are_ours(&self) -> bool {
-        // SAFETY: R1: the first entry, which is initialised; the kernel writes to none. R4: only wiped is its address zero.
-        unsafe { self.entries.as_ref() }.addr() != 0
+        // SAFETY: R1: the first entry, which is initialised; the kernel writes to none but while this thread calls it. R4: only wiped is its number zero.
+        unsafe { self.entries.as_ref() }.bid() != 0
     }
 
     /// How many stand in the ring.
@@ -96,7 +102,7 @@ impl<H: HeapRef> Buffers<H> {
             let (address, len) = (room.as_mut_ptr().expose_provenance(), narrow(room.len()));
             self.write(self.tail & self.mask, address as u64, len, number);
             // R1: from the next store of the tail on it is the kernel's.
-            self.leases[usize::from(number)] = Some(lease);
+            self.leases[usize::from(number) - 1] = Some(lease);
             self.tail = self.tail.wrapping_add(1);
         }
         Ok(())
@@ -113,19 +119,24 @@ impl<H: HeapRef> Buffers<H> {
         entry.set_bid(number);
     }
 
-    /// The lease that the kernel has put `len` bytes into.
+    /// The lease that the kernel has put `len` bytes into; of an incremental one with room left, the part that they fill.
     ///
     /// # Safety
     /// R1, R6: the kernel has said so, now.
     pub(super) unsafe fn take(&mut self, number: u16, len: usize) -> Lease<H> {
-        let lease = self.leases.get_mut(usize::from(number)).and_then(Option::take);
-        let mut lease = lease.expect("the kernel names a buffer that it has");
-        self.free.push(number);
+        let place = usize::from(number).checked_sub(1).and_then(|place| self.leases.get_mut(place));
+        let place = place.expect("the kernel names a buffer");
+        let lease = place.as_mut().expect("the kernel names a buffer that it has");
         let all = lease.len() + len;
         assert!(all <= lease.capacity(), "the kernel fills a buffer with no more than it has room for");
         // SAFETY: R6: initialised by the kernel.
         unsafe { lease.set_len(all) };
-        lease
+        // R1: an incremental one is the kernel's until it is full, whatever else is said of it.
+        if self.incremental && lease.room() > 0 {
+            return lease.split_front();
+        }
+        self.free.push(number);
+        place.take().expect("it was seen above")
     }
 }
 

@@ -38,11 +38,12 @@ pub struct UringBuilder {
     buffers: usize,
     operations: usize,
     zero_copy: usize,
+    incremental: bool,
 }
 
 impl UringBuilder {
     pub(super) const fn new() -> Self {
-        UringBuilder { buffers: 64, operations: 256, zero_copy: usize::MAX }
+        UringBuilder { buffers: 64, operations: 256, zero_copy: usize::MAX, incremental: false }
     }
 
     /// How many of the pool's buffers stand ready for the kernel: 1 to 32768, and no more than the pool's limit. They count as on loan. A pool
@@ -83,6 +84,39 @@ impl UringBuilder {
         self
     }
 
+    /// Lets the kernel fill a buffer piece by piece before it takes the next. For streams whose pieces are small: a few large buffers serve many of them, and one
+    /// that has much to say gets it in large pieces all the same. It takes Linux 6.12.
+    ///
+    /// The lease of a piece is full, as what [`split_to`](crate::SmBuf::split_to) returns is, and keeps its whole buffer on loan. Such a ring receives
+    /// [no datagrams](UringError::StreamsAlone): of one that came when little room was left, the rest would be lost.
+    ///
+    /// ```
+    /// # use smarena::{BufPool, Event, Uring};
+    /// use std::io::Write;
+    ///
+    /// let pool = BufPool::builder().buf_size(4096).limit(1).build()?;
+    /// # let Ok(ring) = Uring::builder().buffers(1).incremental(true).build(pool.clone()) else { return Ok(()) };
+    /// # drop(ring);
+    /// let mut ring = Uring::builder().buffers(1).incremental(true).build(pool.clone())?;
+    /// let (mut peer, ours) = std::os::unix::net::UnixStream::pair()?;
+    /// let socket = ring.attach(ours)?;
+    /// ring.receive(socket)?;
+    /// let mut kept = Vec::new();
+    /// for text in ["one", "two"] {
+    ///     peer.write_all(text.as_bytes())?;
+    ///     ring.wait(None)?;
+    ///     let Some(Event::Received { lease, .. }) = ring.next() else { panic!("nothing came") };
+    ///     assert_eq!(lease[..], *text.as_bytes());
+    ///     kept.push(lease);
+    /// }
+    /// assert_eq!((kept.len(), pool.in_flight()), (2, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn incremental(mut self, yes: bool) -> Self {
+        self.incremental = yes;
+        self
+    }
+
     /// A ring of this thread, with the pool's buffers.
     ///
     /// # Errors
@@ -97,18 +131,19 @@ impl UringBuilder {
     /// # Ok::<(), smarena::ConfigError>(())
     /// ```
     pub fn build<H: HeapRef + 'static>(self, pool: BufPool<H>) -> Result<Uring<H>, UringError> {
-        let UringBuilder { buffers: count, operations, zero_copy } = self;
+        let UringBuilder { buffers: count, operations, zero_copy, incremental } = self;
         let numbers = u16::try_from(count).ok().filter(|_| (1..=MOST_BUFFERS.min(pool.limit())).contains(&count));
         let numbers = numbers.ok_or(UringError::Buffers { buffers: count, limit: pool.limit() })?;
         if pool.buf_size() < LEAST_BYTES {
             return Err(UringError::SmallBuffers { bytes: pool.buf_size(), least: LEAST_BYTES });
         }
         let ring = set_up(operations, count)?;
-        let buffers = Buffers::new(numbers)?;
-        let (address, entries) = buffers.entries();
+        let buffers = Buffers::new(numbers, incremental)?;
+        let (address, entries, flags) = buffers.entries();
         // SAFETY: R1: they stay until the kernel is told otherwise, or for ever.
-        let registered = unsafe { ring.submitter().register_buf_ring_with_flags(address, entries, GROUP, 0) };
-        registered.map_err(|source| UringError::Unsupported { missing: "a ring of buffers", source })?;
+        let registered = unsafe { ring.submitter().register_buf_ring_with_flags(address, entries, GROUP, flags) };
+        let missing = if incremental { "buffers that are filled piece by piece" } else { "a ring of buffers" };
+        registered.map_err(|source| UringError::Unsupported { missing, source })?;
         let at_first = operations.min(MOST_ENTRIES);
         let mut ring = Uring {
             ring: ManuallyDrop::new(ring),

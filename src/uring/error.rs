@@ -45,6 +45,8 @@ pub enum UringError {
         /// The most operations at a time.
         limit: usize,
     },
+    /// A ring of buffers that are filled piece by piece receives no datagrams.
+    StreamsAlone,
     /// The socket was closed, or is another ring's.
     NoSocket,
     /// A ring is its process's: a child that a fork made cannot use it.
@@ -68,6 +70,7 @@ impl fmt::Display for UringError {
                 write!(f, "a ring's buffers have at least {least} bytes; the pool's have {bytes}")
             }
             UringError::Full { limit } => write!(f, "all {limit} operations of a ring are under way"),
+            UringError::StreamsAlone => f.write_str("a ring of incremental buffers receives no datagrams"),
             UringError::NoSocket => f.write_str("the ring has no such socket"),
             UringError::Forked => f.write_str("the ring belongs to the process that forked this one"),
             UringError::Alloc(error) => error.fmt(f),
@@ -103,7 +106,9 @@ fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => ". A sandbox, or the setting kernel.io_uring_disabled, forbids it",
         io::ErrorKind::OutOfMemory => ". The limit on locked memory (ulimit -l) may be too low",
-        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => ". It takes Linux 6.1",
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => {
+            ". It takes Linux 6.1, and 6.12 for incremental buffers"
+        }
         _ => "",
     }
 }
