@@ -56,7 +56,7 @@ use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 
 use crate::config::CacheWarmup;
-use crate::heap::LinearHeap;
+use crate::heap::linear::LinearHeap;
 
 /// The most pointers that a batch may have: what a C `int` counts. A negative length, whatever it was widened to, is above it.
 const LONGEST_BATCH: usize = i32::MAX as usize;

@@ -11,7 +11,9 @@ mod builder;
 mod calls;
 mod global;
 #[cfg(feature = "capi")]
-mod linear;
+pub(crate) mod linear;
+#[cfg(any(feature = "capi", feature = "record"))]
+pub(crate) mod noted;
 mod reference;
 mod regions;
 mod shortcut;
@@ -27,8 +29,6 @@ use core::ptr::NonNull;
 
 pub use builder::{HeapBuilder, Settings};
 pub use global::{Global, StaticHeap};
-#[cfg(feature = "capi")]
-pub(crate) use linear::{LinearHeap, Note};
 pub use reference::{HeapRef, IfStatic};
 pub use regions::Regions;
 pub use shortcut::Shortcut;

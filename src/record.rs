@@ -39,15 +39,20 @@
 //! A recorder hears what the owner asks for. Buffers ask for whole blocks of the heap's table once they have grown, so a program of buffers is best
 //! recorded over a heap of fine sizes.
 //!
-//! In a child of `fork` a recorder must not be used: another thread may have been writing to it.
+//! # Forks
+//! A log is its process's. In a child of `fork`, which may have been made while another thread was writing there, the recorders whose log was begun
+//! before note nothing, and what such a log has recorded is empty; a log that is begun in the child is the child's. (Of processes that were
+//! made by a system call of their own instead, nothing is known.)
 
 mod advice;
 mod concurrency;
 mod event;
+mod first;
 mod log;
 #[cfg(feature = "pictures")]
 mod pictures;
 mod predict;
+pub(crate) mod process;
 mod purge;
 mod recommend;
 mod recording;
@@ -61,6 +66,7 @@ use core::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::error::AllocError;
+use crate::heap::noted::Noted;
 use crate::heap::{HeapRef, IfStatic, ShareCount};
 pub use concurrency::{Concurrency, ThreadUse};
 pub use event::Event;
@@ -139,23 +145,11 @@ impl<H, L: LogRef> Recorder<H, L> {
         self.log.recording()
     }
 
-    /// Notes that the heap has handed a block out.
     #[inline]
-    fn handed_out(&self, block: NonNull<u8>, layout: Layout) {
-        self.note(block, layout, false);
-    }
-
-    /// Notes that a block goes back, before it does: its next owner's event comes later.
-    #[inline]
-    fn taken_back(&self, block: NonNull<u8>, layout: Layout) {
-        self.note(block, layout, true);
-    }
-
-    #[inline]
-    fn note(&self, block: NonNull<u8>, layout: Layout, freed: bool) {
+    fn note(&self, block: NonNull<u8>, layout: Layout, noted: Noted) {
         // A layout without bytes has no block.
         if layout.size() > 0 {
-            self.log.note(block.addr().get(), layout.size(), layout.align(), freed);
+            self.log.note(block.addr().get(), layout.size(), layout.align(), noted);
         }
     }
 }
@@ -167,13 +161,20 @@ unsafe impl<H: HeapRef, L: LogRef + Clone + Send + Sync + 'static> HeapRef for R
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         let block = self.heap.allocate(layout)?;
-        self.handed_out(block, layout);
+        self.note(block, layout, Noted::HandedOut);
+        Ok(block)
+    }
+
+    #[inline]
+    fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        let block = self.heap.allocate_zeroed(layout)?;
+        self.note(block, layout, Noted::HandedOut);
         Ok(block)
     }
 
     #[inline]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        self.taken_back(block, layout);
+        self.note(block, layout, Noted::TakenBack);
         // SAFETY: I10: the caller's contract is the same.
         unsafe { self.heap.deallocate(block, layout) }
     }
@@ -184,12 +185,12 @@ unsafe impl<H: HeapRef, L: LogRef + Clone + Send + Sync + 'static> HeapRef for R
     }
 
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
-        self.taken_back(block, old);
+        self.note(block, old, Noted::TakenBack);
         // SAFETY: I10: the caller's contract is the same.
         let moved = unsafe { self.heap.reallocate(block, old, new) };
         match moved {
-            Ok(moved) => self.handed_out(moved, new),
-            Err(_) => self.handed_out(block, old),
+            Ok(moved) => self.note(moved, new, Noted::HandedOut),
+            Err(_) => self.note(block, old, Noted::Kept),
         }
         moved
     }
@@ -225,7 +226,7 @@ unsafe impl<H: GlobalAlloc, L: LogRef> GlobalAlloc for Recorder<H, L> {
         // SAFETY: I10: the caller's contract is the same.
         let block = unsafe { self.heap.alloc(layout) };
         if let Some(block) = NonNull::new(block) {
-            self.handed_out(block, layout);
+            self.note(block, layout, Noted::HandedOut);
         }
         block
     }
@@ -235,7 +236,7 @@ unsafe impl<H: GlobalAlloc, L: LogRef> GlobalAlloc for Recorder<H, L> {
         // SAFETY: I10: the caller's contract is the same.
         let block = unsafe { self.heap.alloc_zeroed(layout) };
         if let Some(block) = NonNull::new(block) {
-            self.handed_out(block, layout);
+            self.note(block, layout, Noted::HandedOut);
         }
         block
     }
@@ -243,7 +244,7 @@ unsafe impl<H: GlobalAlloc, L: LogRef> GlobalAlloc for Recorder<H, L> {
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if let Some(block) = NonNull::new(block) {
-            self.taken_back(block, layout);
+            self.note(block, layout, Noted::TakenBack);
         }
         // SAFETY: I10: the caller's contract is the same.
         unsafe { self.heap.dealloc(block, layout) }
@@ -251,12 +252,12 @@ unsafe impl<H: GlobalAlloc, L: LogRef> GlobalAlloc for Recorder<H, L> {
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(old) = NonNull::new(block) else { return core::ptr::null_mut() };
-        self.taken_back(old, layout);
+        self.note(old, layout, Noted::TakenBack);
         // SAFETY: I10: the caller's contract is the same.
         let moved = unsafe { self.heap.realloc(block, layout, size) };
         match (NonNull::new(moved), Layout::from_size_align(size, layout.align())) {
-            (Some(moved), Ok(new)) => self.handed_out(moved, new),
-            _ => self.handed_out(old, layout),
+            (Some(moved), Ok(new)) => self.note(moved, new, Noted::HandedOut),
+            _ => self.note(old, layout, Noted::Kept),
         }
         moved
     }

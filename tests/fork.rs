@@ -10,6 +10,8 @@ use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::ptr::{NonNull, null, null_mut};
+#[cfg(feature = "record")]
+use std::sync::Arc;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -304,4 +306,53 @@ fn a_child_has_the_slots_of_those_that_did_not_come_along() {
         });
     });
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A recorder is left in the middle of anything: an event, or the making of room for others.
+#[cfg(feature = "record")]
+#[test]
+fn a_child_notes_nothing_in_its_parents_logs_and_waits_for_none() {
+    use smarena::Global;
+    use smarena::record::{Log, Recorder};
+    let recorder = Recorder::with_log(Global, Arc::new(Log::with_events(256)));
+    // Each is begun by the thread beside, and perhaps by a child at the same moment.
+    let logs: Vec<_> = (0..2000).map(|_| Arc::new(Log::with_events(256))).collect();
+    let (done, begun) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let before = SmBox::new_in([7_u8; 100], recorder.clone());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    drop(SmBuf::copy_from_slice_in(&[1; 50], recorder.clone()));
+                }
+            });
+        }
+        scope.spawn(|| {
+            for log in &logs {
+                begun.fetch_add(1, Ordering::Relaxed);
+                drop(SmBox::new_in(1, Recorder::with_log(Global, log.clone())));
+            }
+        });
+        for round in 0..150 {
+            let next = begun.load(Ordering::Relaxed);
+            let ended = forked(|| {
+                let boxes: Vec<_> = (0..1000).map(|n| SmBox::new_in(n, recorder.clone())).collect();
+                drop(boxes);
+                let nothing = recorder.recording().allocations() == 0;
+                for log in logs[next.saturating_sub(1)..].iter().take(2) {
+                    drop(SmBox::new_in(1, Recorder::with_log(Global, log.clone())));
+                }
+                let own = Recorder::with_log(Global, Arc::new(Log::with_events(256)));
+                drop(SmBox::new_in(2, own.clone()));
+                *before == [7; 100] && nothing && own.recording().events().len() == 2
+            });
+            if !ended.success() {
+                done.store(true, Ordering::Relaxed);
+            }
+            assert!(ended.success(), "round {round}: {ended}");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    drop(before);
+    assert!(recorder.recording().allocations() > 0);
 }

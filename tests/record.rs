@@ -1,86 +1,18 @@
-//! Recordings of programs that allocate as real ones do, what is recommended for them, and whether it comes true.
+//! Recordings, what is said of them, and what is recommended.
 #![cfg(feature = "record")]
 #![expect(unsafe_code, reason = "raw calls, to replay what was recorded")]
 #![expect(clippy::cast_possible_truncation, reason = "small counts")]
 
-use std::alloc::Layout;
-use std::collections::HashMap;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ptr::null_mut;
 use std::sync::Arc;
 
-use programs::{KEPT_ASIDE, TRIED, recorded, tables};
-use replay::{comes_true, replay};
-use smarena::record::{Event, Forecast, Goal, Log, Recorder, Recording};
-use smarena::{Geometric, Global, Heap, HeapRef, Linear, Piecewise, SizeClasses, SmBox, SmBuf};
+use replay::replay;
+use smarena::record::{Goal, Log, Recorder, Recording};
+use smarena::{Exhausted, Global, Heap, HeapRef, Linear, SizeClasses, SmBox, SmBuf};
 
-#[path = "common/programs.rs"]
-mod programs;
 #[path = "common/replay.rs"]
 mod replay;
-
-#[test]
-fn programs_get_tables_that_waste_less_and_forecasts_that_come_true() {
-    TRIED.into_iter().zip(1..).for_each(|(program, which)| judge(which, program));
-}
-
-/// Neither was looked at while the way to choose block sizes was chosen.
-#[test]
-fn so_do_programs_that_were_kept_aside() {
-    KEPT_ASIDE.into_iter().zip(5..).for_each(|(program, which)| judge(which, program));
-}
-
-#[expect(clippy::print_stdout, reason = "the figures are asked for")]
-fn judge(which: usize, program: fn()) {
-    let recording = recorded(which, program);
-    assert!(recording.allocations() > 2_000 && recording.one_in() == 1, "program {which}");
-    let (geometric, tuned) = tables(&recording);
-    // Of what a table can avoid.
-    let avoidable = |forecast: &Forecast| forecast.waste - forecast.grain_waste;
-    assert!(
-        avoidable(tuned.forecast()) <= avoidable(&geometric) * 2.0 / 3.0,
-        "program {which}: {geometric:?}\n{tuned}"
-    );
-    // With `--nocapture --test-threads 1`, the table in docs/BENCHMARKS.md.
-    let percent =
-        [&geometric, tuned.forecast()].map(|forecast| [forecast.waste, avoidable(forecast)].map(|share| share * 100.0));
-    println!("{which}: {} block sizes; general, tuned: [all, avoidable] % {percent:.1?}", geometric.classes.len());
-    assert_eq!((tuned.forecast().overflow, tuned.forecast().too_large), (0.0, geometric.too_large));
-    comes_true::<Geometric<40>>(&recording);
-    comes_true::<Linear<64>>(&recording);
-    comes_true::<Piecewise<40>>(&recording);
-    a_sample_tells_nearly_as_much(&recording, tuned.block_sizes());
-}
-
-/// The same events again, to a log with room for a quarter of them: what is said of a sample.
-fn a_sample_tells_nearly_as_much(recording: &Recording, block_sizes: &[usize]) {
-    let recorder = Recorder::with_log(Global, Arc::new(Log::with_events(recording.events().len() / 4)));
-    let mut live = HashMap::new();
-    for &Event { block, size, align, freed, .. } in recording.events() {
-        if freed {
-            if let Some((block, layout)) = live.remove(&block) {
-                // SAFETY: live, of this recorder's heap, with its layout; it is gone from the table.
-                unsafe { recorder.deallocate(block, layout) };
-            }
-            continue;
-        }
-        let layout = Layout::from_size_align(size, align).unwrap();
-        live.insert(block, (recorder.allocate(layout).unwrap(), layout));
-    }
-    let sample = recorder.recording();
-    // SAFETY: as above; the table ends here.
-    live.into_values().for_each(|(block, layout)| unsafe { recorder.deallocate(block, layout) });
-    let plenty = vec![usize::MAX; block_sizes.len()];
-    let [all, some] = [recording, &sample].map(|recording| recording.forecast(block_sizes, &plenty));
-    let one_in = sample.one_in() as f64;
-    assert!(one_in >= 4.0);
-    let counts = |forecast: &Forecast| forecast.classes.iter().map(|class| class.allocations).collect::<Vec<_>>();
-    assert_eq!((some.waste, some.too_large, counts(&some)), (all.waste, all.too_large, counts(&all)));
-    // Of classes of which many are in the sample: five times the deviation.
-    for (all, some) in all.classes.iter().zip(&some.classes).filter(|(all, _)| all.peak as f64 >= 50.0 * one_in) {
-        let most = 5.0 * (all.peak as f64 * (one_in - 1.0)).sqrt();
-        let off = (all.peak as f64 - some.peak as f64).abs();
-        assert!(off <= most, "{some:?}, but {all:?}: more than {most} off");
-    }
-}
 
 smarena::size_classes! { Seen: [32, 208, 1008] }
 
@@ -95,7 +27,7 @@ fn a_recommended_heap_holds_what_was_recorded() {
     assert_eq!(tuned.block_sizes(), Seen::BLOCK_SIZES);
     assert!(tuned.to_string().contains(".purge(smarena::Purge::Never)"), "it only grows: {tuned}");
     let mut builder = Heap::<Seen>::builder()
-        .on_exhausted(smarena::Exhausted::Refuse)
+        .on_exhausted(Exhausted::Refuse)
         .thread_cache(tuned.cache_bytes(), smarena::CacheWarmup::Cold);
     for (&size, &blocks) in tuned.block_sizes().iter().zip(tuned.blocks()) {
         builder = builder.bucket_bytes_of(size, blocks * size);
@@ -328,4 +260,82 @@ fn a_recording_says_what_is_worth_knowing_and_else_nothing() {
         matches!(&sampled[..], [one] if one.starts_with("One block in 2 ") || one.contains("with_events(8000)")),
         "{sampled:?}"
     );
+}
+
+/// A global allocator that refuses what is larger than 64 bytes, also to make a block smaller to that.
+struct Small;
+
+// SAFETY: those of the system's allocator, or none.
+unsafe impl GlobalAlloc for Small {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.size() > 64 {
+            return null_mut();
+        }
+        // SAFETY: the caller's contract is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[test]
+fn what_an_allocator_refuses_is_not_recorded() {
+    let recorder = Recorder::<_, Arc<Log>>::new(Small);
+    let layout = |size| Layout::from_size_align(size, 8).unwrap();
+    // SAFETY: layouts of some bytes, and live blocks, each given back once with the layout that it had last.
+    #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one program")]
+    unsafe {
+        assert!(recorder.alloc(layout(65)).is_null() && recorder.alloc_zeroed(layout(65)).is_null());
+        let first = recorder.alloc(layout(10));
+        let second = recorder.alloc_zeroed(layout(20));
+        assert!(recorder.realloc(first, layout(10), 65).is_null());
+        assert!(recorder.realloc(first, layout(10), 1 << 20).is_null());
+        let second = recorder.realloc(second, layout(20), 30);
+        assert!(recorder.realloc(second, layout(30), 70).is_null());
+        recorder.dealloc(first, layout(10));
+        recorder.dealloc(second, layout(30));
+    }
+    let recording = recorder.recording();
+    let events: Vec<_> = recording.events().iter().map(|event| (event.freed, event.size)).collect();
+    assert_eq!(events, [(false, 10), (false, 20), (true, 20), (false, 30), (true, 10), (true, 30)]);
+    assert_eq!(recording.allocations(), 3);
+}
+
+#[test]
+fn what_a_heap_refuses_is_not_recorded() {
+    let heap: &'static _ = Box::leak(Box::new(
+        Heap::<Linear<8>>::builder()
+            .bucket_bytes(256)
+            .on_exhausted(Exhausted::Refuse)
+            .no_thread_cache()
+            .build()
+            .unwrap(),
+    ));
+    let recorder = Recorder::new(heap);
+    let layout = |size, align| Layout::from_size_align(size, align).unwrap();
+    assert!(recorder.allocate(layout(129, 1)).is_err() && recorder.allocate_zeroed(layout(1, 8192)).is_err());
+    let both = [(); 2].map(|()| recorder.allocate_zeroed(layout(128, 16)).unwrap());
+    assert!(recorder.allocate_zeroed(layout(120, 16)).is_err(), "there are two");
+    let small = recorder.allocate(layout(16, 1)).unwrap();
+    // SAFETY: live blocks of the recorder's heap, with their layouts, each given back once.
+    #[expect(clippy::multiple_unsafe_ops_per_block, reason = "one program")]
+    unsafe {
+        assert!(recorder.reallocate(small, layout(16, 1), layout(120, 1)).is_err());
+        assert!(recorder.reallocate(both[0], layout(128, 16), layout(4000, 16)).is_err());
+        let smaller = recorder.reallocate(both[0], layout(128, 16), layout(100, 16)).unwrap();
+        recorder.deallocate(small, layout(16, 1));
+        recorder.deallocate(both[1], layout(128, 16));
+        recorder.deallocate(smaller, layout(100, 16));
+    }
+    let recording = recorder.recording();
+    let events: Vec<_> = recording.events().iter().map(|event| (event.freed, event.size)).collect();
+    let (given, back) = (false, true);
+    assert_eq!(
+        events,
+        [(given, 128), (given, 128), (given, 16), (back, 128), (given, 100), (back, 16), (back, 128), (back, 100)]
+    );
+    assert_eq!((recording.lifetimes().freed, recording.allocations()), (4, 4));
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Once;
 
-use crate::heap::Note;
+use crate::heap::noted::Note;
 
 /// No allocator is recorded.
 pub(super) fn asked_for() -> Option<Note> {

@@ -1,30 +1,33 @@
 //! Recordings of programs that are not written in Rust: what the environment variable `SMMALLOC_RECORD` asks for.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::OnceLock;
 
-use crate::heap::Note;
-use crate::record::Log;
+use crate::heap::noted::{Note, Noted};
+use crate::record::{Log, process};
 
 static LOG: Log = Log::new();
 /// The file's name and the file, if one was asked for and can be had. Decided when the first allocator is created.
 static TARGET: OnceLock<Option<(OsString, File)>> = OnceLock::new();
-/// Whether this is a child of a fork, whose log is what another thread was perhaps writing to.
-/// Relaxed: written where there is one thread.
-static IN_CHILD: AtomicBool = AtomicBool::new(false);
 
 /// What notes all calls of an allocator that is created now, if they are to be recorded.
 pub(super) fn asked_for() -> Option<Note> {
-    TARGET.get_or_init(begin).is_some().then_some(note as Note)
+    // Before the file is opened: a child of a fork meanwhile does not wait for the thread that opens it, which it does not have.
+    process::tell_apart();
+    (!in_child() && TARGET.get_or_init(begin).is_some()).then_some(note as Note)
 }
 
-fn note(block: NonNull<u8>, size: usize, align: usize, freed: bool) {
-    if !IN_CHILD.load(Relaxed) {
-        LOG.note(block.addr().get(), size, align, freed);
+/// Whether this is the child of a process that may record: the file is the parent's.
+fn in_child() -> bool {
+    process::number() > 0
+}
+
+fn note(block: NonNull<u8>, size: usize, align: usize, noted: Noted) {
+    if !in_child() {
+        LOG.note(block.addr().get(), size, align, noted);
     }
 }
 
@@ -36,9 +39,7 @@ fn begin() -> Option<(OsString, File)> {
         None => name,
     };
     let file = File::create(&name).map_err(|error| complain(&name, &error)).ok()?;
-    // SAFETY: I10: the function does not unwind and uses statics alone.
-    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-    // SAFETY: I10: as above; a library that has been used stays mapped.
+    // SAFETY: I10: the function does not unwind and uses statics alone; a library that has been used stays mapped.
     if unsafe { libc::atexit(end) } != 0 {
         complain(&name, &io::Error::from(io::ErrorKind::OutOfMemory));
         return None;
@@ -46,13 +47,9 @@ fn begin() -> Option<(OsString, File)> {
     Some((name, file))
 }
 
-extern "C" fn in_child() {
-    IN_CHILD.store(true, Relaxed);
-}
-
 /// When the program ends by `exit` or by returning from `main`.
 extern "C" fn end() {
-    let Some(Some((name, file))) = TARGET.get().filter(|_| !IN_CHILD.load(Relaxed)) else { return };
+    let Some(Some((name, file))) = TARGET.get().filter(|_| !in_child()) else { return };
     let mut to = BufWriter::new(file);
     if let Err(error) = LOG.recording().save(&mut to).and_then(|()| to.flush()) {
         complain(name, &error);

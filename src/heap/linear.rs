@@ -3,6 +3,7 @@
 use core::ptr::NonNull;
 
 use super::Heap;
+use super::noted::{Note, Noted};
 use crate::class::{Linear, MAX_CLASSES, SizeClasses};
 use crate::config::{CacheWarmup, Config};
 use crate::error::ConfigError;
@@ -14,10 +15,6 @@ type Longest = Linear<MAX_CLASSES>;
 /// A thread that was given no cache of its own size has one of at most a bucket's bytes over this. It is what other threads may miss
 /// of a bucket, so small buckets are not cached at all.
 const CACHED_PART: usize = 256;
-
-/// Told of each block that is handed out or about to be given back, with the bytes, 0 if a free does not say, and the alignment; and whether it is
-/// given back.
-pub(crate) type Note = fn(block: NonNull<u8>, size: usize, align: usize, freed: bool);
 
 /// Shared. As `Heap<Linear<N>>` with an `N` that is not known to the compiler.
 pub(crate) struct LinearHeap {
@@ -62,7 +59,7 @@ impl LinearHeap {
         let align = checked_align(align)?;
         let block = self.raw.allocate_slow(None, self.class(size, align), size, align);
         if let (Some(note), Some(block)) = (self.note, block) {
-            note(block, size, align, false);
+            note(block, size, align, Noted::HandedOut);
         }
         block
     }
@@ -90,7 +87,7 @@ impl LinearHeap {
     #[inline(never)]
     unsafe extern "C" fn free_slow(&self, block: NonNull<u8>) {
         if let Some(note) = self.note {
-            note(block, 0, 1, true);
+            note(block, 0, 1, Noted::TakenBack);
         }
         // SAFETY: I10: the caller's contract is the same.
         unsafe { self.raw.deallocate_slow(None, block) }
@@ -118,7 +115,7 @@ impl LinearHeap {
     #[inline(never)]
     unsafe extern "C" fn free_sized_slow(&self, block: NonNull<u8>, size: usize) {
         if let Some(note) = self.note {
-            note(block, size, 1, true);
+            note(block, size, 1, Noted::TakenBack);
         }
         // SAFETY: I10: the caller's contract is the same.
         unsafe { self.raw.deallocate_sized_slow(None, block, size) }
@@ -131,16 +128,14 @@ impl LinearHeap {
     pub(crate) unsafe fn realloc(&self, block: NonNull<u8>, size: usize, align: usize) -> Option<NonNull<u8>> {
         if let Some(note) = self.note {
             // Before: afterwards the block may be another thread's.
-            note(block, 0, 1, true);
+            note(block, 0, 1, Noted::TakenBack);
         }
         // SAFETY: I10: the caller's contract is the same.
         let moved = unsafe { self.raw.reallocate(None, block, self.class(size, align), size, align) };
         if let Some(note) = self.note {
             match moved {
-                Some(moved) => note(moved, size, align.max(1), false),
-                // What it was asked for with is not known any more.
-                // SAFETY: I10: as it was: live, the caller's.
-                None => note(block, unsafe { self.usable_size(block) }, 1, false),
+                Some(moved) => note(moved, size, align.max(1), Noted::HandedOut),
+                None => note(block, 0, 1, Noted::Kept),
             }
         }
         moved

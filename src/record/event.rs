@@ -35,6 +35,18 @@ const SIZE_BITS: u32 = 48;
 /// Set in every first word, so that it is never zero.
 const WRITTEN: u64 = 1 << 63;
 const FREED: u64 = 1 << 62;
+/// Of a block that was not given back after all: this event and the last one of the same block did not happen. It is in the ring alone.
+const KEPT: u64 = 1 << 61;
+
+/// The words of an event by which its block's last one did not happen.
+#[inline]
+pub(super) fn kept([first, second]: Words) -> Words {
+    [first | KEPT, second]
+}
+
+pub(super) fn is_kept([first, _]: Words) -> bool {
+    first & KEPT != 0
+}
 
 impl Event {
     /// `align` takes six bits, the block's address without its four lowest bits the others.
@@ -80,6 +92,8 @@ mod tests {
             let event = Event { block, size, align, thread, freed };
             assert_eq!(Event::unpack(event.pack()), event);
             assert_ne!(event.pack()[0], 0);
+            assert!(!is_kept(event.pack()) && is_kept(kept(event.pack())));
+            assert_eq!(Event::unpack(kept(event.pack())), event);
         }
     }
 

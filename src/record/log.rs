@@ -1,14 +1,17 @@
 //! What all threads that use a recorder write to.
 
 use core::cell::Cell;
-use core::sync::atomic::Ordering::Relaxed;
-use std::sync::OnceLock;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use core::sync::atomic::fence;
+use std::collections::HashSet;
 use std::time::Instant;
 
-use super::event::Event;
-use super::ring::Ring;
+use super::event::{self, Event};
+use super::first::First;
+use super::ring::{Ring, Words};
 use super::sizes::Sizes;
-use super::{Recording, SizeCount};
+use super::{Recording, SizeCount, process};
+use crate::heap::noted::Noted;
 use crate::sync::fixed::{AtomicU32, AtomicU64};
 
 /// Every so many events the time is noted.
@@ -34,11 +37,12 @@ const MOST_EVENTS: usize = 1 << 30;
 #[derive(Debug)]
 pub struct Log {
     events: usize,
-    parts: OnceLock<Parts>,
+    parts: First<Parts>,
 }
 
-#[derive(Debug)]
 struct Parts {
+    /// Whose events they are: `process::number` of it.
+    process: u32,
     ring: Ring,
     /// Microseconds since `started`, one a `MARK` of places.
     times: Box<[AtomicU64]>,
@@ -71,26 +75,32 @@ impl Log {
     #[track_caller]
     pub const fn with_events(events: usize) -> Self {
         assert!(events <= MOST_EVENTS, "a log has room for 1 << 30 events at most");
-        Self { events, parts: OnceLock::new() }
+        Self { events, parts: First::none() }
     }
 
-    /// Notes that a block is handed out, or taken back.
+    /// Notes what happens to a block.
     #[inline]
-    pub(crate) fn note(&self, address: usize, size: usize, align: usize, freed: bool) {
+    pub(crate) fn note(&self, address: usize, size: usize, align: usize, noted: Noted) {
         if INSIDE.replace(true) {
             return;
         }
-        let parts = self.parts.get_or_init(|| Parts::new(self.events));
-        let block = (address as u64 >> 4) & ((1 << 52) - 1);
-        parts.note(Event { block, size, align, thread: thread(), freed });
+        let parts = self.parts.get_or_make(|| Parts::new(self.events));
+        if parts.is_ours() {
+            let block = (address as u64 >> 4) & ((1 << 52) - 1);
+            let freed = noted != Noted::HandedOut;
+            let event = Event { block, size, align, thread: thread(), freed };
+            let words = if noted == Noted::Kept { event::kept(event.pack()) } else { event.pack() };
+            parts.note(event, words);
+        }
         INSIDE.set(false);
     }
 
-    /// What was seen up to now.
+    /// What was seen up to now; nothing in a child of `fork` that is younger than the first event.
     #[must_use]
     pub fn recording(&self) -> Recording {
         let before = INSIDE.replace(true);
-        let recording = self.parts.get().map_or_else(Recording::default, Parts::recording);
+        let parts = self.parts.get().filter(|parts| parts.is_ours());
+        let recording = parts.map_or_else(Recording::default, Parts::recording);
         INSIDE.set(before);
         recording
     }
@@ -114,7 +124,9 @@ fn thread() -> u16 {
 
 impl Parts {
     fn new(events: usize) -> Self {
+        process::tell_apart();
         Self {
+            process: process::number(),
             ring: Ring::new(events.max(MARK)),
             times: (0..events.max(MARK).div_ceil(MARK)).map(|_| AtomicU64::new(0)).collect(),
             started: Instant::now(),
@@ -123,11 +135,17 @@ impl Parts {
         }
     }
 
+    /// Whether this process has begun it. Otherwise another thread, which did not come along, may have been in here when this one was forked.
     #[inline]
-    fn note(&self, event: Event) {
+    fn is_ours(&self) -> bool {
+        self.process == process::number()
+    }
+
+    #[inline]
+    fn note(&self, event: Event, words: Words) {
         // Relaxed: a rate that was just raised makes one event too many, which whoever reads the ring leaves out.
         while Event::is_sampled(event.block, self.rate.load(Relaxed)) {
-            match self.ring.push(event.pack()) {
+            match self.ring.push(words) {
                 Some(place) if place % MARK == 0 => return self.mark(place),
                 Some(_) => return,
                 None if self.rate.load(Relaxed) == MOST_RATE => break,
@@ -170,11 +188,63 @@ impl Parts {
     }
 
     fn recording(&self) -> Recording {
-        let rate = self.rate.load(Relaxed);
-        let events: Vec<_> = self.ring.events().into_iter().map(Event::unpack).collect();
-        let micros = |place: usize| self.times[place / MARK].load(Relaxed);
-        let marks = (0..events.len()).step_by(MARK).map(micros).collect();
-        let unsampled: Vec<SizeCount> = self.unsampled.counts().collect();
+        let mut rate = self.rate.load(Relaxed);
+        let (noted, mut unsampled) = loop {
+            let noted = self.ring.events();
+            let unsampled: Vec<SizeCount> = self.unsampled.counts().collect();
+            // Acquire: a rate that was raised by now is seen. What was counted meanwhile may have been read twice.
+            fence(Acquire);
+            match core::mem::replace(&mut rate, self.rate.load(Relaxed)) {
+                before if before == rate => break (noted, unsampled),
+                _ => {}
+            }
+        };
+        let refused = refused(&noted);
+        let (mut events, mut marks) = (Vec::with_capacity(noted.len()), Vec::new());
+        for (place, &words) in noted.iter().enumerate().filter(|(place, _)| !refused.contains(place)) {
+            let event = Event::unpack(words);
+            if !Event::is_sampled(event.block, rate) {
+                unsampled.extend((!event.freed).then(|| SizeCount::of(event.size)));
+                continue;
+            }
+            if events.len() % MARK == 0 {
+                marks.push(self.times[place / MARK].load(Relaxed));
+            }
+            events.push(event);
+        }
         Recording::new(events, marks, rate, unsampled)
+    }
+}
+
+/// Where the events stand that did not happen: those of blocks that were kept after all, and the ones before, which said that they go back.
+fn refused(noted: &[Words]) -> HashSet<usize> {
+    let (mut refused, mut kept) = (HashSet::new(), HashSet::new());
+    for (place, &words) in noted.iter().enumerate().rev() {
+        let block = Event::unpack(words).block;
+        if event::is_kept(words) {
+            kept.insert(block);
+            refused.insert(place);
+        } else if kept.remove(&block) {
+            refused.insert(place);
+        }
+    }
+    refused
+}
+
+#[cfg(all(test, not(loom), not(shuttle)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_comes_late_for_a_raised_rate_is_counted_and_left_out() {
+        let parts = Parts::new(MARK);
+        let [stays, goes] = [true, false].map(|sampled| (1..).find(|&block| Event::is_sampled(block, 1) == sampled));
+        for block in [stays, goes, stays].map(Option::unwrap) {
+            let event = Event { block, size: 100, align: 16, thread: 1, freed: false };
+            parts.ring.push(event.pack());
+        }
+        parts.rate.store(1, Relaxed);
+        let recording = parts.recording();
+        assert_eq!((recording.events().len(), recording.allocations()), (2, 3));
     }
 }

@@ -33,6 +33,13 @@ pub struct SizeCount {
     pub bytes: u64,
 }
 
+impl SizeCount {
+    /// One block.
+    pub(super) fn of(size: usize) -> Self {
+        Self { most: most(cell(size)), count: 1, bytes: size as u64 }
+    }
+}
+
 /// Shared counters. Numbers for people: no order between them is promised, so Relaxed throughout.
 #[derive(Debug)]
 pub(crate) struct Sizes(Box<[(AtomicU64, AtomicU64)]>);

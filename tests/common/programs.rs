@@ -2,16 +2,22 @@
 
 use std::alloc::System;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use smarena::record::{Forecast, Goal, Log, LogRef, Recommendation, Recorder, Recording};
 use smarena::{Geometric, SizeClasses};
 
-/// The log of whatever program is being recorded: 0 is for all else.
-static LOGS: [Log; 7] = [const { Log::new() }; 7];
+#[path = "../child/mod.rs"]
+mod child;
+
+/// The log of whatever program is being recorded: 1 is the first one's.
+static LOGS: [Log; 6] = [const { Log::new() }; 6];
+static REST: Log = Log::with_events(0);
 static WHICH: AtomicUsize = AtomicUsize::new(0);
 struct Current;
 
@@ -19,7 +25,10 @@ impl Deref for Current {
     type Target = Log;
 
     fn deref(&self) -> &Log {
-        &LOGS[WHICH.load(Relaxed)]
+        match WHICH.load(Relaxed) {
+            0 => &REST,
+            which => &LOGS[which - 1],
+        }
     }
 }
 
@@ -29,14 +38,28 @@ unsafe impl LogRef for Current {}
 #[global_allocator]
 static ALLOCATOR: Recorder<System, Current> = Recorder::with_log(System, Current);
 
-/// Runs a program with nothing else in its recording but what the test harness may do beside it.
-pub(crate) fn recorded(which: usize, program: impl FnOnce()) -> Recording {
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock();
-    WHICH.store(which, Relaxed);
-    program();
-    WHICH.store(0, Relaxed);
-    LOGS[which].recording()
+/// What is recorded of programs, each with the number of its log. They run one after the other in a process of their own, where no other test puts
+/// anything into their recordings. `test` is the calling test's own name.
+pub(crate) fn recordings(test: &str, programs: &[(usize, fn())]) -> Vec<(usize, Recording)> {
+    let file = |which: usize| -> PathBuf {
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("recording_{which}_of_{test}.bin"))
+    };
+    let output = child::in_child(test, || {
+        for &(which, program) in programs {
+            WHICH.store(which, Relaxed);
+            program();
+            WHICH.store(0, Relaxed);
+            LOGS[which - 1].recording().save(BufWriter::new(File::create(file(which)).unwrap())).unwrap();
+        }
+    });
+    assert!(output.status.success(), "{output:?}");
+    let load = |&(which, _): &(usize, fn())| {
+        let recording = Recording::load(BufReader::new(File::open(file(which)).unwrap())).unwrap();
+        std::fs::remove_file(file(which)).unwrap();
+        assert!(recording.allocations() > 2_000 && recording.one_in() == 1, "program {which}");
+        (which, recording)
+    };
+    programs.iter().map(load).collect()
 }
 
 /// Reads and writes documents, as a web service does.
@@ -204,8 +227,8 @@ fn bindings() {
 }
 
 /// What was looked at while the way to choose block sizes was chosen, and what was not.
-pub(crate) const TRIED: [fn(); 4] = [json, compiler, server, store];
-pub(crate) const KEPT_ASIDE: [fn(); 2] = [web, bindings];
+pub(crate) const TRIED: [(usize, fn()); 4] = [(1, json), (2, compiler), (3, server), (4, store)];
+pub(crate) const KEPT_ASIDE: [(usize, fn()); 2] = [(5, web), (6, bindings)];
 
 /// What the general table would take, with as many classes as it needs to serve every size that was seen; and the best with as many.
 pub(crate) fn tables(recording: &Recording) -> (Forecast, Recommendation) {
