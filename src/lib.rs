@@ -101,6 +101,8 @@ mod chain;
 #[expect(unsafe_code, reason = "values in heap blocks: invariants A1.. at its top")]
 mod arena;
 pub mod compat;
+#[cfg(feature = "pictures")]
+mod look;
 #[expect(unsafe_code, reason = "shares one counted allocation: invariants P1.. at its top")]
 mod pool;
 #[cfg(feature = "record")]

@@ -155,7 +155,7 @@ fn a_forks_child_does_not_wait_for_the_file_that_a_thread_opens() {
         assert_ne!(opener.join().unwrap(), 0);
         std::fs::remove_file(pipe).unwrap();
         // What is recorded goes into the pipe, and nowhere if nobody reads it; the reader stays until then.
-        std::mem::forget(reader);
+        let _reader = std::mem::ManuallyDrop::new(reader);
     });
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

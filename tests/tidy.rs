@@ -24,6 +24,7 @@ const LAYERS: &str = "
     L0  class          -> nothing
     L0  sync           -> nothing
     L0  config         -> nothing
+    L0  look           -> nothing
 
     L1  raw::fault     -> nothing
     L1  raw::poison    -> nothing

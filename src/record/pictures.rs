@@ -1,18 +1,22 @@
-//! Recordings to look at, as SVG. On white, so that they can be read in light and dark surroundings.
+//! Recordings to look at: as SVG, and for a terminal.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::recording::Recording;
 use super::sizes::SizeCount;
+use crate::look::{self, Colour};
 
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 const SIZE: (u32, u32) = (900, 360);
-const FONT: (&str, i32) = ("sans-serif", 13);
+const TITLE: (&str, i32) = ("sans-serif", 18);
+const FONT: (&str, i32) = ("sans-serif", 15);
 const BARS: RGBColor = RGBColor(44, 110, 190);
 const LINES: RGBColor = RGBColor(200, 80, 20);
+/// The same as they stand in the SVG.
+const COLOURS: [Colour; 2] = [("#2C6EBE", "#6CA8EC"), ("#C85014", "#FF9A5C")];
 
 /// Draws into a string, which cannot fail: nothing is written anywhere, and all coordinates are finite.
 fn picture(draw: impl FnOnce(&Canvas<'_>) -> Drawn) -> String {
@@ -22,6 +26,8 @@ fn picture(draw: impl FnOnce(&Canvas<'_>) -> Drawn) -> String {
         let drawn = canvas.fill(&WHITE).map_err(Into::into).and_then(|()| draw(&canvas));
         drawn.and_then(|()| Ok(canvas.present()?)).expect("a string takes every picture");
     }
+    let inside = svg.find('>').map_or(0, |end| end + 1);
+    svg.insert_str(inside, &look::style(&COLOURS));
     svg
 }
 
@@ -50,26 +56,30 @@ impl Recording {
             let x = (8_f64..largest as f64 * 1.3).log_scale();
             let y = (0.5_f64..most as f64 * 2.0).log_scale();
             let mut chart = ChartBuilder::on(canvas)
-                .caption("Sizes asked for, and the block sizes that serve them", FONT)
-                .margin(12)
-                .x_label_area_size(36)
-                .y_label_area_size(64)
+                .caption("Sizes asked for (bars), and the block sizes that serve them (lines)", TITLE)
+                .margin(14)
+                .x_label_area_size(46)
+                .y_label_area_size(84)
                 .build_cartesian_2d(x, y)?;
             let bytes = |size: &f64| format!("{size:.0}");
             let mesh = &mut chart.configure_mesh();
             mesh.disable_mesh()
+                .label_style(FONT)
                 .x_desc("bytes")
                 .y_desc("times")
                 .x_label_formatter(&bytes)
                 .y_label_formatter(&bytes)
                 .draw()?;
             let bar = |cell: &SizeCount| {
-                let width = 1.0 + 4.0 / cell.most as f64;
-                let (left, right) = (cell.most as f64 / width, cell.most as f64);
+                // Of the grain that it stands for; where that is narrow, enough to be seen.
+                let right = cell.most as f64;
+                let left = (right - 15.0).clamp(right * 0.7, right * 0.985);
                 Rectangle::new([(left, 0.5), (right, cell.count as f64)], BARS.filled())
             };
             chart.draw_series(cells.iter().map(bar))?;
-            let line = |&size: &usize| PathElement::new([(size as f64, 0.5), (size as f64, most as f64 * 2.0)], LINES);
+            let line = |&size: &usize| {
+                PathElement::new([(size as f64, 0.5), (size as f64, most as f64 * 2.0)], LINES.stroke_width(2))
+            };
             chart.draw_series(block_sizes.iter().map(line))?;
             Ok(())
         })
@@ -98,14 +108,15 @@ impl Recording {
         let caption = format!("Bytes live over {} events, {:.3} s", self.events().len(), self.micros() as f64 / 1e6);
         picture(|canvas| {
             let mut chart = ChartBuilder::on(canvas)
-                .caption(caption, FONT)
-                .margin(12)
-                .x_label_area_size(36)
-                .y_label_area_size(64)
+                .caption(caption, TITLE)
+                .margin(14)
+                .x_label_area_size(46)
+                .y_label_area_size(84)
                 .build_cartesian_2d(0.0..self.events().len().max(1) as f64, 0.0..most * 1.05)?;
             let number = |n: &f64| format!("{n:.0}");
             let mesh = &mut chart.configure_mesh();
             mesh.light_line_style(TRANSPARENT)
+                .label_style(FONT)
                 .x_desc("events")
                 .y_desc("KiB")
                 .x_label_formatter(&number)

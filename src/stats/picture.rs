@@ -1,11 +1,22 @@
-//! A heap's map to look at, as SVG. On white, so that it can be read in light and dark surroundings.
+//! A heap's map to look at, as SVG.
 
 use core::fmt::{self, Write};
 
 use super::map::HeapMap;
+use crate::look::{self, Colour, GROUND, INK};
 
-/// From none to all. Each is darker than the one before, so that nobody needs to tell colours apart.
-const COLOURS: [&str; 8] = ["#ffffff", "#dbe9f6", "#bad6eb", "#89bedc", "#539ecd", "#2b7bba", "#0b559f", "#08306b"];
+/// From none to all. Each is further from the ground than the one before, so that nobody needs to tell colours apart.
+const COLOURS: [Colour; 8] = [
+    GROUND,
+    ("#DBE9F6", "#1C2C40"),
+    ("#BAD6EB", "#20405F"),
+    ("#89BEDC", "#2A5A86"),
+    ("#539ECD", "#3F7DB2"),
+    ("#2B7BBA", "#68A2D4"),
+    ("#0B559F", "#9DC7EA"),
+    ("#08306B", "#D8ECFC"),
+];
+const OUTLINE: Colour = ("#B0B8C0", "#5A646E");
 const WIDTH: usize = 900;
 /// Where the squares begin and end.
 const LEFT: usize = 90;
@@ -39,8 +50,9 @@ impl HeapMap {
             svg,
             r#"<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" "#
         )?;
-        writeln!(svg, r#"font-family="sans-serif" font-size="13" fill="black">"#)?;
-        writeln!(svg, r#"<rect width="{WIDTH}" height="{height}" fill="white"/>"#)?;
+        writeln!(svg, r#"font-family="sans-serif" font-size="13" fill="{}">"#, INK.0)?;
+        svg.push_str(&look::style(&[&COLOURS[1..], &[OUTLINE]].concat()));
+        writeln!(svg, r#"<rect width="{WIDTH}" height="{height}" fill="{}"/>"#, GROUND.0)?;
         writeln!(
             svg,
             r#"<text x="12" y="24">Blocks taken of heap “{}”, for each block size</text>"#,
@@ -63,6 +75,7 @@ impl HeapMap {
                     patch.taken, patch.blocks
                 )?;
             }
+            outline(svg, top, bucket.patches().len() as f64 * width)?;
             writeln!(svg, r#"<text x="{}" y="{base}">{}</text>"#, RIGHT + 10, bucket.unit())?;
         }
         writeln!(svg, "</svg>")
@@ -76,17 +89,24 @@ impl HeapMap {
             square(svg, (LEFT + shade * SQUARE) as f64, BASE - 13, SQUARE as f64, shade)?;
             writeln!(svg, "</rect>")?;
         }
+        outline(svg, BASE - 13, (COLOURS.len() * SQUARE) as f64)?;
         writeln!(svg, r#"<text x="{}" y="{BASE}">all</text>"#, LEFT + COLOURS.len() * SQUARE + 10)
     }
 }
 
-/// Opens a square. It is outlined, so that an empty one is seen, too.
+/// Opens a square. Neighbours of one colour are one.
 fn square(svg: &mut String, x: f64, top: usize, width: f64, shade: usize) -> fmt::Result {
-    let colour = COLOURS[shade];
+    let (colour, _) = COLOURS[shade];
     write!(
         svg,
-        r##"<rect x="{x:.2}" y="{top}" width="{width:.2}" height="{SQUARE}" fill="{colour}" stroke="#b0b8c0" stroke-width="0.5">"##
+        r#"<rect x="{x:.2}" y="{top}" width="{width:.2}" height="{SQUARE}" fill="{colour}" shape-rendering="crispEdges">"#
     )
+}
+
+/// Goes round a row, so that empty squares are seen, too.
+fn outline(svg: &mut String, top: usize, width: f64) -> fmt::Result {
+    let (colour, _) = OUTLINE;
+    writeln!(svg, r#"<rect x="{LEFT}" y="{top}" width="{width:.2}" height="{SQUARE}" fill="none" stroke="{colour}"/>"#)
 }
 
 /// A name as it may stand in XML.

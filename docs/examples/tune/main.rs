@@ -100,7 +100,7 @@ fn sentences(recording: &Recording) -> Vec<String> {
             lifetimes.remote * 100 / lifetimes.freed.max(1)
         ),
         format!(
-            "At most {} blocks live at once; of those that one thread was handed out, thread by thread: {threads}.",
+            "About {} blocks live at once at most; of those that one thread was handed out, thread by thread: {threads}.",
             concurrency.live.max()
         ),
         format!("Alignments: {}.", alignments.collect::<Vec<_>>().join(", ")),
@@ -116,8 +116,9 @@ fn html(recording: &Recording, tuned: &Recommendation, map: &HeapMap) -> String 
         list
     });
     format!(
-        "<!doctype html><meta charset=utf-8><title>smarena: block sizes for a recording</title>\
-         <style>body{{font:15px sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color-scheme:light dark}}pre{{overflow:auto}}svg{{max-width:100%}}</style>\
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=width=device-width><title>smarena: block sizes for a recording</title>\
+         <style>:root{{color-scheme:light dark}}body{{font:15px sans-serif;max-width:60em;margin:2em auto;padding:0 1em}}\
+         pre{{white-space:pre-wrap}}svg{{max-width:100%;height:auto}}</style>\
          <h1>Block sizes for a recording</h1><ul>{sentences}</ul><pre>{}</pre>{}{}\
          <p>At its end, in a heap of general block sizes:</p>{}\n",
         escaped(&tuned.to_string()),
