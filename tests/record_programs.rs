@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use programs::{KEPT_ASIDE, TRIED, recordings, tables};
 use replay::comes_true;
-use smarena::record::{Event, Forecast, Log, Recorder, Recording};
+use smarena::record::{Event, Forecast, Goal, Log, Recorder, Recording};
 use smarena::{Geometric, Global, HeapRef, Linear, Piecewise};
 
 #[path = "common/programs.rs"]
@@ -38,10 +38,20 @@ fn judge((which, recording): &(usize, Recording)) {
         avoidable(tuned.forecast()) <= avoidable(&geometric) * 2.0 / 3.0,
         "program {which}: {geometric:?}\n{tuned}"
     );
-    // With `--nocapture`, the table in docs/BENCHMARKS.md.
-    let percent =
-        [&geometric, tuned.forecast()].map(|forecast| [forecast.waste, avoidable(forecast)].map(|share| share * 100.0));
-    println!("{which}: {} block sizes; general, tuned: [all, avoidable] % {percent:.1?}", geometric.classes.len());
+    // With `--nocapture`, the tables in docs/BENCHMARKS.md. Twice the sizes in grains of 16 are the sizes in grains of 8.
+    let goal = Goal { classes: geometric.classes.len(), waste: 0.0, ..Goal::default() };
+    let finer = again(recording, 2, recording.events().len()).recommend(&goal);
+    let at_peak = |forecast: &Forecast| forecast.peak_bytes as f64 / recording.peak_bytes() as f64 - 1.0;
+    let both = [&geometric, tuned.forecast()];
+    let percent = |shares: &[f64]| shares.iter().map(|share| format!(" {:5.1}", share * 100.0)).collect::<String>();
+    println!(
+        "{which}: {:2} block sizes. General and tuned, in %: all{}, avoidable{}, at the peak{}. Tuned in grains of 8:{}",
+        geometric.classes.len(),
+        percent(&both.map(|forecast| forecast.waste)),
+        percent(&both.map(avoidable)),
+        percent(&both.map(at_peak)),
+        percent(&[finer.forecast().waste])
+    );
     assert_eq!((tuned.forecast().overflow, tuned.forecast().too_large), (0.0, geometric.too_large));
     comes_true::<Geometric<40>>(recording);
     comes_true::<Linear<64>>(recording);
@@ -49,9 +59,9 @@ fn judge((which, recording): &(usize, Recording)) {
     a_sample_tells_nearly_as_much(recording, tuned.block_sizes());
 }
 
-/// The same events again, to a log with room for a quarter of them: what is said of a sample.
-fn a_sample_tells_nearly_as_much(recording: &Recording, block_sizes: &[usize]) {
-    let recorder = Recorder::with_log(Global, Arc::new(Log::with_events(recording.events().len() / 4)));
+/// The same events again, of blocks that are so many times as large, to a log with room for so many.
+fn again(recording: &Recording, times: usize, room: usize) -> Recording {
+    let recorder = Recorder::with_log(Global, Arc::new(Log::with_events(room)));
     let mut live = HashMap::new();
     for &Event { block, size, align, freed, .. } in recording.events() {
         if freed {
@@ -61,12 +71,18 @@ fn a_sample_tells_nearly_as_much(recording: &Recording, block_sizes: &[usize]) {
             }
             continue;
         }
-        let layout = Layout::from_size_align(size, align).unwrap();
+        let layout = Layout::from_size_align(size * times, align).unwrap();
         live.insert(block, (recorder.allocate(layout).unwrap(), layout));
     }
-    let sample = recorder.recording();
+    let again = recorder.recording();
     // SAFETY: as above; the table ends here.
     live.into_values().for_each(|(block, layout)| unsafe { recorder.deallocate(block, layout) });
+    again
+}
+
+/// What is said of a sample, of which a log with room for a quarter of the events keeps the blocks.
+fn a_sample_tells_nearly_as_much(recording: &Recording, block_sizes: &[usize]) {
+    let sample = again(recording, 1, recording.events().len() / 4);
     let plenty = vec![usize::MAX; block_sizes.len()];
     let [all, some] = [recording, &sample].map(|recording| recording.forecast(block_sizes, &plenty));
     let one_in = sample.one_in() as f64;
