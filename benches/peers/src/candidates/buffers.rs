@@ -4,9 +4,9 @@ use std::io::Write;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use object_pool::{Pool as ObjectPool, Reusable};
+use object_pool::{Pool as OtherObjectPool, Reusable};
 use opool::{Pool as Opool, PoolAllocator, RefGuard};
-use smarena::{BufPool, Lease, SmBuf, SmBytes};
+use smarena::{BufPool, Lease, Loan, ObjectPool, SmBuf, SmBytes};
 use zeropool::ZeroPool;
 
 use super::Entry;
@@ -65,11 +65,15 @@ pub fn bind<W: BufferWork>(entry: &Entry, work: &Arc<W>) -> Result<Box<dyn Bound
             let pool = BufPool::builder().buf_size(size).limit(LIMIT).build_in(Packets);
             pair(pool.map_err(|error| error.to_string())?, work)
         }
+        "smarena-objects" => {
+            let pool = ObjectPool::builder(move || Vec::with_capacity(size)).reset(Vec::clear).limit(LIMIT).build();
+            pair(pool.map_err(|error| error.to_string())?, work)
+        }
         "smarena-buf" => pair(SmBufs(size), work),
         "bytes" => pair(BytesMuts(size), work),
         "vec" => pair(Vecs(size), work),
         "opool" => pair(Opool::new_prefilled(LIMIT, Vecs(size)), work),
-        "object-pool" => pair(ObjectPool::new(LIMIT, || Vec::with_capacity(size)), work),
+        "object-pool" => pair(OtherObjectPool::new(LIMIT, || Vec::with_capacity(size)), work),
         "zeropool" => pair(ZeroPool::new().max_buffers_per_class(LIMIT), work),
         other => Err(format!("{other} gives out no buffers")),
     }
@@ -116,6 +120,32 @@ impl Buffers for BufPool<Packets> {
     #[inline(always)]
     fn freeze(buf: Lease<Packets>) -> Option<Self::Frozen> {
         Some(buf.freeze())
+    }
+}
+
+impl Buffers for ObjectPool<Vec<u8>> {
+    type Buf<'a> = Loan<Vec<u8>>;
+    type Frozen = SmBytes;
+    const FREEZES: bool = true;
+
+    #[inline(always)]
+    fn acquire(&self) -> Loan<Vec<u8>> {
+        self.try_acquire().expect("the limit is not reached")
+    }
+
+    #[inline(always)]
+    fn put(buf: &mut Loan<Vec<u8>>, bytes: &[u8]) {
+        buf.extend_from_slice(bytes);
+    }
+
+    #[inline(always)]
+    fn content(buf: &Loan<Vec<u8>>) -> *const u8 {
+        buf.as_ptr()
+    }
+
+    #[inline(always)]
+    fn freeze(buf: Loan<Vec<u8>>) -> Option<SmBytes> {
+        Some(SmBytes::from_owner(buf))
     }
 }
 
@@ -231,7 +261,7 @@ impl Buffers for Opool<Vecs, Vec<u8>> {
     }
 }
 
-impl Buffers for ObjectPool<Vec<u8>> {
+impl Buffers for OtherObjectPool<Vec<u8>> {
     type Buf<'a> = Reusable<'a, Vec<u8>>;
     type Frozen = [u8; 0];
 

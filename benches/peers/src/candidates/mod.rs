@@ -44,7 +44,7 @@ pub struct Entry {
 
 const OURS: [&str; 4] = ["smarena", "smarena-call", "smarena-ref", "smarena-handle"];
 const PEERS: [&str; 7] = ["system", "mimalloc", "snmalloc", "jemalloc", "rpmalloc", "smalloc", "tcmalloc"];
-const OUR_BUFFERS: [&str; 2] = ["smarena-pool", "smarena-buf"];
+const OUR_BUFFERS: [&str; 3] = ["smarena-pool", "smarena-objects", "smarena-buf"];
 const PEER_BUFFERS: [&str; 5] = ["opool", "object-pool", "zeropool", "bytes", "vec"];
 
 /// All candidates, in the order in which they take turns.
