@@ -10,6 +10,7 @@
 mod builder;
 mod calls;
 mod global;
+mod lazy;
 #[cfg(feature = "capi")]
 pub(crate) mod linear;
 #[cfg(any(feature = "capi", feature = "record"))]
@@ -29,11 +30,12 @@ use core::ptr::NonNull;
 
 pub use builder::{HeapBuilder, Settings};
 pub use global::{Global, StaticHeap};
+pub use lazy::LazyHeap;
 pub use reference::{HeapRef, IfStatic};
 pub use regions::Regions;
 pub use shortcut::Shortcut;
 #[cfg(any(feature = "global-alloc", feature = "allocator-api2-02", feature = "allocator-api2-04"))]
-pub(crate) use shortcut::shortcut;
+pub(crate) use shortcut::by_type;
 pub use thread_cache::ThreadCache;
 
 use crate::class::{MAX_ALIGN, SizeClasses, class_for};
@@ -48,8 +50,7 @@ use crate::raw::heap::{MOST_ALIGN, RawHeap, checked_align};
 /// Blocks can be allocated and freed from any thread. Each thread that uses the heap has a cache in it, from which most calls
 /// are served without an atomic operation. Dropping the heap gives everything back to the system, live blocks included.
 ///
-/// The raw calls here are for those who build an owner of their own or speak to another language; [`SmBox`](crate::SmBox) and
-/// [`SmBuf`](crate::SmBuf) are the safe way.
+/// The raw calls are for who builds an owner or speaks to another language; [`SmBox`](crate::SmBox) and [`SmBuf`](crate::SmBuf) are the safe way.
 ///
 /// ```
 /// use smarena::{Heap, Linear};

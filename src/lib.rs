@@ -137,7 +137,9 @@ pub use crate::class::{Geometric, Linear, Piecewise, SizeClasses};
 pub use crate::config::{CacheWarmup, Exhausted, HugePages, Purge};
 pub use crate::content::IntoBytes;
 pub use crate::error::{AllocError, ConfigError};
-pub use crate::heap::{Global, Heap, HeapBuilder, HeapRef, IfStatic, Regions, ShareCount, StaticHeap, ThreadCache};
+pub use crate::heap::{
+    Global, Heap, HeapBuilder, HeapRef, IfStatic, LazyHeap, Regions, ShareCount, StaticHeap, ThreadCache,
+};
 #[doc(hidden)]
 pub use crate::heap::{Settings, Shortcut};
 #[cfg(feature = "serde")]

@@ -1044,7 +1044,7 @@ fn run_static<S: StaticHeap>(_: S, exhausted: Exhausted, hardened: bool, turns: 
         by_type: true,
         cached: most_cached(STATIC_CACHE, steps),
     };
-    run(&World::new(S::HEAP, ways, rules, turns), steps);
+    run(&World::new(&**S::HEAP, ways, rules, turns), steps);
 }
 
 /// Runs a program, and fails if the heap does anything that it must not.
@@ -1081,7 +1081,7 @@ pub(crate) fn check((kind, steps): &Program, turns: bool) {
                 by_type: true,
                 cached: usize::MAX / 2,
             };
-            run(&World::new(Global::HEAP, ways, rules, turns), steps);
+            run(&World::new(&**Global::HEAP, ways, rules, turns), steps);
         }
         Kind::Counted(setting) => {
             let heap = Arc::new(setting.build());

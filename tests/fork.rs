@@ -16,7 +16,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use smarena::{Heap, Linear, Purge, SmBox, SmBuf, StaticHeap};
+use smarena::{Heap, LazyHeap, Linear, Purge, SmBox, SmBuf, StaticHeap};
 
 type Eight = Heap<Linear<8>>;
 
@@ -201,7 +201,7 @@ fn a_child_of_a_process_that_only_ever_overflowed() {
 macro_rules! heaps {
     ($($name:ident)*) => {
         smarena::static_heap! { $(struct $name: Linear<8> { bucket_bytes: 1 << 16 })* }
-        const HEAPS: &[&Eight] = &[$($name::HEAP),*];
+        const HEAPS: &[&LazyHeap<Linear<8>>] = &[$($name::HEAP),*];
     };
 }
 

@@ -28,8 +28,8 @@ fn keep_together<'h>(long: Owners<'static>, brief: Owners<'h>) -> Vec<Owners<'h>
 fn owners_by_different_borrows_are_kept_together() {
     smarena::static_heap! { struct Lasting: Linear<8> { bucket_bytes: 1 << 20 } }
     let heap = small();
-    let long =
-        (SmBox::new_in(1, Lasting::HEAP), SmBuf::with_capacity_in(1, Lasting::HEAP), SmArena::new_in(Lasting::HEAP));
+    let lasting: &'static Heap<_> = Lasting::HEAP;
+    let long = (SmBox::new_in(1, lasting), SmBuf::with_capacity_in(1, lasting), SmArena::new_in(lasting));
     let brief = (SmBox::new_in(2, &heap), SmBuf::with_capacity_in(1, &heap), SmArena::new_in(&heap));
     let kept = keep_together(long, brief);
     assert_eq!(kept.iter().map(|(boxed, ..)| **boxed).sum::<u8>(), 3);

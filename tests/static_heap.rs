@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread::{self, LocalKey};
 
-use smarena::{CacheWarmup, Exhausted, Heap, Linear, Shortcut, SmBox, StaticHeap, ThreadCache};
+use smarena::{CacheWarmup, Exhausted, Heap, LazyHeap, Linear, Shortcut, SmBox, StaticHeap, ThreadCache};
 
 type Eight = Linear<8>;
 
@@ -199,10 +199,11 @@ fn a_small_stack_is_enough_to_build_a_heap_on() {
 
 #[test]
 fn a_heap_built_on_demand_need_not_be_a_static() {
-    static OTHER: Heap<Eight> = Heap::on_demand(&const { Heap::<Eight>::builder().bucket_bytes(1 << 16).for_static() });
-    let never_used = Heap::<Eight>::on_demand(&const { Heap::<Eight>::builder().for_static() });
+    static OTHER: LazyHeap<Eight> =
+        LazyHeap::on_demand(&const { Heap::<Eight>::builder().bucket_bytes(1 << 16).for_static() });
+    let never_used = LazyHeap::<Eight>::on_demand(&const { Heap::<Eight>::builder().for_static() });
     drop(never_used);
-    let heap = Heap::<Eight>::on_demand(&const { Heap::<Eight>::builder().bucket_bytes(1 << 16).for_static() });
+    let heap = LazyHeap::<Eight>::on_demand(&const { Heap::<Eight>::builder().bucket_bytes(1 << 16).for_static() });
     let boxed = SmBox::new_in([1_u8; 128], &heap);
     let other = SmBox::new_in([2_u8; 128], &OTHER);
     assert_eq!((heap.stats().live(), OTHER.stats().live(), boxed[0], other[127]), (1, 1, 1, 2));
@@ -211,6 +212,35 @@ fn a_heap_built_on_demand_need_not_be_a_static() {
     drop(heap);
     drop(other);
     assert_eq!(OTHER.stats().live(), 0);
+}
+
+/// A thread's slot, which it has from another heap, leads nowhere in one that is not built.
+#[test]
+fn whoever_has_a_slot_builds_a_heap_by_calling_it_by_reference() {
+    smarena::static_heap! {
+        struct Raw: Eight { bucket_bytes: 1 << 20 }
+        struct Owned: Eight { bucket_bytes: 1 << 20 }
+        struct Hard: Eight { bucket_bytes: 1 << 20, hardened: true }
+        struct Named: Eight { bucket_bytes: 1 << 20 }
+    }
+    #[derive(Clone, Copy, Default)]
+    struct NoShortcut;
+    // SAFETY: no parameters, and no thread-local.
+    unsafe impl StaticHeap for NoShortcut {
+        type Table = Eight;
+        const HEAP: &'static LazyHeap<Eight> = Named::HEAP;
+    }
+
+    let first = Heap::<Eight>::new(1 << 20).unwrap();
+    let boxed = SmBox::new_in(1, &first);
+    assert_eq!(first.stats().caches, 1);
+    let block = Raw::HEAP.malloc(100, 0).unwrap();
+    // SAFETY: live, from this heap.
+    unsafe { Raw::HEAP.free(block) };
+    let boxes = (SmBox::new_in(2, Owned::HEAP), SmBox::new_in(3, Hard::HEAP), SmBox::new_in(4, NoShortcut));
+    assert_eq!((*boxed, *boxes.0, *boxes.1, *boxes.2), (1, 2, 3, 4));
+    let live = [Raw::HEAP, Owned::HEAP, Hard::HEAP, Named::HEAP].map(|heap| heap.stats().live());
+    assert_eq!(live, [0, 1, 1, 1]);
 }
 
 #[test]
@@ -225,7 +255,7 @@ fn two_types_may_name_one_heap() {
     // SAFETY: no parameters; the thread-local is its own.
     unsafe impl StaticHeap for Second {
         type Table = Eight;
-        const HEAP: &'static Heap<Eight> = First::HEAP;
+        const HEAP: &'static LazyHeap<Eight> = First::HEAP;
         const SHORTCUT: Option<&'static LocalKey<Shortcut<Self>>> = Some(&SHORTCUT);
     }
 

@@ -71,6 +71,30 @@ fn a_core_file_has_what_was_used_and_not_what_was_reserved() {
     });
 }
 
+/// What the loader of this program adds to its file in zero bytes: `.bss`. A limit on data and a strict count of memory count it, and
+/// `mlockall` makes it resident.
+#[test]
+fn a_program_that_uses_heaps_by_type_and_by_reference_has_few_zero_bytes() {
+    unsafe extern "C" fn add_up(object: *mut libc::dl_phdr_info, _: usize, sum: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: called with an object that is loaded.
+        let object = unsafe { &*object };
+        // SAFETY: so many headers are there.
+        let headers = unsafe { core::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
+        let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+        // SAFETY: the sum below.
+        unsafe { sum.cast::<u64>().write(loaded.map(|header| header.p_memsz - header.p_filesz).sum()) };
+        // The first object is the program, and enough.
+        1
+    }
+    smarena::static_heap! { struct Net: Linear<8> { bucket_bytes: 1 << 20 } }
+    let boxes = (SmBox::new(1), SmBox::new_in(2, Net), SmBox::new_in(3, Net::HEAP));
+    assert_eq!((*boxes.0, *boxes.1, *boxes.2), (1, 2, 3));
+    let mut sum = 0_u64;
+    // SAFETY: a function as it is wanted, and what it writes to.
+    unsafe { libc::dl_iterate_phdr(Some(add_up), (&raw mut sum).cast()) };
+    assert!((1..=64 << 10).contains(&sum), "{sum} bytes");
+}
+
 #[test]
 fn where_all_memory_is_locked_a_heap_locks_what_it_uses() {
     ends_well("where_all_memory_is_locked_a_heap_locks_what_it_uses", || {

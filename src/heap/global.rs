@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::thread::LocalKey;
 
-use super::{Heap, Settings, Shortcut, shortcut::shortcut};
+use super::{Heap, LazyHeap, Settings, Shortcut, shortcut::by_type};
 use crate::class::{Geometric, SizeClasses, class_for};
 use crate::error::AllocError;
 use crate::raw::heap::RawHeap;
@@ -21,13 +21,13 @@ use crate::raw::heap::RawHeap;
 /// `static_heap!` sees to both, also where `unsafe` is forbidden. By hand, in safe code, there is no way:
 ///
 /// ```compile_fail,E0200
-/// use smarena::{Global, Heap, HeapRef, StaticHeap};
+/// use smarena::{Global, HeapRef, LazyHeap, StaticHeap};
 ///
 /// #[derive(Clone, Copy, Default)]
 /// struct Mine<F>(std::marker::PhantomData<F>);
 /// impl StaticHeap for Mine<fn(&'static ())> {
 ///     type Table = <Global as HeapRef>::Classes;
-///     const HEAP: &'static Heap<Self::Table> = Global::HEAP;
+///     const HEAP: &'static LazyHeap<Self::Table> = Global::HEAP;
 /// }
 /// ```
 ///
@@ -51,8 +51,8 @@ use crate::raw::heap::RawHeap;
 pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// The heap's size classes.
     type Table: SizeClasses;
-    /// The heap.
-    const HEAP: &'static Heap<Self::Table>;
+    /// The heap, built when somebody first calls it.
+    const HEAP: &'static LazyHeap<Self::Table>;
 
     /// Where a thread has its cache for calls by this type; without it they use the cache in the heap's table, as calls by `HEAP` do.
     #[doc(hidden)]
@@ -73,7 +73,8 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// ```
     #[inline(always)]
     fn malloc(self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
-        Self::HEAP.malloc_from(shortcut(&self), size, align)
+        let (heap, shortcut) = by_type(&self);
+        heap.malloc_from(shortcut, size, align)
     }
 
     /// As [`Heap::free`].
@@ -91,8 +92,9 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// ```
     #[inline(always)]
     unsafe fn free(self, block: NonNull<u8>) {
+        let (heap, shortcut) = by_type(&self);
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { Self::HEAP.raw().deallocate(shortcut(&self), block) }
+        unsafe { heap.raw().deallocate(shortcut, block) }
     }
 
     /// As [`Heap::free_sized`].
@@ -110,9 +112,10 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// ```
     #[inline(always)]
     unsafe fn free_sized(self, block: NonNull<u8>, size: usize, align: usize) {
+        let (heap, shortcut) = by_type(&self);
         let class = class_for::<Self::Table>(size, align);
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { Self::HEAP.raw().deallocate_of(shortcut(&self), class, block, size) }
+        unsafe { heap.raw().deallocate_of(shortcut, class, block, size) }
     }
 
     /// As [`Heap::realloc`].
@@ -135,8 +138,9 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// ```
     #[inline]
     unsafe fn realloc(self, block: NonNull<u8>, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
+        let (heap, shortcut) = by_type(&self);
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { Self::HEAP.realloc_by(shortcut(&self), block, size, align) }
+        unsafe { heap.realloc_by(shortcut, block, size, align) }
     }
 }
 
@@ -168,7 +172,7 @@ const GLOBAL_BYTES: usize = if cfg!(miri) {
     4 << 20
 };
 
-static GLOBAL: Heap<GlobalTable> = Heap::on_demand(
+static GLOBAL: LazyHeap<GlobalTable> = LazyHeap::on_demand(
     &const {
         let mut settings = Heap::<GlobalTable>::builder().bucket_bytes(GLOBAL_BYTES).name("global").for_static();
         settings.config.halve_when_refused = true;
@@ -179,23 +183,13 @@ static GLOBAL: Heap<GlobalTable> = Heap::on_demand(
 // SAFETY: I13: no parameters; the thread-local is its own.
 unsafe impl StaticHeap for Global {
     type Table = GlobalTable;
-    const HEAP: &'static Heap<GlobalTable> = &GLOBAL;
+    const HEAP: &'static LazyHeap<GlobalTable> = &GLOBAL;
     const SHORTCUT: Option<&'static LocalKey<Shortcut<Self>>> = crate::__shortcut!(Global);
 }
 
 impl<C: SizeClasses> Heap<C> {
-    /// A heap that is built when it is first used: the inside of [`static_heap!`](crate::static_heap).
-    ///
-    /// Settings for another table do not compile:
-    ///
-    /// ```compile_fail,E0308
-    /// use smarena::{Heap, Linear};
-    ///
-    /// static HEAP: Heap<Linear<8>> = Heap::on_demand(&const { Heap::<Linear<2>>::builder().for_static() });
-    /// ```
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn on_demand(settings: &'static Settings<C>) -> Self {
+    /// What a `LazyHeap` has inside: a heap that is built by its first slow path.
+    pub(super) const fn on_demand(settings: &'static Settings<C>) -> Self {
         Self { raw: RawHeap::on_demand(&settings.config), classes: PhantomData }
     }
 }
@@ -248,8 +242,8 @@ macro_rules! static_heap {
         $vis struct $name;
 
         const _: () = {
-            static HEAP: $crate::Heap<$table> =
-                $crate::Heap::on_demand(&const {
+            static HEAP: $crate::LazyHeap<$table> =
+                $crate::LazyHeap::on_demand(&const {
                     $crate::Heap::<$table>::builder()$(.$setting($($($argument),*)? $($value)?))*.for_static()
                 });
 
@@ -259,7 +253,7 @@ macro_rules! static_heap {
             // SAFETY: I13: no parameters, as the line above has shown; the thread-local is its own.
             unsafe impl $crate::StaticHeap for $name {
                 type Table = $table;
-                const HEAP: &'static $crate::Heap<$table> = &HEAP;
+                const HEAP: &'static $crate::LazyHeap<$table> = &HEAP;
                 const SHORTCUT: ::core::option::Option<&'static ::std::thread::LocalKey<$crate::Shortcut<Self>>> =
                     $crate::__shortcut!($name);
             }

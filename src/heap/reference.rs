@@ -4,13 +4,13 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{Heap, ShareCount, StaticHeap, shortcut::shortcut};
+use super::{Heap, LazyHeap, ShareCount, StaticHeap, shortcut::by_type};
 use crate::class::{Class, SizeClasses};
 use crate::error::AllocError;
 
 /// A reference to a heap, as a box, buf or pool holds it: what gives its block back.
 ///
-/// Implemented for `&Heap<C>` (the borrow checker keeps the heap alive), `Arc<Heap<C>>` (the last owner drops it), and every
+/// Implemented for `&Heap<C>` and `&LazyHeap<C>` (the borrow checker keeps the heap alive), `Arc<Heap<C>>` (the last owner drops it), and every
 /// [`StaticHeap`], [`Global`](crate::Global) among them, which take no room at all.
 ///
 /// # Safety
@@ -233,7 +233,8 @@ macro_rules! by_deref {
             }
 
             fn is_same(&self, other: &Self) -> bool {
-                core::ptr::eq::<Heap<$classes>>(&**self, &**other)
+                let (this, other): (&Heap<$classes>, &Heap<$classes>) = (self, other);
+                core::ptr::eq(this, other)
             }
 
             $($more)?
@@ -242,6 +243,7 @@ macro_rules! by_deref {
 }
 
 by_deref!(&Heap<C>, C);
+by_deref!(&LazyHeap<C>, C);
 by_deref!(
     Arc<Heap<C>>,
     C,
@@ -256,47 +258,54 @@ unsafe impl<S: StaticHeap> HeapRef for S {
 
     #[inline(always)]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        S::HEAP.allocate(shortcut(self), layout)
+        let (heap, shortcut) = by_type(self);
+        heap.allocate(shortcut, layout)
     }
 
     #[inline]
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        S::HEAP.allocate_zeroed(shortcut(self), layout)
+        let (heap, shortcut) = by_type(self);
+        heap.allocate_zeroed(shortcut, layout)
     }
 
     #[inline(always)]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+        let (heap, shortcut) = by_type(self);
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { S::HEAP.deallocate(shortcut(self), block, layout) }
+        unsafe { heap.deallocate(shortcut, block, layout) }
     }
 
     #[inline(always)]
     unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
+        let (heap, shortcut) = by_type(self);
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { S::HEAP.deallocate_by_address(shortcut(self), block, layout) }
+        unsafe { heap.deallocate_by_address(shortcut, block, layout) }
     }
 
     #[inline(always)]
     fn allocate_class(&self, class: Class<S::Table>) -> Result<NonNull<u8>, AllocError> {
-        S::HEAP.allocate_class(shortcut(self), class)
+        let (heap, shortcut) = by_type(self);
+        heap.allocate_class(shortcut, class)
     }
 
     #[inline(always)]
     unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<S::Table>) {
+        let (heap, shortcut) = by_type(self);
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { S::HEAP.deallocate_class(shortcut(self), block, class) }
+        unsafe { heap.deallocate_class(shortcut, block, class) }
     }
 
     #[inline]
     unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { S::HEAP.share_count(block) }
+        unsafe { (**S::HEAP).share_count(block) }
     }
 
     #[inline]
     unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
+        let (heap, shortcut) = by_type(self);
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { S::HEAP.reallocate(shortcut(self), block, old, new) }
+        unsafe { heap.reallocate(shortcut, block, old, new) }
     }
 
     fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {

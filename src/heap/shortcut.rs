@@ -7,7 +7,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
 
-use super::StaticHeap;
+use super::{Heap, StaticHeap};
 use crate::raw::heap::{NATIVE, RawShortcut};
 
 /// What [`static_heap!`](crate::static_heap) declares a thread-local of.
@@ -43,11 +43,18 @@ impl<S> fmt::Debug for Shortcut<S> {
     }
 }
 
+/// The heap that `S` names, and this thread's shortcut to its cache there, for calls that bring that along.
+#[inline(always)]
+pub(crate) fn by_type<S: StaticHeap>(named: &S) -> (&'static Heap<S::Table>, Option<&RawShortcut>) {
+    let shortcut = shortcut(named);
+    (S::HEAP.called_by(shortcut), shortcut)
+}
+
 /// This thread's shortcut to the heap that `S` names, if `S` says how to find it.
 ///
 /// Not a closure inside of `LocalKey::with`: in builds with many codegen units both would stay calls. `try_with` is inlined anywhere.
 #[inline(always)]
-pub(crate) fn shortcut<S: StaticHeap>(_: &S) -> Option<&RawShortcut> {
+fn shortcut<S: StaticHeap>(_: &S) -> Option<&RawShortcut> {
     if !NATIVE {
         return None;
     }

@@ -25,7 +25,7 @@ use crate::raw::heap::Cache;
 /// ```
 pub struct ThreadCache<'h, C: SizeClasses> {
     heap: &'h Heap<C>,
-    /// Our slot of the heap's table; slot 0 or `EMPTY` if this thread cannot have one.
+    /// Our slot of the heap's table; an empty one if this thread cannot have one.
     cache: &'h Cache,
     not_send: PhantomData<*mut ()>,
 }

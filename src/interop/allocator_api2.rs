@@ -7,11 +7,11 @@ use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
 use crate::class::SizeClasses;
-use crate::heap::{Global, Heap, StaticHeap, shortcut};
+use crate::heap::{Global, Heap, LazyHeap, by_type};
 
 /// Writes the same impl for one version of the trait and one allocator type, from its heap, and the cache that this thread has for it.
 macro_rules! allocator {
-    ($version:ident, $type:ty $(, $generic:ident)?: |$this:ident| $heap:expr, $shortcut:expr) => {
+    ($version:ident, $type:ty $(, $generic:ident)?: |$this:ident| $called:expr) => {
         // SAFETY: I10: blocks stay valid while the heap lives, wherever the value that names it is moved; clones name the same heap.
         unsafe impl$(<$generic: SizeClasses>)? $version::alloc::Allocator for $type {
             #[inline]
@@ -20,7 +20,8 @@ macro_rules! allocator {
                     return Ok(no_bytes(layout));
                 }
                 let $this = self;
-                $heap.allocate_whole($shortcut, layout).ok_or($version::alloc::AllocError)
+                let (heap, shortcut) = $called;
+                heap.allocate_whole(shortcut, layout).ok_or($version::alloc::AllocError)
             }
 
             #[inline]
@@ -29,15 +30,17 @@ macro_rules! allocator {
                     return Ok(no_bytes(layout));
                 }
                 let $this = self;
-                $heap.allocate_zeroed_whole($shortcut, layout).map_err(|_| $version::alloc::AllocError)
+                let (heap, shortcut) = $called;
+                heap.allocate_zeroed_whole(shortcut, layout).map_err(|_| $version::alloc::AllocError)
             }
 
             #[inline]
             unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
                 if layout.size() > 0 {
                     let $this = self;
+                    let (heap, shortcut) = $called;
                     // SAFETY: I10: the caller's contract is the same.
-                    unsafe { $heap.deallocate($shortcut, block, layout) };
+                    unsafe { heap.deallocate(shortcut, block, layout) };
                 }
             }
 
@@ -52,8 +55,9 @@ macro_rules! allocator {
                     return $version::alloc::Allocator::allocate(self, new);
                 }
                 let $this = self;
+                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { $heap.reallocate_whole($shortcut, block, old, new) }.map_err(|_| $version::alloc::AllocError)
+                unsafe { heap.reallocate_whole(shortcut, block, old, new) }.map_err(|_| $version::alloc::AllocError)
             }
 
             #[inline]
@@ -103,10 +107,14 @@ fn no_bytes(layout: Layout) -> NonNull<[u8]> {
 }
 
 #[cfg(feature = "allocator-api2-02")]
-allocator!(allocator_api2_02, Heap<C>, C: |this| this, None);
+allocator!(allocator_api2_02, Heap<C>, C: |this| (this, None));
 #[cfg(feature = "allocator-api2-02")]
-allocator!(allocator_api2_02, Global: |this| Self::HEAP, shortcut(this));
+allocator!(allocator_api2_02, LazyHeap<C>, C: |this| (&**this, None));
+#[cfg(feature = "allocator-api2-02")]
+allocator!(allocator_api2_02, Global: |this| by_type(this));
 #[cfg(feature = "allocator-api2-04")]
-allocator!(allocator_api2_04, Heap<C>, C: |this| this, None);
+allocator!(allocator_api2_04, Heap<C>, C: |this| (this, None));
 #[cfg(feature = "allocator-api2-04")]
-allocator!(allocator_api2_04, Global: |this| Self::HEAP, shortcut(this));
+allocator!(allocator_api2_04, LazyHeap<C>, C: |this| (&**this, None));
+#[cfg(feature = "allocator-api2-04")]
+allocator!(allocator_api2_04, Global: |this| by_type(this));

@@ -4,14 +4,14 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
 
 use crate::class::SizeClasses;
-use crate::heap::{Global, Heap, StaticHeap, shortcut};
+use crate::heap::{Global, Heap, by_type};
 
 /// Writes the same impl for one allocator type, from its heap, and the cache that this thread has for it, if it says so by itself.
 ///
 /// Few instructions, for whoever's program is compiled in whichever way: no closures, and one call at most, of what does not unwind and answers in
 /// a register. A block goes back by its address: a layout that is known only here has its class to be looked up, which takes more.
 macro_rules! global_alloc {
-    ($(#[$doc:meta])* $type:ty $(, $generic:ident)?: |$this:ident| $heap:expr, $shortcut:expr) => {
+    ($(#[$doc:meta])* $type:ty $(, $generic:ident)?: |$this:ident| $called:expr) => {
         $(#[$doc])*
         // SAFETY: I10: blocks are at least as large and as aligned as the layout (`HeapRef`), stay valid until they are freed, and
         // no call unwinds: a refusal is an `Err`, and misuse aborts.
@@ -19,7 +19,8 @@ macro_rules! global_alloc {
             #[inline(always)]
             unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
                 let $this = self;
-                match $heap.allocate_or_none($shortcut, layout) {
+                let (heap, shortcut) = $called;
+                match heap.allocate_or_none(shortcut, layout) {
                     Some(block) => block.as_ptr(),
                     None => null_mut(),
                 }
@@ -28,16 +29,18 @@ macro_rules! global_alloc {
             #[inline]
             unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
                 let $this = self;
-                $heap.allocate_zeroed($shortcut, layout).map_or(null_mut(), NonNull::as_ptr)
+                let (heap, shortcut) = $called;
+                heap.allocate_zeroed(shortcut, layout).map_or(null_mut(), NonNull::as_ptr)
             }
 
             #[inline(always)]
             unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
                 let $this = self;
+                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's block, which is never null.
                 let block = unsafe { NonNull::new_unchecked(block) };
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { $heap.deallocate_by_address($shortcut, block, layout) }
+                unsafe { heap.deallocate_by_address(shortcut, block, layout) }
             }
 
             #[inline]
@@ -46,8 +49,9 @@ macro_rules! global_alloc {
                     return null_mut();
                 };
                 let $this = self;
+                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                match unsafe { $heap.reallocate($shortcut, block, layout, new) } {
+                match unsafe { heap.reallocate(shortcut, block, layout, new) } {
                     Ok(block) => block.as_ptr(),
                     Err(_) => null_mut(),
                 }
@@ -71,7 +75,7 @@ global_alloc! {
     /// let words: Vec<String> = (0..100).map(|number| number.to_string()).collect();
     /// assert!(Global::HEAP.stats().live() >= words.len());
     /// ```
-    Global: |this| Self::HEAP, shortcut(this)
+    Global: |this| by_type(this)
 }
 
 global_alloc! {
@@ -91,5 +95,5 @@ global_alloc! {
     /// }
     /// # Ok::<(), smarena::ConfigError>(())
     /// ```
-    Heap<C>, C: |this| this, None
+    Heap<C>, C: |this| (this, None)
 }

@@ -1,7 +1,7 @@
 //! One thread's cache of free blocks in one heap: a lane for each bucket, and what a free needs to find the right one.
 //!
 //! A cache of zero bytes needs no check: no address lies in any of its spans, and every lane's cursors are null, which
-//! reads as empty and as full (I6). That is what threads without a cache, and heaps without a table, look at.
+//! reads as empty and as full (I6). That is what threads without a cache look at.
 
 mod back;
 mod cold;

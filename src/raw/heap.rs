@@ -6,7 +6,7 @@ mod held;
 mod zeroed;
 
 use core::alloc::Layout;
-use core::ptr::NonNull;
+use core::ptr::{NonNull, null_mut};
 
 pub(crate) use super::cache::Cache;
 use super::fallback::Fallback;
@@ -14,7 +14,6 @@ pub(crate) use super::fallback::MOST_ALIGN;
 use super::fault;
 pub(crate) use super::os::PAGE;
 use super::published::Published;
-use super::registry::SLOTS;
 use super::seat::Seat;
 pub use super::share::ShareCount;
 pub(crate) use super::shortcut::RawShortcut;
@@ -26,13 +25,9 @@ use crate::config::Config;
 use crate::error::{ConfigError, Plainly};
 use crate::sync::fixed::AtomicPtr;
 
-/// What the threads of a heap without a cache table look at. As large as a table, so that a thread's offset is right
-/// here too; never written, so that it takes no memory.
-static EMPTY: [Seat; SLOTS] = [const { Seat::empty() }; SLOTS];
-
 /// Shared. What every call needs of a heap in a few words; the rest is behind `state`.
 pub(crate) struct RawHeap {
-    /// Seat 0 of the table, `EMPTY` until the heap is built and for ever if it has no table; and the state.
+    /// Seat 0 of the table, and the state: both null until the heap is built.
     published: Published<AtomicPtr<Seat>, AtomicPtr<State>>,
     /// Whether the heap is hardened. The fast paths need not know: none of them succeeds on a heap without caches.
     checked: bool,
@@ -41,7 +36,7 @@ pub(crate) struct RawHeap {
 }
 
 impl RawHeap {
-    /// A heap that builds itself at its first slow path, and is never dropped.
+    /// A heap that builds itself at its first slow path. Until somebody has called `state`, calls bring a shortcut along (I6).
     pub(crate) const fn on_demand(config: &'static Config) -> Self {
         Self { published: nothing(), checked: config.hardened, on_demand: Some(config) }
     }
@@ -94,7 +89,8 @@ impl RawHeap {
     #[inline(always)]
     fn cache_at(&self, offset: usize) -> &Cache {
         let seats = self.published.table();
-        // SAFETY: I1, I6: a table or `EMPTY`, both with `SLOTS` seats, and the offset of this thread's; a seat begins with its cache.
+        debug_assert!(!seats.is_null(), "nobody has a reference to a heap that is not built");
+        // SAFETY: I1, I6: the heap is built; its table has `SLOTS` seats, and this is the offset of one; a seat begins with its cache.
         let cache = unsafe { seats.cast::<Cache>().byte_add(offset) };
         // SAFETY: I1, I5, I6: as above; the cache is this thread's, or nobody writes it.
         unsafe { &*cache }
@@ -414,12 +410,11 @@ impl Drop for RawHeap {
 
 /// What is published of a heap that is not built.
 const fn nothing() -> Published<AtomicPtr<Seat>, AtomicPtr<State>> {
-    let empty = (&raw const EMPTY).cast::<Seat>().cast_mut();
-    Published::nothing(AtomicPtr::new(empty), AtomicPtr::new(core::ptr::null_mut()))
+    Published::nothing(AtomicPtr::new(null_mut()), AtomicPtr::new(null_mut()))
 }
 
 /// What is published of one that is built.
-fn parts(state: NonNull<State>) -> (Option<NonNull<Seat>>, NonNull<State>) {
+fn parts(state: NonNull<State>) -> (NonNull<Seat>, NonNull<State>) {
     // SAFETY: I8: just built.
     (unsafe { state.as_ref() }.table().first(), state)
 }

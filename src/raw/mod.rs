@@ -60,7 +60,8 @@
 //!   their caches were made zero before, whatever state they were in. A cache is opened and closed under its table's lock, and under that
 //!   lock others look at its atomics.
 //! - **I6 zero cache.** A cache of zero bytes is empty and full: every pop and every push on it fails and writes
-//!   nothing. Table seat 0 and `raw::heap::EMPTY` stay zero for ever.
+//!   nothing. Table seat 0 and `raw::shortcut::EMPTY` stay zero for ever, and so do all seats of a hardened heap. Who looks for a heap's table has
+//!   a reference to a heap that is built, and is given one by nobody before: until then calls bring a shortcut along.
 //! - **I7 lane.** Every chunk of an open lane has 64 slots, starts at a multiple of its size and takes `L <= 63` blocks. The
 //!   alloc cursor lies between slots 0 and `L` of one chunk, the free cursor between slots `64 - L` and 64 of another; the numbers of all
 //!   other chunks stand in the order, once each. Slots 1 up to the alloc cursor, slots `64 - L` up to but not including the free cursor,

@@ -78,10 +78,6 @@ pub(crate) struct Entry {
 unsafe impl Sync for Entry {}
 
 impl Entry {
-    pub(crate) const fn new() -> Self {
-        Self { next: Cell::new(None), previous: Cell::new(None), heap: Cell::new(None) }
-    }
-
     /// Whether it is in the list: asked by the slot's thread, which put it there and alone takes it out while the heap lives.
     pub(crate) fn is_listed(&self) -> bool {
         self.heap.get().is_some()
@@ -459,7 +455,7 @@ mod tests {
     fn toys<const N: usize>() -> &'static [Toy; N] {
         let toy = || Toy {
             links: Links::new(),
-            entries: [const { Entry::new() }; SLOTS],
+            entries: core::array::from_fn(|_| Entry::default()),
             drained: RefCell::default(),
             lock: Lock::new(),
         };
@@ -542,8 +538,9 @@ mod tests {
             }
         }
         let registry: &Registry = Box::leak(Box::new(Registry::new()));
-        let heaps: &'static [Watching; 10] =
-            Box::leak(Box::new(core::array::from_fn(|_| Watching(Links::new(), Entry::new(), registry, Cell::new(0)))));
+        let heaps: &'static [Watching; 10] = Box::leak(Box::new(core::array::from_fn(|_| {
+            Watching(Links::new(), Entry::default(), registry, Cell::new(0))
+        })));
         for heap in heaps {
             let member: &'static dyn Member = heap;
             // SAFETY: I8: leaked, so it stays for ever.
@@ -622,7 +619,7 @@ mod models {
         fn new() -> Box<Self> {
             Box::new(Self {
                 links: Links::new(),
-                entry: Entry::new(),
+                entry: Entry::default(),
                 cache: UnsafeCell::new(0),
                 bucket: crate::sync::AtomicUsize::new(0),
                 released: UnsafeCell::new(false),

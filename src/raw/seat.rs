@@ -37,13 +37,14 @@ pub(crate) struct Chunks {
 }
 
 impl Seat {
-    pub(crate) const fn empty() -> Self {
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn empty() -> Self {
         Self {
             cache: Cache::empty(),
-            chunks: Chunks::none(),
+            chunks: Chunks { first: AtomicPtr::new(null_mut()), bytes: AtomicUsize::new(0) },
             guards: AtomicUsize::new(0),
             forgoes: AtomicUsize::new(0),
-            entry: Entry::new(),
+            entry: Entry::default(),
         }
     }
 
@@ -63,10 +64,6 @@ impl Seat {
 }
 
 impl Chunks {
-    const fn none() -> Self {
-        Self { first: AtomicPtr::new(null_mut()), bytes: AtomicUsize::new(0) }
-    }
-
     /// Memory of at least `bytes`: what the seat's last owner left, if it is large enough. The system is asked outside of the table's `lock`.
     pub(crate) fn at_least(&self, bytes: usize, lock: &Lock) -> Option<NonNull<u8>> {
         if let Some(first) = NonNull::new(self.first.load(Relaxed)).filter(|_| self.bytes.load(Relaxed) >= bytes) {

@@ -4,7 +4,7 @@
 //! | guard | span 0 .. guard | span 1 .. guard | … | State | buckets | bitmaps | share counts | cache table: slot 0, slot 1, … |
 //! ```
 //!
-//! A hardened heap has no cache table; in its place it keeps book of every block (`checks`).
+//! Behind the table a hardened heap keeps book of every block (`checks`). Its threads have no caches, and find zero bytes in the table.
 //!
 //! The state lives in the heap's own memory, so that building one allocates nothing else and a heap can stand behind the
 //! global allocator.
@@ -78,12 +78,11 @@ struct Plan {
     buckets: usize,
     words: usize,
     shares: usize,
+    table: usize,
     /// A hardened heap's watches, ledgers and quarantines.
     watches: usize,
     ledgers: usize,
     quarantines: usize,
-    /// Other heaps' caches.
-    table: usize,
     end: usize,
 }
 
@@ -106,15 +105,12 @@ impl Plan {
         let words = (buckets + count * size_of::<Bucket>()).next_multiple_of(64);
         let shares = words + blocks().map(bitmap_words).sum::<usize>() * size_of::<AtomicU64>();
         let table = (shares + blocks().sum::<usize>() * size_of::<ShareCount>()).next_multiple_of(page());
-        let watches = table;
+        let watches = table + TABLE_BYTES;
         let quarantines = (watches + count * size_of::<Watch>()).next_multiple_of(64);
         let cells: usize = (0..count).map(|bucket| Quarantine::cells(config.waiting(bucket))).sum();
         let ledgers = quarantines + cells * size_of::<u64>();
-        let end = match config.hardened {
-            true => ledgers + blocks().sum::<usize>() * size_of::<AtomicU32>(),
-            false => table + TABLE_BYTES,
-        };
-        Ok(Self { region, state, buckets, words, shares, watches, ledgers, quarantines, table, end })
+        let end = if config.hardened { ledgers + blocks().sum::<usize>() * size_of::<AtomicU32>() } else { watches };
+        Ok(Self { region, state, buckets, words, shares, table, watches, ledgers, quarantines, end })
     }
 }
 
@@ -173,7 +169,7 @@ impl State {
 
         let buckets = Self::build_buckets(&plan, &reservation, config);
         let watches = config.hardened.then(|| Self::build_watches(&plan, &reservation, config));
-        let table = (!config.hardened).then(|| reservation.at(plan.table).cast::<Seat>());
+        let table = Table::new(reservation.at(plan.table).cast::<Seat>());
         let canary = config.canary.then(Canary::new);
         let place = reservation.at(plan.state).cast::<Self>();
         let state = Self {
@@ -181,7 +177,7 @@ impl State {
             reservation,
             region: plan.region,
             buckets,
-            table: Table::new(table),
+            table,
             fallback: Fallback::new(canary, config.zero_on_free),
             fallbacks: Fallbacks::new(),
             watches,

@@ -26,8 +26,8 @@ pub(crate) struct Opening<'h> {
 
 /// Shared; each seat in it is one thread's.
 pub(crate) struct Table {
-    /// Slot 0; `None` on a hardened heap, whose threads have no caches.
-    first: Option<NonNull<Seat>>,
+    /// Slot 0.
+    first: NonNull<Seat>,
     /// Slots whose seat was ever used: nobody need look at the others, whose memory was never touched.
     used: [AtomicU64; SLOTS.div_ceil(64)],
     /// Held while a thread opens or closes a cache, and while others look at one: what they rely on is there as long as they look.
@@ -35,22 +35,22 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A table over `TABLE_BYTES` committed zero bytes, or none at all.
-    pub(crate) fn new(first: Option<NonNull<Seat>>) -> Self {
+    /// A table over `TABLE_BYTES` committed zero bytes.
+    pub(crate) fn new(first: NonNull<Seat>) -> Self {
         Self { first, used: [const { AtomicU64::new(0) }; SLOTS.div_ceil(64)], lock: Lock::new() }
     }
 
-    pub(crate) fn first(&self) -> Option<NonNull<Seat>> {
+    pub(crate) fn first(&self) -> NonNull<Seat> {
         self.first
     }
 
     /// The seat of the thread that has `slot`.
-    pub(crate) fn seat(&self, slot: usize) -> Option<&Seat> {
+    pub(crate) fn seat(&self, slot: usize) -> &Seat {
         assert!(slot < SLOTS);
         // SAFETY: I1: the table has `SLOTS` seats.
-        let seat = unsafe { self.first?.add(slot) };
+        let seat = unsafe { self.first.add(slot) };
         // SAFETY: I1, I6: committed, and zero bytes are a seat; what others than its thread look at are atomics.
-        Some(unsafe { seat.as_ref() })
+        unsafe { seat.as_ref() }
     }
 
     /// Gives the closed cache in `seat`, which is the caller's, room for blocks of each bucket.
@@ -105,9 +105,7 @@ impl Table {
 
     /// Notes whether the thread with `slot`, which is the caller, wants no cache.
     pub(crate) fn set_forgoes(&self, slot: usize, forgoes: bool) {
-        if let Some(seat) = self.seat(slot) {
-            seat.forgoes.store(forgoes.into(), Relaxed);
-        }
+        self.seat(slot).forgoes.store(forgoes.into(), Relaxed);
     }
 
     /// In a fork's child: abandons the caches of all threads but the one with `slot`, which did not come along.
@@ -180,6 +178,6 @@ impl Table {
 
     fn used_seat(&self, slot: usize) -> Option<&Seat> {
         let used = self.used[slot / 64].load(Relaxed) & (1 << (slot % 64)) != 0;
-        if used { self.seat(slot) } else { None }
+        used.then(|| self.seat(slot))
     }
 }

@@ -8,7 +8,7 @@ use crate::sync::Ordering::Relaxed;
 
 impl RawHeap {
     /// Gives this thread's cache room for `bytes` bytes of blocks of each bucket, warms it, and keeps it this thread's until
-    /// `let_cache_go`. Returns `Cache::empty` or slot 0 if this thread cannot have one.
+    /// `let_cache_go`. Returns an empty one if this thread cannot have one.
     pub(crate) fn hold_cache(&self, bytes: usize, warmup: CacheWarmup) -> &Cache {
         self.reopen_cache(&|_| bytes, warmup);
         // Also one that was refused memory: the cache of those before it is closed then, and it is not the last to go.
@@ -34,8 +34,8 @@ impl RawHeap {
         let state = self.state();
         let slot = thread::enter()?;
         state.close_cache(slot);
+        let seat = state.seat(slot)?;
         state.table().set_forgoes(slot, false);
-        let seat = state.table().seat(slot)?;
         state.open_cache(slot, seat, room, warmup)?;
         Some(seat)
     }
@@ -70,7 +70,7 @@ impl RawHeap {
 
     /// What this thread has in this heap, if it can have anything.
     fn own_seat(&self) -> Option<&Seat> {
-        thread::current().and_then(|slot| self.state().table().seat(slot))
+        thread::current().and_then(|slot| self.state().seat(slot))
     }
 }
 

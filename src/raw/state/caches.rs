@@ -19,7 +19,7 @@ impl State {
             return Some(open);
         }
         let slot = thread::enter()?;
-        let seat = self.table.seat(slot)?;
+        let seat = self.seat(slot)?;
         let cache = seat.cache();
         if !cache.is_open() {
             // Relaxed: the thread's own.
@@ -32,6 +32,11 @@ impl State {
             thread::lead(shortcut, cache);
         }
         Some(cache)
+    }
+
+    /// The seat of the thread with `slot`; `None` on a hardened heap, whose threads have no caches.
+    pub(crate) fn seat(&self, slot: usize) -> Option<&Seat> {
+        (!self.config.hardened).then(|| self.table.seat(slot))
     }
 
     /// Sees to it that the end of this thread, whose `seat` that is, empties and closes what it has in this heap.
@@ -71,7 +76,7 @@ impl State {
     /// Closes the thread's cache that lies in the table, and lets the thread, which has `slot`, have none until it asks for one.
     #[cfg(feature = "capi")]
     pub(crate) fn forgo_cache(&self, slot: usize) {
-        if let Some(seat) = self.table.seat(slot) {
+        if let Some(seat) = self.seat(slot) {
             self.enlist(slot, seat);
             self.table.set_forgoes(slot, true);
             self.close_cache(slot);
@@ -112,12 +117,11 @@ impl State {
 
     /// Bytes of memory behind the caches of all threads, those that have ended included; `None` where the system does not say.
     pub(crate) fn resident_caches(&self) -> Option<usize> {
-        self.table.first().map_or(Some(0), |_| self.table.resident(&self.reservation, self.table_offset()))
+        self.table.resident(&self.reservation, self.table_offset())
     }
 
     /// Where the table lies in the reservation.
     fn table_offset(&self) -> usize {
-        let base = self.reservation.base().addr().get();
-        self.table.first().map_or(base, |first| first.addr().get()) - base
+        self.table.first().addr().get() - self.reservation.base().addr().get()
     }
 }
