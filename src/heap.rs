@@ -363,8 +363,8 @@ impl<C: SizeClasses> Heap<C> {
     ///
     /// This thread's cached blocks go back into their buckets first; what other threads have cached stays. Linear in the number of blocks
     /// that were ever used. Others may allocate and free meanwhile. For a moment they do not see some of the blocks being trimmed, and are
-    /// served elsewhere; of a heap that refuses or grows they wait until such a moment is over rather than take the bucket for exhausted.
-    /// Pages that are locked into memory stay.
+    /// served elsewhere; where the heap refuses, or the bucket can still grow, they wait for the end of such a moment rather than take it for
+    /// exhausted. Pages that are locked into memory stay.
     ///
     /// ```
     /// # use smarena::{Heap, Linear};

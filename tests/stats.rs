@@ -255,6 +255,25 @@ fn what_trim_gives_back_is_counted_for_each_bucket() {
     }
 }
 
+/// Where nothing goes back, as in the portable form, never-used blocks stay so.
+#[test]
+fn trimming_uses_no_block_and_makes_none_resident() {
+    for huge_pages in [smarena::HugePages::Auto, smarena::HugePages::Always] {
+        let builder = Heap::<Linear<8>>::builder().bucket_bytes(4 << 20).huge_pages(huge_pages);
+        let heap = builder.purge(smarena::Purge::Never).no_thread_cache().build().unwrap();
+        let block = heap.malloc_zeroed(100, 0).unwrap();
+        // SAFETY: live, from this heap, not used any more.
+        unsafe { heap.free(block) };
+        let before = heap.stats();
+        let bytes = heap.trim();
+        let after = heap.stats();
+        assert_eq!(after.resident(), before.resident() - bytes);
+        if bytes == 0 {
+            assert_eq!(after.total().watermark, before.total().watermark);
+        }
+    }
+}
+
 #[test]
 fn what_is_cached_is_told_apart_by_threads() {
     let heap = Heap::<Linear<3>>::builder().bucket_bytes(1 << 20).no_thread_cache().build().unwrap();

@@ -24,6 +24,9 @@ impl Bucket {
     /// Gives the memory of free pages back to the system, unless `may_purge`, asked under the bucket's lock, says no; returns the bytes that
     /// were resident.
     pub(crate) fn trim(&self, may_purge: impl Fn() -> bool) -> usize {
+        if !os::GIVES_BACK {
+            return 0;
+        }
         let Some(part) = self.part() else { return 0 };
         self.use_up(self.end_of_tail(part), &may_purge);
         let bytes = self.trim_with(0..self.words(), self.round(), self.purge(part, may_purge));
