@@ -341,8 +341,7 @@ impl<H: HeapRef + 'static> Uring<H> {
         payload: Payload<H>,
         to: Option<SocketAddr>,
     ) -> Result<Operation, UringError> {
-        self.attached(socket)?;
-        let in_place = payload.len() >= self.zero_copy;
+        let in_place = self.attached(socket)?.is_internets && payload.len() >= self.zero_copy;
         Ok(self.begin(socket, What::Send(Sending::new(payload, to.map(Into::into), in_place))))
     }
 

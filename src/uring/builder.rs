@@ -72,7 +72,7 @@ impl UringBuilder {
     }
 
     /// From how many bytes on a payload is read by the kernel where it is, until the network has it, instead of being copied. It pays from some ten thousand bytes, and
-    /// not on loopback, where it is copied all the same. Nothing is, unless told otherwise.
+    /// not on loopback, where it is copied all the same; what goes out by other sockets than those of the internet is always copied. Nothing is read so, unless told otherwise.
     ///
     /// ```
     /// # use smarena::Uring;

@@ -10,6 +10,7 @@ use super::operations::{Doing, What};
 use super::sockets::Attached;
 use super::{Event, Operation, Socket, ToDo, Uring, address};
 use crate::arena::Handle;
+use crate::buf::narrow;
 use crate::heap::HeapRef;
 use crate::pool::Lease;
 
@@ -62,8 +63,13 @@ impl<H: HeapRef + 'static> Uring<H> {
         if datagrams {
             let parts = RecvMsgOut::parse(&lease, &self.receiving).ok()?;
             (from, truncated) = (address::parse(parts.name_data()), parts.is_payload_truncated());
-            let front = lease.len() - parts.payload_data().len();
-            lease.consume_front(front);
+            let about = lease.len() - parts.payload_data().len();
+            let front = narrow(lease.headroom() + about);
+            lease.consume_front(about);
+            if lease.is_empty() {
+                // Which has become room.
+                lease.set_front(front);
+            }
         }
         self.stats.received += 1;
         Some(Event::Received { operation: Operation(handle.to_bits()), socket, lease, from, truncated })
@@ -81,8 +87,8 @@ impl<H: HeapRef + 'static> Uring<H> {
         if is_last {
             self.to_do.push_back(ToDo::Start(handle));
         }
-        let datagrams = self.sockets.get(listener.0)?.datagrams;
-        let socket = Socket(self.sockets.insert(Attached::of_kind(fd, datagrams)));
+        let Attached { datagrams, is_internets, .. } = *self.sockets.get(listener.0)?;
+        let socket = Socket(self.sockets.insert(Attached::of_kind(fd, datagrams, is_internets)));
         Some(Event::Accepted { operation: Operation(handle.to_bits()), listener, socket })
     }
 

@@ -11,6 +11,8 @@ use crate::heap::HeapRef;
 pub(super) struct Attached {
     pub(super) fd: OwnedFd,
     pub(super) datagrams: bool,
+    /// Of others the kernel reads nothing in place.
+    pub(super) is_internets: bool,
     pub(super) closing: bool,
     /// Operations of it that are not over.
     pub(super) operations: usize,
@@ -21,23 +23,18 @@ pub(super) struct Attached {
 impl Attached {
     /// What kind of socket it is, the system says.
     pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
-        let (mut kind, mut len) = (0, 4);
-        let place = (&raw mut kind).cast();
-        // SAFETY: R2: an open file, a place for a number, and its size; of which nobody knows when this is over.
-        let answer = unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_TYPE, place, &raw mut len) };
-        if answer != 0 {
-            return Err(io::Error::last_os_error());
-        }
+        let (kind, family) = (option(&fd, libc::SO_TYPE)?, option(&fd, libc::SO_DOMAIN)?);
         if kind == libc::SOCK_SEQPACKET {
             // Its end would be one empty datagram after the other.
             let what = "a socket of packets in sequence is neither a stream nor one of datagrams";
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         }
-        Ok(Self::of_kind(fd, kind != libc::SOCK_STREAM))
+        let is_internets = matches!(family, libc::AF_INET | libc::AF_INET6);
+        Ok(Self::of_kind(fd, kind != libc::SOCK_STREAM, is_internets))
     }
 
-    pub(super) fn of_kind(fd: OwnedFd, datagrams: bool) -> Self {
-        Attached { fd, datagrams, closing: false, operations: 0, last: None }
+    pub(super) fn of_kind(fd: OwnedFd, datagrams: bool, is_internets: bool) -> Self {
+        Attached { fd, datagrams, is_internets, closing: false, operations: 0, last: None }
     }
 
     /// That a sending is added: behind which one it has to wait.
@@ -54,4 +51,13 @@ impl Attached {
             self.last = None;
         }
     }
+}
+
+/// A number that the system knows of a socket.
+fn option(fd: &OwnedFd, name: libc::c_int) -> io::Result<libc::c_int> {
+    let (mut value, mut len) = (0, 4);
+    let place = (&raw mut value).cast();
+    // SAFETY: R2: an open file, a place for a number, and its size; of which nobody knows when this is over.
+    let answer = unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, name, place, &raw mut len) };
+    if answer == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
 }
