@@ -831,6 +831,22 @@ fn room_in_front_is_made_without_a_new_block_where_there_is_half_of_one() {
 }
 
 #[test]
+fn room_in_front_is_made_in_the_block_where_the_heap_has_no_other() {
+    let heap = CountingHeap::new();
+    let mut buf = SmBuf::with_capacity_in(64, heap.clone());
+    buf.extend_from_slice(&[7; 40]);
+    heap.refuse_after(0);
+    for byte in 0..24 {
+        buf.prepend(&[byte]);
+    }
+    assert!(buf.try_reserve_front(1).is_err() && buf.try_reserve(1).is_err());
+    assert!(buf[..24].iter().rev().copied().eq(0..24) && buf[24..] == [7; 40]);
+    heap.refuse_nothing();
+    drop(buf);
+    heap.settle();
+}
+
+#[test]
 fn a_buffer_that_was_split_at_its_end_has_its_block_again_when_the_part_is_gone() {
     let heap = CountingHeap::new();
     let new = || {

@@ -196,6 +196,44 @@ fn reading_waits_for_a_lease_in_the_pools_line() {
 }
 
 #[test]
+fn who_needs_no_lease_any_more_gives_up_its_place() {
+    let pool = pool(64, 2);
+    let (mut here, there) = duplex(4096);
+    let mut receiver = Framed::new(there, LengthPrefixed::new(60), pool.clone());
+    block_on(async {
+        let other = pool.try_acquire().unwrap();
+        here.write_all(&prefixed(&[1; 40])).await.unwrap();
+        here.write_all(&prefixed(&[2; 30])[..20]).await.unwrap();
+        let first = next(&mut receiver).await.unwrap().unwrap();
+        assert!(poll(&mut receiver).is_pending());
+        assert_eq!(pool.stats().waiting, 1);
+        // The room is there again, so it goes on without another.
+        drop(first);
+        here.write_all(&prefixed(&[2; 30])[20..]).await.unwrap();
+        assert_eq!(next(&mut receiver).await.unwrap().unwrap(), [2; 30]);
+        assert!(poll(&mut receiver).is_pending());
+        assert_eq!((pool.stats().waiting, pool.in_flight()), (0, 1));
+        drop(other);
+        assert_eq!(pool.in_flight(), 0);
+    });
+}
+
+#[test]
+fn who_closes_gives_up_its_place() {
+    let pool = pool(64, 1);
+    let mut sender = Framed::new(duplex(64).0, LengthPrefixed::new(60), pool.clone());
+    block_on(async {
+        let other = pool.try_acquire().unwrap();
+        assert!(feed(&mut sender, b"frame").now_or_never().is_none());
+        assert_eq!(pool.stats().waiting, 1);
+        close(&mut sender).await.unwrap();
+        assert_eq!(pool.stats().waiting, 0);
+        drop(other);
+        assert_eq!(pool.in_flight(), 0);
+    });
+}
+
+#[test]
 fn frames_are_written_together_when_they_are_flushed() {
     let pool = pool(1024, 2);
     let (here, mut there) = duplex(4096);

@@ -91,7 +91,7 @@ fn a_lease_keeps_its_size_whatever_it_is_given_and_says_so() {
     let asked = heap.asked();
     assert_eq!(lease.try_extend_from_slice(&[2; 3]), Err(full));
     assert_eq!((lease.try_reserve(3), lease.room(), lease.len()), (Err(full), 2, 110));
-    assert!(matches!(lease.try_reserve_front(1), Err(AllocError::OneBlock { .. })));
+    assert_eq!(lease.try_reserve_front(3), Err(full));
     let says = "no room for 113 bytes in a buffer: a pool's buffer with a block of 112 bytes was to get one of 128; \
                 the pool's buffers may grow by 0 bytes more (`BufPoolBuilder::growth`)";
     assert_eq!(panic_text(|| lease.extend_from_slice(&[2; 3])), says);
@@ -427,6 +427,33 @@ fn headroom_is_beside_the_size() {
         assert_eq!(refused, ConfigError::PoolBufSize { bytes: 10, headroom, limit });
         assert!(refused.to_string().contains(&format!("10 bytes each behind {headroom} of headroom")));
     }
+    heap.settle();
+}
+
+#[test]
+fn what_a_lease_has_room_for_can_be_put_in_front_as_well() {
+    let heap = CountingHeap::new();
+    let pool = BufPool::builder().buf_size(112).growth(16).limit(1).build_in(heap.clone()).unwrap();
+    let mut lease = pool.try_acquire().unwrap();
+    lease.resize(100, 7);
+    // More than half of the block is content, and there is no second one.
+    let asked = heap.asked();
+    lease.prepend(&[1; 8]);
+    lease.prepend(&[2; 4]);
+    assert_eq!((lease.len(), lease.capacity(), heap.asked(), pool.stats().grown), (112, 112, asked, 0));
+    // As far as the pool's growth goes, and no further.
+    lease.prepend(&[3; 16]);
+    assert_eq!((lease.len(), lease[15], lease[16], lease[20], lease[28], pool.stats().grown), (128, 3, 2, 1, 7, 16));
+    assert!(matches!(lease.try_reserve_front(1), Err(AllocError::PoolGrowth { left: 0, .. })));
+    // On failure all is where it was.
+    let _gone = std::io::Read::read(&mut *lease, &mut [0; 20]).unwrap();
+    assert!(matches!(lease.try_reserve_front(21), Err(AllocError::PoolGrowth { left: 0, .. })));
+    assert_eq!((lease.headroom(), lease.len(), lease[0], lease[8]), (20, 108, 1, 7));
+    // Others have a part of it.
+    let rear = lease.split_off(50);
+    assert!(matches!(lease.try_reserve_front(21), Err(AllocError::OneBlock { .. })));
+    drop((lease, rear));
+    assert_eq!((pool.in_flight(), pool.stats().grown), (0, 0));
     heap.settle();
 }
 

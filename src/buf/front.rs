@@ -146,9 +146,29 @@ impl<H: HeapRef> SmBuf<H> {
         // The room behind the content stays; what a larger block has more goes to the front.
         let larger = self.larger_block(self.capacity().saturating_add(additional));
         let moved = larger.and_then(|size| self.copy_to_block(size, size.bytes() - self.cap));
-        moved.or_else(|_| {
-            let exact = self.block.holding_same::<H::Classes>(self.len().saturating_add(additional))?;
-            self.copy_to_block(exact, narrow(additional))
+        moved.or_else(|_| self.try_grow_front_exactly(additional))
+    }
+
+    /// Where there is no second block with room on both sides: the buffer's own, if that holds all; or one that does, in whichever way it can be had.
+    fn try_grow_front_exactly(&mut self, additional: usize) -> Result<(), AllocError> {
+        let needed = self.len().saturating_add(additional);
+        let alone = !self.block.is_split();
+        let bytes = self.block.bytes() as usize;
+        if alone && needed <= bytes {
+            self.slide_to(narrow(additional + (bytes - needed) / 2));
+            return Ok(());
+        }
+        let exact = self.block.holding_same::<H::Classes>(needed)?;
+        self.copy_to_block(exact, narrow(additional)).or_else(|refusal| {
+            if !alone {
+                return Err(refusal);
+            }
+            // A block of a pool's becomes a larger one, though there is no second one.
+            let head = self.head;
+            self.slide_to(0);
+            let moved = self.move_to_block(exact);
+            self.slide_to(if moved.is_ok() { narrow(additional) } else { head });
+            moved
         })
     }
 

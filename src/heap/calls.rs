@@ -80,7 +80,7 @@ impl<C: SizeClasses> Heap<C> {
     }
 
     /// As `allocate`, for a caller who does not ask why it was refused: the answer fits into a register, so the call needs no stack.
-    #[cfg(any(feature = "global-alloc", feature = "allocator-api2-02", feature = "allocator-api2-04"))]
+    #[cfg(feature = "global-alloc")]
     #[inline(always)]
     pub(crate) fn allocate_or_none(&self, shortcut: Option<&RawShortcut>, layout: Layout) -> Option<NonNull<u8>> {
         if let Some(class) = class_for::<C>(layout.size(), layout.align()) {

@@ -129,6 +129,8 @@ impl<H: HeapRef + Send + Sync + 'static> Half<H> {
             next.extend_from_slice(self.lease.as_deref().map_or(&[], |lease| &lease[..]));
             self.lease = Some(next);
         }
+        // Whoever it waited for gave room back meanwhile: the place, or the buffer that it was handed, is the next one's.
+        self.wait = None;
         Poll::Ready(Ok(self.lease.as_mut().expect("there was one before")))
     }
 }
@@ -208,6 +210,7 @@ where
             return Poll::Ready(None);
         }
         let frame = ready!(this.poll_frame(context)).transpose();
+        this.read.wait = None;
         if !matches!(frame, Some(Ok(_))) {
             this.state = State::Over;
             this.read.lease = None;
@@ -267,6 +270,7 @@ where
 
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
         let this = self.get_mut();
+        this.written.wait = None;
         ready!(this.poll_written(context))?;
         ready!(Pin::new(&mut this.stream).poll_shutdown(context)).map_err(FrameError::Io)?;
         Poll::Ready(Ok(()))
