@@ -23,8 +23,8 @@
 //!   a chunk is present there is a directory, a block of that heap too, which has its address. Slots before `near_end` lie in
 //!   present chunks, those behind it in pieces.
 //! - **A2** The slots below `opened_end` are opened: they have memory, their generation is initialised, and if they are
-//!   near so is the vacancy word that stands for them. In a word that stands for an opened slot, the bits of slots not yet opened
-//!   are 0.
+//!   near so is the vacancy word that stands for them. So is that of the slots from there to `room_end`. In such a word, the bits of
+//!   slots not yet opened are 0.
 //! - **A3** For an opened slot: its generation is odd if and only if the table has it as occupied if and only if its body is a
 //!   value. Otherwise its body is a link. The table has as vacant those near whose vacancy bit is set, and `late`, whose bit is
 //!   clear; `late` is an opened slot that is near, or `NONE`. Far slots have no bits.
@@ -290,10 +290,12 @@ impl<T, H: HeapRef> SmArena<T, H> {
     #[inline(always)]
     #[track_caller]
     pub fn insert(&mut self, value: T) -> Handle<T> {
-        let vacancy = self.storage.vacancy_or_fail();
-        // SAFETY: A4, A2: it is the head of the vacant list, or else the next slot to be opened; nothing changed since.
-        unsafe { self.storage.fill(&vacancy, value) };
-        vacancy.handle()
+        let handle = self.storage.next_or_fail();
+        // SAFETY: A4, A2: nothing changed since; the value is written at once.
+        let slot = unsafe { self.storage.occupy(handle) };
+        // SAFETY: A1, A3: the slot is this value's.
+        unsafe { slot.value().write(value) };
+        handle
     }
 
     /// Moves the value that `make` returns into a slot; `make` is told the handle it will have.
@@ -334,13 +336,15 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// ```
     #[inline]
     pub fn try_insert(&mut self, value: T) -> Result<Handle<T>, InsertError<T>> {
-        let vacancy = match self.storage.vacancy() {
-            Ok(vacancy) => vacancy,
+        let handle = match self.storage.next() {
+            Ok(handle) => handle,
             Err(error) => return Err(InsertError { value, error }),
         };
-        // SAFETY: A4, A2: it is the head of the vacant list, or else the next slot to be opened; nothing changed since.
-        unsafe { self.storage.fill(&vacancy, value) };
-        Ok(vacancy.handle())
+        // SAFETY: A4, A2: nothing changed since; the value is written at once.
+        let slot = unsafe { self.storage.occupy(handle) };
+        // SAFETY: A1, A3: the slot is this value's.
+        unsafe { slot.value().write(value) };
+        Ok(handle)
     }
 
     /// The slot the next value goes into, with its handle.
@@ -358,8 +362,8 @@ impl<T, H: HeapRef> SmArena<T, H> {
     #[inline]
     #[track_caller]
     pub fn vacant_entry(&mut self) -> VacantEntry<'_, T, H> {
-        let vacancy = self.storage.vacancy_or_fail();
-        VacantEntry::new(&mut self.storage, vacancy)
+        let handle = self.storage.next_or_fail();
+        VacantEntry::new(&mut self.storage, handle)
     }
 
     /// The slot the next value goes into, if there is one or the arena can grow: for a value whose making can fail, too.
@@ -378,8 +382,8 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// ```
     #[inline]
     pub fn try_vacant_entry(&mut self) -> Result<VacantEntry<'_, T, H>, GrowError> {
-        let vacancy = self.storage.vacancy()?;
-        Ok(VacantEntry::new(&mut self.storage, vacancy))
+        let handle = self.storage.next()?;
+        Ok(VacantEntry::new(&mut self.storage, handle))
     }
 
     /// The value's slot, looked up once for several uses. `None` if the handle is stale.

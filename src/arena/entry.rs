@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::handle::Handle;
 use super::slot::SlotPtr;
-use super::storage::{Storage, Vacancy};
+use super::storage::Storage;
 use crate::heap::HeapRef;
 
 /// The slot the next value goes into. Made by [`SmArena::vacant_entry`](crate::SmArena::vacant_entry).
@@ -24,7 +24,7 @@ use crate::heap::HeapRef;
 /// ```
 pub struct VacantEntry<'a, T, H: HeapRef> {
     storage: &'a mut Storage<T, H>,
-    vacancy: Vacancy<T>,
+    handle: Handle<T>,
 }
 
 /// A value in its slot. Made by [`SmArena::entry`](crate::SmArena::entry).
@@ -44,10 +44,10 @@ pub struct OccupiedEntry<'a, T, H: HeapRef> {
 }
 
 impl<'a, T, H: HeapRef> VacantEntry<'a, T, H> {
-    /// `vacancy` is what `storage` gave last.
+    /// `handle` is the one that `storage` gave last.
     #[inline]
-    pub(super) const fn new(storage: &'a mut Storage<T, H>, vacancy: Vacancy<T>) -> Self {
-        Self { storage, vacancy }
+    pub(super) const fn new(storage: &'a mut Storage<T, H>, handle: Handle<T>) -> Self {
+        Self { storage, handle }
     }
 
     /// The handle the value will have.
@@ -62,7 +62,7 @@ impl<'a, T, H: HeapRef> VacantEntry<'a, T, H> {
     #[inline]
     #[must_use]
     pub const fn handle(&self) -> Handle<T> {
-        self.vacancy.handle()
+        self.handle
     }
 
     /// Moves the value in. O(1).
@@ -74,9 +74,10 @@ impl<'a, T, H: HeapRef> VacantEntry<'a, T, H> {
     /// ```
     #[inline]
     pub fn insert(self, value: T) -> &'a mut T {
-        // SAFETY: A4, A2: it is the head of the vacant list, or else the next slot to be opened; nothing changed since,
-        // as the entry has the storage to itself.
-        let slot = unsafe { self.storage.fill(&self.vacancy, value) };
+        // SAFETY: A4, A2: the handle is the next value's, as the entry has the storage to itself; the value is written at once.
+        let slot = unsafe { self.storage.occupy(self.handle) };
+        // SAFETY: A1, A3: the slot is this value's.
+        unsafe { slot.value().write(value) };
         // SAFETY: A3: the slot has just been filled, and the storage is mutably borrowed for 'a.
         unsafe { &mut *slot.value() }
     }

@@ -33,22 +33,6 @@ pub(crate) struct Storage<T, H: HeapRef> {
     values: PhantomData<T>,
 }
 
-/// A slot that the next value can move into, and the generation it will have there.
-pub(crate) struct Vacancy<T> {
-    slot: SlotPtr<T>,
-    place: Place,
-    generation: Generation,
-    /// Known to be true where it matters: so nobody has to ask.
-    is_near: bool,
-}
-
-impl<T> Vacancy<T> {
-    #[inline]
-    pub(crate) const fn handle(&self) -> Handle<T> {
-        Handle::new(self.place, self.generation)
-    }
-}
-
 impl<T, H: HeapRef> Storage<T, H> {
     pub(crate) const FIRST_BITS: u32 = Slot::<T>::FIRST_BITS;
     #[cfg(feature = "serde")]
@@ -192,15 +176,12 @@ impl<T, H: HeapRef> Storage<T, H> {
         Some(unsafe { slot.value_mut() })
     }
 
-    /// The slot for the next value, if there is one or the arena can grow.
-    #[inline]
-    pub(crate) fn vacancy(&mut self) -> Result<Vacancy<T>, GrowError> {
-        match self.vacancy_near() {
-            Some(vacancy) => Ok(vacancy),
-            None => {
-                let place = self.place_elsewhere()?;
-                Ok(self.vacancy_at(place))
-            }
+    /// The handle of the next value, if there is a slot or the arena can grow.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> Result<Handle<T>, GrowError> {
+        match self.next_near() {
+            Some(handle) => Ok(handle),
+            None => self.next_elsewhere(),
         }
     }
 
@@ -211,74 +192,54 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// If there is no slot and the arena cannot grow.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn vacancy_or_fail(&mut self) -> Vacancy<T> {
-        match self.vacancy_near() {
-            Some(vacancy) => vacancy,
-            None => {
-                let place = self.place_elsewhere_or_fail();
-                self.vacancy_at(place)
-            }
+    pub(crate) fn next_or_fail(&mut self) -> Handle<T> {
+        match self.next_near() {
+            Some(handle) => handle,
+            None => self.next_elsewhere_or_fail(),
         }
     }
 
-    /// Three calls that return one number each: a vacancy would come by way of memory, and every insertion have it there.
-    #[inline]
-    fn vacancy_at(&self, place: Place) -> Vacancy<T> {
-        let (slot, generation) = (self.slot_elsewhere(place), self.generation_elsewhere(place));
-        Vacancy { slot, place, generation, is_near: self.table.is_near(place) }
-    }
-
-    /// The head of the vacant list if it is near; or if the list is empty, the next slot to be opened if chunk `filling` has it.
+    /// That of the head of the vacant list if it is near; or if the list is empty, of the next slot to be opened if there is room. (While there
+    /// is, no slot is far.)
     #[inline(always)]
-    fn vacancy_near(&self) -> Option<Vacancy<T>> {
-        let is_near = true;
-        if self.vacant == Place::NONE {
-            let place = self.table.unopened()?;
-            // SAFETY: A1: chunk `filling` is present.
-            let slot = unsafe { self.table.near(place) };
-            return Some(Vacancy { slot, place, generation: self.floor.next(), is_near });
+    fn next_near(&self) -> Option<Handle<T>> {
+        if let Some(slot) = self.table.opened(self.vacant) {
+            // SAFETY: A4: slots in the vacant list are opened.
+            let generation = unsafe { slot.generation() };
+            return Some(Handle::new(self.vacant, generation.next()));
         }
-        if !self.table.is_near(self.vacant) {
-            return None;
-        }
-        // SAFETY: A1: it has just been asked.
-        let slot = unsafe { self.table.near(self.vacant) };
-        // SAFETY: A4: slots in the vacant list are opened.
-        let generation = unsafe { slot.generation() };
-        Some(Vacancy { slot, place: self.vacant, generation: generation.next(), is_near })
+        let place = self.table.unopened()?;
+        debug_assert!(self.vacant == Place::NONE);
+        Some(Handle::new(place, self.floor.next()))
     }
 
-    /// Moves a value into `vacancy`. A slot never used is opened only now, so the list has no chain of such slots, which
-    /// insertions would wait for.
+    /// Makes the slot of the next value an occupied one, but for the value. A slot never used is opened only now, so the list has no chain of such
+    /// slots, which insertions would wait for.
     ///
     /// # Safety
-    /// `vacancy` is the one given last, and nothing changed since: it is the head of the vacant list, or if that is empty
-    /// the next to be opened.
+    /// `handle` is the one given last by `next`, and nothing changed since. The caller writes a value there at once: nothing that could
+    /// panic comes before.
     #[inline(always)]
-    pub(crate) unsafe fn fill(&mut self, vacancy: &Vacancy<T>, value: T) -> SlotPtr<T> {
-        let slot = vacancy.slot;
-        if self.vacant == Place::NONE {
-            // SAFETY: A2: the list is empty, so the vacancy is the next slot to be opened; `occupy` writes its generation.
-            unsafe { self.table.open(vacancy.place, vacancy.is_near) };
-        } else {
+    pub(crate) unsafe fn occupy(&mut self, handle: Handle<T>) -> SlotPtr<T> {
+        let place = handle.place();
+        let slot = if let Some(slot) = self.table.opened(place) {
             // SAFETY: A4: the head of the vacant list is opened and not occupied.
             self.vacant = unsafe { slot.link() };
             // SAFETY: A2: as above.
-            unsafe { self.table.mark_occupied(vacancy.place, vacancy.is_near) };
-        }
-        // SAFETY: A3: no value is there to be overwritten.
-        unsafe { self.occupy(slot, vacancy.generation, value) };
-        slot
-    }
-
-    /// # Safety
-    /// The slot is opened, marked as occupied, in no list, and has no value.
-    #[inline(always)]
-    unsafe fn occupy(&mut self, slot: SlotPtr<T>, generation: Generation, value: T) {
+            unsafe { self.table.mark_occupied(place) };
+            slot
+        } else if self.table.unopened() == Some(place) {
+            // SAFETY: A2: it is the next slot to be opened; its generation is written below.
+            unsafe { self.table.open(place) };
+            // SAFETY: A1: chunk `filling` is present.
+            unsafe { self.table.near(place) }
+        } else {
+            // SAFETY: the caller's promise.
+            unsafe { self.occupy_far(place) }
+        };
         // SAFETY: A1: the slot is opened, and `&mut self` is alone with it.
-        unsafe { slot.set_generation(generation) };
-        // SAFETY: A1: the slot's body is writable and aligned for `T`; by A3 no value is there to be overwritten.
-        unsafe { slot.value().write(value) };
+        unsafe { slot.set_generation(handle.generation_of_slot()) };
+        slot
     }
 
     /// Moves the value that `handle` names out.

@@ -31,8 +31,8 @@ impl<T> Directory<T> {
 pub(crate) struct Table<T> {
     /// Behind the last opened slot that is near (A2). In chunk `filling`, or at its end.
     opened_end: u32,
-    /// Behind the last slot of chunk `filling`; at its first while that chunk is absent.
-    filling_end: u32,
+    /// Slots before it can be opened without more ado: they are in chunk `filling`, and their vacancy word is begun.
+    room_end: u32,
     /// Null while no chunk is present.
     directory: *mut Directory<T>,
     /// Behind the last slot that is near: in chunk `present - 1`.
@@ -61,7 +61,7 @@ impl<T> Table<T> {
     pub(crate) const fn new() -> Self {
         Self {
             opened_end: Self::FIRST,
-            filling_end: Self::FIRST,
+            room_end: Self::FIRST,
             directory: core::ptr::null_mut(),
             near_end: Self::FIRST,
             late: Place::NONE,
@@ -142,10 +142,10 @@ impl<T> Table<T> {
         (0..self.opened_count()).filter_map(|number| Place::of_number(number, Slot::<T>::FIRST_BITS))
     }
 
-    /// The place of the next slot to be opened, if chunk `filling` has it.
-    #[inline]
+    /// The place of the next slot to be opened, if chunk `filling` has it and its vacancy word is begun.
+    #[inline(always)]
     pub(crate) const fn unopened(&self) -> Option<Place> {
-        if self.opened_end < self.filling_end { Some(Place::from_bits(self.opened_end)) } else { None }
+        if self.opened_end < self.room_end { Some(Place::from_bits(self.opened_end)) } else { None }
     }
 
     /// The place of the next slot to be opened, if all that are near are opened, and there is memory for one more.
@@ -154,30 +154,47 @@ impl<T> Table<T> {
         if number < self.backed { Place::of_number(number, Slot::<T>::FIRST_BITS) } else { None }
     }
 
-    /// Goes on to the next chunk, when all slots of this one are opened. `false` if that one is absent.
-    pub(crate) const fn fill_next_chunk(&mut self) -> bool {
-        debug_assert!(self.opened_end == self.filling_end);
-        if self.filling + 1 >= self.present {
-            return false;
+    /// Behind the last slot of chunk `filling`.
+    const fn filling_end(&self) -> u32 {
+        if self.present == 0 {
+            Self::FIRST
+        } else {
+            2 * Place::first_of(self.filling as usize, Slot::<T>::FIRST_BITS).bits()
         }
-        self.fill_from(self.filling + 1, 0);
+    }
+
+    /// Begins the next vacancy word when all slots of the one before are opened; in the next chunk if this one has no more. `false` if that one is
+    /// absent.
+    pub(crate) const fn begin_word(&mut self) -> bool {
+        debug_assert!(self.opened_end == self.room_end);
+        if self.opened_end == self.filling_end() {
+            if self.filling + 1 >= self.present {
+                return false;
+            }
+            self.fill_from(self.filling + 1, 0);
+        }
+        let place = Place::from_bits(self.opened_end);
+        // SAFETY: A1: the slot is near.
+        let word = unsafe { self.word(place) };
+        // A chunk so small begins amid its one word: in which the bits below stand for no slot, as if vacant.
+        // SAFETY: A1: the chunk's block has room for the words of all its slots, and `&mut self` is alone with them.
+        unsafe { word.write(place.bit() - 1) };
+        self.room_end = self.end_of_word();
         true
     }
 
-    /// The next slot to be opened is the one with `offset` in `chunk`, which is present.
+    /// Behind the slots of chunk `filling` that have one word with the next to be opened.
+    const fn end_of_word(&self) -> u32 {
+        let (word_end, chunk_end) = ((self.opened_end | 63) + 1, self.filling_end());
+        if word_end < chunk_end { word_end } else { chunk_end }
+    }
+
+    /// The next slot to be opened is the one with `offset` in `chunk`, which is present. Unless it is the first of its word, that is begun.
     const fn fill_from(&mut self, chunk: u32, offset: u32) {
-        let first = Place::first_of(chunk as usize, Slot::<T>::FIRST_BITS);
         self.filling = chunk;
-        self.opened_end = first.bits() + offset;
-        self.filling_end = first.bits() + slots_of(chunk as usize, Slot::<T>::FIRST_BITS);
-        if offset == 0 && first.bits() < 64 {
-            // A chunk so small begins amid its one word: in which the bits below stand for no slot, as if vacant. Larger ones have words of
-            // their own, which `open` begins.
-            // SAFETY: A1: the chunk is present.
-            let word = unsafe { self.word(first) };
-            // SAFETY: A1: the chunk's block has room for its word, and `&mut self` is alone with it.
-            unsafe { word.write(first.bit() - 1) };
-        }
+        self.opened_end = Place::first_of(chunk as usize, Slot::<T>::FIRST_BITS).bits() + offset;
+        let is_begun = offset % 64 != 0 && self.opened_end % 64 != 0;
+        self.room_end = if is_begun { self.end_of_word() } else { self.opened_end };
     }
 
     /// Whether the slot at `place`, which has memory, is near.
@@ -193,8 +210,10 @@ impl<T> Table<T> {
     #[inline]
     const unsafe fn word(&self, place: Place) -> *mut u64 {
         // SAFETY: A1: a chunk is present, so there is a directory.
-        let words = unsafe { &(*self.directory).words };
-        words[place.highest_bit()].wrapping_add(place.word() as usize).cast_mut()
+        let words = unsafe { &raw const (*self.directory).words };
+        let words = words.cast::<*const u64>().wrapping_add(place.highest_bit());
+        // SAFETY: A7: a place is not 0, as in `near`.
+        unsafe { words.read() }.wrapping_add(place.word() as usize).cast_mut()
     }
 
     /// The slot at `place`, if it is opened and near. By A7 the comparison says so: its offset is one of its chunk.
@@ -258,32 +277,32 @@ impl<T> Table<T> {
     /// Opens one slot, as one that is marked as occupied. Its generation is the caller's task.
     ///
     /// # Safety
-    /// `place` is what [`unopened`](Self::unopened) says, or `unopened_far`; `is_near` is true of it.
-    #[inline]
-    pub(crate) unsafe fn open(&mut self, place: Place, is_near: bool) {
-        if !is_near {
+    /// `place` is what [`unopened`](Self::unopened) says, or if that is nothing `unopened_far`.
+    #[inline(always)]
+    pub(crate) unsafe fn open(&mut self, place: Place) {
+        if place.bits() < self.room_end {
+            // A2 has it that the slot's bit is 0 already.
+            self.opened_end = place.bits() + 1;
+        } else {
             self.far_opened += 1;
-            return;
         }
-        if place.bits() % 64 == 0 {
-            // SAFETY: A1: the slot is near.
-            let word = unsafe { self.word(place) };
-            // SAFETY: A1: the chunk is present, and its block has room for the words of all its slots.
-            unsafe { word.write(0) };
-        }
-        // Otherwise A2 has it that the slot's bit is 0 already.
-        self.opened_end = place.bits() + 1;
+    }
+
+    /// Whether the slot at `place`, which is opened, is near.
+    #[inline(always)]
+    const fn is_near_and_opened(&self, place: Place) -> bool {
+        place.bits() < self.opened_end
     }
 
     /// # Safety
-    /// The slot at `place` is opened (A2) and vacant; `is_near` is true of it.
-    #[inline]
-    pub(crate) unsafe fn mark_occupied(&mut self, place: Place, is_near: bool) {
+    /// The slot at `place` is opened (A2) and vacant.
+    #[inline(always)]
+    pub(crate) unsafe fn mark_occupied(&mut self, place: Place) {
         if self.late == place {
             self.late = Place::NONE;
             return;
         }
-        if !is_near {
+        if !self.is_near_and_opened(place) {
             self.far_vacant -= 1;
             return;
         }
@@ -296,9 +315,9 @@ impl<T> Table<T> {
 
     /// # Safety
     /// The slot at `place` is opened (A2) and occupied.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn mark_vacant(&mut self, place: Place) {
-        if !self.is_near(place) {
+        if !self.is_near_and_opened(place) {
             self.far_vacant += 1;
             return;
         }
@@ -404,7 +423,7 @@ impl<T> Table<T> {
         self.near_end = Place::first_of(chunk, Slot::<T>::FIRST_BITS).bits();
         match (chunk.checked_sub(1), self.present.checked_sub(1)) {
             (Some(before), Some(number)) if self.filling as usize == chunk => self.fill_from(number, slots(before)),
-            (None, _) => (self.opened_end, self.filling_end) = (Self::FIRST, Self::FIRST),
+            (None, _) => (self.opened_end, self.room_end) = (Self::FIRST, Self::FIRST),
             _ => {}
         }
         Some((block, layout))
@@ -456,14 +475,15 @@ mod tests {
         // SAFETY: A1: the memory has the chunk's layout, and there is a directory.
         unsafe { table.add(NonNull::from(memory.as_mut_slice()).cast(), words_at) };
         for before in 0..slots_of(0, Slot::<u64>::FIRST_BITS) {
+            assert!(before % 64 != 0 || table.unopened().is_none() && table.begin_word());
             let place = table.unopened().unwrap();
             // SAFETY: A2: it is what `unopened` says.
-            unsafe { table.open(place, true) };
+            unsafe { table.open(place) };
             assert_eq!(table.opened_slots(0), before + 1);
             // SAFETY: A2: the word that stands for the slot just opened.
             let occupied = unsafe { table.occupied(64 + before / 64 * 64, table.opened_end()) };
             assert_eq!(occupied, u64::MAX >> (63 - before % 64));
         }
-        assert!(table.unopened().is_none());
+        assert!(table.unopened().is_none() && !table.begin_word());
     }
 }

@@ -37,7 +37,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// `slot` is the one at `handle`'s place; it is opened, not occupied, withheld and its generation is not newer.
     pub(super) unsafe fn fill_withheld(&mut self, slot: SlotPtr<T>, handle: Handle<T>, value: T) {
         // SAFETY: A2: the slot is opened.
-        unsafe { self.table.mark_occupied(handle.place(), self.table.is_near(handle.place())) };
+        unsafe { self.table.mark_occupied(handle.place()) };
         // SAFETY: A2: the slot is opened, and `&mut self` is alone with it.
         unsafe { slot.set_generation(handle.generation_of_slot()) };
         // SAFETY: A1: the slot's body is writable and aligned for `T`; no value is there to be overwritten.

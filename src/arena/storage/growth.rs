@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 
 use super::super::error::GrowError;
 use super::super::generation::Generation;
+use super::super::handle::Handle;
 use super::super::pieces::Refused;
 use super::super::place::{Place, max_chunks, slots_before, slots_of};
 use super::super::slot::{Slot, SlotPtr};
@@ -14,41 +15,48 @@ use crate::class::SizeClasses;
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> Storage<T, H> {
-    /// The place for the next value, when it is not near or has no memory yet.
+    /// The handle of the next value, when its slot is far or has no memory yet, or its word is not begun.
     #[cold]
     #[inline(never)]
-    pub(super) fn place_elsewhere(&mut self) -> Result<Place, GrowError> {
-        if self.vacant == Place::NONE { self.find_unopened() } else { Ok(self.vacant) }
+    pub(super) fn next_elsewhere(&mut self) -> Result<Handle<T>, GrowError> {
+        let place = if self.vacant == Place::NONE { self.find_unopened()? } else { self.vacant };
+        Ok(Handle::new(place, self.generation_at(place).unwrap_or(self.floor).next()))
     }
 
     #[cold]
     #[inline(never)]
     #[track_caller]
-    pub(super) fn place_elsewhere_or_fail(&mut self) -> Place {
-        match self.place_elsewhere() {
-            Ok(place) => place,
+    pub(super) fn next_elsewhere_or_fail(&mut self) -> Handle<T> {
+        match self.next_elsewhere() {
+            Ok(handle) => handle,
             Err(error) => error.fail(),
         }
     }
 
-    /// The slot at that place.
+    /// Marks the slot at `place` as occupied, which is far.
+    ///
+    /// # Safety
+    /// It is the head of the vacant list, or if that is empty the next slot to be opened.
     #[cold]
     #[inline(never)]
-    pub(super) fn slot_elsewhere(&self, place: Place) -> SlotPtr<T> {
-        self.table.slot(place)
-    }
-
-    /// The generation that a value has at that place.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn generation_elsewhere(&self, place: Place) -> Generation {
-        self.generation_at(place).unwrap_or(self.floor).next()
+    pub(super) unsafe fn occupy_far(&mut self, place: Place) -> SlotPtr<T> {
+        let slot = self.table.slot(place);
+        if self.vacant == Place::NONE {
+            // SAFETY: A2: it is the next slot to be opened, as the caller says.
+            unsafe { self.table.open(place) };
+        } else {
+            // SAFETY: A4: the head of the vacant list is opened and not occupied.
+            self.vacant = unsafe { slot.link() };
+            // SAFETY: A2: as above.
+            unsafe { self.table.mark_occupied(place) };
+        }
+        slot
     }
 
     /// Opens the slot at `place`, which is the next to be opened, and puts it at the head of the vacant list.
     pub(super) fn open_vacant(&mut self, place: Place) {
         // SAFETY: A2: it is the next slot to be opened, as the caller says.
-        unsafe { self.table.open(place, self.table.is_near(place)) };
+        unsafe { self.table.open(place) };
         // SAFETY: A2: it is opened now; its generation is the next thing it gets.
         unsafe { self.table.mark_vacant(place) };
         let slot = self.table.slot(place);
@@ -62,7 +70,7 @@ impl<T, H: HeapRef> Storage<T, H> {
             if let Some(place) = self.table.unopened() {
                 return Ok(place);
             }
-            if self.table.fill_next_chunk() {
+            if self.table.begin_word() {
                 continue;
             }
             if let Some(place) = self.table.unopened_far() {

@@ -21,7 +21,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         debug_assert!(generation.is_occupied() == matches!(content, Content::Value(_)));
         let place = self.find_unopened()?;
         // SAFETY: A2: it is the next slot to be opened.
-        unsafe { self.table.open(place, self.table.is_near(place)) };
+        unsafe { self.table.open(place) };
         // SAFETY: A2: it is opened now.
         unsafe { self.table.mark_vacant(place) };
         let slot = self.table.slot(place);
