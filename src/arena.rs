@@ -76,6 +76,7 @@ pub use self::secondary::{
 pub use self::shared::{Guard, Reading, SharedArena, Withdrawn};
 pub use self::typed::{HandleType, TypedArena};
 
+use self::storage::Claimed;
 #[cfg(not(feature = "serde"))]
 use self::storage::Storage;
 #[cfg(feature = "serde")]
@@ -290,9 +291,8 @@ impl<T, H: HeapRef> SmArena<T, H> {
     #[inline(always)]
     #[track_caller]
     pub fn insert(&mut self, value: T) -> Handle<T> {
-        let handle = self.storage.next_or_fail();
-        // SAFETY: A4, A2: nothing changed since; the value is written at once.
-        let slot = unsafe { self.storage.occupy(handle) };
+        // SAFETY: A3: the value is written at once.
+        let Claimed { slot, handle } = unsafe { self.storage.claim_or_fail() };
         // SAFETY: A1, A3: the slot is this value's.
         unsafe { slot.value().write(value) };
         handle
@@ -336,12 +336,11 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// ```
     #[inline]
     pub fn try_insert(&mut self, value: T) -> Result<Handle<T>, InsertError<T>> {
-        let handle = match self.storage.next() {
-            Ok(handle) => handle,
+        // SAFETY: A3: the value is written at once.
+        let Claimed { slot, handle } = match unsafe { self.storage.claim() } {
+            Ok(claimed) => claimed,
             Err(error) => return Err(InsertError { value, error }),
         };
-        // SAFETY: A4, A2: nothing changed since; the value is written at once.
-        let slot = unsafe { self.storage.occupy(handle) };
         // SAFETY: A1, A3: the slot is this value's.
         unsafe { slot.value().write(value) };
         Ok(handle)
@@ -362,8 +361,10 @@ impl<T, H: HeapRef> SmArena<T, H> {
     #[inline]
     #[track_caller]
     pub fn vacant_entry(&mut self) -> VacantEntry<'_, T, H> {
-        let handle = self.storage.next_or_fail();
-        VacantEntry::new(&mut self.storage, handle)
+        match self.storage.next() {
+            Ok(handle) => VacantEntry::new(&mut self.storage, handle),
+            Err(error) => error.fail(),
+        }
     }
 
     /// The slot the next value goes into, if there is one or the arena can grow: for a value whose making can fail, too.

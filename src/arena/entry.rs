@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::handle::Handle;
 use super::slot::SlotPtr;
-use super::storage::Storage;
+use super::storage::{Claimed, Storage};
 use crate::heap::HeapRef;
 
 /// The slot the next value goes into. Made by [`SmArena::vacant_entry`](crate::SmArena::vacant_entry).
@@ -74,8 +74,8 @@ impl<'a, T, H: HeapRef> VacantEntry<'a, T, H> {
     /// ```
     #[inline]
     pub fn insert(self, value: T) -> &'a mut T {
-        // SAFETY: A4, A2: the handle is the next value's, as the entry has the storage to itself; the value is written at once.
-        let slot = unsafe { self.storage.occupy(self.handle) };
+        // SAFETY: A3: the value is written at once. It is the slot that the entry has seen, as it has the storage to itself.
+        let Claimed { slot, .. } = unsafe { self.storage.claim_or_fail() };
         // SAFETY: A1, A3: the slot is this value's.
         unsafe { slot.value().write(value) };
         // SAFETY: A3: the slot has just been filled, and the storage is mutably borrowed for 'a.

@@ -33,6 +33,12 @@ pub(crate) struct Storage<T, H: HeapRef> {
     values: PhantomData<T>,
 }
 
+/// A slot that is marked as occupied, and in which the value is still missing.
+pub(crate) struct Claimed<T> {
+    pub(crate) slot: SlotPtr<T>,
+    pub(crate) handle: Handle<T>,
+}
+
 impl<T, H: HeapRef> Storage<T, H> {
     pub(crate) const FIRST_BITS: u32 = Slot::<T>::FIRST_BITS;
     #[cfg(feature = "serde")]
@@ -176,70 +182,74 @@ impl<T, H: HeapRef> Storage<T, H> {
         Some(unsafe { slot.value_mut() })
     }
 
-    /// The handle of the next value, if there is a slot or the arena can grow.
+    /// Makes the slot of the next value an occupied one, but for the value, if there is one or the arena can grow.
+    ///
+    /// # Safety
+    /// The caller writes a value there at once: nothing that could panic comes before.
     #[inline(always)]
-    pub(crate) fn next(&mut self) -> Result<Handle<T>, GrowError> {
-        match self.next_near() {
-            Some(handle) => Ok(handle),
-            None => self.next_elsewhere(),
+    pub(crate) unsafe fn claim(&mut self) -> Result<Claimed<T>, GrowError> {
+        match self.claim_near() {
+            Some(claimed) => Ok(claimed),
+            None => self.claim_elsewhere(),
         }
     }
 
     /// The same for those who cannot go on without. Not by way of the other: then there would be an error for the compiler to
     /// provide for, and it would let every insertion copy its value once more.
     ///
+    /// # Safety
+    /// As `claim`.
+    ///
     /// # Panics
     /// If there is no slot and the arena cannot grow.
     #[inline(always)]
     #[track_caller]
-    pub(crate) fn next_or_fail(&mut self) -> Handle<T> {
-        match self.next_near() {
-            Some(handle) => handle,
-            None => self.next_elsewhere_or_fail(),
+    pub(crate) unsafe fn claim_or_fail(&mut self) -> Claimed<T> {
+        match self.claim_near() {
+            Some(claimed) => claimed,
+            None => self.claim_elsewhere_or_fail(),
         }
     }
 
-    /// That of the head of the vacant list if it is near; or if the list is empty, of the next slot to be opened if there is room. (While there
-    /// is, no slot is far.)
+    /// The head of the vacant list if it is near; or if the list is empty, the next slot to be opened if there is room. (While there is, no
+    /// slot is far.) A slot never used is opened only now, so the list has no chain of such slots, which insertions would wait for.
     #[inline(always)]
-    fn next_near(&self) -> Option<Handle<T>> {
-        if let Some(slot) = self.table.opened(self.vacant) {
+    fn claim_near(&mut self) -> Option<Claimed<T>> {
+        let place = self.vacant;
+        if let Some(slot) = self.table.opened(place) {
             // SAFETY: A4: slots in the vacant list are opened.
-            let generation = unsafe { slot.generation() };
-            return Some(Handle::new(self.vacant, generation.next()));
-        }
-        let place = self.table.unopened()?;
-        debug_assert!(self.vacant == Place::NONE);
-        Some(Handle::new(place, self.floor.next()))
-    }
-
-    /// Makes the slot of the next value an occupied one, but for the value. A slot never used is opened only now, so the list has no chain of such
-    /// slots, which insertions would wait for.
-    ///
-    /// # Safety
-    /// `handle` is the one given last by `next`, and nothing changed since. The caller writes a value there at once: nothing that could
-    /// panic comes before.
-    #[inline(always)]
-    pub(crate) unsafe fn occupy(&mut self, handle: Handle<T>) -> SlotPtr<T> {
-        let place = handle.place();
-        let slot = if let Some(slot) = self.table.opened(place) {
+            let handle = Handle::new(place, unsafe { slot.generation() }.next());
             // SAFETY: A4: the head of the vacant list is opened and not occupied.
             self.vacant = unsafe { slot.link() };
             // SAFETY: A2: as above.
             unsafe { self.table.mark_occupied(place) };
-            slot
-        } else if self.table.unopened() == Some(place) {
-            // SAFETY: A2: it is the next slot to be opened; its generation is written below.
-            unsafe { self.table.open(place) };
-            // SAFETY: A1: chunk `filling` is present.
-            unsafe { self.table.near(place) }
-        } else {
-            // SAFETY: the caller's promise.
-            unsafe { self.occupy_far(place) }
-        };
-        // SAFETY: A1: the slot is opened, and `&mut self` is alone with it.
+            // SAFETY: A1: the slot is opened, and `&mut self` is alone with it.
+            unsafe { slot.set_generation(handle.generation_of_slot()) };
+            return Some(Claimed { slot, handle });
+        }
+        let place = self.table.unopened()?;
+        debug_assert!(self.vacant == Place::NONE);
+        let handle = Handle::new(place, self.floor.next());
+        // SAFETY: A1: chunk `filling` is present.
+        let slot = unsafe { self.table.near(place) };
+        // SAFETY: A2: it is the next slot to be opened; its generation comes next.
+        unsafe { self.table.open(place) };
+        // SAFETY: A1: as above, and `&mut self` is alone with it.
         unsafe { slot.set_generation(handle.generation_of_slot()) };
-        slot
+        Some(Claimed { slot, handle })
+    }
+
+    /// The handle that the next claim will have, if there is a slot or the arena can grow.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Result<Handle<T>, GrowError> {
+        if let Some(slot) = self.table.opened(self.vacant) {
+            // SAFETY: A4: slots in the vacant list are opened.
+            return Ok(Handle::new(self.vacant, unsafe { slot.generation() }.next()));
+        }
+        match self.table.unopened() {
+            Some(place) => Ok(Handle::new(place, self.floor.next())),
+            None => self.next_elsewhere(),
+        }
     }
 
     /// Moves the value that `handle` names out.

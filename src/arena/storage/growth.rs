@@ -10,12 +10,12 @@ use super::super::pieces::Refused;
 use super::super::place::{Place, max_chunks, slots_before, slots_of};
 use super::super::slot::{Slot, SlotPtr};
 use super::super::table::{Directory, Table};
-use super::Storage;
+use super::{Claimed, Storage};
 use crate::class::SizeClasses;
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> Storage<T, H> {
-    /// The handle of the next value, when its slot is far or has no memory yet, or its word is not begun.
+    /// What `next` says of a slot that is far or has no memory yet, or whose word is not begun: by now it is.
     #[cold]
     #[inline(never)]
     pub(super) fn next_elsewhere(&mut self) -> Result<Handle<T>, GrowError> {
@@ -23,34 +23,37 @@ impl<T, H: HeapRef> Storage<T, H> {
         Ok(Handle::new(place, self.generation_at(place).unwrap_or(self.floor).next()))
     }
 
+    /// Claims a slot that is far or has no memory yet, or whose word is not begun.
     #[cold]
     #[inline(never)]
-    #[track_caller]
-    pub(super) fn next_elsewhere_or_fail(&mut self) -> Handle<T> {
-        match self.next_elsewhere() {
-            Ok(handle) => handle,
-            Err(error) => error.fail(),
+    pub(super) fn claim_elsewhere(&mut self) -> Result<Claimed<T>, GrowError> {
+        let handle = self.next_elsewhere()?;
+        if let Some(claimed) = self.claim_near() {
+            return Ok(claimed);
         }
-    }
-
-    /// Marks the slot at `place` as occupied, which is far.
-    ///
-    /// # Safety
-    /// It is the head of the vacant list, or if that is empty the next slot to be opened.
-    #[cold]
-    #[inline(never)]
-    pub(super) unsafe fn occupy_far(&mut self, place: Place) -> SlotPtr<T> {
-        let slot = self.table.slot(place);
+        let slot = self.table.slot(handle.place());
         if self.vacant == Place::NONE {
-            // SAFETY: A2: it is the next slot to be opened, as the caller says.
-            unsafe { self.table.open(place) };
+            // SAFETY: A2: it is the next slot to be opened; its generation comes next.
+            unsafe { self.table.open(handle.place()) };
         } else {
             // SAFETY: A4: the head of the vacant list is opened and not occupied.
             self.vacant = unsafe { slot.link() };
             // SAFETY: A2: as above.
-            unsafe { self.table.mark_occupied(place) };
+            unsafe { self.table.mark_occupied(handle.place()) };
         }
-        slot
+        // SAFETY: A1: the slot is opened, and `&mut self` is alone with it.
+        unsafe { slot.set_generation(handle.generation_of_slot()) };
+        Ok(Claimed { slot, handle })
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    pub(super) fn claim_elsewhere_or_fail(&mut self) -> Claimed<T> {
+        match self.claim_elsewhere() {
+            Ok(claimed) => claimed,
+            Err(error) => error.fail(),
+        }
     }
 
     /// Opens the slot at `place`, which is the next to be opened, and puts it at the head of the vacant list.
