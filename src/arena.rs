@@ -3,9 +3,8 @@
 //! Contents: [`generation`] and [`place`] are arithmetic; [`handle`] packs both; [`slot`] is one slot, [`table`] the
 //! chunks of slots, [`pieces`] what comes instead where a heap has no blocks so large, [`storage`] what is vacant and how values move; [`cursor`] and [`iter`] walk; [`entry`], [`walk`],
 //! [`disjoint`], [`slots`], [`branded`] and [`traits`] are faces; [`typed`] arenas have handle types of their own, a [`dense`] one keeps its
-//! values side by side; [`secondary`] maps have more values for the same handles, and [`join`]
-//! walks several. [`shared`] is the arena that threads share, with invariants of
-//! its own. Unsafe code is in slot, table, pieces, storage, cursor and at the few places in iter, entry, disjoint and join where a
+//! values side by side; [`secondary`] maps have more values for the same handles, and [`join`] walks several. [`shared`] is the arena that
+//! threads share, with invariants of its own. Unsafe code is in slot, table, pieces, storage, cursor and at the few places in iter, entry, disjoint and join where a
 //! slot's address becomes a reference.
 //!
 //! ```text
@@ -77,13 +76,9 @@ pub use self::shared::{Guard, Reading, SharedArena, Withdrawn};
 pub use self::typed::{HandleType, TypedArena};
 
 use self::storage::Claimed;
-#[cfg(not(feature = "serde"))]
-use self::storage::Storage;
+pub(crate) use self::storage::Storage;
 #[cfg(feature = "serde")]
-pub(crate) use self::{
-    generation::Generation,
-    storage::{Content, Storage},
-};
+pub(crate) use self::{generation::Generation, storage::Content};
 use crate::heap::{Global, HeapRef};
 
 /// Values in slots, named by [`Handle`]s, in blocks of a heap.
