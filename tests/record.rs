@@ -4,6 +4,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "small counts")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::ErrorKind;
 use std::ptr::null_mut;
 use std::sync::Arc;
 
@@ -48,6 +49,63 @@ fn a_bound_of_memory_is_kept_and_what_overflows_then_is_said() {
 }
 
 #[test]
+fn a_bound_that_no_table_keeps_is_said() {
+    let recorder = Recorder::new(Global);
+    let boxes: Vec<_> = (0..1000).map(|_| SmBox::new_in([0_u8; 64], recorder.clone())).collect();
+    let large = SmBox::new_in([0_u8; 4000], recorder.clone());
+    let recording = recorder.recording();
+    let tuned = |memory| recording.recommend(&Goal { memory: Some(memory), ..Goal::default() });
+    let (least, too_little) = (tuned(64 + 4000), tuned(64 + 3999));
+    assert_eq!((least.blocks(), least.cache_bytes()), (&[1, 1][..], 0));
+    assert_eq!(least.blocks(), too_little.blocks());
+    assert!(
+        !least.to_string().contains("more than the goal allows") && least.to_string().contains(".no_thread_cache()")
+    );
+    assert!(too_little.to_string().contains("more than the goal allows: 3 KiB"), "{too_little}");
+    drop((boxes, large));
+}
+
+#[test]
+fn nothing_and_one_size_get_a_table_and_goals_that_are_none_are_named() {
+    let nothing = Recording::default().recommend(&Goal::default());
+    assert_eq!((nothing.block_sizes(), nothing.blocks(), nothing.forecast().waste), (&[16][..], &[1][..], 0.0));
+    let recorder = Recorder::new(Global);
+    drop(SmBox::new_in([0_u8; 100], recorder.clone()));
+    let recording = recorder.recording();
+    for goal in [
+        Goal { classes: 1, waste: 0.0, overflow: 1.0, headroom: 0.0, memory: Some(0) },
+        Goal { classes: 64, waste: 1000.0, overflow: 0.0, headroom: 1000.0, memory: Some(usize::MAX) },
+    ] {
+        assert_eq!(recording.recommend(&goal).block_sizes(), [112]);
+    }
+    let named = |goal: Goal| {
+        let panic = std::panic::catch_unwind(|| recording.recommend(&goal)).unwrap_err();
+        panic.downcast_ref::<String>().unwrap().clone()
+    };
+    assert!(named(Goal { classes: 0, ..Goal::default() }).contains("a goal of 0 block sizes"));
+    assert!(named(Goal { waste: f64::NAN, ..Goal::default() }).contains("NaN for `waste`, which is from 0 to 1000"));
+    assert!(named(Goal { overflow: 1.5, ..Goal::default() }).contains("1.5 for `overflow`, which is from 0 to 1"));
+    assert!(named(Goal { headroom: -1.0, ..Goal::default() }).contains("-1 for `headroom`"));
+    assert!(named(Goal { headroom: f64::INFINITY, ..Goal::default() }).contains("inf for `headroom`"));
+}
+
+#[test]
+fn layouts_whose_alignment_no_size_serves_get_one_or_are_counted() {
+    let recorder = Recorder::new(Global);
+    for (size, align) in [(100, 8), (100, 64), (40, 64), (90, 32), (200, 16), (200, 1 << 13)] {
+        let layout = Layout::from_size_align(size, align).unwrap();
+        let block = recorder.allocate(layout).unwrap();
+        // SAFETY: live, of this recorder's heap, with its layout.
+        unsafe { recorder.deallocate(block, layout) };
+    }
+    let tuned = |classes| recorder.recording().recommend(&Goal { classes, waste: 0.0, ..Goal::default() });
+    // Without alignments 48, 96, 112, 208; of which 96 serves what is aligned to 32, and nothing what is aligned to 64: 128 does.
+    assert_eq!((tuned(64).block_sizes(), tuned(64).forecast().misaligned), (&[48, 96, 112, 128, 208][..], 1));
+    assert_eq!((tuned(4).block_sizes(), tuned(4).forecast().misaligned), (&[48, 96, 112, 208][..], 3));
+    assert!(tuned(4).to_string().contains(" 3 are for the system"));
+}
+
+#[test]
 fn a_full_log_keeps_whole_blocks_of_a_sample_and_all_sizes() {
     let recorder = Recorder::with_log(Global, Arc::new(Log::with_events(1000)));
     let layout = |n: usize| Layout::from_size_align(1 + n % 100, 1).unwrap();
@@ -88,8 +146,13 @@ fn a_file_comes_back_and_a_hostile_one_is_refused() {
     let mut file = Vec::new();
     recorder.recording().save(&mut file).unwrap();
     assert_eq!(Recording::load(&file[..]).unwrap(), recorder.recording());
+    assert_eq!(Recording::load(&b"PNG"[..]).unwrap_err().kind(), ErrorKind::InvalidData);
+    // What stands behind it is left there.
+    let mut behind = &[&file[..], b"more"].concat()[..];
+    assert_eq!((Recording::load(&mut behind).unwrap(), behind), (recorder.recording(), &b"more"[..]));
     for cut in 0..file.len() {
-        assert!(Recording::load(&file[..cut]).is_err(), "cut at {cut}");
+        let error = Recording::load(&file[..cut]).unwrap_err();
+        assert!(error.kind() == ErrorKind::UnexpectedEof && error.to_string().contains("cut off"), "{error}, at {cut}");
     }
     for at in 0..file.len() {
         let mut changed = file.clone();
@@ -151,7 +214,7 @@ fn a_file_with_sizes_that_are_not_counted_so_is_refused() {
     };
     assert_eq!(with([96, 512]).unwrap(), recorder.recording());
     for sizes in [[512, 96], [96, 96], [0, 512], [90, 512], [96, 500], [96, 65_552]] {
-        assert_eq!(with(sizes).unwrap_err().kind(), std::io::ErrorKind::InvalidData, "{sizes:?}");
+        assert_eq!(with(sizes).unwrap_err().kind(), ErrorKind::InvalidData, "{sizes:?}");
     }
     assert!(with([96, u64::MAX]).is_ok());
 }

@@ -148,6 +148,10 @@ fn a_snapshot_comes_back_from_a_file_and_one_of_an_earlier_version_too() {
     let read: smarena::HeapStats = serde_json::from_str(&text).unwrap();
     assert_eq!(read, stats);
     assert_eq!(read.since(&stats), stats.since(&read));
+    let change = serde_json::to_value(heap.stats().since(&smarena::HeapStats::default())).unwrap();
+    let map = serde_json::to_value(heap.map(1)).unwrap();
+    assert_eq!((&change["live"], &change["buckets"][1]["live"]), (&1.into(), &1.into()));
+    assert_eq!((&map["name"], &map["buckets"][1]["patches"].as_array().map(Vec::len)), (&"saved".into(), &Some(1)));
     let earlier = r#"{"name": "old", "buckets": [{"block_size": 16, "live": 7}]}"#;
     let read: smarena::HeapStats = serde_json::from_str(earlier).unwrap();
     assert_eq!((&*read.name, read.live(), read.buckets()[0].refills, read.buckets()[0].rounding), ("old", 7, 0, None));

@@ -34,6 +34,8 @@ pub struct Forecast {
     pub overflow: f64,
     /// Blocks that no class serves: for the system.
     pub too_large: u64,
+    /// Blocks that are not too large, but no class's size is a multiple of their alignment: for the system, too; estimated from the sample.
+    pub misaligned: u64,
     /// The most bytes of buckets' blocks that are live at a time.
     pub peak_bytes: u64,
     /// The classes, smallest blocks first.
@@ -116,7 +118,11 @@ impl Recording {
                 continue;
             }
             sampled += 1;
-            let Some(own) = class_of(block_sizes, event.size, event.align) else { continue };
+            let Some(own) = class_of(block_sizes, event.size, event.align) else {
+                let is_large = class_of(block_sizes, event.size, 1).is_none();
+                forecast.misaligned += if is_large { 0 } else { self.one_in() };
+                continue;
+            };
             let room = |&class: &usize| {
                 let aligned = event.align <= 16 || block_sizes[class] % event.align == 0;
                 aligned && live[class] * self.one_in() < blocks[class] as u64
@@ -151,7 +157,15 @@ impl Recording {
             held += u128::from(cell.count) * block_sizes[class] as u128;
         }
         let waste = |held: u128| held.saturating_sub(asked) as f64 / asked.max(1) as f64;
-        Forecast { waste: waste(held), grain_waste: waste(grains), overflow: 0.0, too_large, peak_bytes: 0, classes }
+        Forecast {
+            waste: waste(held),
+            grain_waste: waste(grains),
+            overflow: 0.0,
+            too_large,
+            misaligned: 0,
+            peak_bytes: 0,
+            classes,
+        }
     }
 
     /// For each class, how many of its blocks are live when one more is asked for, one number an event of the sample, if there are always

@@ -3,11 +3,12 @@
 
 use core::fmt;
 
-use super::predict::Forecast;
+use super::event::Event;
+use super::predict::{Forecast, class_of};
 use super::purge::PurgeForecast;
 use super::recording::Recording;
 use super::sizes::SizeCount;
-use crate::class::{MAX_BLOCK_SIZE, MAX_CLASSES};
+use crate::class::{MAX_ALIGN, MAX_BLOCK_SIZE, MAX_CLASSES};
 use crate::config::Purge;
 
 /// What a recommendation shall reach.
@@ -22,13 +23,14 @@ use crate::config::Purge;
 pub struct Goal {
     /// Block sizes at most: 1 to 64. Default: 32.
     pub classes: usize,
-    /// Bytes beyond those asked for, in grains of 16, for each byte asked for: as few block sizes as stay within it. Default: 0.08.
+    /// Bytes beyond those asked for, in grains of 16, for each byte asked for, up to 1000: as few block sizes as stay within it. Default: 0.08.
     pub waste: f64,
-    /// The share of blocks that may find their bucket exhausted. Default: 0.
+    /// The share of blocks that may find their bucket exhausted, up to 1. Default: 0.
     pub overflow: f64,
-    /// So much more than was seen to be needed. Default: 0.25, a quarter.
+    /// So much more than was seen to be needed, up to 1000. Default: 0.25, a quarter.
     pub headroom: f64,
-    /// Bytes of all buckets at most; where they do not suffice, more blocks overflow than `overflow` allows. Default: no bound.
+    /// Bytes of all buckets at most. Where they do not suffice caches are smaller, and then more blocks overflow than `overflow` allows; but each
+    /// block size has one block. Default: no bound.
     pub memory: Option<usize>,
 }
 
@@ -55,10 +57,12 @@ pub struct Recommendation {
     cache_bytes: usize,
     forecast: Forecast,
     purge: PurgeForecast,
+    /// What the goal was, if it could not be kept.
+    too_little: Option<usize>,
 }
 
-/// What a thread's cache may hold of each bucket, in bytes: what is tried, smallest first.
-const CACHES: [usize; 5] = [256, 1 << 10, 4 << 10, 16 << 10, 64 << 10];
+/// What a thread's cache may hold of each bucket, in bytes: what is tried, smallest first. None at all is for those who have too little memory.
+const CACHES: [usize; 6] = [0, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10];
 /// The share of events that may find the cache empty or full.
 const MISSES: f64 = 0.01;
 
@@ -75,7 +79,7 @@ impl Recommendation {
         &self.blocks
     }
 
-    /// What a thread's cache should hold of each bucket, in bytes.
+    /// What a thread's cache should hold of each bucket, in bytes; 0 for no cache.
     #[must_use]
     pub fn cache_bytes(&self) -> usize {
         self.cache_bytes
@@ -113,8 +117,10 @@ impl Recording {
     /// recording, and what it gives back when it ends does not count, because nobody comes by afterwards. Blocks that live long on a page
     /// with free ones keep it, so what is foretold is the most that can go back.
     ///
+    /// Layouts that are aligned to more than 16 bytes, and that none of the sizes serves, get one that is a multiple, as long as the goal allows more.
+    ///
     /// # Panics
-    /// If the goal is for no class or for more than 64.
+    /// If the goal is for no class or for more than 64, or one of its numbers is not what [`Goal`] says it may be.
     #[must_use]
     #[track_caller]
     pub fn recommend(&self, goal: &Goal) -> Recommendation {
@@ -124,23 +130,50 @@ impl Recording {
             "a goal of {} block sizes, but a table has 1 to {most}",
             goal.classes
         );
+        for (name, goal, most) in
+            [("waste", goal.waste, 1000.0), ("overflow", goal.overflow, 1.0), ("headroom", goal.headroom, 1000.0)]
+        {
+            assert!((0.0..=most).contains(&goal), "a goal of {goal} for `{name}`, which is from 0 to {most}");
+        }
         let servable = |cell: &&SizeCount| cell.most <= MAX_BLOCK_SIZE;
         let cells: Vec<SizeCount> = self.sizes().iter().filter(servable).copied().collect();
-        let block_sizes = least_waste(&cells, goal);
+        let block_sizes = self.with_alignments(least_waste(&cells, goal), goal.classes);
         let missed = |&bytes: &usize| self.misses(&block_sizes, |size| (bytes / size) as u64) <= MISSES;
-        let cache_bytes = CACHES.into_iter().find(missed).unwrap_or(CACHES[CACHES.len() - 1]);
+        let mut cache = (1..CACHES.len()).find(|&cache| missed(&CACHES[cache])).unwrap_or(CACHES.len() - 1);
         let mut seen = self.occupancies(&block_sizes);
         seen.iter_mut().for_each(|seen| seen.sort_unstable());
-        let blocks = |overflow| self.blocks(&block_sizes, &seen, goal.headroom, overflow, cache_bytes);
-        let bytes = |blocks: &[usize]| -> usize { blocks.iter().zip(&block_sizes).map(|(n, size)| n * size).sum() };
+        let blocks = |overflow, cache: usize| self.blocks(&block_sizes, &seen, goal.headroom, overflow, CACHES[cache]);
         let mut overflow = goal.overflow;
-        while goal.memory.is_some_and(|most| bytes(&blocks(overflow)) > most) && overflow < 1.0 {
-            overflow = (overflow + 0.01).min(1.0);
+        let is_too_much = |blocks: &[usize]| goal.memory.is_some_and(|most| bytes(blocks, &block_sizes) > most);
+        let mut chosen = blocks(overflow, cache);
+        while is_too_much(&chosen) && (cache > 0 || overflow < 1.0) {
+            if cache > 0 {
+                cache -= 1
+            } else {
+                overflow = (overflow + 0.01).min(1.0)
+            }
+            chosen = blocks(overflow, cache);
         }
-        let blocks = blocks(overflow);
-        let forecast = self.forecast(&block_sizes, &blocks);
+        let too_little = goal.memory.filter(|_| is_too_much(&chosen));
+        let forecast = self.forecast(&block_sizes, &chosen);
         let purge = self.purge(&block_sizes);
-        Recommendation { block_sizes, blocks, cache_bytes, forecast, purge }
+        Recommendation { block_sizes, blocks: chosen, cache_bytes: CACHES[cache], forecast, purge, too_little }
+    }
+
+    /// Adds block sizes for layouts whose alignment none of them serves: largest first, since those may serve others as well.
+    fn with_alignments(&self, mut sizes: Vec<usize>, most: usize) -> Vec<usize> {
+        let is_aligned = |event: &&Event| !event.freed && (17..=MAX_ALIGN).contains(&event.align);
+        let mut aligned: Vec<_> =
+            self.events().iter().filter(is_aligned).map(|event| (event.size, event.align)).collect();
+        aligned.sort_unstable_by(|a, b| b.cmp(a));
+        aligned.dedup();
+        for (size, align) in aligned {
+            let block = size.next_multiple_of(align);
+            if sizes.len() < most && block <= MAX_BLOCK_SIZE && class_of(&sizes, size, align).is_none() {
+                sizes.insert(sizes.partition_point(|&size| size < block), block);
+            }
+        }
+        sizes
     }
 
     /// Blocks of each class so that at most a share of `overflow` of those asked for find none.
@@ -148,16 +181,21 @@ impl Recording {
         let threads = self.threads();
         let needed = |seen: &Vec<u64>| {
             let rank = ((seen.len() as f64) * (1.0 - overflow)).ceil() as usize;
-            seen.get(rank.saturating_sub(1)).map_or(0.0, |&live| live as f64 * (1.0 + headroom))
+            rank.checked_sub(1).and_then(|last| seen.get(last)).map_or(0.0, |&live| live as f64 * (1.0 + headroom))
         };
         // A block in a thread's cache is nobody else's.
         sizes
             .iter()
             .zip(seen)
-            .map(|(size, seen)| needed(seen).ceil() as usize + threads * (cache / size))
+            .map(|(size, seen)| (needed(seen).ceil() as usize).saturating_add(threads * (cache / size)))
             .map(|n| n.max(1))
             .collect()
     }
+}
+
+/// So many blocks of each size come to this.
+fn bytes(blocks: &[usize], sizes: &[usize]) -> usize {
+    blocks.iter().zip(sizes).fold(0, |sum, (blocks, size)| blocks.saturating_mul(*size).saturating_add(sum))
 }
 
 /// As few block sizes as keep the waste within the goal, or as many as it allows.
@@ -224,7 +262,7 @@ impl<W: Fn(usize, usize) -> u128> Row<'_, W> {
 
 impl fmt::Display for Recommendation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Forecast { waste, grain_waste, overflow, too_large, peak_bytes, classes } = &self.forecast;
+        let Forecast { waste, grain_waste, overflow, too_large, misaligned, peak_bytes, classes } = &self.forecast;
         writeln!(
             f,
             "smarena::size_classes! {{\n    /// Chosen by a recording.\n    Tuned: {:?}\n}}\n",
@@ -234,7 +272,10 @@ impl fmt::Display for Recommendation {
         for (size, blocks) in self.block_sizes.iter().zip(&self.blocks) {
             writeln!(f, "    .bucket_bytes_of({size}, {blocks} * {size})")?;
         }
-        writeln!(f, "    .thread_cache({}, smarena::CacheWarmup::Cold)", self.cache_bytes)?;
+        match self.cache_bytes {
+            0 => writeln!(f, "    .no_thread_cache()")?,
+            bytes => writeln!(f, "    .thread_cache({bytes}, smarena::CacheWarmup::Cold)")?,
+        }
         match self.purge.purge {
             Purge::After(pause) => {
                 writeln!(f, "    .purge(smarena::Purge::After(std::time::Duration::from_secs({})))", pause.as_secs())?;
@@ -242,20 +283,28 @@ impl fmt::Display for Recommendation {
             other => writeln!(f, "    .purge(smarena::Purge::{other:?})")?,
         }
         writeln!(f, "    .build()?;\n")?;
-        let bytes: usize = self.blocks.iter().zip(&self.block_sizes).map(|(blocks, size)| blocks * size).sum();
-        writeln!(
+        let bytes = bytes(&self.blocks, &self.block_sizes);
+        write!(
             f,
-            "// To rounding {:.1} % is lost of what is asked for, {:.1} % by whichever table; {:.3} % of the blocks overflow;",
+            "// To rounding {:.1} % is lost of what is asked for, {:.1} % by whichever table; {:.3} % of the blocks\n// overflow;",
             waste * 100.0,
             grain_waste * 100.0,
             overflow * 100.0
         )?;
         writeln!(
             f,
-            "// {too_large} are for the system; blocks of {} KiB are live at most, of {} KiB in all.",
+            " {} are for the system; blocks of {} KiB are live at most, of {} KiB in all.",
+            too_large + misaligned,
             peak_bytes / 1024,
-            bytes / 1024
+            bytes.div_ceil(1024)
         )?;
+        if let Some(goal) = self.too_little {
+            writeln!(
+                f,
+                "// That is more than the goal allows: {} KiB do not suffice for one block of each size.",
+                goal / 1024
+            )?;
+        }
         writeln!(f, "// {}", self.purge)?;
         writeln!(f, "//\n// {:>10} {:>12} {:>10} {:>10}", "block size", "allocations", "peak live", "blocks")?;
         for (class, blocks) in classes.iter().zip(&self.blocks) {

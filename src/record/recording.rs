@@ -1,7 +1,7 @@
 //! A copy of what a recorder has seen: questions, and files.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 
 use hdrhistogram::Histogram;
 
@@ -179,11 +179,12 @@ impl Recording {
         })
     }
 
-    /// Writes a file: 16 bytes an event.
+    /// Writes a file: 16 bytes an event, gathered before `to` is given them.
     ///
     /// # Errors
     /// Those of `to`.
-    pub fn save(&self, mut to: impl Write) -> io::Result<()> {
+    pub fn save(&self, to: impl Write) -> io::Result<()> {
+        let mut to = BufWriter::new(to);
         to.write_all(MAGIC)?;
         let mut word = |word: u64| to.write_all(&word.to_le_bytes());
         for number in [u64::from(self.rate), self.sizes.len() as u64, self.marks.len() as u64, self.events.len() as u64]
@@ -194,30 +195,32 @@ impl Recording {
             [cell.most as u64, cell.count, cell.bytes].into_iter().try_for_each(&mut word)?;
         }
         self.marks.iter().copied().try_for_each(&mut word)?;
-        self.events.iter().flat_map(|event| event.pack()).try_for_each(&mut word)
+        self.events.iter().flat_map(|event| event.pack()).try_for_each(&mut word)?;
+        to.flush()
     }
 
-    /// Reads what [`save`](Self::save) wrote.
+    /// Reads what [`save`](Self::save) wrote, and nothing behind it.
     ///
     /// # Errors
-    /// Those of `from`; `InvalidData` for what is no such file. A false length in it allocates nothing beyond what is there.
+    /// Those of `from`; `InvalidData` for what is no such file, and `UnexpectedEof` for a part of one. A false length in it allocates nothing beyond
+    /// what is there.
     pub fn load(mut from: impl Read) -> io::Result<Self> {
         let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
-        let mut magic = [0; 8];
-        from.read_exact(&mut magic)?;
-        if magic != *MAGIC {
-            return Err(wrong(format!("not a recording: it begins with {magic:02x?}, a recording with {MAGIC:02x?}")));
+        let mut head = Vec::new();
+        from.by_ref().take(MAGIC.len() as u64).read_to_end(&mut head)?;
+        if head != MAGIC {
+            let what = format!("not a recording: it begins with {head:02x?}, a recording with {MAGIC:02x?}");
+            return Err(if head.len() < MAGIC.len() && MAGIC.starts_with(&head) { cut_off() } else { wrong(what) });
         }
-        let mut word = move || {
-            let mut bytes = [0; 8];
-            from.read_exact(&mut bytes).map(|()| u64::from_le_bytes(bytes))
-        };
-        let (rate, sizes, marks, events) = (word()?, word()?, word()?, word()?);
+        let [rate, sizes, marks, events] = [word(&mut from)?, word(&mut from)?, word(&mut from)?, word(&mut from)?];
         if rate > u64::from(MOST_RATE) || sizes > MOST_SIZES || marks != events.div_ceil(MARK as u64) {
             return Err(wrong(format!(
                 "a recording of rate {rate} (at most {MOST_RATE}), {sizes} sizes (at most {MOST_SIZES}), {marks} marks for {events} events"
             )));
         }
+        let words = events.saturating_mul(2).saturating_add(marks).saturating_add(3 * sizes);
+        let mut from = BufReader::new(from.take(words.saturating_mul(8)));
+        let mut word = || word(&mut from);
         let mut cell = || -> io::Result<_> { Ok((word()?, word()?, word()?)) };
         let mut before = 0;
         let sizes = (0..sizes).map(|_| {
@@ -238,4 +241,18 @@ impl Recording {
         let events = events.map(|words| words.map(Event::unpack)).collect::<io::Result<_>>()?;
         Ok(Self { events, marks, rate: u32::try_from(rate).unwrap_or(MOST_RATE), sizes })
     }
+}
+
+/// The next number of a file.
+fn word(from: &mut impl Read) -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    let read = from.read_exact(&mut bytes).map(|()| u64::from_le_bytes(bytes));
+    read.map_err(|error| if error.kind() == io::ErrorKind::UnexpectedEof { cut_off() } else { error })
+}
+
+fn cut_off() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "a recording that was cut off: it was not written to its end, or not all of it was copied",
+    )
 }

@@ -22,6 +22,7 @@ use super::{BucketStats, Fallbacks, HeapStats, table};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct HeapChange {
     /// Blocks in the hands of callers, those of the system allocator included.
@@ -50,6 +51,7 @@ pub struct HeapChange {
 /// # Ok::<(), smarena::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BucketChange {
     /// Bytes of a block.

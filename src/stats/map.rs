@@ -19,6 +19,7 @@ use crate::heap::Heap;
 /// # Ok::<(), smarena::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct HeapMap {
     /// The heap's name.
@@ -35,6 +36,7 @@ pub struct HeapMap {
 /// # Ok::<(), smarena::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BucketMap {
     /// Bytes of a block.
@@ -56,6 +58,7 @@ pub struct BucketMap {
 /// # Ok::<(), smarena::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Patch {
     /// How many there are.

@@ -36,7 +36,7 @@ fn arguments() -> Answer<Arguments> {
                 Long("demo") => demo = true,
                 Long("classes") => goal.classes = parser.value()?.parse()?,
                 Long("waste") => goal.waste = parser.value()?.parse::<f64>()? / 100.0,
-                Long("memory") => goal.memory = Some(parser.value()?.parse::<usize>()? << 20),
+                Long("memory") => goal.memory = Some(parser.value()?.parse::<usize>()?.saturating_mul(1 << 20)),
                 Value(name) if file.is_none() => file = Some(name.into()),
                 other => return Err(other.unexpected()),
             }
@@ -46,6 +46,9 @@ fn arguments() -> Answer<Arguments> {
     read().map_err(|error| format!("{error}\n{USAGE}"))?;
     if !(1..=64).contains(&goal.classes) {
         return Err(format!("--classes {}: a table has 1 to 64 block sizes", goal.classes));
+    }
+    if !(0.0..=1000.0).contains(&goal.waste) {
+        return Err("--waste: from 0 to 100000 percent".to_owned());
     }
     Ok(Arguments { file: file.ok_or(USAGE)?, demo, goal })
 }
