@@ -34,7 +34,8 @@
 //! # Cost
 //! A few nanoseconds an event, 16 MiB for a million events of 16 bytes, and then a sample: when the memory is full, half of the blocks are
 //! forgotten with all their events, and so on; how often each size was asked for stays complete. A block is in the sample or not by
-//! its address.
+//! its address. So where few blocks are handed out again and again, which is what caches do, it is not blocks that are forgotten but time: the older half of what is
+//! over. Then peaks, lifetimes and pictures are of what came since.
 //!
 //! A recorder hears what the owner asks for. Buffers ask for whole blocks of the heap's table once they have grown, so a program of buffers is best
 //! recorded over a heap of fine sizes.
@@ -49,6 +50,7 @@ mod concurrency;
 mod event;
 mod first;
 mod log;
+mod oldness;
 #[cfg(feature = "pictures")]
 mod pictures;
 mod predict;

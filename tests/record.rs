@@ -125,6 +125,26 @@ fn a_full_log_keeps_whole_blocks_of_a_sample_and_all_sizes() {
 }
 
 #[test]
+fn a_log_of_few_blocks_forgets_what_is_over_and_not_the_blocks() {
+    let heap: &'static _ = Box::leak(Box::new(Heap::<Linear<8>>::new(1 << 20).unwrap()));
+    let recorder = Recorder::with_log(heap, Arc::new(Log::with_events(1000)));
+    let kept: Vec<_> = (0..7_u8).map(|n| SmBox::new_in([n; 100], recorder.clone())).collect();
+    for n in 0..20_000_u64 {
+        drop([n, n + 1, n + 2].map(|n| SmBox::new_in(n, recorder.clone())));
+    }
+    let recording = recorder.recording();
+    assert_eq!((recording.one_in(), recording.allocations()), (1, 7 + 3 * 20_000));
+    assert!(recording.events().len() > 400, "{}", recording.events().len());
+    // Whatever was forgotten, what is live is right at every event.
+    let live: Vec<u64> = recording.live_bytes().map(|(_, bytes)| bytes).skip(7).collect();
+    assert!(live.iter().all(|bytes| (700..=724).contains(bytes)), "{live:?}");
+    assert_eq!((live.last(), recording.peak_bytes()), (Some(&700), 724));
+    assert_eq!(recording.lifetimes().freed as usize * 2, recording.events().len() - 7);
+    assert!(recording.advice().iter().any(|one| one.contains("blocks are left, of 60007")), "{:?}", recording.advice());
+    drop(kept);
+}
+
+#[test]
 fn threads_are_told_apart_and_reallocations_are_a_block_less_and_one_more() {
     let recorder = Recorder::new(Global);
     let mut buf = SmBuf::with_capacity_in(10, recorder.clone());

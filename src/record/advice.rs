@@ -19,10 +19,17 @@ impl Recording {
     /// ```
     #[must_use]
     pub fn advice(&self) -> Vec<String> {
-        [self.is_a_sample(), self.is_often_quiet(), self.hands_over(), self.is_aligned(), self.is_too_large()]
-            .into_iter()
-            .flatten()
-            .collect()
+        [
+            self.is_a_sample(),
+            self.is_a_part(),
+            self.is_often_quiet(),
+            self.hands_over(),
+            self.is_aligned(),
+            self.is_too_large(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     fn is_a_sample(&self) -> Option<String> {
@@ -30,6 +37,20 @@ impl Recording {
             format!(
                 "One block in {} is in the sample, so what is said of peaks and lifetimes is estimated: `Log::with_events({})` would have kept them all.",
                 self.one_in(),
+                self.allocations() * 2
+            )
+        })
+    }
+
+    /// Of a complete recording, or a sample of it, there are about as many blocks in the events as were counted.
+    fn is_a_part(&self) -> Option<String> {
+        let events = self.events().iter().filter(|event| !event.freed).count() as u64;
+        let told = events.saturating_mul(self.one_in());
+        (told < self.allocations() / 4 * 3).then(|| {
+            format!(
+                "The events of the last {told} blocks are left, of {}: sizes are those of all, peaks and lifetimes of what came last. `Log::with_events({})` would \
+                 have kept them all.",
+                self.allocations(),
                 self.allocations() * 2
             )
         })

@@ -72,12 +72,17 @@ impl Event {
     /// Whether events of this block are kept when one block in `2^rate` is. The same for all events of a block.
     #[inline]
     pub(crate) fn is_sampled(block: u64, rate: u32) -> bool {
-        // One multiplication (Fibonacci hashing) spreads neighbours evenly, but takes ten blocks in a row that lie 544 bytes apart, and then none of the
-        // next seventy: blocks of one size are to be in the sample independently of each other.
-        let mixed = block.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mixed = (mixed ^ mixed >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        rate == 0 || (mixed ^ mixed >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - rate.min(63)) == 0
+        rate == 0 || mixed(block) >> (64 - rate.min(63)) == 0
     }
+}
+
+/// One multiplication (Fibonacci hashing) spreads neighbours evenly, but takes ten blocks in a row that lie 544 bytes apart, and then none of the
+/// next seventy: blocks of one size are to be in the sample independently of each other.
+#[inline]
+pub(super) fn mixed(block: u64) -> u64 {
+    let mixed = block.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ mixed >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ mixed >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(all(test, not(loom), not(shuttle)))]

@@ -10,7 +10,7 @@ use super::event::{self, Event};
 use super::first::First;
 use super::ring::{Ring, Words};
 use super::sizes::Sizes;
-use super::{Recording, SizeCount, process};
+use super::{Recording, SizeCount, oldness, process};
 use crate::heap::noted::Noted;
 use crate::sync::fixed::{AtomicU32, AtomicU64};
 
@@ -18,6 +18,9 @@ use crate::sync::fixed::{AtomicU32, AtomicU64};
 pub(crate) const MARK: usize = 256;
 /// One block in two million: what does not fit then does not fit at all.
 pub(super) const MOST_RATE: u32 = 21;
+
+/// A sample of half as many blocks would say little.
+const FEW: usize = 2048;
 
 /// How many events are kept if nothing else is said: 16 MiB.
 const EVENTS: usize = 1 << 20;
@@ -163,18 +166,25 @@ impl Parts {
         self.times[place / MARK].store(micros, Relaxed);
     }
 
-    /// Halves the blocks whose events are kept.
+    /// Halves the blocks whose events are kept; or, where these are few already, which are handed out again and again, forgets what is long over.
     fn thin(&self) {
         let (mut from, mut to, mut last) = (0, 0, 0);
-        self.ring.thin(|| {
-            let rate = self.rate.fetch_add(1, Relaxed) + 1;
+        self.ring.thin(|events| {
+            let rate = self.rate.load(Relaxed) + 1;
+            let over = oldness::over(events, FEW.min(self.ring.len() / 8));
+            if over.is_none() {
+                self.rate.store(rate, Relaxed);
+            }
             move |words| {
                 let event = Event::unpack(words);
                 if from % MARK == 0 {
                     last = self.times[from / MARK].load(Relaxed);
                 }
+                let kept = match &over {
+                    None => Event::is_sampled(event.block, rate),
+                    Some(over) => over.get(from).is_none_or(|&is_over| !is_over),
+                };
                 from += 1;
-                let kept = Event::is_sampled(event.block, rate);
                 if !kept && !event.freed {
                     self.unsampled.count(event.size);
                 }

@@ -11,6 +11,9 @@ use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, lock, spin_until};
 /// An event in two words; the first is never zero.
 pub(crate) type Words = [u64; 2];
 
+/// The events of a full ring, in their order.
+pub(crate) type Events<'r> = core::iter::Map<core::slice::Iter<'r, Slot>, fn(&Slot) -> Words>;
+
 /// Shared.
 #[derive(Debug)]
 pub(crate) struct Ring {
@@ -23,7 +26,7 @@ pub(crate) struct Ring {
 
 /// One event; its first word is zero until it has been written.
 #[derive(Debug)]
-struct Slot {
+pub(crate) struct Slot {
     first: AtomicU64,
     second: AtomicU64,
 }
@@ -48,15 +51,15 @@ impl Ring {
         Some(place)
     }
 
-    /// Makes room, unless another thread just did: calls `judge`, and keeps the events that what it returns says yes to.
+    /// Makes room, unless another thread just did: shows `judge` all events, and keeps those that what it returns, asked in their order, says yes to.
     #[cold]
-    pub(crate) fn thin<K: FnMut(Words) -> bool>(&self, judge: impl FnOnce() -> K) {
+    pub(crate) fn thin<K: FnMut(Words) -> bool>(&self, judge: impl FnOnce(Events<'_>) -> K) {
         let _turn = lock(&self.turn);
         // Relaxed: whoever made room before held the lock. Places only go up meanwhile.
         if self.next.load(Ordering::Relaxed) < self.len() {
             return;
         }
-        let (mut keep, mut kept) = (judge(), 0);
+        let (mut keep, mut kept) = (judge(self.slots.iter().map(Slot::wait as fn(&Slot) -> Words)), 0);
         for slot in &self.slots {
             let event = slot.wait();
             // Relaxed: nobody is handed a place before the release below.
@@ -104,7 +107,7 @@ mod tests {
     #[test]
     fn a_full_ring_says_so_and_keeps_what_it_is_told_in_order() {
         let ring = Ring::new(4);
-        let even = || |[first, _]: Words| first % 2 == 0;
+        let even = |_: Events<'_>| |[first, _]: Words| first % 2 == 0;
         for (place, n) in (1..=4).enumerate() {
             assert_eq!(ring.push([n, n * 10]), Some(place));
         }
@@ -112,7 +115,7 @@ mod tests {
         ring.thin(even);
         assert_eq!(ring.push([6, 60]), Some(2));
         // There is room: nobody is asked.
-        ring.thin(|| -> fn(Words) -> bool { unreachable!() });
+        ring.thin(|_| -> fn(Words) -> bool { unreachable!() });
         assert_eq!(ring.events(), [[2, 20], [4, 40], [6, 60]]);
     }
 }
@@ -128,7 +131,7 @@ mod models {
         fn push(ring: &Ring, n: u64) {
             while ring.push([n, n]).is_none() {
                 // The first event of each thread goes when room is made.
-                ring.thin(|| |[first, _]: Words| first % 10 != 1);
+                ring.thin(|_| |[first, _]: Words| first % 10 != 1);
             }
         }
         model(|| {
