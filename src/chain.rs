@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use crate::buf::SmBuf;
 use crate::bytes::SmBytes;
+use crate::content::copied;
 use crate::heap::{Global, HeapRef};
 
 /// A chain of [`SmBytes`], read from its front and appended to at its back. Up to four parts need no memory but its own.
@@ -353,7 +354,7 @@ impl<H: HeapRef> From<SmChain<H>> for Vec<u8> {
     fn from(chain: SmChain<H>) -> Self {
         let mut bytes = Vec::with_capacity(chain.len());
         chain.parts().iter().for_each(|part| bytes.extend_from_slice(part));
-        bytes
+        copied(bytes, chain)
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use common::{CountingHeap, POISON, panic_text};
-use smarena::{AllocError, BufPool, Exhausted, Heap, Linear, SmBuf, SmBytes};
+use smarena::{AllocError, BufPool, Exhausted, Heap, Linear, SmBuf, SmBytes, SmChain};
 
 fn bytes_of(content: &[u8], heap: &CountingHeap) -> SmBytes<CountingHeap> {
     SmBytes::copy_from_slice_in(content, heap.clone())
@@ -648,6 +648,17 @@ fn an_owner_that_panics_is_dropped_once_and_its_block_given_back() {
     assert_eq!((panic_text(|| bytes.clear()), drops.load(Relaxed)), ("when dropped".to_owned(), 3));
     assert!(bytes.is_empty());
     drop(bytes);
+    heap.settle();
+}
+
+#[test]
+fn a_copy_is_not_lost_with_an_owner_that_panics() {
+    let (heap, drops) = (CountingHeap::new(), Arc::default());
+    let bytes = || SmBytes::from_owner_in(Owner::new(b"abc", &drops, Some("dropped")), heap.clone());
+    assert_eq!(panic_text(|| drop(SmBuf::from(bytes()))), "when dropped");
+    assert_eq!(panic_text(|| drop(Vec::from(bytes()))), "when dropped");
+    assert_eq!(panic_text(|| drop(Vec::from(SmChain::from(bytes())))), "when dropped");
+    assert_eq!(drops.load(Relaxed), 3);
     heap.settle();
 }
 

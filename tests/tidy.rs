@@ -57,7 +57,7 @@ const LAYERS: &str = "
     L3  boxed          -> L2
     L3  buf            -> L2 content
     L3  bytes          -> L2 boxed buf content
-    L3  chain          -> L2 bytes buf
+    L3  chain          -> L2 bytes buf content
 
     L4  arena          -> L2 L3
     L4  compat         -> L2 arena

@@ -4,7 +4,7 @@ use core::borrow::{Borrow, BorrowMut};
 use core::slice;
 
 use super::{BlockSize, SmBuf, narrow, refused};
-use crate::content::IntoBytes;
+use crate::content::{IntoBytes, copied};
 use crate::heap::{Global, HeapRef};
 
 impl<H: HeapRef> SmBuf<H> {
@@ -136,7 +136,7 @@ impl From<String> for SmBuf {
 impl<H: HeapRef> From<SmBuf<H>> for Vec<u8> {
     #[inline]
     fn from(buf: SmBuf<H>) -> Self {
-        buf.to_vec()
+        copied(buf.to_vec(), buf)
     }
 }
 

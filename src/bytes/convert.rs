@@ -5,7 +5,7 @@ use core::slice;
 
 use super::SmBytes;
 use crate::buf::SmBuf;
-use crate::content::IntoBytes;
+use crate::content::{IntoBytes, copied};
 use crate::heap::HeapRef;
 
 /// [`freeze`](SmBuf::freeze).
@@ -36,7 +36,10 @@ impl<H: HeapRef> From<SmBytes<H>> for SmBuf<H> {
     fn from(bytes: SmBytes<H>) -> Self {
         match bytes.try_into_mut() {
             Ok(buf) => buf,
-            Err(shared) => SmBuf::copy_from_slice_in(&shared, shared.heap.clone()),
+            Err(shared) => {
+                let copy = SmBuf::copy_from_slice_in(&shared, shared.heap.clone());
+                copied(copy, shared)
+            }
         }
     }
 }
@@ -132,7 +135,7 @@ impl From<String> for SmBytes {
 impl<H: HeapRef> From<SmBytes<H>> for Vec<u8> {
     #[inline]
     fn from(bytes: SmBytes<H>) -> Self {
-        bytes.to_vec()
+        copied(bytes.to_vec(), bytes)
     }
 }
 

@@ -11,7 +11,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crate::buf::SmBuf;
 use crate::bytes::SmBytes;
 use crate::chain::SmChain;
-use crate::content::compares_with;
+use crate::content::{compares_with, copied};
 use crate::heap::{HeapRef, IfStatic};
 
 /// What `chunk_mut` makes room for when there is none: enough that a reader's system call is worth
@@ -238,7 +238,7 @@ impl From<Bytes> for SmBytes {
 impl From<Bytes> for SmBuf {
     #[track_caller]
     fn from(bytes: Bytes) -> Self {
-        SmBuf::from(&bytes[..])
+        copied(SmBuf::from(&bytes[..]), bytes)
     }
 }
 
@@ -320,7 +320,7 @@ impl<H: HeapRef> IfStatic<H> for Hold<H> {
 }
 
 fn hold_or_copy<H: HeapRef>(bytes: SmBytes<H>) -> Bytes {
-    H::if_static(Hold(bytes)).unwrap_or_else(|Hold(bytes)| Bytes::copy_from_slice(&bytes))
+    H::if_static(Hold(bytes)).unwrap_or_else(|Hold(bytes)| copied(Bytes::copy_from_slice(&bytes), bytes))
 }
 
 /// A source that may be bytes whose block an empty buffer can have.

@@ -7,6 +7,7 @@ use core::ptr::NonNull;
 use super::Buffers;
 use super::owners::{Permit, Shared};
 use crate::buf::SmBuf;
+use crate::content::copied;
 use crate::error::AllocError;
 use crate::heap::{Global, HeapRef, IfStatic, ShareCount};
 use crate::sync::Ordering;
@@ -54,7 +55,7 @@ pub(super) fn lend<H: HeapRef>(buf: SmBuf<H>, permit: Permit<Buffers<H>>) -> SmB
 #[track_caller]
 pub(super) fn take_out<H: HeapRef>(mut buf: SmBuf<PoolHeap<H>>) -> SmBuf<H> {
     if !buf.is_sole_owner() {
-        return SmBuf::copy_from_slice_in(&buf, buf.heap().heap.clone());
+        return copied(SmBuf::copy_from_slice_in(&buf, buf.heap().heap.clone()), buf);
     }
     let (layout, shared) = (buf.block_layout(), buf.heap().shared);
     // SAFETY: U4: as in `lend`, the other way round.
