@@ -167,18 +167,28 @@ fn an_error_for_want_of_mappings_names_them_and_the_setting() {
     });
 }
 
-fn limit(resource: libc::__rlimit_resource_t, bytes: libc::rlim_t) {
-    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
-    // SAFETY: a valid limit.
-    assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
+/// Runs `body` with a limit of so many bytes; without it afterwards, since a failure that finds no memory to be told of can hang.
+fn within<R>(resource: libc::__rlimit_resource_t, bytes: usize, body: impl FnOnce() -> R) -> R {
+    let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a valid place.
+    assert_eq!(unsafe { libc::getrlimit(resource, &raw mut old) }, 0);
+    let set = |limit: libc::rlimit| {
+        // SAFETY: a valid limit.
+        assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
+    };
+    set(libc::rlimit { rlim_cur: bytes as libc::rlim_t, ..old });
+    let result = body();
+    set(old);
+    result
 }
 
 /// How many bytes `Global` takes of a limit of so many.
 fn of_a_limit_on_addresses(bytes: usize) {
-    limit(libc::RLIMIT_AS, bytes as libc::rlim_t);
-    let before = pages().0;
-    drop(SmBox::new([1; 16]));
-    let taken = (pages().0 - before) * 4096;
+    let taken = within(libc::RLIMIT_AS, bytes, || {
+        let before = pages().0;
+        drop(SmBox::new([1; 16]));
+        (pages().0 - before) * 4096
+    });
     // A quarter at most; and, when it is first used, what the C library has for itself.
     assert!((bytes / 64..bytes / 4 + (2 << 20)).contains(&taken), "{taken} of {bytes}");
 }
@@ -193,20 +203,63 @@ fn of_a_small_limit_on_addresses_global_leaves_three_quarters() {
     ends_well("of_a_small_limit_on_addresses_global_leaves_three_quarters", || of_a_limit_on_addresses(200 << 20));
 }
 
+/// The number of KiB, as bytes, that the system tells of this process.
+fn told(name: &str) -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
+}
+
+/// As `of_a_limit_on_addresses`, of what a process may have to write.
+fn of_a_limit_on_data(bytes: usize) {
+    let before = told("VmData:");
+    within(libc::RLIMIT_DATA, before + bytes, || drop(SmBox::new([1; 16])));
+    let taken = told("VmData:") - before;
+    assert!((bytes / 64..bytes / 4 + (2 << 20)).contains(&taken), "{taken} of {bytes}");
+}
+
+#[test]
+fn of_a_large_limit_on_data_global_leaves_three_quarters() {
+    ends_well("of_a_large_limit_on_data_global_leaves_three_quarters", || of_a_limit_on_data(2 << 30));
+}
+
+#[test]
+fn of_a_small_limit_on_data_global_leaves_three_quarters() {
+    ends_well("of_a_small_limit_on_data_global_leaves_three_quarters", || of_a_limit_on_data(64 << 20));
+}
+
+/// Counted by the system against what there is: where it counts strictly, what is open of spans and side tables; elsewhere nothing.
+#[test]
+fn where_memory_is_not_counted_strictly_a_heap_counts_for_nothing() {
+    ends_well("where_memory_is_not_counted_strictly_a_heap_counts_for_nothing", || {
+        let is_strict = fs::read_to_string("/proc/sys/vm/overcommit_memory").unwrap().trim() == "2";
+        let counted = || sum_of_mappings("Size:", |_, flags| flags.split(' ').any(|flag| flag == "ac"));
+        let before = counted();
+        let heap = Heap::<Linear<8>>::new(512 << 20).unwrap();
+        let boxes: Vec<_> = (0..100_000_u32).map(|number| SmBox::new_in([number; 32], &heap)).collect();
+        let counts = counted() - before;
+        // The vector of pointers is the C library's.
+        let bound = if is_strict { 512 << 20 } else { 8 << 20 };
+        assert!(counts < bound, "{counts} bytes of {}", heap.regions().map(|span| span.len()).sum::<usize>());
+        assert!(boxes.iter().zip(0..).all(|(boxed, number)| **boxed == [number; 32]));
+    });
+}
+
 #[test]
 fn a_limit_on_data_counts_what_is_committed_and_refuses_the_rest() {
     ends_well("a_limit_on_data_counts_what_is_committed_and_refuses_the_rest", || {
         // What a bucket may serve, five times the limit; and it refuses rather than takes more than there is.
         let builder = Heap::<Linear<8>>::builder().bucket_bytes(512 << 20).on_exhausted(Exhausted::Refuse);
         let heap = builder.no_thread_cache().build().unwrap();
-        limit(libc::RLIMIT_DATA, (pages().1 * 4096 + (300 << 20)) as libc::rlim_t);
         let mut count = 0_usize;
-        let error = loop {
-            match heap.malloc(128, 0) {
-                Ok(_) => count += 1,
-                Err(error) => break error,
+        let error = within(libc::RLIMIT_DATA, pages().1 * 4096 + (300 << 20), || {
+            loop {
+                match heap.malloc(128, 0) {
+                    Ok(_) => count += 1,
+                    Err(error) => break error,
+                }
             }
-        };
+        });
         assert!(matches!(error, AllocError::OutOfMemory { .. }), "{error}");
         assert!(count * 128 < 300 << 20, "{count} blocks");
     });

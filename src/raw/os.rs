@@ -54,6 +54,11 @@ pub(crate) fn most_addresses() -> usize {
     form::most_addresses()
 }
 
+/// How many bytes of memory this process may have for itself to write, used or not.
+pub(crate) fn most_data() -> usize {
+    form::most_data()
+}
+
 impl Reservation {
     /// Reserves at least `len` bytes at a multiple of `PAGE` (of `HUGE_PAGE` where the system allows).
     ///

@@ -156,12 +156,13 @@ impl State {
         let plan = Plan::new(config)?;
         thread::prepare();
         let refused = |bytes| move |code| ConfigError::Refused { bytes, code };
+        let side = plan.end - plan.state;
         // A heap that makes do with less leaves most of what a process may have to the rest of it.
-        if config.can_be_halved() && plan.end > os::most_addresses() / 4 {
+        let is_much = || plan.end > os::most_addresses() / 4 || side > os::most_data() / 4;
+        if config.can_be_halved() && is_much() {
             return Err(refused(plan.end)(os::NO_MEMORY));
         }
         let reservation = Reservation::reserve(plan.end).map_err(refused(plan.end))?;
-        let side = plan.end - plan.state;
         reservation.commit(plan.state, side).map_err(refused(side))?;
         if side >= LONG_SIDE {
             reservation.leave_out_of_dumps(plan.state, side);

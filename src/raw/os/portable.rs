@@ -12,6 +12,10 @@ pub(super) fn most_addresses() -> usize {
     usize::MAX
 }
 
+pub(super) fn most_data() -> usize {
+    usize::MAX
+}
+
 /// What the system is asked for: room to begin at a page, and in front of that for the address it began at.
 ///
 /// Not aligned to a page by the layout: the standard library then writes all the zeros itself, and every page is resident.

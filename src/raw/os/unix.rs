@@ -50,9 +50,19 @@ pub(super) fn page() -> usize {
 }
 
 pub(super) fn most_addresses() -> usize {
+    // SAFETY: I10: a valid place.
+    limit(|place| unsafe { libc::getrlimit(libc::RLIMIT_AS, place) })
+}
+
+pub(super) fn most_data() -> usize {
+    // SAFETY: I10: a valid place.
+    limit(|place| unsafe { libc::getrlimit(libc::RLIMIT_DATA, place) })
+}
+
+/// A limit of this process; refused, there is none.
+fn limit(ask: impl FnOnce(*mut libc::rlimit) -> c_int) -> usize {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: I10: a valid place. Refused, it stays as it is.
-    unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) };
+    ask(&raw mut limit);
     usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
 }
 
