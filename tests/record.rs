@@ -237,6 +237,12 @@ fn a_file_with_sizes_that_are_not_counted_so_is_refused() {
         assert_eq!(with(sizes).unwrap_err().kind(), ErrorKind::InvalidData, "{sizes:?}");
     }
     assert!(with([96, u64::MAX]).is_ok());
+    // The number behind them: the bytes of all of them.
+    for (at, is_good) in [(56, true), (57, false), (62, false)] {
+        let mut file = file.clone();
+        file[at] ^= 1;
+        assert_eq!(Recording::load(&file[..]).is_ok(), is_good, "{at}");
+    }
 }
 
 #[cfg(feature = "bytes")]

@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use super::event::Event;
 use super::log::{MARK, MOST_RATE};
 use super::ring::Words;
-use super::sizes::{SizeCount, is_most};
+use super::sizes::{SizeCount, can_come_to, is_most};
 
 /// What a [`Recorder`](super::Recorder) has seen up to a moment: all sizes, and the events of all blocks or of a sample of them.
 ///
@@ -232,6 +232,9 @@ impl Recording {
             }
             if count > MOST_COUNT {
                 return Err(wrong(format!("sizes up to {most} were counted {count} times, at most {MOST_COUNT}")));
+            }
+            if !can_come_to(size, count, bytes) {
+                return Err(wrong(format!("{count} sizes, each up to {most}, do not come to {bytes} bytes")));
             }
             Ok(SizeCount { most: size, count, bytes })
         });

@@ -86,6 +86,13 @@ pub(crate) fn is_most(size: usize) -> bool {
     most(cell(size)) == size
 }
 
+/// Whether so many sizes of the cell that reaches up to `most_size` can be so many bytes together. Of sizes that no block can have any sum will do: it may have overflowed.
+pub(crate) fn can_come_to(most_size: usize, count: u64, bytes: u64) -> bool {
+    let least = cell(most_size).checked_sub(1).map_or(0, |below| most(below) as u128 + 1);
+    let (count, bytes) = (u128::from(count), u128::from(bytes));
+    most_size == usize::MAX || (count * least..=count * most_size as u128).contains(&bytes)
+}
+
 /// The largest size of a cell.
 fn most(cell: usize) -> usize {
     if cell == CELLS - 1 {
@@ -112,6 +119,10 @@ mod tests {
             assert!(size <= most(cell) && (cell == 0 || size > most(cell - 1)), "{size} in cell {cell}");
             assert!(most(cell) % GRAIN == 0);
         }
+        let told = |size: usize, bytes| can_come_to(most(cell(size)), 2, bytes);
+        assert_eq!([0, 32, 33].map(|bytes| told(16, bytes)), [true, true, false]);
+        assert_eq!([33, 34, 64, 65].map(|bytes| told(32, bytes)), [false, true, true, false]);
+        assert!(told(MAX_BLOCK_SIZE + 1, 0));
         assert_eq!((most(cell(MAX_BLOCK_SIZE)), most(cell(MAX_BLOCK_SIZE + 1))), (MAX_BLOCK_SIZE, usize::MAX));
     }
 }
