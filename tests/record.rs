@@ -69,6 +69,7 @@ fn a_bound_that_no_table_keeps_is_said() {
 fn nothing_and_one_size_get_a_table_and_goals_that_are_none_are_named() {
     let nothing = Recording::default().recommend(&Goal::default());
     assert_eq!((nothing.block_sizes(), nothing.blocks(), nothing.forecast().waste), (&[16][..], &[1][..], 0.0));
+    assert_eq!(nothing.cache_bytes(), 256, "no larger one is worth it");
     let recorder = Recorder::new(Global);
     drop(SmBox::new_in([0_u8; 100], recorder.clone()));
     let recording = recorder.recording();
@@ -77,6 +78,7 @@ fn nothing_and_one_size_get_a_table_and_goals_that_are_none_are_named() {
         Goal { classes: 64, waste: 1000.0, overflow: 0.0, headroom: 1000.0, memory: Some(usize::MAX) },
     ] {
         assert_eq!(recording.recommend(&goal).block_sizes(), [112]);
+        assert!(recording.recommend(&goal).cache_bytes() <= 256);
     }
     let named = |goal: Goal| {
         let panic = std::panic::catch_unwind(|| recording.recommend(&goal)).unwrap_err();

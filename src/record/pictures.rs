@@ -104,7 +104,7 @@ impl Recording {
         let points = peaks.iter().enumerate();
         let points: Vec<_> =
             points.map(|(number, &bytes)| ((number * stretch) as f64, bytes as f64 / 1024.0)).collect();
-        let most = points.iter().map(|&(_, kib)| kib).fold(1.0, f64::max);
+        let most = points.iter().map(|&(_, kib)| kib).fold(10.0, f64::max);
         let caption = format!("Bytes live over {} events, {:.3} s", self.events().len(), self.micros() as f64 / 1e6);
         picture(|canvas| {
             let mut chart = ChartBuilder::on(canvas)
@@ -112,7 +112,7 @@ impl Recording {
                 .margin(14)
                 .x_label_area_size(46)
                 .y_label_area_size(84)
-                .build_cartesian_2d(0.0..self.events().len().max(1) as f64, 0.0..most * 1.05)?;
+                .build_cartesian_2d(0.0..self.events().len().max(10) as f64, 0.0..most * 1.05)?;
             let number = |n: &f64| format!("{n:.0}");
             let mesh = &mut chart.configure_mesh();
             mesh.light_line_style(TRANSPARENT)

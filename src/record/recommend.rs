@@ -138,8 +138,10 @@ impl Recording {
         let servable = |cell: &&SizeCount| cell.most <= MAX_BLOCK_SIZE;
         let cells: Vec<SizeCount> = self.sizes().iter().filter(servable).copied().collect();
         let block_sizes = self.with_alignments(least_waste(&cells, goal), goal.classes);
-        let missed = |&bytes: &usize| self.misses(&block_sizes, |size| (bytes / size) as u64) <= MISSES;
-        let mut cache = (1..CACHES.len()).find(|&cache| missed(&CACHES[cache])).unwrap_or(CACHES.len() - 1);
+        let misses = CACHES.map(|bytes| self.misses(&block_sizes, |size| (bytes / size) as u64));
+        // What no cache reaches, because there are few events, the largest need not try to.
+        let reached = misses.into_iter().fold(1.0, f64::min).max(MISSES);
+        let mut cache = (1..CACHES.len()).find(|&cache| misses[cache] <= reached).unwrap_or(CACHES.len() - 1);
         let mut seen = self.occupancies(&block_sizes);
         seen.iter_mut().for_each(|seen| seen.sort_unstable());
         let blocks = |overflow, cache: usize| self.blocks(&block_sizes, &seen, goal.headroom, overflow, CACHES[cache]);
