@@ -105,6 +105,7 @@ pub mod compat;
 mod look;
 #[expect(unsafe_code, reason = "shares one counted allocation: invariants P1.. at its top")]
 mod pool;
+mod purger;
 #[cfg(feature = "record")]
 #[expect(unsafe_code, reason = "a heap reference and a global allocator by another one: I10")]
 pub mod record;
@@ -154,6 +155,7 @@ pub use crate::pool::{
     Batch, BufPool, BufPoolBuilder, Lease, Loan, NoneFree, ObjectBatch, ObjectPool, ObjectPoolBuilder, ObjectPoolStats,
     PoolError, PoolHeap, PoolStats,
 };
+pub use crate::purger::Purger;
 pub use crate::stats::{
     BucketChange, BucketMap, BucketStats, Fallbacks, HeapChange, HeapMap, HeapStats, HeapTotal, Patch,
 };

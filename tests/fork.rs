@@ -16,7 +16,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use smarena::{Heap, LazyHeap, Linear, Purge, SmBox, SmBuf, StaticHeap};
+use smarena::{Heap, LazyHeap, Linear, Purge, Purger, SmBox, SmBuf, StaticHeap};
 
 type Eight = Heap<Linear<8>>;
 
@@ -237,6 +237,17 @@ fn a_child_finds_no_heap_half_built() {
         assert!(all_ended_well, "a child hung or failed");
     });
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Its thread does not come along: nobody can be waited for.
+#[test]
+fn a_child_drops_a_thread_that_gives_memory_back() {
+    let mut purger = Some(Purger::start(Duration::ZERO, || ()).unwrap());
+    for _ in 0..200 {
+        let ended = forked(|| purger.take().is_some());
+        assert!(ended.success(), "{ended}");
+    }
+    assert!(purger.is_some(), "the parent's is its own");
 }
 
 /// A thread is stopped in the middle of whatever it does in its cache when the process forks: the child drops its copy of the heap, and uses

@@ -49,7 +49,7 @@ const LAYERS: &str = "
     L1  raw::table     -> raw::seat raw::cache raw::bucket raw::registry raw::lock raw::os
     L1  raw::state     -> raw::clock raw::shortcut raw::share raw::table raw::seat raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault
     L1  raw::published -> raw::lock
-    L1  raw::heap      -> raw::shortcut raw::state raw::fallback raw::os raw::poison raw::published raw::seat raw::registry raw::thread raw::cache raw::share raw::fault
+    L1  raw::heap      -> raw::shortcut raw::state raw::fallback raw::os raw::poison raw::published raw::seat raw::thread raw::cache raw::share raw::fault
 
     L2  heap           -> raw::heap
 
@@ -62,6 +62,7 @@ const LAYERS: &str = "
     L4  arena          -> L2 L3
     L4  compat         -> L2 arena
     L4  pool           -> L2 L3
+    L4  purger         -> nothing
     L4  stats          -> L2 L3
     L4  record         -> L2
 
