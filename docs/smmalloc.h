@@ -5,7 +5,8 @@
  * `memory` is NULL or a live block of the allocator. Allocators created while the environment variable SMMALLOC_HARDENED is
  * set, to anything but nothing and 0, check that and abort with a line that names the block; others trust the caller as free()
  * does. If SMMALLOC_RECORD names a file when the first allocator is created, what is asked of all allocators is recorded, and
- * written there when the process ends by exit() or by returning from main(). */
+ * written there when the process ends by exit() or by returning from main(); not of programs that run with more rights than who
+ * started them, as set-user-ID ones do. */
 
 #ifndef SMMALLOC_H
 #define SMMALLOC_H

@@ -193,3 +193,36 @@ fn a_file_that_cannot_be_written_is_said() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("smmalloc: SMMALLOC_RECORD=/dev/full: no recording: No space left"), "{said}");
 }
+
+/// As a program of root's would be that everybody may run: who runs it must not have it write where root may.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_with_rights_that_its_caller_has_not_is_not_recorded() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+
+    const NOBODY: u32 = 65534;
+    let test = "a_program_with_rights_that_its_caller_has_not_is_not_recorded";
+    let (program, file) = (file_of(test).with_extension("program"), file_of(test));
+    let body = || {
+        // SAFETY: no precondition.
+        eprintln!("secure={}", unsafe { libc::getauxval(libc::AT_SECURE) });
+        each_call(sm_allocator_create(8, 1 << 20));
+    };
+    let is_child = std::env::var_os("SMMALLOC_RECORD").is_some();
+    if !is_child {
+        // Another user's, and run with that one's rights.
+        std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        let is_given = chown(&program, Some(NOBODY), None).is_ok();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(if is_given { 0o4755 } else { 0o755 })).unwrap();
+    }
+    let recorded = format!("SMMALLOC_RECORD={}", file.display());
+    let output = child::in_child_under(&["env", &recorded, program.to_str().unwrap()], test, body);
+    std::fs::remove_file(program).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    if said.contains("secure=0") {
+        let _removed = std::fs::remove_file(file);
+        return eprintln!("SKIPPED: not root, or no such rights where temporary files are");
+    }
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("no recording: ") && !file.exists(), "{said}");
+}

@@ -38,6 +38,10 @@ fn begin() -> Option<(OsString, File)> {
         Some(text) => text.replace("%p", &std::process::id().to_string()).into(),
         None => name,
     };
+    if has_more_rights_than_its_caller() {
+        complain(&name, &io::Error::other("this program has rights that who started it has not"));
+        return None;
+    }
     let file = File::create(&name).map_err(|error| complain(&name, &error)).ok()?;
     // SAFETY: I10: the function does not unwind and uses statics alone; a library that has been used stays mapped.
     if unsafe { libc::atexit(end) } != 0 {
@@ -45,6 +49,21 @@ fn begin() -> Option<(OsString, File)> {
         return None;
     }
     Some((name, file))
+}
+
+/// Whether this program runs with the rights of its file's owner, say (set-user-ID): who started it may name no file for it to write.
+fn has_more_rights_than_its_caller() -> bool {
+    #[cfg(target_os = "linux")]
+    // SAFETY: I10: no precondition.
+    return unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    #[cfg(not(target_os = "linux"))]
+    {
+        // SAFETY: I10: four functions without preconditions.
+        let [user, real_user] = [libc::geteuid, libc::getuid].map(|id| unsafe { id() });
+        // SAFETY: I10: as above.
+        let [group, real_group] = [libc::getegid, libc::getgid].map(|id| unsafe { id() });
+        (user, group) != (real_user, real_group)
+    }
 }
 
 /// When the program ends by `exit` or by returning from `main`.
