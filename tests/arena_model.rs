@@ -6,6 +6,7 @@
 mod common;
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 
 use common::CountingHeap;
 use proptest::prelude::*;
@@ -29,7 +30,38 @@ pub(crate) enum Op {
     Copy,
     Save,
     RollBack,
+    Peek,
 }
+
+/// Numbers of one size and alignment or another: so an arena's first chunk has 64 slots, or fewer.
+trait Value: Copy + PartialEq + Debug + From<u64> + Into<u64> {}
+
+impl<V: Copy + PartialEq + Debug + From<u64> + Into<u64>> Value for V {}
+
+macro_rules! value {
+    ($Name:ident, $align:literal, $bytes:literal) => {
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        #[repr(align($align))]
+        struct $Name(u64, [u8; $bytes]);
+
+        impl From<u64> for $Name {
+            fn from(number: u64) -> Self {
+                Self(number, [number.to_le_bytes()[0]; $bytes])
+            }
+        }
+
+        impl From<$Name> for u64 {
+            fn from(value: $Name) -> u64 {
+                assert_eq!(value.1, [value.0.to_le_bytes()[0]; $bytes]);
+                value.0
+            }
+        }
+    };
+}
+
+value!(Middling, 32, 24);
+value!(Large, 8, 300);
+value!(Huge, 4096, 1);
 
 pub(crate) fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
@@ -49,29 +81,34 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Copy),
         1 => Just(Op::Save),
         1 => Just(Op::RollBack),
+        2 => Just(Op::Peek),
     ]
 }
 
 /// What the arena should hold: live values by handle, detached handles, and every handle there ever was.
-#[derive(Default, Clone)]
-struct Model {
-    live: HashMap<Handle<u64>, u64>,
-    detached: Vec<Handle<u64>>,
-    seen: Vec<Handle<u64>>,
+#[derive(Clone)]
+struct Model<V> {
+    live: HashMap<Handle<V>, V>,
+    detached: Vec<Handle<V>>,
+    seen: Vec<Handle<V>>,
 }
 
-impl Model {
-    fn pick(&self, index: usize) -> Option<Handle<u64>> {
+impl<V: Value> Model<V> {
+    fn new() -> Self {
+        Self { live: HashMap::new(), detached: Vec::new(), seen: Vec::new() }
+    }
+
+    fn pick(&self, index: usize) -> Option<Handle<V>> {
         (!self.seen.is_empty()).then(|| self.seen[index % self.seen.len()])
     }
 
-    fn entered(&mut self, handle: Handle<u64>, value: u64) {
+    fn entered(&mut self, handle: Handle<V>, value: V) {
         assert!(!self.seen.contains(&handle), "{handle:?} was given out before");
         self.seen.push(handle);
         self.live.insert(handle, value);
     }
 
-    fn agrees(&self, arena: &SmArena<u64, CountingHeap>) {
+    fn agrees(&self, arena: &Arena<V>) {
         assert_eq!(arena.len(), self.live.len());
         assert!(arena.capacity() >= arena.len());
         for handle in &self.seen {
@@ -87,14 +124,19 @@ impl Model {
     }
 }
 
-type Arena = SmArena<u64, CountingHeap>;
+type Arena<V> = SmArena<V, CountingHeap>;
 
-fn later(handle: Handle<u64>, steps: u32) -> Handle<u64> {
+fn later<V>(handle: Handle<V>, steps: u32) -> Handle<V> {
     Handle::from_bits(handle.to_bits() + 2 * u64::from(steps)).unwrap()
 }
 
-fn apply(arena: &mut Arena, model: &mut Model, snapshot: &mut (Arena, Model), op: Op) {
+fn apply<V: Value>(arena: &mut Arena<V>, model: &mut Model<V>, snapshot: &mut (Arena<V>, Model<V>), op: Op) {
     match op {
+        Op::Peek => {
+            let (next, room) = (arena.vacant_entry().handle(), arena.capacity());
+            assert_eq!((arena.vacant_entry().handle(), arena.capacity()), (next, room));
+            model.agrees(arena);
+        }
         Op::Save => {
             snapshot.0.clone_from(arena);
             snapshot.1 = model.clone();
@@ -110,24 +152,24 @@ fn apply(arena: &mut Arena, model: &mut Model, snapshot: &mut (Arena, Model), op
                 // What it hands out next, and has detached, are those of a copy.
                 let (mut copy, mut other) = (snapshot.0.clone(), snapshot.0.clone());
                 other.clone_from(arena);
-                for value in 0..200 {
-                    assert_eq!(copy.insert(value), other.insert(value));
+                for value in 0..200_u64 {
+                    assert_eq!(copy.insert(value.into()), other.insert(value.into()));
                 }
                 for &handle in &model.seen {
-                    assert_eq!(copy.reattach(handle, 1), other.reattach(handle, 1));
+                    assert_eq!(copy.reattach(handle, 1.into()), other.reattach(handle, 1.into()));
                 }
                 assert!(copy.iter().eq(other.iter()));
             }
         }
-        Op::Insert(value) => model.entered(arena.insert(value), value),
+        Op::Insert(value) => model.entered(arena.insert(value.into()), value.into()),
         Op::InsertWith(value) => {
             let mut told = None;
             let handle = arena.insert_with(|handle| {
                 told = Some(handle);
-                value
+                value.into()
             });
             assert_eq!(told, Some(handle));
-            model.entered(handle, value);
+            model.entered(handle, value.into());
         }
         Op::Remove(index) => {
             let Some(handle) = model.pick(index) else {
@@ -139,8 +181,8 @@ fn apply(arena: &mut Arena, model: &mut Model, snapshot: &mut (Arena, Model), op
             let Some(handle) = model.pick(index) else {
                 return;
             };
-            let expected = model.live.get_mut(&handle).map(|there| std::mem::replace(there, value));
-            assert_eq!(arena.entry(handle).map(|mut entry| entry.replace(value)), expected);
+            let expected = model.live.get_mut(&handle).map(|there| std::mem::replace(there, value.into()));
+            assert_eq!(arena.entry(handle).map(|mut entry| entry.replace(value.into())), expected);
         }
         Op::Detach(index) => {
             let Some(handle) = model.pick(index) else {
@@ -155,10 +197,10 @@ fn apply(arena: &mut Arena, model: &mut Model, snapshot: &mut (Arena, Model), op
                 return;
             };
             let position = model.detached.iter().position(|&detached| detached == handle);
-            assert_eq!(arena.reattach(handle, 7).is_ok(), position.is_some());
+            assert_eq!(arena.reattach(handle, 7.into()).is_ok(), position.is_some());
             if let Some(position) = position {
                 model.detached.swap_remove(position);
-                model.live.insert(handle, 7);
+                model.live.insert(handle, 7.into());
             }
         }
         Op::Release(index) => {
@@ -176,6 +218,7 @@ fn apply(arena: &mut Arena, model: &mut Model, snapshot: &mut (Arena, Model), op
             let newest = model.seen.iter().filter(|seen| seen.slot() == handle.slot()).max().copied();
             let there = model.live.keys().find(|live| live.slot() == handle.slot()).copied();
             let blocked = model.detached.iter().any(|detached| detached.slot() == handle.slot());
+            let value = V::from(value);
             match arena.insert_at(handle, value) {
                 Ok(old) => {
                     assert!(!blocked);
@@ -197,9 +240,9 @@ fn apply(arena: &mut Arena, model: &mut Model, snapshot: &mut (Arena, Model), op
         Op::Retain(divisor) => {
             arena.retain(|handle, value| {
                 assert_eq!(model.live.get(&handle), Some(&*value));
-                *value % divisor == 0
+                (*value).into() % divisor == 0
             });
-            model.live.retain(|_, value| *value % divisor == 0);
+            model.live.retain(|_, value| (*value).into() % divisor == 0);
         }
         Op::DrainSome(count) => {
             let mut drain = arena.drain();
@@ -229,22 +272,29 @@ fn apply(arena: &mut Arena, model: &mut Model, snapshot: &mut (Arena, Model), op
             let mut copy = arena.clone();
             model.agrees(&copy);
             // The copy goes on with the same handles, and does not disturb the original.
-            let next: Vec<_> = (0..5).map(|value| copy.insert(value)).collect();
-            assert_eq!(next, (0..5).map(|value| arena.insert(value)).collect::<Vec<_>>());
-            for (value, handle) in next.into_iter().enumerate() {
-                model.entered(handle, value as u64);
+            let next: Vec<_> = (0..5).map(|value: u64| copy.insert(value.into())).collect();
+            assert_eq!(next, (0..5).map(|value: u64| arena.insert(value.into())).collect::<Vec<_>>());
+            for (value, handle) in (0..).zip(next) {
+                model.entered(handle, V::from(value));
             }
         }
     }
 }
 
 /// Runs a program, and fails if the arena does anything that it must not.
-pub(crate) fn check(ops: Vec<Op>) {
+pub(crate) fn check(ops: &[Op]) {
+    check_with::<u64>(ops);
+    check_with::<Middling>(ops);
+    check_with::<Large>(ops);
+    check_with::<Huge>(ops);
+}
+
+fn check_with<V: Value>(ops: &[Op]) {
     let heap = CountingHeap::new();
-    let mut arena = Arena::new_in(heap.clone());
-    let mut model = Model::default();
-    let mut snapshot = (Arena::new_in(heap.clone()), Model::default());
-    for op in ops {
+    let mut arena = Arena::<V>::new_in(heap.clone());
+    let mut model = Model::new();
+    let mut snapshot = (Arena::new_in(heap.clone()), Model::new());
+    for op in ops.iter().cloned() {
         apply(&mut arena, &mut model, &mut snapshot, op);
         assert_eq!(arena.len(), model.live.len());
     }
@@ -260,7 +310,7 @@ proptest! {
 
     #[test]
     fn agrees_with_the_model(ops in prop::collection::vec(op(), 1..250)) {
-        check(ops);
+        check(&ops);
     }
 
     /// Both ends of an iteration meet wherever they are pulled from.

@@ -12,7 +12,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
 use core::ops::{Index, IndexMut};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, TryReserveError};
 
 use self::entry::Store;
 pub use self::entry::{SecondaryEntry, SecondaryOccupied, SecondaryVacant};
@@ -29,7 +29,8 @@ type Cell<V> = (NonZeroU32, V);
 /// - The map knows nothing of the arena: when a value is removed there, what is here stays until its slot's next handle gets
 ///   one, or [`retain`](Self::retain) throws it out.
 /// - `get`, `insert` and `remove` take constant time. There is room for every slot up to the highest one, in the system's
-///   memory; for a kind of value that few handles have, [`SparseSecondaryMap`] takes less.
+///   memory; for a kind of value that few handles have, [`SparseSecondaryMap`] takes less. So ask the arena about a handle from elsewhere,
+///   which may name any slot, before you insert for it.
 ///
 /// ```
 /// use smarena::{SecondaryMap, SmArena};
@@ -111,6 +112,21 @@ impl<T, V> SecondaryMap<T, V> {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.cells.capacity()
+    }
+
+    /// Makes room for the slots below `slots`, if it can: an insertion for one of them allocates nothing.
+    ///
+    /// # Errors
+    /// If there is no memory for them; then nothing has changed.
+    ///
+    /// ```
+    /// let mut map = smarena::SecondaryMap::<u8, u8>::new();
+    /// map.try_reserve(10)?;
+    /// assert!(map.capacity() >= 10 && map.try_reserve(usize::MAX).is_err());
+    /// # Ok::<(), std::collections::TryReserveError>(())
+    /// ```
+    pub fn try_reserve(&mut self, slots: usize) -> Result<(), TryReserveError> {
+        self.cells.try_reserve(slots.saturating_sub(self.cells.len()))
     }
 
     #[inline]

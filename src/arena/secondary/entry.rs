@@ -141,6 +141,20 @@ impl<'a, T, V> SecondaryOccupied<'a, T, V> {
         Self { map, handle }
     }
 
+    /// The handle.
+    ///
+    /// ```
+    /// # use smarena::{SecondaryEntry, SecondaryMap, SmArena};
+    /// # let handle = SmArena::new().insert("Ada");
+    /// # let mut ages = SecondaryMap::from_iter([(handle, 36)]);
+    /// # let Some(SecondaryEntry::Occupied(entry)) = ages.entry(handle) else { panic!() };
+    /// assert_eq!(entry.handle(), handle);
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> Handle<T> {
+        self.handle
+    }
+
     /// The value.
     ///
     /// ```
@@ -216,6 +230,20 @@ impl<'a, T, V> SecondaryVacant<'a, T, V> {
     /// There is no value for the handle, nor for a newer one of its slot.
     pub(super) fn new(map: &'a mut dyn Store<T, V>, handle: Handle<T>) -> Self {
         Self { map, handle }
+    }
+
+    /// The handle.
+    ///
+    /// ```
+    /// # use smarena::{SecondaryEntry, SecondaryMap, SmArena};
+    /// # let handle = SmArena::new().insert("Ada");
+    /// # let mut ages = SecondaryMap::<_, u8>::new();
+    /// # let Some(SecondaryEntry::Vacant(entry)) = ages.entry(handle) else { panic!() };
+    /// assert_eq!(entry.handle(), handle);
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> Handle<T> {
+        self.handle
     }
 
     /// Puts a value there. That of an older handle of the same slot is dropped.

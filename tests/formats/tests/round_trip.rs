@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use smarena::{DenseArena, Handle, SmArena, TypedArena};
+use smarena::{DenseArena, Handle, SecondaryMap, SmArena, SparseSecondaryMap, TypedArena};
 
 smarena::handle_type! { struct Enemy -> (u8, String); }
 
@@ -19,6 +19,8 @@ struct World {
     dense: DenseArena<String>,
     enemies: TypedArena<Enemy>,
     homes: BTreeMap<Handle<String>, u32>,
+    places: SecondaryMap<String, (i8, i8)>,
+    speeds: SparseSecondaryMap<String, u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,6 +57,8 @@ fn world() -> World {
     let [wolf, _] = [(1, "wolf".into()), (2, "rat".into())].map(|enemy| enemies.insert(enemy));
     enemies.remove(wolf);
     let homes = handles.iter().zip(0..).step_by(50).map(|(handle, home)| (*handle, home)).collect();
+    let places = handles.iter().step_by(3).map(|handle| (*handle, (-1, 1))).collect();
+    let speeds = handles.iter().zip(1 << 40..).step_by(90).map(|(handle, speed)| (*handle, speed)).collect();
     World {
         name: "a".into(),
         target: handles[299],
@@ -64,6 +68,8 @@ fn world() -> World {
         dense,
         enemies,
         homes,
+        places,
+        speeds,
     }
 }
 
@@ -72,6 +78,7 @@ fn check(mut read: World) {
     let mut written = WRITTEN.take().expect("a world was written");
     assert_eq!((read.name.as_str(), read.nobody), ("a", Handle::default()));
     assert_eq!((read.target, &read.homes), (written.target, &written.homes));
+    assert_eq!((&read.places, &read.speeds), (&written.places, &written.speeds));
     assert!(read.entities.iter().eq(written.entities.iter()));
     assert!(read.dense.iter().eq(written.dense.iter()) && read.enemies.iter().eq(written.enemies.iter()));
     for _ in 0..100 {
@@ -98,6 +105,8 @@ fn written<T>(wrap: impl FnOnce(World) -> T) -> T {
         dense: world.dense.clone(),
         enemies: world.enemies.clone(),
         homes: world.homes.clone(),
+        places: world.places.clone(),
+        speeds: world.speeds.clone(),
     };
     WRITTEN.set(Some(copy));
     wrap(world)

@@ -6,5 +6,5 @@ mod model;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let steps = smarena_fuzz::steps(bytes, model::op());
-    model::check(steps);
+    model::check(&steps);
 });
