@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use common::{CountingHeap, POISON, panic_text};
-use smarena::{AllocError, BufPool, Exhausted, Heap, Linear, SmBuf, SmBytes, SmChain};
+use smarena::{AllocError, Exhausted, Heap, Linear, SmBuf, SmBytes, SmChain};
 
 fn bytes_of(content: &[u8], heap: &CountingHeap) -> SmBytes<CountingHeap> {
     SmBytes::copy_from_slice_in(content, heap.clone())
@@ -825,6 +825,8 @@ fn an_empty_buffer_takes_the_block_of_bytes_that_nobody_shares() {
 /// Whatever it is given: the heap bounds it.
 #[cfg(feature = "bytes")]
 fn a_buffer_stays_in_its_heap(heap: &Heaped, puts: &[Put]) {
+    use smarena::BufPool;
+
     let other = Arc::new(Heap::<Linear<8>>::new(1 << 20).unwrap());
     let is_in_heap = |buf: &SmBuf<_>| {
         assert_eq!(buf, b"0123456789");
