@@ -25,8 +25,8 @@
 //! - If `SMMALLOC_RECORD` names a file when the first allocator is created, what is asked of all allocators is recorded (feature `record`, on unix), and
 //!   written there when the process ends by `exit` or by returning from `main`; `%p` in the name stands for the process's number. The example `tune`
 //!   reads it and says which block sizes would fit. Recorded allocators have no thread caches, so the program is slower. A child of `fork` does not
-//!   record, nor does a program with rights that who started it has not (set-user-ID and its kin). What goes wrong with the file is said on standard
-//!   error, and the program goes on.
+//!   record, nor does a program with rights that who started it has not (set-user-ID and its kin). A program that it starts reads the variable itself, and
+//!   wants a `%p` there to have a file of its own. What goes wrong with the file is said on standard error, and the program goes on.
 //! - A library that was loaded with `dlopen` and has been used stays mapped after `dlclose`: threads that used it call into it once more when
 //!   they end.
 //!

@@ -34,8 +34,8 @@
 //! # Cost
 //! A few nanoseconds an event, 16 MiB for a million events of 16 bytes, and then a sample: when the memory is full, half of the blocks are
 //! forgotten with all their events, and so on; how often each size was asked for stays complete. A block is in the sample or not by
-//! its address. So where few blocks are handed out again and again, which is what caches do, it is not blocks that are forgotten but time: the older half of what is
-//! over. Then peaks, lifetimes and pictures are of what came since.
+//! its address. So where few blocks (256) are left, which are handed out again and again, as caches do, it is no longer blocks that are forgotten but time: the older
+//! half of what is over. Then peaks, lifetimes and pictures are of what came since, and `advice` says so.
 //!
 //! A recorder hears what the owner asks for. Buffers ask for whole blocks of the heap's table once they have grown, so a program of buffers is best
 //! recorded over a heap of fine sizes.

@@ -121,6 +121,9 @@ fn a_full_log_keeps_whole_blocks_of_a_sample_and_all_sizes() {
     assert!(recording.one_in() >= 32 && recording.events().len() <= 1000);
     let off = half.peak_bytes() as f64 / 1_010_000.0;
     assert!((0.8..1.2).contains(&off), "estimated {off} of what was live");
+    let overflow = |blocks| half.forecast(&[112], &[blocks]).overflow;
+    assert_eq!((overflow(1), overflow(40_000)), (1.0, 0.0));
+    assert!((0.3..0.7).contains(&overflow(10_000)), "{}", overflow(10_000));
     let lifetimes = recording.lifetimes();
     assert_eq!(lifetimes.freed as usize * 2, recording.events().len(), "each block of the sample has both its events");
     assert_eq!(lifetimes.remote, 0);
@@ -128,7 +131,7 @@ fn a_full_log_keeps_whole_blocks_of_a_sample_and_all_sizes() {
 
 #[test]
 fn a_log_of_few_blocks_forgets_what_is_over_and_not_the_blocks() {
-    let heap: &'static _ = Box::leak(Box::new(Heap::<Linear<8>>::new(1 << 20).unwrap()));
+    let heap = Arc::new(Heap::<Linear<8>>::new(1 << 20).unwrap());
     let recorder = Recorder::with_log(heap, Arc::new(Log::with_events(1000)));
     let kept: Vec<_> = (0..7_u8).map(|n| SmBox::new_in([n; 100], recorder.clone())).collect();
     for n in 0..20_000_u64 {
@@ -397,15 +400,8 @@ fn what_an_allocator_refuses_is_not_recorded() {
 
 #[test]
 fn what_a_heap_refuses_is_not_recorded() {
-    let heap: &'static _ = Box::leak(Box::new(
-        Heap::<Linear<8>>::builder()
-            .bucket_bytes(256)
-            .on_exhausted(Exhausted::Refuse)
-            .no_thread_cache()
-            .build()
-            .unwrap(),
-    ));
-    let recorder = Recorder::new(heap);
+    let builder = Heap::<Linear<8>>::builder().bucket_bytes(256).on_exhausted(Exhausted::Refuse).no_thread_cache();
+    let recorder = Recorder::new(Arc::new(builder.build().unwrap()));
     let layout = |size, align| Layout::from_size_align(size, align).unwrap();
     assert!(recorder.allocate(layout(129, 1)).is_err() && recorder.allocate_zeroed(layout(1, 8192)).is_err());
     let both = [(); 2].map(|()| recorder.allocate_zeroed(layout(128, 16)).unwrap());

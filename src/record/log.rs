@@ -20,7 +20,7 @@ pub(crate) const MARK: usize = 256;
 pub(super) const MOST_RATE: u32 = 21;
 
 /// A sample of half as many blocks would say little.
-const FEW: usize = 2048;
+const FEW: usize = 256;
 
 /// How many events are kept if nothing else is said: 16 MiB.
 const EVENTS: usize = 1 << 20;

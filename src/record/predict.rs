@@ -123,9 +123,10 @@ impl Recording {
                 forecast.misaligned += if is_large { 0 } else { self.one_in() };
                 continue;
             };
+            // A block of the sample stands for as many as are not: there is room for it if there is for half of them.
             let room = |&class: &usize| {
                 let aligned = event.align <= 16 || block_sizes[class] % event.align == 0;
-                aligned && live[class] * self.one_in() < blocks[class] as u64
+                aligned && live[class] * self.one_in() + self.one_in() / 2 < blocks[class] as u64
             };
             homes[place] = (own..blocks.len()).find(room);
             overflowed += u64::from(homes[place] != Some(own));

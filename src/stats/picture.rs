@@ -27,7 +27,8 @@ const ROW: usize = 22;
 const SQUARE: usize = 16;
 
 impl HeapMap {
-    /// The map as an SVG file: a row for each bucket that was ever used, a square for each patch, darker the more of it is taken. Over a
+    /// The map as an SVG file: a row for each bucket that was ever used, a square for each patch, darker the more of it is taken (where the
+    /// surroundings are dark, lighter). Over a
     /// square, a browser says which blocks it is and how many are taken. There is room for some hundreds of columns.
     ///
     /// ```
