@@ -37,13 +37,13 @@ fn what_is_recommended_can_be_pasted_and_does_what_was_foretold() {
     for (which, recording) in recordings(test, &[&TRIED[..], &KEPT_ASIDE].concat()) {
         let (_, tuned) = tables(&recording);
         let file = folder.join(format!("recording_{which}.bin"));
-        recording.save(std::io::BufWriter::new(std::fs::File::create(&file).unwrap())).unwrap();
+        recording.save(std::fs::File::create(&file).unwrap()).unwrap();
         let (table, heap) =
             tuned.to_string().split_once("let heap").map(|(table, heap)| (table.to_owned(), heap.to_owned())).unwrap();
         let (peak, waste) = (tuned.forecast().peak_bytes, tuned.forecast().waste);
         program += &format!(
             "mod program_{which} {{\n{table}\npub fn check() -> Result<(), Box<dyn std::error::Error>> {{\nlet heap{heap}\
-             let recording = smarena::record::Recording::load(std::io::BufReader::new(std::fs::File::open({file:?})?))?;\n\
+             let recording = smarena::record::Recording::load(std::fs::File::open({file:?})?)?;\n\
              crate::replay::comes_true::<Tuned>(&recording);\n\
              crate::replay::is_as_foretold(&recording, &heap, {waste:?}, {peak});\nOk(())\n}}\n}}\n\n"
         );

@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use crate::heap::noted::{Note, Noted};
@@ -69,8 +69,7 @@ fn has_more_rights_than_its_caller() -> bool {
 /// When the program ends by `exit` or by returning from `main`.
 extern "C" fn end() {
     let Some(Some((name, file))) = TARGET.get().filter(|_| !in_child()) else { return };
-    let mut to = BufWriter::new(file);
-    if let Err(error) = LOG.recording().save(&mut to).and_then(|()| to.flush()) {
+    if let Err(error) = LOG.recording().save(file) {
         complain(name, &error);
     }
 }

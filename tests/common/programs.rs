@@ -3,7 +3,6 @@
 use std::alloc::System;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -49,12 +48,12 @@ pub(crate) fn recordings(test: &str, programs: &[(usize, fn())]) -> Vec<(usize, 
             WHICH.store(which, Relaxed);
             program();
             WHICH.store(0, Relaxed);
-            LOGS[which - 1].recording().save(BufWriter::new(File::create(file(which)).unwrap())).unwrap();
+            LOGS[which - 1].recording().save(File::create(file(which)).unwrap()).unwrap();
         }
     });
     assert!(output.status.success(), "{output:?}");
     let load = |&(which, _): &(usize, fn())| {
-        let recording = Recording::load(BufReader::new(File::open(file(which)).unwrap())).unwrap();
+        let recording = Recording::load(File::open(file(which)).unwrap()).unwrap();
         std::fs::remove_file(file(which)).unwrap();
         assert!(recording.allocations() > 2_000 && recording.one_in() == 1, "program {which}");
         (which, recording)

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write, stdout};
+use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -134,12 +134,9 @@ fn html(recording: &Recording, tuned: &Recommendation, map: &HeapMap) -> String 
 fn run(Arguments { file, demo: first, goal }: &Arguments, out: &mut impl Write) -> Answer<PathBuf> {
     let about = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
     if *first {
-        let to = File::create(file).map_err(|error| about(file, error))?;
-        let mut to = BufWriter::new(to);
-        demo().save(&mut to).and_then(|()| to.flush()).map_err(|error| about(file, error))?;
+        File::create(file).and_then(|to| demo().save(to)).map_err(|error| about(file, error))?;
     }
-    let from = File::open(file).map_err(|error| about(file, error))?;
-    let recording = Recording::load(BufReader::new(from)).map_err(|error| about(file, error))?;
+    let recording = File::open(file).and_then(Recording::load).map_err(|error| about(file, error))?;
     let tuned = recording.recommend(goal);
     let charts = recording.chart_of_sizes(tuned.block_sizes(), 80) + "\n" + &recording.chart_of_memory(80, 8);
     write!(out, "{tuned}\n{}\n\n{charts}", sentences(&recording).join("\n"))
