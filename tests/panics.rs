@@ -15,7 +15,8 @@ use std::ptr::NonNull;
 
 use common::{Census, Counted, CountingHeap};
 use smarena::{
-    AllocError, BufPool, HeapRef, ObjectPool, ShareCount, SharedArena, SmArena, SmBox, SmBuf, SmBytes, SmChain, compat,
+    AllocError, BufPool, DenseArena, Handle, HeapRef, ObjectPool, SecondaryMap, ShareCount, SharedArena, SmArena,
+    SmBox, SmBuf, SmBytes, SmChain, SparseSecondaryMap, compat,
 };
 
 thread_local! {
@@ -239,6 +240,108 @@ fn arenas() {
             drop(value);
         }
     });
+}
+
+/// Runs `scenario` on a new table, with a panic at the n-th call of user code, for every n. The table has lost nothing then but what it
+/// dropped, agrees with itself as `is_whole` says, and can be used.
+#[track_caller]
+fn a_table_at_every_call<C>(
+    new: impl Fn() -> C,
+    scenario: impl Fn(&mut C, &dyn Fn(u64) -> Touchy),
+    is_whole: impl Fn(&mut C, &dyn Fn(u64) -> Touchy) -> usize,
+) {
+    for n in 0.. {
+        let census = Census::new();
+        let value = |number| Touchy(census.value(number));
+        let mut table = new();
+        let ended = ends(n, || scenario(&mut table, &value));
+        assert_eq!(is_whole(&mut table, &value), census.alive(), "by a panic at call {n}");
+        drop(table);
+        assert_eq!(census.alive(), 0, "values were lost by a panic at call {n}");
+        if ended {
+            assert!(n > 50, "the scenario reaches {n} calls of user code only");
+            return;
+        }
+    }
+}
+
+fn keeps(_: Handle<Touchy>, value: &mut Touchy) -> bool {
+    user_code();
+    value.0.number() % 3 > 0
+}
+
+#[test]
+fn dense_arenas() {
+    let scenario = |arena: &mut DenseArena<Touchy>, value: &dyn Fn(u64) -> Touchy| {
+        let handles: Vec<_> = (0..20).map(|number| arena.insert(value(number))).collect();
+        arena.extend(numbers(20, 1000).map(value));
+        arena.insert_with(|_| {
+            user_code();
+            value(7)
+        });
+        arena.retain(keeps);
+        let mut snapshot = arena.clone();
+        drop(arena.remove(handles[1]));
+        drop(arena.extract_if(keeps).next());
+        snapshot.clone_from(arena);
+        arena.clear();
+        arena.clone_from(&snapshot);
+        drop(snapshot);
+        drop(arena.drain().nth(2));
+        arena.extend((0..5).map(value));
+        arena.clear();
+    };
+    a_table_at_every_call(DenseArena::new, scenario, |arena, value| {
+        let new = arena.insert(value(9));
+        assert_eq!(arena.keys().last(), Some(&new));
+        assert!(arena.iter().all(|(handle, there)| arena.get(handle).is_some_and(|found| std::ptr::eq(found, there))));
+        assert_eq!((arena.keys().len(), arena.values_slice().len()), (arena.len(), arena.len()));
+        arena.len()
+    });
+}
+
+#[test]
+fn secondary_maps() {
+    let owners: SmArena<u64> = (0..20).collect();
+    // Handles of this type, older and newer ones of the same slots.
+    let [older, newer] = [0, 2].map(|later| {
+        let handle = |handle: Handle<u64>| Handle::<Touchy>::from_bits(handle.to_bits() + later).unwrap();
+        owners.keys().map(handle).collect::<Vec<_>>()
+    });
+    macro_rules! check {
+        ($Map:ident) => {
+            let scenario = |map: &mut $Map<Touchy, Touchy>, value: &dyn Fn(u64) -> Touchy| {
+                for handle in &older {
+                    map.insert(*handle, value(1));
+                }
+                map.entry(newer[3]).unwrap().or_insert_with(|| {
+                    user_code();
+                    value(2)
+                });
+                map.extend(numbers(9, 1000).map(|number| (newer[usize::try_from(number).unwrap()], value(number))));
+                drop(map.insert(older[3], value(3)));
+                drop(map.insert(newer[3], value(4)));
+                map.retain(keeps);
+                let mut snapshot = map.clone();
+                drop(map.remove(older[10]));
+                snapshot.clone_from(map);
+                map.clear();
+                map.clone_from(&snapshot);
+                drop(snapshot);
+                drop(map.drain().nth(2));
+                map.insert(newer[0], value(5));
+                map.clear();
+            };
+            a_table_at_every_call($Map::new, scenario, |map, value| {
+                map.insert(newer[19], value(9));
+                assert!(map.contains(newer[19]));
+                assert_eq!((map.iter().count(), map.values_mut().count()), (map.len(), map.len()));
+                map.len()
+            });
+        };
+    }
+    check!(SecondaryMap);
+    check!(SparseSecondaryMap);
 }
 
 #[test]
