@@ -108,6 +108,25 @@ fn layouts_whose_alignment_no_size_serves_get_one_or_are_counted() {
 }
 
 #[test]
+fn a_file_with_an_aligned_layout_without_bytes_gets_a_block_for_it() {
+    // No recorder notes one. One mark, one event: block 1, aligned to 64, of no bytes, by thread 1.
+    let words = [0, 0, 1, 1, 0, 1 << 63 | 6 << 52 | 1, 1 << 48];
+    let file: Vec<u8> = b"smarec01".iter().copied().chain(words.into_iter().flat_map(u64::to_le_bytes)).collect();
+    let tuned = Recording::load(&file[..]).unwrap().recommend(&Goal::default());
+    assert_eq!((tuned.block_sizes(), tuned.forecast().misaligned), (&[16, 64][..], 0));
+}
+
+#[cfg(feature = "pictures")]
+#[test]
+fn a_chart_has_no_more_lines_and_columns_than_a_terminal() {
+    let recorder = Recorder::new(Global);
+    drop(SmBox::new_in([0_u8; 40], recorder.clone()));
+    let recording = recorder.recording();
+    assert_eq!(recording.chart_of_memory(usize::MAX, usize::MAX).lines().count(), 4097);
+    assert_eq!(recording.chart_of_sizes(&[48], usize::MAX).chars().filter(|&c| c == '█').count(), 4076);
+}
+
+#[test]
 fn a_full_log_keeps_whole_blocks_of_a_sample_and_all_sizes() {
     let recorder = Recorder::with_log(Global, Arc::new(Log::with_events(1000)));
     let layout = |n: usize| Layout::from_size_align(1 + n % 100, 1).unwrap();

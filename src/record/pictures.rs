@@ -31,6 +31,9 @@ fn picture(draw: impl FnOnce(&Canvas<'_>) -> Drawn) -> String {
     svg
 }
 
+/// The most columns and rows of a chart: no terminal has more.
+const MOST_CELLS: usize = 1 << 12;
+
 impl Recording {
     /// How often each size was asked for, as bars over the logarithm of the size, and the given block sizes as lines: an SVG file.
     ///
@@ -127,7 +130,7 @@ impl Recording {
         })
     }
 
-    /// How often sizes were asked for, one line for each block size, for a terminal of so many columns.
+    /// How often sizes were asked for, one line for each block size, for a terminal of so many columns, 4096 at most.
     ///
     /// ```
     /// # use smarena::{Global, SmBox, record::Recorder};
@@ -142,7 +145,7 @@ impl Recording {
     pub fn chart_of_sizes(&self, block_sizes: &[usize], columns: usize) -> String {
         let forecast = self.forecast(block_sizes, &vec![usize::MAX; block_sizes.len()]);
         let most = forecast.classes.iter().map(|class| class.allocations).max().unwrap_or(0).max(1);
-        let room = columns.saturating_sub(20).max(8) as u64;
+        let room = columns.min(MOST_CELLS).saturating_sub(20).max(8) as u64;
         let line = |class: &super::ClassForecast| {
             let eighths = u128::from(class.allocations) * u128::from(room) * 8 / u128::from(most);
             let full = "█".repeat((eighths / 8) as usize);
@@ -152,7 +155,7 @@ impl Recording {
         forecast.classes.iter().map(line).collect()
     }
 
-    /// The bytes live over time, for a terminal of so many columns and rows: time is counted in events, since many share one note of the time.
+    /// The bytes live over time, for a terminal of so many columns and rows, 4096 at most: time is counted in events, since many share one note of the time.
     ///
     /// ```
     /// # use smarena::{Global, SmBox, record::Recorder};
@@ -165,8 +168,8 @@ impl Recording {
     /// ```
     #[must_use]
     pub fn chart_of_memory(&self, columns: usize, rows: usize) -> String {
-        let (_, peaks) = self.peaks(columns.saturating_sub(12).max(8));
-        let (most, rows) = (peaks.iter().copied().max().unwrap_or(0).max(1), rows.max(1));
+        let (_, peaks) = self.peaks(columns.min(MOST_CELLS).saturating_sub(12).max(8));
+        let (most, rows) = (peaks.iter().copied().max().unwrap_or(0).max(1), rows.clamp(1, MOST_CELLS));
         let eighths = |bytes: u64| (u128::from(bytes) * rows as u128 * 8 / u128::from(most)) as usize;
         let mut chart = String::new();
         for row in (0..rows).rev() {

@@ -170,7 +170,8 @@ impl Recording {
         aligned.sort_unstable_by(|a, b| b.cmp(a));
         aligned.dedup();
         for (size, align) in aligned {
-            let block = size.next_multiple_of(align);
+            // Also one without bytes takes a block.
+            let block = size.max(1).next_multiple_of(align);
             if sizes.len() < most && block <= MAX_BLOCK_SIZE && class_of(&sizes, size, align).is_none() {
                 sizes.insert(sizes.partition_point(|&size| size < block), block);
             }
