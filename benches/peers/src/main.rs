@@ -9,12 +9,15 @@
 //! | `batch-lifo/N`, `batch-fifo/N` | one of 1000 mallocs of 16..=79 bytes with its free, newest or oldest first; N threads |
 //! | `seed/N` | free(i), malloc of 16..=79 bytes, over 100,000 live blocks, 300 times; N threads, deep caches |
 //! | `replace-10k`, `replace-1M` | a random live block freed, another of 16..=128 bytes allocated, first word written |
+//! | `replace-40KiB/N` | the same with 1000 buffers of 40 KiB, by N threads, in a heap for any program |
 //! | `producer-consumer` | 64 bytes allocated and written by one thread, freed by another; a ring of 1024 between them |
 //! | `larson/N` | a random replace; arrays are handed to new threads now and then; N arrays |
 //! | `list` | after churn: a node of 32 bytes appended (`list-build`), a node visited (`list-traverse`) |
 //! | `realloc` | a step of 16, 32, … 1024 bytes of one of 10,000 buffers, content kept |
 //! | `memory` | resident bytes over the bytes asked for: 10 M blocks of 32 bytes full, freed, trimmed |
 //! | `fragmentation` | MiB resident: the most while sizes shift, after ten quiet seconds with a tenth alive, and freed and trimmed |
+//! | `grow` | a step of a block that grows from 1 MiB to 256; MiB resident at the most |
+//! | `threads` | KiB of a waiting thread; ns from spawning a thread with 100 blocks to its end; KiB that 500 ended threads leave, and leave trimmed |
 //! | `creation` | a heap of 8 x 16 MiB: KiB resident, microseconds |
 //! | `thread-ends` | 2000 threads that used ten heaps end beside 64 that make heaps: CPU time at once over that of one after the other |
 //! | `SmBox`, `SmBuf-push` | a 64-byte value boxed and dropped; 1 KiB pushed byte by byte |

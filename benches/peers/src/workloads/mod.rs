@@ -5,6 +5,7 @@ mod buffers;
 mod creation;
 mod ends;
 mod fragmentation;
+mod grow;
 mod handoff;
 mod larson;
 mod list;
@@ -14,6 +15,7 @@ mod pair;
 mod realloc;
 mod replace;
 mod seed;
+mod threads;
 
 use std::hint::spin_loop;
 
@@ -63,6 +65,8 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
         realloc::cases,
         memory::cases,
         fragmentation::cases,
+        grow::cases,
+        threads::cases,
         creation::cases,
         ends::cases,
         owners::cases,
