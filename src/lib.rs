@@ -74,7 +74,10 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[expect(unsafe_code, reason = "two system calls that the standard library does not offer: I10")]
+#[cfg_attr(
+    all(any(target_os = "linux", target_os = "android"), not(any(loom, shuttle))),
+    expect(unsafe_code, reason = "two system calls that the standard library does not offer: I10")
+)]
 mod sync;
 
 pub mod class;

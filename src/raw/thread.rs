@@ -261,7 +261,8 @@ mod at_end {
         let key = last_key();
         // SAFETY: I8: three functions without preconditions, which take and release locks.
         unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child)) };
-        key.map_or(REFUSED, u64::from)
+        // A type of its own on each system: by way of one that is none of them.
+        key.and_then(|key| u64::try_from(usize::try_from(key).ok()?).ok()).unwrap_or(REFUSED)
     }
 
     /// The last of the keys worth taking, in the order in which the C library goes through them at a thread's end.
@@ -321,9 +322,9 @@ mod at_end {
     fn pin() {}
 
     fn set(key: u64) -> bool {
-        let Ok(key) = libc::pthread_key_t::try_from(key) else { return false };
+        let mark = ptr::without_provenance::<c_void>(1);
         // SAFETY: I10: the key was made and is never deleted; any non-null value makes the destructor run.
-        unsafe { libc::pthread_setspecific(key, ptr::without_provenance::<c_void>(1)) == 0 }
+        libc::pthread_key_t::try_from(key).is_ok_and(|key| unsafe { libc::pthread_setspecific(key, mark) == 0 })
     }
 
     unsafe extern "C" fn ended(_: *mut c_void) {
