@@ -234,6 +234,31 @@ fn who_closes_gives_up_its_place() {
 }
 
 #[test]
+fn who_is_ready_stays_so_until_a_frame_is_sent() {
+    let pool = pool(64, 1);
+    let (here, mut there) = duplex(4096);
+    let mut sender = Framed::new(here, LengthPrefixed::new(20), pool.clone());
+    block_on(async {
+        feed(&mut sender, &[1; 20]).await.unwrap();
+        poll_fn(|context| Sink::<&[u8]>::poll_ready(Pin::new(&mut sender), context)).await.unwrap();
+        for _ in 0..2 {
+            poll_fn(|context| Sink::<&[u8]>::poll_flush(Pin::new(&mut sender), context)).await.unwrap();
+            assert_eq!(pool.in_flight(), 1);
+        }
+        Pin::new(&mut sender).start_send(&[2; 20][..]).unwrap();
+        poll_fn(|context| Sink::<&[u8]>::poll_flush(Pin::new(&mut sender), context)).await.unwrap();
+        assert_eq!(pool.in_flight(), 0);
+        let mut bytes = [0; 48];
+        there.read_exact(&mut bytes).await.unwrap();
+        assert_eq!(bytes[..], [prefixed(&[1; 20]), prefixed(&[2; 20])].concat());
+        // Whoever closes wants to send no more.
+        poll_fn(|context| Sink::<&[u8]>::poll_ready(Pin::new(&mut sender), context)).await.unwrap();
+        close(&mut sender).await.unwrap();
+        assert_eq!(pool.in_flight(), 0);
+    });
+}
+
+#[test]
 fn frames_are_written_together_when_they_are_flushed() {
     let pool = pool(1024, 2);
     let (here, mut there) = duplex(4096);

@@ -27,7 +27,7 @@ pub use self::codec::{FrameError, LeaseDecoder, LeaseEncoder, LengthPrefixed};
 /// [`BufPool::acquire`] waits in. So a pool needs two buffers for each connection, and some more for frames that are kept.
 /// Who waits there and is polled no more, as in a `select!` that went on elsewhere, keeps its place and then the buffer, until it is polled again or dropped.
 ///
-/// Frames are written when the sink is flushed, or when there is no room for another. Nothing is allocated, but where reading or writing has to wait for the pool.
+/// Frames are written when the sink is flushed, or when there is no room for another. Who was told that it is ready holds a lease until it sends or closes. Nothing is allocated, but where reading or writing has to wait for the pool.
 ///
 /// ```
 /// use core::pin::Pin;
@@ -57,6 +57,8 @@ pub struct LeaseFramed<T, C, H: HeapRef> {
     codec: C,
     read: Half<H>,
     written: Half<H>,
+    /// Whether `poll_ready` has promised room for a frame that was not sent since.
+    is_ready: bool,
     state: State,
 }
 
@@ -146,7 +148,14 @@ impl<T, C, H: HeapRef + Send + Sync + 'static> LeaseFramed<T, C, H> {
     /// # Ok::<(), smarena::ConfigError>(())
     /// ```
     pub fn new(stream: T, codec: C, pool: BufPool<H>) -> Self {
-        Self { stream, codec, read: Half::new(pool.clone()), written: Half::new(pool), state: State::Open }
+        Self {
+            stream,
+            codec,
+            read: Half::new(pool.clone()),
+            written: Half::new(pool),
+            is_ready: false,
+            state: State::Open,
+        }
     }
 
     /// The stream, the codec, and what was read behind the last frame, if there is something. What was not flushed is lost.
@@ -227,7 +236,9 @@ impl<T: AsyncWrite + Unpin, C, H: HeapRef + Send + Sync + 'static> LeaseFramed<T
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
             }
         }
-        self.written.lease = None;
+        if !self.is_ready {
+            self.written.lease = None;
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -250,6 +261,7 @@ where
             ready!(this.poll_written(context))?;
         }
         ready!(this.written.poll_lease(context)).map_err(FrameError::Pool)?;
+        this.is_ready = true;
         Poll::Ready(Ok(()))
     }
 
@@ -257,6 +269,7 @@ where
     /// If it was not ready.
     fn start_send(self: Pin<&mut Self>, frame: F) -> Result<(), C::Error> {
         let this = self.get_mut();
+        this.is_ready = false;
         let lease = this.written.lease.as_mut().expect("`start_send` without `poll_ready`");
         this.codec.encode(frame, lease)
     }
@@ -270,7 +283,7 @@ where
 
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
         let this = self.get_mut();
-        this.written.wait = None;
+        (this.is_ready, this.written.wait) = (false, None);
         ready!(this.poll_written(context))?;
         ready!(Pin::new(&mut this.stream).poll_shutdown(context)).map_err(FrameError::Io)?;
         Poll::Ready(Ok(()))
