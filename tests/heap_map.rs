@@ -94,3 +94,10 @@ fn a_picture_has_a_square_for_each_patch_and_any_name() {
     assert!(picture.contains("<title>blocks 2000 to 2049: 0 of 50 taken</title>"));
     drop(large);
 }
+
+#[cfg(feature = "pictures")]
+#[test]
+fn a_name_with_characters_that_xml_forbids_is_drawn_without_them() {
+    let heap = Heap::<Linear<1>>::builder().bucket_bytes(1 << 10).name("a\0\u{1b}b\tc\u{ffff}").build().unwrap();
+    assert!(heap.map(80).picture().contains("heap “a\u{fffd}\u{fffd}b\tc\u{fffd}”"));
+}

@@ -16,6 +16,7 @@ use smarena::{Exhausted, Global, Heap, HeapRef, Linear, SizeClasses, SmBox, SmBu
 mod replay;
 
 smarena::size_classes! { Seen: [32, 208, 1008] }
+smarena::size_classes! { Chance: [288, 32_000] }
 
 #[test]
 fn a_recommended_heap_holds_what_was_recorded() {
@@ -92,6 +93,53 @@ fn nothing_and_one_size_get_a_table_and_goals_that_are_none_are_named() {
 }
 
 #[test]
+fn layouts_whose_alignment_a_large_size_serves_by_chance_get_their_own_and_what_is_lost_otherwise_is_told() {
+    let recorder = Recorder::new(Global);
+    let layout = |size, align| Layout::from_size_align(size, align).unwrap();
+    // 32000 happens to be a multiple of 128.
+    let layouts: Vec<_> =
+        [(32_000, 8), (288, 8)].into_iter().chain([(256, 128); 100]).map(|(s, a)| layout(s, a)).collect();
+    let blocks: Vec<_> = layouts.iter().map(|&layout| recorder.allocate(layout).unwrap()).collect();
+    let recording = recorder.recording();
+    let tuned = recording.recommend(&Goal::default());
+    assert_eq!(tuned.block_sizes(), [256, 288, 32_000]);
+    assert_eq!((tuned.forecast().waste, tuned.forecast().classes[0].allocations), (0.0, 100));
+
+    let forecast = recording.forecast(&[288, 32_000], &[usize::MAX; 2]);
+    let heap = Heap::<Chance>::builder().bucket_bytes(4 << 20).build().unwrap();
+    assert_eq!(forecast.classes.iter().map(|class| class.allocations).collect::<Vec<_>>(), [1, 101]);
+    assert_eq!(forecast.waste, replay(&recording, &heap).0);
+    let nowhere = recording.forecast(&[288], &[usize::MAX]);
+    assert_eq!((nowhere.waste, nowhere.misaligned, nowhere.classes[0].allocations), (0.0, 100, 1));
+    for (block, layout) in blocks.into_iter().zip(layouts) {
+        // SAFETY: live, of this recorder's heap, with its layout.
+        unsafe { recorder.deallocate(block, layout) };
+    }
+}
+
+#[test]
+fn a_block_size_of_just_what_is_asked_for_serves_it_however_large() {
+    let recorder = Recorder::new(Global);
+    let layout = Layout::from_size_align(70_000, 16).unwrap();
+    let block = recorder.allocate(layout).unwrap();
+    let forecast = |size| recorder.recording().forecast(&[size], &[1]);
+    let served =
+        |size| (forecast(size).classes[0].allocations, forecast(size).classes[0].peak, forecast(size).too_large);
+    assert_eq!([69_984, 70_000, 70_016].map(served), [(0, 0, 1), (1, 1, 0), (1, 1, 0)]);
+    // SAFETY: live, of this recorder's heap, with its layout.
+    unsafe { recorder.deallocate(block, layout) };
+}
+
+#[test]
+fn a_forecast_is_of_whatever_block_sizes() {
+    let recorder = Recorder::new(Global);
+    let boxes: Vec<_> = (0..3).map(|n| SmBox::new_in(n, recorder.clone())).collect();
+    let forecast = recorder.recording().forecast(&[usize::MAX], &[usize::MAX]);
+    assert_eq!((forecast.peak_bytes, forecast.classes[0].peak), (u64::MAX, 3));
+    drop(boxes);
+}
+
+#[test]
 fn layouts_whose_alignment_no_size_serves_get_one_or_are_counted() {
     let recorder = Recorder::new(Global);
     for (size, align) in [(100, 8), (100, 64), (40, 64), (90, 32), (200, 16), (200, 1 << 13)] {
@@ -101,8 +149,9 @@ fn layouts_whose_alignment_no_size_serves_get_one_or_are_counted() {
         unsafe { recorder.deallocate(block, layout) };
     }
     let tuned = |classes| recorder.recording().recommend(&Goal { classes, waste: 0.0, ..Goal::default() });
-    // Without alignments 48, 96, 112, 208; of which 96 serves what is aligned to 32, and nothing what is aligned to 64: 128 does.
-    assert_eq!((tuned(64).block_sizes(), tuned(64).forecast().misaligned), (&[48, 96, 112, 128, 208][..], 1));
+    // Without alignments 48, 96, 112, 208; of which 96 serves what is aligned to 32, and nothing what is aligned to 64: 128 does, and 64 with less.
+    assert_eq!((tuned(64).block_sizes(), tuned(64).forecast().misaligned), (&[48, 64, 96, 112, 128, 208][..], 1));
+    assert_eq!((tuned(5).block_sizes(), tuned(5).forecast().misaligned), (&[48, 96, 112, 128, 208][..], 1));
     assert_eq!((tuned(4).block_sizes(), tuned(4).forecast().misaligned), (&[48, 96, 112, 208][..], 3));
     assert!(tuned(4).to_string().contains(" 3 are for the system"));
 }

@@ -4,15 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use super::event::Event;
 use super::recording::Recording;
-use crate::class::MAX_ALIGN;
+use crate::class::{MAX_ALIGN, MAX_BLOCK_SIZE};
 
 /// What a table of block sizes would take: by [`Recording::forecast`].
 ///
 /// Of a complete recording, `waste`, `peak_bytes` and `overflow` are within 3 % of what a heap does with the same calls in the same order. Of a sample
 /// ([`one_in`](Recording::one_in)), `waste`, `too_large` and each class's `allocations` are the same as of the whole, because sizes are all
-/// counted; peaks are estimates: where `k` blocks of a class are in the sample at its peak, the class's `peak` is off by more than `2 / √k` of it about once in
-/// twenty times (a fifth for a hundred blocks, a fiftieth for ten thousand). So nothing is known of classes of which few blocks are live, and if these are large ones
-/// nothing of `peak_bytes`: [`Log::with_events`](super::Log::with_events) with room for all events is then the answer.
+/// counted (but for alignments of more than 16 bytes, which are estimated); peaks are estimates: where `k` blocks of a class are in the sample at its
+/// peak, the class's `peak` is off by more than `2 / √k` of it about once in twenty times (a fifth for a
+/// hundred blocks, a fiftieth for ten thousand). So nothing is known of classes of which few blocks are live, and if these are large ones nothing of
+/// `peak_bytes`: [`Log::with_events`](super::Log::with_events) with room for all events is then the answer.
 ///
 /// ```
 /// # use smarena::{Global, SmBox, record::Recorder};
@@ -26,7 +27,8 @@ use crate::class::MAX_ALIGN;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Forecast {
-    /// Bytes of blocks beyond those asked for, for each byte asked for; over all blocks, each in the smallest class that fits.
+    /// Bytes of blocks beyond those asked for, for each byte asked for; over all blocks, each in the smallest class that fits and is aligned well
+    /// enough.
     pub waste: f64,
     /// What of it no table avoids, because block sizes are multiples of 16 bytes.
     pub grain_waste: f64,
@@ -57,7 +59,7 @@ pub struct Forecast {
 pub struct ClassForecast {
     /// Bytes of a block.
     pub block_size: usize,
-    /// How often its size class was the one.
+    /// How often it was the smallest that fits and is aligned well enough.
     pub allocations: u64,
     /// The most of its blocks that are live at a time, estimated from the sample.
     pub peak: u64,
@@ -108,12 +110,13 @@ impl Recording {
         // The live blocks of each bucket, of the sample; and where each block lies, by its first event.
         let mut live = vec![0_u64; blocks.len()];
         let mut homes = vec![None; self.events().len()];
-        let (mut bytes, mut sampled, mut overflowed) = (0, 0_u64, 0_u64);
+        let (mut bytes, mut sampled, mut overflowed) = (0_u128, 0_u64, 0_u64);
+        let all = |class: usize| block_sizes[class] as u128 * u128::from(self.one_in());
         for (place, (event, begun)) in self.lives().enumerate() {
             if event.freed {
                 if let Some(class) = begun.and_then(|(_, from)| homes[from]) {
                     live[class] -= 1;
-                    bytes -= block_sizes[class] as u64 * self.one_in();
+                    bytes -= all(class);
                 }
                 continue;
             }
@@ -132,10 +135,10 @@ impl Recording {
             overflowed += u64::from(homes[place] != Some(own));
             if let Some(class) = homes[place] {
                 live[class] += 1;
-                bytes += block_sizes[class] as u64 * self.one_in();
+                bytes += all(class);
                 let peak = &mut forecast.classes[class].peak;
                 *peak = (*peak).max(live[class] * self.one_in());
-                forecast.peak_bytes = forecast.peak_bytes.max(bytes);
+                forecast.peak_bytes = forecast.peak_bytes.max(u64::try_from(bytes).unwrap_or(u64::MAX));
             }
         }
         forecast.overflow = overflowed as f64 / sampled.max(1) as f64;
@@ -148,7 +151,10 @@ impl Recording {
         let mut classes: Vec<_> = block_sizes.iter().map(class).collect();
         let (mut asked, mut held, mut grains, mut too_large) = (0_u128, 0_u128, 0_u128, 0);
         for cell in self.sizes() {
-            let Some(class) = class_of(block_sizes, cell.most, 1) else {
+            // Where a cell is wider than a grain, a block size may lie in it: most of its sizes are on their average's side.
+            let average = usize::try_from(cell.bytes.div_ceil(cell.count.max(1))).unwrap_or(usize::MAX);
+            let size = if cell.most > MAX_BLOCK_SIZE { cell.most } else { average };
+            let Some(class) = class_of(block_sizes, size, 1) else {
                 too_large += cell.count;
                 continue;
             };
@@ -156,6 +162,21 @@ impl Recording {
             asked += u128::from(cell.bytes);
             grains += u128::from(cell.count) * cell.most as u128;
             held += u128::from(cell.count) * block_sizes[class] as u128;
+        }
+        // Sizes are counted without their alignments: blocks that these lead elsewhere move there.
+        for event in self.events().iter().filter(|event| !event.freed && event.align > 16) {
+            let Some(counted) = class_of(block_sizes, event.size, 1) else { continue };
+            let served = class_of(block_sizes, event.size, event.align);
+            let blocks = self.one_in().min(classes[counted].allocations);
+            classes[counted].allocations -= blocks;
+            held = held.saturating_sub(u128::from(blocks) * block_sizes[counted] as u128);
+            match served {
+                Some(class) => {
+                    classes[class].allocations += blocks;
+                    held += u128::from(blocks) * block_sizes[class] as u128;
+                }
+                None => asked = asked.saturating_sub(u128::from(blocks) * event.size as u128),
+            }
         }
         let waste = |held: u128| held.saturating_sub(asked) as f64 / asked.max(1) as f64;
         Forecast {

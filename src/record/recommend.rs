@@ -2,6 +2,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "counts of blocks, which were counted or are estimates")]
 
 use core::fmt;
+use std::collections::BTreeMap;
 
 use super::event::Event;
 use super::predict::{Forecast, class_of};
@@ -117,7 +118,8 @@ impl Recording {
     /// recording, and what it gives back when it ends does not count, because nobody comes by afterwards. Blocks that live long on a page
     /// with free ones keep it, so what is foretold is the most that can go back.
     ///
-    /// Layouts that are aligned to more than 16 bytes, and that none of the sizes serves, get one that is a multiple, as long as the goal allows more.
+    /// Layouts that are aligned to more than 16 bytes, and that none of the sizes serves, or a much larger one, get one that is a multiple, as long as
+    /// the goal allows more.
     ///
     /// # Panics
     /// If the goal is for no class or for more than 64, or one of its numbers is not what [`Goal`] says it may be.
@@ -137,7 +139,7 @@ impl Recording {
         }
         let servable = |cell: &&SizeCount| cell.most <= MAX_BLOCK_SIZE;
         let cells: Vec<SizeCount> = self.sizes().iter().filter(servable).copied().collect();
-        let block_sizes = self.with_alignments(least_waste(&cells, goal), goal.classes);
+        let block_sizes = self.with_alignments(least_waste(&cells, goal), &cells, goal);
         let misses = CACHES.map(|bytes| self.misses(&block_sizes, |size| (bytes / size) as u64));
         // What no cache reaches, because there are few events, the largest need not try to.
         let reached = misses.into_iter().fold(1.0, f64::min).max(MISSES);
@@ -162,19 +164,35 @@ impl Recording {
         Recommendation { block_sizes, blocks: chosen, cache_bytes: CACHES[cache], forecast, purge, too_little }
     }
 
-    /// Adds block sizes for layouts whose alignment none of them serves: largest first, since those may serve others as well.
-    fn with_alignments(&self, mut sizes: Vec<usize>, most: usize) -> Vec<usize> {
-        let is_aligned = |event: &&Event| !event.freed && (17..=MAX_ALIGN).contains(&event.align);
-        let mut aligned: Vec<_> =
-            self.events().iter().filter(is_aligned).map(|event| (event.size, event.align)).collect();
-        aligned.sort_unstable_by(|a, b| b.cmp(a));
-        aligned.dedup();
-        for (size, align) in aligned {
-            // Also one without bytes takes a block.
-            let block = size.max(1).next_multiple_of(align);
-            if sizes.len() < most && block <= MAX_BLOCK_SIZE && class_of(&sizes, size, align).is_none() {
-                sizes.insert(sizes.partition_point(|&size| size < block), block);
+    /// Adds block sizes for layouts whose alignment none of them serves: largest first, since those may serve others as well. Then for those that are
+    /// served by a larger one than they need, where most is lost first, until that is within the goal.
+    fn with_alignments(&self, mut sizes: Vec<usize>, cells: &[SizeCount], goal: &Goal) -> Vec<usize> {
+        let mut aligned = BTreeMap::<_, u128>::new();
+        for &Event { size, align, freed, .. } in self.events() {
+            // A file may tell of sizes that no recorder notes.
+            let size = size.max(1);
+            if !freed && (17..=MAX_ALIGN).contains(&align) && size.next_multiple_of(align) <= MAX_BLOCK_SIZE {
+                *aligned.entry((size, align)).or_default() += u128::from(self.one_in());
             }
+        }
+        let insert = |sizes: &mut Vec<usize>, block| sizes.insert(sizes.partition_point(|&size| size < block), block);
+        for &(size, align) in aligned.keys().rev() {
+            if sizes.len() < goal.classes && class_of(&sizes, size, align).is_none() {
+                insert(&mut sizes, size.next_multiple_of(align));
+            }
+        }
+        let asked = cells.iter().map(|cell| u128::from(cell.bytes)).sum::<u128>() as f64;
+        while sizes.len() < goal.classes {
+            let lost = |(&(size, align), count): (&(usize, usize), &u128)| {
+                let (class, block) = (class_of(&sizes, size, align)?, size.next_multiple_of(align));
+                Some((count * (sizes[class] - block) as u128, block))
+            };
+            let losses = aligned.iter().filter_map(lost);
+            let (sum, (most, block)) = losses.fold((0, (0, 0)), |(sum, most), loss| (sum + loss.0, most.max(loss)));
+            if most == 0 || sum as f64 <= goal.waste * asked {
+                break;
+            }
+            insert(&mut sizes, block);
         }
         sizes
     }
