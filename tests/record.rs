@@ -165,6 +165,18 @@ fn a_file_with_an_aligned_layout_without_bytes_gets_a_block_for_it() {
     assert_eq!((tuned.block_sizes(), tuned.forecast().misaligned), (&[16, 64][..], 0));
 }
 
+#[test]
+fn advice_names_no_log_that_there_cannot_be() {
+    // Of one block in two; 16 bytes were asked for so often.
+    let file = |count: u64| {
+        let words = [1, 1, 0, 0, 16, count, count * 16];
+        let file: Vec<u8> = b"smarec01".iter().copied().chain(words.into_iter().flat_map(u64::to_le_bytes)).collect();
+        Recording::load(&file[..]).unwrap().advice().join(" ")
+    };
+    assert!(file(1 << 29).contains("`Log::with_events(1073741824)` would have kept them all."), "{}", file(1 << 29));
+    assert!(!file((1 << 29) + 1).contains("with_events"), "{}", file((1 << 29) + 1));
+}
+
 #[cfg(feature = "pictures")]
 #[test]
 fn a_chart_has_no_more_lines_and_columns_than_a_terminal() {

@@ -218,6 +218,18 @@ fn of_a_limit_on_data(bytes: usize) {
     assert!((bytes / 64..bytes / 4 + (2 << 20)).contains(&taken), "{taken} of {bytes}");
 }
 
+#[cfg(feature = "record")]
+#[test]
+fn a_program_that_has_little_memory_is_recorded_in_less() {
+    use smarena::record::Recorder;
+    ends_well("a_program_that_has_little_memory_is_recorded_in_less", || {
+        let recorder = Recorder::new(Global);
+        drop(SmBox::new(1));
+        within(libc::RLIMIT_DATA, told("VmData:") + (4 << 20), || drop(SmBox::new_in([1_u8; 16], recorder.clone())));
+        assert_eq!(recorder.recording().events().len(), 2);
+    });
+}
+
 #[test]
 fn of_a_large_limit_on_data_global_leaves_three_quarters() {
     ends_well("of_a_large_limit_on_data_global_leaves_three_quarters", || of_a_limit_on_data(2 << 30));

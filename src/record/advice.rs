@@ -1,5 +1,6 @@
 //! What a recording means, in words.
 
+use super::log::MOST_EVENTS;
 use super::recording::Recording;
 use crate::class::MAX_BLOCK_SIZE;
 
@@ -35,9 +36,9 @@ impl Recording {
     fn is_a_sample(&self) -> Option<String> {
         (self.one_in() > 1).then(|| {
             format!(
-                "One block in {} is in the sample, so what is said of peaks and lifetimes is estimated: `Log::with_events({})` would have kept them all.",
+                "One block in {} is in the sample, so what is said of peaks and lifetimes is estimated: {}",
                 self.one_in(),
-                self.allocations() * 2
+                self.what_keeps_all()
             )
         })
     }
@@ -48,12 +49,19 @@ impl Recording {
         let told = events.saturating_mul(self.one_in());
         (told < self.allocations() / 4 * 3).then(|| {
             format!(
-                "The events of the last {told} blocks are left, of {}: sizes are those of all, peaks and lifetimes of what came last. `Log::with_events({})` would \
-                 have kept them all.",
+                "The events of the last {told} blocks are left, of {}: sizes are those of all, peaks and lifetimes of what came last; {}",
                 self.allocations(),
-                self.allocations() * 2
+                self.what_keeps_all()
             )
         })
+    }
+
+    /// Two events a block.
+    fn what_keeps_all(&self) -> String {
+        match self.allocations() * 2 {
+            events if events <= MOST_EVENTS as u64 => format!("`Log::with_events({events})` would have kept them all."),
+            events => format!("{events} events are more than any log keeps."),
+        }
     }
 
     fn is_often_quiet(&self) -> Option<String> {

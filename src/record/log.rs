@@ -25,9 +25,9 @@ const FEW: usize = 256;
 /// How many events are kept if nothing else is said: 16 MiB.
 const EVENTS: usize = 1 << 20;
 /// And at the most: 16 GiB.
-const MOST_EVENTS: usize = 1 << 30;
+pub(super) const MOST_EVENTS: usize = 1 << 30;
 
-/// What recorders write to. Its memory is made with the first event.
+/// What recorders write to. Its memory is made with the first event; where that cannot be had, there is room for fewer events.
 ///
 /// ```
 /// use smarena::record::{Log, Recorder};
@@ -128,10 +128,11 @@ fn thread() -> u16 {
 impl Parts {
     fn new(events: usize) -> Self {
         process::tell_apart();
+        let ring = Ring::new(events.max(MARK));
         Self {
             process: process::number(),
-            ring: Ring::new(events.max(MARK)),
-            times: (0..events.max(MARK).div_ceil(MARK)).map(|_| AtomicU64::new(0)).collect(),
+            times: (0..ring.len().div_ceil(MARK)).map(|_| AtomicU64::new(0)).collect(),
+            ring,
             started: Instant::now(),
             rate: AtomicU32::new(0),
             unsampled: Sizes::new(),

@@ -14,6 +14,9 @@ pub(crate) type Words = [u64; 2];
 /// The events of a full ring, in their order.
 pub(crate) type Events<'r> = core::iter::Map<core::slice::Iter<'r, Slot>, fn(&Slot) -> Words>;
 
+/// Without room for so many events nothing is recorded.
+const LEAST: usize = 256;
+
 /// Shared.
 #[derive(Debug)]
 pub(crate) struct Ring {
@@ -32,10 +35,14 @@ pub(crate) struct Slot {
 }
 
 impl Ring {
-    /// Room for `len` events.
-    pub(crate) fn new(len: usize) -> Self {
-        let slot = || Slot { first: AtomicU64::new(0), second: AtomicU64::new(0) };
-        Self { slots: (0..len).map(|_| slot()).collect(), next: AtomicUsize::new(0), turn: Mutex::new(()) }
+    /// Room for `len` events; or, where so much memory cannot be had, for a quarter, and so on: a program is to run no worse for being recorded.
+    pub(crate) fn new(mut len: usize) -> Self {
+        let (slot, mut slots) = (|| Slot { first: AtomicU64::new(0), second: AtomicU64::new(0) }, Vec::new());
+        while len > LEAST && slots.try_reserve_exact(len).is_err() {
+            len = (len / 4).max(LEAST);
+        }
+        slots.extend((0..len).map(|_| slot()));
+        Self { slots: slots.into(), next: AtomicUsize::new(0), turn: Mutex::new(()) }
     }
 
     pub(crate) fn len(&self) -> usize {

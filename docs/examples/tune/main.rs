@@ -133,6 +133,13 @@ fn html(recording: &Recording, tuned: &Recommendation, map: &HeapMap) -> String 
 
 fn run(Arguments { file, demo: first, goal }: &Arguments, out: &mut impl Write) -> Answer<PathBuf> {
     let about = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    let page = file.with_extension("html");
+    if page == *file {
+        return Err(format!(
+            "{}: the page with the pictures would take this name; give the recording another",
+            file.display()
+        ));
+    }
     if *first {
         File::create(file).and_then(|to| demo().save(to)).map_err(|error| about(file, error))?;
     }
@@ -141,7 +148,6 @@ fn run(Arguments { file, demo: first, goal }: &Arguments, out: &mut impl Write) 
     let charts = recording.chart_of_sizes(tuned.block_sizes(), 80) + "\n" + &recording.chart_of_memory(80, 8);
     write!(out, "{tuned}\n{}\n\n{charts}", sentences(&recording).join("\n"))
         .map_err(|error| format!("the output: {error}"))?;
-    let page = file.with_extension("html");
     std::fs::write(&page, html(&recording, &tuned, &general_map(&recording)?)).map_err(|error| about(&page, error))?;
     writeln!(out, "\npictures: {}", page.display()).map_err(|error| format!("the output: {error}"))?;
     Ok(page)
@@ -177,6 +183,9 @@ mod tests {
         assert!(
             !text.contains("http://") || text.matches("http://").count() == text.matches("xmlns=\"http://").count()
         );
+        arguments.file = page.clone();
+        assert!(run(&arguments, &mut Vec::new()).unwrap_err().contains("another"), "it would be lost");
+        arguments.file = file.clone();
         std::fs::remove_file(page).unwrap();
         std::fs::remove_file(&file).unwrap();
         arguments.demo = false;
