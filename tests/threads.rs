@@ -598,14 +598,14 @@ fn what_threads_left_when_they_ended_is_counted_and_given_back() {
                 begun.wait();
                 let stats = heap.stats();
                 assert_eq!(stats.caches, THREADS);
-                // Two pages for the seat, and two for chunks at the most; a few blocks each, side by side.
+                // Two pages for the cache slot, and two for chunks at the most; a few blocks each, side by side.
                 assert!((THREADS * 8192..=THREADS * (16 << 10)).contains(&stats.cache_resident.unwrap()), "{stats:?}");
                 assert!(stats.buckets()[3].resident.unwrap() <= THREADS * 1024 + 4096, "{stats:?}");
                 end.wait();
                 threads.into_iter().for_each(|thread| thread.join().unwrap());
             });
             let stats = heap.stats();
-            // Of all seats, and of the chunks of some.
+            // Of all cache slots, and of the chunks of some.
             assert!(
                 (1..=THREADS * 8192 + 65 * 8192).contains(&stats.cache_resident.unwrap()) && stats.caches == 0,
                 "{stats:?}"

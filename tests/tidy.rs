@@ -42,14 +42,14 @@ const LAYERS: &str = "
     L1  raw::bucket    -> raw::share raw::bitmap raw::region raw::os raw::lock raw::poison raw::fault
     L1  raw::cache     -> raw::bucket raw::bitmap raw::poison
     L1  raw::registry  -> raw::lock raw::fault raw::alive
-    L1  raw::seat      -> raw::cache raw::bucket raw::os raw::registry raw::lock
+    L1  raw::cache_slot      -> raw::cache raw::bucket raw::os raw::registry raw::lock
     L1  raw::shortcut  -> raw::cache
-    L1  raw::thread    -> raw::registry raw::seat raw::shortcut raw::cache raw::os raw::refusal
+    L1  raw::thread    -> raw::registry raw::cache_slot raw::shortcut raw::cache raw::os raw::refusal
     L1  raw::fallback  -> raw::lock raw::share raw::canary raw::refusal raw::poison
-    L1  raw::table     -> raw::seat raw::cache raw::bucket raw::registry raw::lock raw::os
-    L1  raw::state     -> raw::clock raw::shortcut raw::share raw::table raw::seat raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault
+    L1  raw::cache_table     -> raw::cache_slot raw::cache raw::bucket raw::registry raw::lock raw::os
+    L1  raw::state     -> raw::clock raw::shortcut raw::share raw::cache_table raw::cache_slot raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault
     L1  raw::published -> raw::lock
-    L1  raw::heap      -> raw::shortcut raw::state raw::fallback raw::os raw::poison raw::published raw::seat raw::thread raw::cache raw::share raw::fault
+    L1  raw::heap      -> raw::shortcut raw::state raw::fallback raw::os raw::poison raw::published raw::cache_slot raw::thread raw::cache raw::share raw::fault
 
     L2  heap           -> raw::heap
 

@@ -9,12 +9,12 @@ use core::alloc::Layout;
 use core::ptr::{NonNull, null_mut};
 
 pub(crate) use super::cache::Cache;
+use super::cache_slot::CacheSlot;
 use super::fallback::Fallback;
 pub(crate) use super::fallback::MOST_ALIGN;
 use super::fault;
 pub(crate) use super::os::PAGE;
 use super::published::Published;
-use super::seat::Seat;
 pub use super::share::ShareCount;
 pub(crate) use super::shortcut::RawShortcut;
 use super::state::State;
@@ -27,8 +27,8 @@ use crate::sync::fixed::AtomicPtr;
 
 /// Shared. What every call needs of a heap in a few words; the rest is behind `state`.
 pub(crate) struct RawHeap {
-    /// Seat 0 of the table, and the state: both null until the heap is built.
-    published: Published<AtomicPtr<Seat>, AtomicPtr<State>>,
+    /// CacheSlot 0 of the table, and the state: both null until the heap is built.
+    published: Published<AtomicPtr<CacheSlot>, AtomicPtr<State>>,
     /// Whether the heap is hardened. The fast paths need not know: none of them succeeds on a heap without caches.
     checked: bool,
     /// What a static heap is built from when it is first needed.
@@ -88,10 +88,10 @@ impl RawHeap {
 
     #[inline(always)]
     fn cache_at(&self, offset: usize) -> &Cache {
-        let seats = self.published.table();
-        debug_assert!(!seats.is_null(), "nobody has a reference to a heap that is not built");
-        // SAFETY: I1, I6: the heap is built; its table has `SLOTS` seats, and this is the offset of one; a seat begins with its cache.
-        let cache = unsafe { seats.cast::<Cache>().byte_add(offset) };
+        let slots = self.published.table();
+        debug_assert!(!slots.is_null(), "nobody has a reference to a heap that is not built");
+        // SAFETY: I1, I6: the heap is built; its table has `SLOTS` cache slots, and this is the offset of one; a cache slot begins with its cache.
+        let cache = unsafe { slots.cast::<Cache>().byte_add(offset) };
         // SAFETY: I1, I5, I6: as above; the cache is this thread's, or nobody writes it.
         unsafe { &*cache }
     }
@@ -409,12 +409,12 @@ impl Drop for RawHeap {
 }
 
 /// What is published of a heap that is not built.
-const fn nothing() -> Published<AtomicPtr<Seat>, AtomicPtr<State>> {
+const fn nothing() -> Published<AtomicPtr<CacheSlot>, AtomicPtr<State>> {
     Published::nothing(AtomicPtr::new(null_mut()), AtomicPtr::new(null_mut()))
 }
 
 /// What is published of one that is built.
-fn parts(state: NonNull<State>) -> (NonNull<Seat>, NonNull<State>) {
+fn parts(state: NonNull<State>) -> (NonNull<CacheSlot>, NonNull<State>) {
     // SAFETY: I8: just built.
     (unsafe { state.as_ref() }.table().first(), state)
 }

@@ -19,8 +19,8 @@
 //! | `bucket/trim` | memory of free pages that goes back to the system | shared, under the bucket's `lock` | trim, use_up |
 //! | `bucket/wanted` | which free blocks were wanted lately: what may go back | shared, hints | taken, put, unwanted |
 //! | `cache` | one thread's lanes of chunks | one thread's | pop, push, refill, spill, drain |
-//! | `seat` | what one thread has in one heap: its caches and their memory | one thread's | close |
-//! | `table` | the seats of all threads in one heap | shared | open, close |
+//! | `cache_slot` | what one thread has in one heap: its caches and their memory | one thread's | close |
+//! | `cache_table` | the cache slots of all threads in one heap | shared | open, close |
 //! | `registry` | which thread slots are taken, which heaps live and who used them | shared, under one `lock` and one a slot | claim_slot, release_slot, join, leave |
 //! | `thread` | this thread's slot, and its end | one thread's | enter, end |
 //! | `fallback` | the system allocator behind a header | shared | allocate, deallocate, reallocate |
@@ -55,12 +55,12 @@
 //!   its pointer is parked in one slot of one thread cache; it waits in one cell of the bucket's quarantine; one thread holds
 //!   it claimed, between two of these; it is live, the caller's. A block at or above the watermark is in none of them.
 //! - **I4 quiet.** Nobody reads or writes a block it does not own. The allocator owns a block it holds claimed.
-//! - **I5 cache of one thread.** The caches of table seat `s > 0` are written only by the thread that holds thread slot
+//! - **I5 cache of one thread.** The caches of cache slot `s > 0` are written only by the thread that holds thread slot
 //!   `s`; a slot changes hands under the registry's lock. In a fork's child the slots of the threads that did not come along are free, and
 //!   their caches were made zero before, whatever state they were in. A cache is opened and closed under its table's lock, and under that
 //!   lock others look at its atomics.
 //! - **I6 zero cache.** A cache of zero bytes is empty and full: every pop and every push on it fails and writes
-//!   nothing. Table seat 0 and `raw::shortcut::EMPTY` stay zero for ever, and so do all seats of a hardened heap. Who looks for a heap's table has
+//!   nothing. Cache slot 0 and `raw::shortcut::EMPTY` stay zero for ever, and so do all cache slots of a hardened heap. Who looks for a heap's table has
 //!   a reference to a heap that is built, and is given one by nobody before: until then calls bring a shortcut along.
 //! - **I7 lane.** Every chunk of an open lane has 64 slots, starts at a multiple of its size and takes `L <= 63` blocks. The
 //!   alloc cursor lies between slots 0 and `L` of one chunk, the free cursor between slots `64 - L` and 64 of another; the numbers of all
@@ -69,7 +69,7 @@
 //!   stand there until that is done. An open cache has no more
 //!   spans than lanes, and its lanes beyond the spans are zero bytes.
 //! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the registry's lock, before
-//!   anything of it is released. An entry on a slot's list lies in such a heap, in the seat of that slot; it is there before the slot's
+//!   anything of it is released. An entry on a slot's list lies in such a heap, in the cache slot of that slot; it is there before the slot's
 //!   thread has a cache in the heap, and until that thread's end has closed it or the heap ends. Lists are read and changed under their
 //!   slot's lock, which a thread's end holds while it is in a heap, and which a heap that ends takes to go off the list. The table and the
 //!   state that a `RawHeap` shows to threads are made before they are shown, and the same until it is dropped.
@@ -95,6 +95,8 @@ pub(crate) mod alive;
 pub(crate) mod bitmap;
 pub(crate) mod bucket;
 pub(crate) mod cache;
+pub(crate) mod cache_slot;
+pub(crate) mod cache_table;
 pub(crate) mod canary;
 pub(crate) mod clock;
 #[cfg(all(test, not(any(loom, shuttle, miri))))]
@@ -111,9 +113,7 @@ pub(crate) mod quarantine;
 pub(crate) mod refusal;
 pub(crate) mod region;
 pub(crate) mod registry;
-pub(crate) mod seat;
 pub(crate) mod share;
 pub(crate) mod shortcut;
 pub(crate) mod state;
-pub(crate) mod table;
 pub(crate) mod thread;

@@ -74,8 +74,8 @@ mod tests {
         use crate::error::{AllocError, ConfigError};
         use crate::heap::{Heap, HeapBuilder, StaticHeap};
         use crate::pool::{BufPool, PoolError};
+        use crate::raw::cache_slot::CacheSlot;
         use crate::raw::lock::Lock;
-        use crate::raw::seat::Seat;
         use crate::raw::thread;
 
         type Builder = HeapBuilder<Linear<8>>;
@@ -273,11 +273,11 @@ mod tests {
             settings().into_iter().for_each(|builder| refuse_each(own, builder, usize::MAX));
         }
 
-        /// The memory of a seat's chunks is used again as long as it is large enough, and otherwise goes back first.
+        /// The memory of a cache slot's chunks is used again as long as it is large enough, and otherwise goes back first.
         #[test]
         fn chunks_are_mapped_anew_only_to_be_larger_and_none_are_lost() {
-            let seat = Box::new(Seat::empty());
-            let (chunks, lock) = (&seat.chunks, Lock::new());
+            let cache_slot = Box::new(CacheSlot::empty());
+            let (chunks, lock) = (&cache_slot.chunks, Lock::new());
             let first = chunks.at_least(1 << 16, &lock).unwrap();
             // SAFETY: I1: so many bytes, and ours.
             unsafe { first.write(7) };
@@ -293,11 +293,11 @@ mod tests {
             REFUSALS.set(usize::MAX);
             assert_eq!(chunks.at_least(1 << 21, &lock), None);
             LEFT.set(None);
-            drop(seat.chunks.take());
+            drop(cache_slot.chunks.take());
             assert_eq!(RESERVATIONS.get(), 0);
             // SAFETY: I1: a page at least, and ours.
             unsafe { chunks.at_least(1, &lock).unwrap().write(1) };
-            drop(seat.chunks.take());
+            drop(cache_slot.chunks.take());
             assert_eq!(RESERVATIONS.get(), 0);
         }
 

@@ -23,6 +23,8 @@ use core::ptr::NonNull;
 use super::bitmap::Bitmap;
 use super::bucket::{Bucket, Ground, Parts};
 use super::cache::Cache;
+use super::cache_slot::CacheSlot;
+use super::cache_table::{CacheTable, TABLE_BYTES};
 use super::canary::{Canary, secret};
 use super::fallback::Fallback;
 use super::fault::Site;
@@ -33,9 +35,7 @@ use super::poison;
 use super::quarantine::Quarantine;
 use super::region::{Region, Span};
 use super::registry::{Entry, Links, Member};
-use super::seat::Seat;
 use super::share::ShareCount;
-use super::table::{TABLE_BYTES, Table};
 use super::thread::{self, REGISTRY};
 use crate::config::{Config, Exhausted};
 use crate::error::ConfigError;
@@ -53,7 +53,7 @@ pub(crate) struct State {
     reservation: Reservation,
     region: Region,
     buckets: NonNull<[Bucket]>,
-    table: Table,
+    table: CacheTable,
     fallback: Fallback,
     /// How often it served, and why.
     pub(crate) fallbacks: Fallbacks,
@@ -170,7 +170,7 @@ impl State {
 
         let buckets = Self::build_buckets(&plan, &reservation, config);
         let watches = config.hardened.then(|| Self::build_watches(&plan, &reservation, config));
-        let table = Table::new(reservation.at(plan.table).cast::<Seat>());
+        let table = CacheTable::new(reservation.at(plan.table).cast::<CacheSlot>());
         let canary = config.canary.then(Canary::new);
         let place = reservation.at(plan.state).cast::<Self>();
         let state = Self {
@@ -268,7 +268,7 @@ impl State {
         self.region.end() + size_of::<Self>()
     }
 
-    pub(crate) fn table(&self) -> &Table {
+    pub(crate) fn table(&self) -> &CacheTable {
         &self.table
     }
 

@@ -27,9 +27,9 @@ mod initial {
 use core::cell::Cell;
 
 use super::cache::Cache;
+use super::cache_slot::STRIDE;
 use super::refusal;
 use super::registry::Registry;
-use super::seat::STRIDE;
 use super::shortcut::{RawShortcut, Shortcuts};
 #[cfg(shuttle)]
 use crate::sync::LocalCell;

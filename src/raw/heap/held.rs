@@ -2,7 +2,7 @@
 
 use super::{Cache, RawHeap};
 use crate::config::CacheWarmup;
-use crate::raw::seat::{STRIDE, Seat};
+use crate::raw::cache_slot::{CacheSlot, STRIDE};
 use crate::raw::thread;
 use crate::sync::Ordering::Relaxed;
 
@@ -12,8 +12,8 @@ impl RawHeap {
     pub(crate) fn hold_cache(&self, bytes: usize, warmup: CacheWarmup) -> &Cache {
         self.reopen_cache(&|_| bytes, warmup);
         // Also one that was refused memory: the cache of those before it is closed then, and it is not the last to go.
-        if let Some(seat) = self.own_seat() {
-            seat.guards.fetch_add(1, Relaxed);
+        if let Some(cache_slot) = self.own_slot() {
+            cache_slot.guards.fetch_add(1, Relaxed);
         }
         let cache = self.cache();
         if self.is_held(cache) {
@@ -30,14 +30,14 @@ impl RawHeap {
 
     /// Gives this thread a new cache, the old one's blocks going back first; `room` says for how many bytes of blocks of a given
     /// size. `None` if it cannot have one.
-    pub(crate) fn reopen_cache(&self, room: &dyn Fn(usize) -> usize, warmup: CacheWarmup) -> Option<&Seat> {
+    pub(crate) fn reopen_cache(&self, room: &dyn Fn(usize) -> usize, warmup: CacheWarmup) -> Option<&CacheSlot> {
         let state = self.state();
         let slot = thread::enter()?;
         state.close_cache(slot);
-        let seat = state.seat(slot)?;
+        let cache_slot = state.cache_slot(slot)?;
         state.table().set_forgoes(slot, false);
-        state.open_cache(slot, seat, room, warmup)?;
-        Some(seat)
+        state.open_cache(slot, cache_slot, room, warmup)?;
+        Some(cache_slot)
     }
 
     /// Empties and closes this thread's cache, if it has one.
@@ -60,8 +60,8 @@ impl RawHeap {
         if !self.is_held(cache) {
             return;
         }
-        if let Some(seat) = self.own_seat().filter(|seat| seat.guards.load(Relaxed) > 0) {
-            if seat.guards.fetch_sub(1, Relaxed) == 1 {
+        if let Some(cache_slot) = self.own_slot().filter(|cache_slot| cache_slot.guards.load(Relaxed) > 0) {
+            if cache_slot.guards.fetch_sub(1, Relaxed) == 1 {
                 self.close_cache();
             }
         }
@@ -69,8 +69,8 @@ impl RawHeap {
     }
 
     /// What this thread has in this heap, if it can have anything.
-    fn own_seat(&self) -> Option<&Seat> {
-        thread::current().and_then(|slot| self.state().seat(slot))
+    fn own_slot(&self) -> Option<&CacheSlot> {
+        thread::current().and_then(|slot| self.state().cache_slot(slot))
     }
 }
 

@@ -3,9 +3,9 @@
 use super::State;
 use crate::config::CacheWarmup;
 use crate::raw::cache::{Cache, before_buckets};
-use crate::raw::seat::Seat;
+use crate::raw::cache_slot::CacheSlot;
+use crate::raw::cache_table::Opening;
 use crate::raw::shortcut::RawShortcut;
-use crate::raw::table::Opening;
 use crate::raw::thread::{self, REGISTRY};
 use crate::sync::Ordering::Relaxed;
 
@@ -19,14 +19,14 @@ impl State {
             return Some(open);
         }
         let slot = thread::enter()?;
-        let seat = self.seat(slot)?;
-        let cache = seat.cache();
+        let cache_slot = self.cache_slot(slot)?;
+        let cache = cache_slot.cache();
         if !cache.is_open() {
             // Relaxed: the thread's own.
-            if !self.config.automatic_cache || seat.forgoes.load(Relaxed) != 0 {
+            if !self.config.automatic_cache || cache_slot.forgoes.load(Relaxed) != 0 {
                 return None;
             }
-            self.open_cache(slot, seat, &|_| self.config.cache_bytes, self.config.warmup)?;
+            self.open_cache(slot, cache_slot, &|_| self.config.cache_bytes, self.config.warmup)?;
         }
         if let Some(shortcut) = shortcut {
             thread::lead(shortcut, cache);
@@ -34,33 +34,33 @@ impl State {
         Some(cache)
     }
 
-    /// The seat of the thread with `slot`; `None` on a hardened heap, whose threads have no caches.
-    pub(crate) fn seat(&self, slot: usize) -> Option<&Seat> {
-        (!self.config.hardened).then(|| self.table.seat(slot))
+    /// The cache slot of the thread with `slot`; `None` on a hardened heap, whose threads have no caches.
+    pub(crate) fn cache_slot(&self, slot: usize) -> Option<&CacheSlot> {
+        (!self.config.hardened).then(|| self.table.cache_slot(slot))
     }
 
-    /// Sees to it that the end of this thread, whose `seat` that is, empties and closes what it has in this heap.
-    fn enlist(&self, slot: usize, seat: &Seat) {
-        // First: the heap's end looks at used seats for their entries.
+    /// Sees to it that the end of this thread, whose `cache_slot` that is, empties and closes what it has in this heap.
+    fn enlist(&self, slot: usize, cache_slot: &CacheSlot) {
+        // First: the heap's end looks at used cache slots for their entries.
         self.table.set_used(slot);
-        REGISTRY.enlist(slot, &seat.entry, &self.links);
+        REGISTRY.enlist(slot, &cache_slot.entry, &self.links);
     }
 
-    /// Opens the cache in `seat`, of this thread, which has `slot`, and warms it. `None` when the system refuses memory for it.
+    /// Opens the cache in `cache_slot`, of this thread, which has `slot`, and warms it. `None` when the system refuses memory for it.
     /// `room` says for how many bytes of blocks of a given size.
     pub(crate) fn open_cache(
         &self,
         slot: usize,
-        seat: &Seat,
+        cache_slot: &CacheSlot,
         room: &dyn Fn(usize) -> usize,
         warmup: CacheWarmup,
     ) -> Option<()> {
-        self.enlist(slot, seat);
+        self.enlist(slot, cache_slot);
         // What must be done to a freed block is done on the slow path, so every free must get there.
         let fast_free = !self.config.zero_on_free;
         let region = fast_free.then(|| (self.first_span(), self.region.shift));
-        self.table.open(seat, &Opening { room, buckets: self.buckets(), region })?;
-        let cache = seat.cache();
+        self.table.open(cache_slot, &Opening { room, buckets: self.buckets(), region })?;
+        let cache = cache_slot.cache();
         for (class, bucket) in self.buckets().iter().enumerate() {
             cache.lane(class).warm(bucket, warmup.halves());
         }
@@ -76,8 +76,8 @@ impl State {
     /// Closes the thread's cache that lies in the table, and lets the thread, which has `slot`, have none until it asks for one.
     #[cfg(feature = "capi")]
     pub(crate) fn forgo_cache(&self, slot: usize) {
-        if let Some(seat) = self.seat(slot) {
-            self.enlist(slot, seat);
+        if let Some(cache_slot) = self.cache_slot(slot) {
+            self.enlist(slot, cache_slot);
             self.table.set_forgoes(slot, true);
             self.close_cache(slot);
         }
@@ -106,8 +106,8 @@ impl State {
     /// Gives the memory that threads left when they ended back to the system; returns how many bytes.
     pub(super) fn release_ended(&self) -> usize {
         let of_slot = |slot| {
-            // As if by a thread that ends at once: so nobody else has the seat meanwhile.
-            let bytes = self.table.release_seat(slot, &self.reservation, self.table_offset());
+            // As if by a thread that ends at once: so nobody else has the cache slot meanwhile.
+            let bytes = self.table.release_cache_slot(slot, &self.reservation, self.table_offset());
             REGISTRY.release_slot(slot);
             bytes
         };

@@ -11,14 +11,14 @@ use super::registry::Entry;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::{AtomicPtr, AtomicUsize};
 
-/// Distance between two threads' seats, and so between their caches. Whole pages: a neighbour's lines, pulled in by a prefetcher, would
+/// Distance between two threads' cache slots, and so between their caches. Whole pages: a neighbour's lines, pulled in by a prefetcher, would
 /// cost more than the allocator does.
-pub(crate) const STRIDE: usize = size_of::<Seat>();
+pub(crate) const STRIDE: usize = size_of::<CacheSlot>();
 
-/// What one thread has in one heap. Its own thread's; others may peek at the atomics. Zero bytes are an empty seat.
+/// What one thread has in one heap. Its own thread's; others may peek at the atomics. Zero bytes are an empty cache slot.
 #[repr(C, align(4096))]
-pub(crate) struct Seat {
-    /// First, so that the address of the seat is that of the cache.
+pub(crate) struct CacheSlot {
+    /// First, so that the address of the cache slot is that of the cache.
     cache: Cache,
     pub(crate) chunks: Chunks,
     /// `ThreadCache` guards of this heap that the thread holds.
@@ -29,14 +29,14 @@ pub(crate) struct Seat {
     pub(crate) entry: Entry,
 }
 
-/// The mapping that a cache's chunks lie in. It outlasts the cache's closing, for the seat's next owner. One thread's at a time (I5), whose lock orders
+/// The mapping that a cache's chunks lie in. It outlasts the cache's closing, for the cache slot's next owner. One thread's at a time (I5), whose lock orders
 /// what the owners did: so Relaxed is enough.
 pub(crate) struct Chunks {
     first: AtomicPtr<u8>,
     bytes: AtomicUsize,
 }
 
-impl Seat {
+impl CacheSlot {
     #[cfg(all(test, not(loom)))]
     pub(crate) fn empty() -> Self {
         Self {
@@ -64,7 +64,7 @@ impl Seat {
 }
 
 impl Chunks {
-    /// Memory of at least `bytes`: what the seat's last owner left, if it is large enough. The system is asked outside of the table's `lock`.
+    /// Memory of at least `bytes`: what the cache slot's last owner left, if it is large enough. The system is asked outside of the table's `lock`.
     pub(crate) fn at_least(&self, bytes: usize, lock: &Lock) -> Option<NonNull<u8>> {
         if let Some(first) = NonNull::new(self.first.load(Relaxed)).filter(|_| self.bytes.load(Relaxed) >= bytes) {
             return Some(first);
@@ -82,7 +82,7 @@ impl Chunks {
         Some(first)
     }
 
-    /// The mapping, which is not the seat's any more; its cache is closed. The caller holds the table's lock.
+    /// The mapping, which is not the cache slot's any more; its cache is closed. The caller holds the table's lock.
     pub(crate) fn take(&self) -> Option<Reservation> {
         let (first, len) = (self.first.swap(null_mut(), Relaxed), self.bytes.swap(0, Relaxed));
         // SAFETY: I5: `at_least` stored the parts, and no open cache points there.
