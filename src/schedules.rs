@@ -10,7 +10,7 @@ use crate::arena::SharedArena;
 use crate::class::Linear;
 use crate::config::Exhausted;
 use crate::heap::Heap;
-use crate::raw::thread::at_end;
+use crate::raw::threads::thread::at_end;
 use crate::sync::rand::{Rng, thread_rng};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{AtomicUsize, Ordering, schedules};

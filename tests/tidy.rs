@@ -27,29 +27,34 @@ const LAYERS: &str = "
     L0  look           -> nothing
 
     L1  raw::fault     -> nothing
-    L1  raw::poison    -> nothing
-    L1  raw::refusal   -> nothing
+    L1  raw::testing::poison    -> nothing
+    L1  raw::testing::refusal   -> nothing
     L1  raw::lock      -> nothing
-    L1  raw::alive     -> nothing
-    L1  raw::clock     -> nothing
-    L1  raw::os        -> raw::refusal raw::fault raw::lock
-    L1  raw::region    -> raw::os
-    L1  raw::bitmap    -> nothing
-    L1  raw::canary    -> nothing
-    L1  raw::ledger    -> nothing
-    L1  raw::quarantine -> nothing
-    L1  raw::share     -> raw::fault
-    L1  raw::bucket    -> raw::share raw::bitmap raw::region raw::os raw::lock raw::poison raw::fault
-    L1  raw::cache     -> raw::bucket raw::bitmap raw::poison
-    L1  raw::registry  -> raw::lock raw::fault raw::alive
-    L1  raw::cache_slot      -> raw::cache raw::bucket raw::os raw::registry raw::lock
-    L1  raw::shortcut  -> raw::cache
-    L1  raw::thread    -> raw::registry raw::cache_slot raw::shortcut raw::cache raw::os raw::refusal
-    L1  raw::fallback  -> raw::lock raw::share raw::canary raw::refusal raw::poison
-    L1  raw::cache_table     -> raw::cache_slot raw::cache raw::bucket raw::registry raw::lock raw::os
-    L1  raw::state     -> raw::clock raw::shortcut raw::share raw::cache_table raw::cache_slot raw::thread raw::registry raw::cache raw::bucket raw::bitmap raw::region raw::fallback raw::canary raw::ledger raw::quarantine raw::poison raw::os raw::lock raw::fault
+    L1  raw::os::alive     -> nothing
+    L1  raw::os::clock     -> nothing
+    L1  raw::os        -> raw::testing::refusal raw::fault raw::lock
+    L1  raw::buckets::region    -> raw::os
+    L1  raw::buckets::bitmap    -> nothing
+    L1  raw::hardened::canary    -> nothing
+    L1  raw::hardened::ledger    -> nothing
+    L1  raw::hardened::quarantine -> nothing
+    L1  raw::buckets::share     -> raw::fault
+    L1  raw::buckets::bucket    -> raw::buckets::share raw::buckets::bitmap raw::buckets::region raw::os raw::lock raw::testing::poison raw::fault
+    L1  raw::cache     -> raw::buckets::bucket raw::buckets::bitmap raw::testing::poison
+    L1  raw::threads::registry  -> raw::lock raw::fault raw::os::alive
+    L1  raw::threads::cache_slot      -> raw::cache raw::buckets::bucket raw::os raw::threads::registry raw::lock
+    L1  raw::threads::shortcut  -> raw::cache
+    L1  raw::threads::thread    -> raw::threads::registry raw::threads::cache_slot raw::threads::shortcut raw::cache raw::os raw::testing::refusal
+    L1  raw::fallback  -> raw::lock raw::buckets::share raw::hardened::canary raw::testing::refusal raw::testing::poison
+    L1  raw::threads::cache_table     -> raw::threads::cache_slot raw::cache raw::buckets::bucket raw::threads::registry raw::lock raw::os
+    L1  raw::state     -> raw::os::clock raw::threads::shortcut raw::buckets::share raw::threads::cache_table raw::threads::cache_slot raw::threads::thread raw::threads::registry raw::cache raw::buckets::bucket raw::buckets::bitmap raw::buckets::region raw::fallback raw::hardened::canary raw::hardened::ledger raw::hardened::quarantine raw::testing::poison raw::os raw::lock raw::fault
     L1  raw::published -> raw::lock
-    L1  raw::heap      -> raw::shortcut raw::state raw::fallback raw::os raw::poison raw::published raw::cache_slot raw::thread raw::cache raw::share raw::fault
+    L1  raw::heap      -> raw::threads::shortcut raw::state raw::fallback raw::os raw::testing::poison raw::published raw::threads::cache_slot raw::threads::thread raw::cache raw::buckets::share raw::fault
+
+    L1  raw::buckets   -> nothing
+    L1  raw::threads   -> nothing
+    L1  raw::hardened  -> nothing
+    L1  raw::testing   -> nothing
 
     L2  heap           -> raw::heap
 
@@ -71,8 +76,8 @@ const LAYERS: &str = "
     L5  ffi            -> L2 L3 L4
     L5  seed           -> nothing
 
-    L6  schedules      -> raw::thread L2 L3 L4
-    L6  raw::crowds    -> raw::thread raw::lock L2
+    L6  schedules      -> raw::threads::thread L2 L3 L4
+    L6  raw::crowds    -> raw::threads::thread raw::lock L2
 ";
 
 /// Words that have a better one (docs/DESIGN.md, section 3), as far as they have no other meaning in a source file.

@@ -8,11 +8,11 @@ use core::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
 
-use super::lock::count::{self, Steps};
-use super::thread::REGISTRY;
 use crate::class::Linear;
 use crate::config::Purge;
 use crate::heap::Heap;
+use crate::raw::lock::count::{self, Steps};
+use crate::raw::threads::thread::REGISTRY;
 
 /// Fewer where threads that wait look again instead of being woken.
 const CROWD: usize = if cfg!(windows) { 200 } else { 2000 };

@@ -15,10 +15,10 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::alloc::{GlobalAlloc, System};
 
-use super::canary::Canary;
-use super::lock::Lock;
-use super::refusal;
-use super::share::ShareCount;
+use crate::raw::buckets::share::ShareCount;
+use crate::raw::hardened::canary::Canary;
+use crate::raw::lock::Lock;
+use crate::raw::testing::refusal;
 use directory::{Directory, HEADER, Header};
 
 /// Bytes of a canary.

@@ -8,21 +8,21 @@ mod zeroed;
 use core::alloc::Layout;
 use core::ptr::{NonNull, null_mut};
 
-pub(crate) use super::cache::Cache;
-use super::cache_slot::CacheSlot;
-use super::fallback::Fallback;
-pub(crate) use super::fallback::MOST_ALIGN;
-use super::fault;
-pub(crate) use super::os::PAGE;
-use super::published::Published;
-pub use super::share::ShareCount;
-pub(crate) use super::shortcut::RawShortcut;
-use super::state::State;
-use super::thread;
-pub(crate) use super::thread::NATIVE;
 use crate::class::MAX_ALIGN;
 use crate::config::Config;
 use crate::error::{ConfigError, Plainly};
+pub use crate::raw::buckets::share::ShareCount;
+pub(crate) use crate::raw::cache::Cache;
+use crate::raw::fallback::Fallback;
+pub(crate) use crate::raw::fallback::MOST_ALIGN;
+use crate::raw::fault;
+pub(crate) use crate::raw::os::PAGE;
+use crate::raw::published::Published;
+use crate::raw::state::State;
+use crate::raw::threads::cache_slot::CacheSlot;
+pub(crate) use crate::raw::threads::shortcut::RawShortcut;
+use crate::raw::threads::thread;
+pub(crate) use crate::raw::threads::thread::NATIVE;
 use crate::sync::fixed::AtomicPtr;
 
 /// Shared. What every call needs of a heap in a few words; the rest is behind `state`.

@@ -11,23 +11,23 @@
 //! |---|---|---|---|
 //! | `os` | address space from the system | | reserve, commit, purge, release |
 //! | `os/kept` | addresses that the system would not take back | shared, under its `lock` | push, take |
-//! | `region` | spans side by side in one reservation; pointer ↔ block index | shared, immutable | block, index, locate |
-//! | `bitmap` | one bit a free block, with summary levels above | shared, lock-free | claim, put |
-//! | `share` | how many own a block, beyond the first | shared, lock-free | add, give_up |
-//! | `bucket` | span + bitmap + watermark of one size class | shared, lock-free | withdraw, deposit |
-//! | `bucket/exact` | what is certain of a bucket | shared, under the bucket's `lock` when disturbed | claim_exact, hold |
-//! | `bucket/trim` | memory of free pages that goes back to the system | shared, under the bucket's `lock` | trim, use_up |
-//! | `bucket/wanted` | which free blocks were wanted lately: what may go back | shared, hints | taken, put, unwanted |
+//! | `buckets/region` | spans side by side in one reservation; pointer ↔ block index | shared, immutable | block, index, locate |
+//! | `buckets/bitmap` | one bit a free block, with summary levels above | shared, lock-free | claim, put |
+//! | `buckets/share` | how many own a block, beyond the first | shared, lock-free | add, give_up |
+//! | `buckets/bucket` | span + bitmap + watermark of one size class | shared, lock-free | withdraw, deposit |
+//! | `buckets/bucket/exact` | what is certain of a bucket | shared, under the bucket's `lock` when disturbed | claim_exact, hold |
+//! | `buckets/bucket/trim` | memory of free pages that goes back to the system | shared, under the bucket's `lock` | trim, use_up |
+//! | `buckets/bucket/wanted` | which free blocks were wanted lately: what may go back | shared, hints | taken, put, unwanted |
 //! | `cache` | one thread's lanes of chunks | one thread's | pop, push, refill, spill, drain |
-//! | `cache_slot` | what one thread has in one heap: its caches and their memory | one thread's | close |
-//! | `cache_table` | the cache slots of all threads in one heap | shared | open, close |
-//! | `registry` | which thread slots are taken, which heaps live and who used them | shared, under one `lock` and one a slot | claim_slot, release_slot, join, leave |
-//! | `thread` | this thread's slot, and its end | one thread's | enter, end |
+//! | `threads/cache_slot` | what one thread has in one heap: its caches and their memory | one thread's | close |
+//! | `threads/cache_table` | the cache slots of all threads in one heap | shared | open, close |
+//! | `threads/registry` | which thread slots are taken, which heaps live and who used them | shared, under one `lock` and one a slot | claim_slot, release_slot, join, leave |
+//! | `threads/thread` | this thread's slot, and its end | one thread's | enter, end |
 //! | `fallback` | the system allocator behind a header | shared | allocate, deallocate, reallocate |
 //! | `fallback/directory` | a fallback's live blocks by their addresses | shared, each shard under its `lock` | list, unlist, look |
-//! | `canary` | bytes behind a block that an overrun changes | shared, immutable | write, changed |
-//! | `ledger` | which blocks of a hardened heap are live, and for how many bytes | shared, lock-free | enter, strike |
-//! | `quarantine` | freed blocks of a hardened heap that wait before they are used again | shared, under its bucket's `lock` | exchange, release |
+//! | `hardened/canary` | bytes behind a block that an overrun changes | shared, immutable | write, changed |
+//! | `hardened/ledger` | which blocks of a hardened heap are live, and for how many bytes | shared, lock-free | enter, strike |
+//! | `hardened/quarantine` | freed blocks of a hardened heap that wait before they are used again | shared, under its bucket's `lock` | exchange, release |
 //! | `state` | everything a heap owns; builds and releases it, routes around an exhausted bucket | shared | build, release, take, give |
 //! | `state/caches` | how a thread gets its caches in a heap | | own_cache, open_cache, close_cache |
 //! | `state/purge` | memory that goes back by itself | shared, under its `lock` | come_by, purge |
@@ -37,9 +37,9 @@
 //! | `heap/held` | explicit caches | | hold_cache, let_cache_go |
 //! | `published` | where a heap's table and state are, once it is built | shared | publish |
 //! | `heap` | `RawHeap`: the fast paths, and where a static heap is built | shared | allocate, deallocate, reallocate |
-//! | `poison` | what a checking tool is told of free blocks | | handed_out, given_back |
-//! | `clock` | what time it is, roughly; in tests, what they say | | now |
-//! | `refusal` | in tests: the system refuses | | due |
+//! | `testing/poison` | what a checking tool is told of free blocks | | handed_out, given_back |
+//! | `os/clock` | what time it is, roughly; in tests, what they say | | now |
+//! | `testing/refusal` | in tests: the system refuses | | due |
 //! | `fault` | the message and the abort when memory was misused | | |
 //!
 //! # Invariants
@@ -60,7 +60,7 @@
 //!   their caches were made zero before, whatever state they were in. A cache is opened and closed under its table's lock, and under that
 //!   lock others look at its atomics.
 //! - **I6 zero cache.** A cache of zero bytes is empty and full: every pop and every push on it fails and writes
-//!   nothing. Cache slot 0 and `raw::shortcut::EMPTY` stay zero for ever, and so do all cache slots of a hardened heap. Who looks for a heap's table has
+//!   nothing. Cache slot 0 and `raw::threads::shortcut::EMPTY` stay zero for ever, and so do all cache slots of a hardened heap. Who looks for a heap's table has
 //!   a reference to a heap that is built, and is given one by nobody before: until then calls bring a shortcut along.
 //! - **I7 lane.** Every chunk of an open lane has 64 slots, starts at a multiple of its size and takes `L <= 63` blocks. The
 //!   alloc cursor lies between slots 0 and `L` of one chunk, the free cursor between slots `64 - L` and 64 of another; the numbers of all
@@ -91,29 +91,17 @@
 //! - **I14 own pointers.** Of a pointer that a caller gives back only the address is used. The block is reached, and handed out again, by a pointer
 //!   made from the bucket's or the reservation's (`Lane::own`, `State::own`), which has the right to all of it.
 
-pub(crate) mod alive;
-pub(crate) mod bitmap;
-pub(crate) mod bucket;
+pub(crate) mod buckets;
 pub(crate) mod cache;
-pub(crate) mod cache_slot;
-pub(crate) mod cache_table;
-pub(crate) mod canary;
-pub(crate) mod clock;
 #[cfg(all(test, not(any(loom, shuttle, miri))))]
 mod crowds;
 pub(crate) mod fallback;
 pub(crate) mod fault;
+pub(crate) mod hardened;
 pub(crate) mod heap;
-pub(crate) mod ledger;
 pub(crate) mod lock;
 pub(crate) mod os;
-pub(crate) mod poison;
 pub(crate) mod published;
-pub(crate) mod quarantine;
-pub(crate) mod refusal;
-pub(crate) mod region;
-pub(crate) mod registry;
-pub(crate) mod share;
-pub(crate) mod shortcut;
 pub(crate) mod state;
-pub(crate) mod thread;
+pub(crate) mod testing;
+pub(crate) mod threads;

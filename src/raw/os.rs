@@ -4,6 +4,8 @@
 //! asks `std::alloc::System` for zeroed memory and gives it back only as a whole. `--cfg smarena_portable` builds the
 //! second one everywhere, so that it runs under the same tests; Miri, which knows no mappings, has it too.
 
+pub(crate) mod alive;
+pub(crate) mod clock;
 #[cfg(all(unix, not(any(smarena_portable, miri))))]
 mod kept;
 #[cfg(any(not(unix), smarena_portable, miri))]
@@ -14,7 +16,7 @@ mod unix;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
-use super::refusal;
+use crate::raw::testing::refusal;
 
 #[cfg(any(not(unix), smarena_portable, miri))]
 use portable as form;

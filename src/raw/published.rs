@@ -8,7 +8,7 @@
 
 use core::ptr::NonNull;
 
-use super::lock::Lock;
+use crate::raw::lock::Lock;
 use crate::sync::{Ordering, fixed};
 
 /// An atomic pointer: the core library's, since static heaps are constants, or in the models loom's.

@@ -8,7 +8,7 @@
 //! On its way a block is counted twice perhaps, which is seen, since blocks used are counted as well; and never as somebody's.
 
 use super::lane::Slot;
-use crate::raw::bucket::Bucket;
+use crate::raw::buckets::bucket::Bucket;
 use crate::sync::Ordering::{self, Acquire, Release};
 use crate::sync::{fence, fixed};
 
@@ -56,7 +56,7 @@ impl Word for fixed::AtomicU16 {
 #[cfg(all(test, loom))]
 mod models {
     use super::*;
-    use crate::raw::bucket::models::Blocks;
+    use crate::raw::buckets::bucket::models::Blocks;
     use crate::sync::Ordering::Relaxed;
     use crate::sync::{Arc, AtomicUsize, model, thread};
 

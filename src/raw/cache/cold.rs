@@ -20,8 +20,8 @@ use core::ptr::{self, NonNull};
 
 use super::back::give_back;
 use super::lane::{LONGEST_CHUNK, Lane, SLOTS, Slot};
-use crate::raw::bucket::Bucket;
-use crate::raw::poison;
+use crate::raw::buckets::bucket::Bucket;
+use crate::raw::testing::poison;
 use crate::sync::Ordering::{Relaxed, Release};
 use crate::sync::fixed::{AtomicU16, AtomicUsize};
 

@@ -16,7 +16,7 @@ use core::cell::Cell;
 use core::mem::size_of;
 use core::ptr::{self, NonNull, null_mut};
 
-use crate::raw::poison;
+use crate::raw::testing::poison;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::{AtomicPtr, AtomicU16};
 

@@ -12,10 +12,10 @@ use core::mem::size_of;
 use core::ptr::{NonNull, null_mut};
 use std::alloc::{GlobalAlloc, System};
 
+use crate::raw::buckets::share::ShareCount;
 use crate::raw::lock::Lock;
-use crate::raw::poison;
-use crate::raw::refusal;
-use crate::raw::share::ShareCount;
+use crate::raw::testing::poison;
+use crate::raw::testing::refusal;
 
 /// Threads have their blocks in different shards, mostly.
 const SHARDS: usize = 16;

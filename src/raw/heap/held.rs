@@ -2,8 +2,8 @@
 
 use super::{Cache, RawHeap};
 use crate::config::CacheWarmup;
-use crate::raw::cache_slot::{CacheSlot, STRIDE};
-use crate::raw::thread;
+use crate::raw::threads::cache_slot::{CacheSlot, STRIDE};
+use crate::raw::threads::thread;
 use crate::sync::Ordering::Relaxed;
 
 impl RawHeap {

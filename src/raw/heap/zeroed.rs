@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 
 use super::{Fallback, RawHeap, RawShortcut};
-use crate::raw::poison;
+use crate::raw::testing::poison;
 
 impl RawHeap {
     /// As `allocate`, and the first `size` bytes are zero. Those of a block that was never used are, and those that the system has zeroed; what

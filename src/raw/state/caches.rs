@@ -3,10 +3,10 @@
 use super::State;
 use crate::config::CacheWarmup;
 use crate::raw::cache::{Cache, before_buckets};
-use crate::raw::cache_slot::CacheSlot;
-use crate::raw::cache_table::Opening;
-use crate::raw::shortcut::RawShortcut;
-use crate::raw::thread::{self, REGISTRY};
+use crate::raw::threads::cache_slot::CacheSlot;
+use crate::raw::threads::cache_table::Opening;
+use crate::raw::threads::shortcut::RawShortcut;
+use crate::raw::threads::thread::{self, REGISTRY};
 use crate::sync::Ordering::Relaxed;
 
 /// How many threads' chunks are kept when they end: slots are given out lowest first, so the next threads have these.

@@ -5,14 +5,14 @@
 use core::ptr::NonNull;
 
 use super::State;
-use crate::raw::bucket::Bucket;
+use crate::raw::buckets::bucket::Bucket;
 use crate::raw::fallback::Found;
 use crate::raw::fault::{self, Misuse, Stranger};
-use crate::raw::ledger::Ledger;
+use crate::raw::hardened::ledger::Ledger;
+use crate::raw::hardened::quarantine::Quarantine;
 use crate::raw::lock::Lock;
-use crate::raw::poison;
-use crate::raw::quarantine::Quarantine;
-use crate::raw::thread::REGISTRY;
+use crate::raw::testing::poison;
+use crate::raw::threads::thread::REGISTRY;
 
 /// What a hardened heap knows of one bucket's blocks. Shared; the quarantine belongs to the lock.
 pub(super) struct Watch {

@@ -8,10 +8,10 @@ use core::ops::Range;
 
 use super::State;
 use crate::config::Purge;
-use crate::raw::bucket::Bucket;
-use crate::raw::clock;
+use crate::raw::buckets::bucket::Bucket;
 use crate::raw::lock::Lock;
 use crate::raw::os;
+use crate::raw::os::clock;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::AtomicU64;
 
@@ -113,7 +113,7 @@ mod tests {
     use crate::class::Linear;
     use crate::config::{HugePages, Purge};
     use crate::heap::Heap;
-    use crate::raw::clock;
+    use crate::raw::os::clock;
 
     type Eight = Heap<Linear<8>>;
 

@@ -11,7 +11,7 @@
 use core::ops::Range;
 
 use super::Bucket;
-use crate::raw::bitmap::Run;
+use crate::raw::buckets::bitmap::Run;
 use crate::raw::lock::Lock;
 use crate::sync::{AtomicBool, AtomicUsize, CachePadded, Ordering};
 
@@ -121,7 +121,7 @@ impl Bucket {
 /// Models: as those of the bucket.
 #[cfg(all(test, loom))]
 mod models {
-    use crate::raw::bucket::models::Blocks;
+    use crate::raw::buckets::bucket::models::Blocks;
     use crate::sync::{Arc, model, thread};
 
     /// As many blocks as `live`, and `free` more that were used and are free.

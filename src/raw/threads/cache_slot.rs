@@ -3,11 +3,11 @@
 use core::mem::{ManuallyDrop, size_of};
 use core::ptr::{NonNull, null_mut};
 
-use super::bucket::Bucket;
-use super::cache::Cache;
-use super::lock::Lock;
-use super::os::{Reservation, page};
-use super::registry::Entry;
+use crate::raw::buckets::bucket::Bucket;
+use crate::raw::cache::Cache;
+use crate::raw::lock::Lock;
+use crate::raw::os::{Reservation, page};
+use crate::raw::threads::registry::Entry;
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::{AtomicPtr, AtomicUsize};
 

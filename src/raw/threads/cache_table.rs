@@ -2,13 +2,13 @@
 
 use core::ptr::NonNull;
 
-use super::bucket::Bucket;
-use super::cache::{Cache, LanePlan, LaneSetup};
-use super::cache_slot::{self, CacheSlot, STRIDE};
-use super::lock::Lock;
-use super::os::Reservation;
-use super::registry::{Entry, SLOTS};
 use crate::class::MAX_CLASSES;
+use crate::raw::buckets::bucket::Bucket;
+use crate::raw::cache::{Cache, LanePlan, LaneSetup};
+use crate::raw::lock::Lock;
+use crate::raw::os::Reservation;
+use crate::raw::threads::cache_slot::{self, CacheSlot, STRIDE};
+use crate::raw::threads::registry::{Entry, SLOTS};
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::AtomicU64;
 

@@ -16,9 +16,9 @@
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-use super::alive;
-use super::fault::Site;
-use super::lock::Lock;
+use crate::raw::fault::Site;
+use crate::raw::lock::Lock;
+use crate::raw::os::alive;
 use crate::sync::Ordering;
 use crate::sync::fixed::AtomicUsize;
 

@@ -2,9 +2,9 @@
 
 use core::ptr::NonNull;
 
-use super::os;
 #[cfg(test)]
 use crate::config::SPAN_LIMIT;
+use crate::raw::os;
 
 /// The contiguous addresses of one bucket, cut into equal blocks. Shared, immutable.
 #[derive(Debug)]

@@ -26,11 +26,11 @@ mod initial {
 
 use core::cell::Cell;
 
-use super::cache::Cache;
-use super::cache_slot::STRIDE;
-use super::refusal;
-use super::registry::Registry;
-use super::shortcut::{RawShortcut, Shortcuts};
+use crate::raw::cache::Cache;
+use crate::raw::testing::refusal;
+use crate::raw::threads::cache_slot::STRIDE;
+use crate::raw::threads::registry::Registry;
+use crate::raw::threads::shortcut::{RawShortcut, Shortcuts};
 #[cfg(shuttle)]
 use crate::sync::LocalCell;
 

@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use crate::raw::bitmap::{Run, WORD};
+use crate::raw::buckets::bitmap::{Run, WORD};
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::AtomicUsize;
 

@@ -11,11 +11,11 @@ mod wanted;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use super::bitmap::{Bitmap, Run, WORD, first_bits};
-use super::fault::{self, Misuse, Site, Stranger};
-use super::poison;
-use super::region::Span;
-use super::share::ShareCount;
+use crate::raw::buckets::bitmap::{Bitmap, Run, WORD, first_bits};
+use crate::raw::buckets::region::Span;
+use crate::raw::buckets::share::ShareCount;
+use crate::raw::fault::{self, Misuse, Site, Stranger};
+use crate::raw::testing::poison;
 use crate::sync::fixed::AtomicUsize as Count;
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Ordering};
 use exact::Changes;
@@ -58,8 +58,8 @@ pub(crate) struct Bucket {
     /// Bytes of free pages that were given back to the system.
     purged: Count,
     /// What lanes have counted and told.
-    pub(super) refills: Count,
-    pub(super) spills: Count,
+    pub(in crate::raw) refills: Count,
+    pub(in crate::raw) spills: Count,
 }
 
 /// What a bucket is made of.
@@ -517,7 +517,7 @@ mod tests {
 
 /// Models: blocks whose content is a loom cell, behind a bucket whose span nobody looks into.
 #[cfg(all(test, loom))]
-pub(super) mod models {
+pub(in crate::raw) mod models {
     use super::*;
     use crate::sync::{Arc, AtomicBool, UnsafeCell, model, thread};
 

@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-use super::cache::Cache;
+use crate::raw::cache::Cache;
 
 /// What shortcuts lead to before their thread has a cache, and when its end is over: empty and full (I6).
 static EMPTY: Cache = Cache::empty();

@@ -3,7 +3,7 @@
 //! What is counted are the owners beyond the first. So a block that is never shared needs no count written at all, memory
 //! that was never written is right, and giving up a block that one has alone costs one load.
 
-use super::fault;
+use crate::raw::fault;
 use crate::sync::{AtomicU32, Ordering};
 
 /// The number of a block's owners beyond the first, where the heap keeps it.

@@ -6,7 +6,7 @@
 use core::ops::Range;
 
 use super::{Bucket, Ground};
-use crate::raw::bitmap::{Run, WORD};
+use crate::raw::buckets::bitmap::{Run, WORD};
 use crate::raw::os::{self, Part, page};
 
 /// Words whose blocks are held at once, at most: so many blocks are a whole number of pages whatever their size.

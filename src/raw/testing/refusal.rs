@@ -74,9 +74,9 @@ mod tests {
         use crate::error::{AllocError, ConfigError};
         use crate::heap::{Heap, HeapBuilder, StaticHeap};
         use crate::pool::{BufPool, PoolError};
-        use crate::raw::cache_slot::CacheSlot;
         use crate::raw::lock::Lock;
-        use crate::raw::thread;
+        use crate::raw::threads::cache_slot::CacheSlot;
+        use crate::raw::threads::thread;
 
         type Builder = HeapBuilder<Linear<8>>;
 
