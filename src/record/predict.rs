@@ -8,7 +8,8 @@ use crate::class::{MAX_ALIGN, MAX_BLOCK_SIZE};
 
 /// What a table of block sizes would take: by [`Recording::forecast`].
 ///
-/// Of a complete recording, `waste`, `peak_bytes` and `overflow` are within 3 % of what a heap does with the same calls in the same order. Of a sample
+/// Of a complete recording, `waste` (where nothing overflows: what does has larger blocks), `peak_bytes` and `overflow` are within 3 % of what a heap
+/// does with the same calls in the same order. Of a sample
 /// ([`one_in`](Recording::one_in)), `waste`, `too_large` and each class's `allocations` are the same as of the whole, because sizes are all
 /// counted (but for alignments of more than 16 bytes, which are estimated); peaks are estimates: where `k` blocks of a class are in the sample at its
 /// peak, the class's `peak` is off by more than `2 / √k` of it about once in twenty times (a fifth for a
