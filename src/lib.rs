@@ -39,7 +39,7 @@
 //! | find misuse of raw calls | [`HeapBuilder::hardened`] |
 //! | come from smmalloc for .NET, or from C | [`seed`], `ffi` (feature `capi`) |
 //!
-//! In the repository: the README with a tour and a table of examples, `docs/DESIGN.md` on how it works and why so, `docs/SAFETY.md` on what is promised and how it
+//! In the repository: the README with a tour and a table of examples, `docs/DESIGN.md` on how it works, `docs/DECISIONS.md` on why so, `docs/SAFETY.md` on what is promised and how it
 //! is tested, and the example `packet_pool`.
 //!
 //! # Features

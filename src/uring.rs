@@ -89,7 +89,8 @@ const NOBODY: u64 = 0;
 /// - A receiving is asked for once and goes on: one [`wait`](Uring::wait), which is one call of the system, submits all that is to be sent and brings
 ///   all that has come in. Datagrams come with their sender's address.
 /// - When the pool has no buffer left, nothing is lost that the socket can keep: receiving goes on when leases come back. While that is so a ring that waits
-///   looks every millisecond.
+///   looks every millisecond. A ring stands in no queue, so whoever [waits](crate::BufPool::acquire_blocking) for a lease of its pool comes before it: where
+///   somebody always does, it gets none. Give it a pool of its own there.
 /// - What is sent is kept until the kernel needs it no more, and comes back with the [`Event`].
 /// - On a stream one sending at a time is the kernel's, so the bytes go out in the order of the calls.
 /// - Dropping a ring cancels what is under way and waits for the kernel to let go. What the kernel still reads in place, [by zero copy](UringBuilder::zero_copy),
