@@ -331,3 +331,19 @@ fn whatever_stands_in_a_file_can_be_worked_with() {
         assert_eq!(stats.total().live, if buckets.len() > 2 { most } else { 0 });
     }
 }
+
+#[cfg(all(target_os = "linux", not(smarena_portable)))]
+#[test]
+fn advice_to_trim_is_followed_once() {
+    let heap = Heap::<Linear<4>>::builder()
+        .bucket_bytes(4 << 20)
+        .no_thread_cache()
+        .purge(smarena::Purge::Never)
+        .build()
+        .unwrap();
+    drop((0..50_000_u64).map(|n| smarena::SmBox::new_in([n; 8], &heap)).collect::<Vec<_>>());
+    let says_so = || heap.stats().advice().iter().any(|sentence| sentence.contains("`trim()` gives what it can back"));
+    assert!(says_so());
+    assert!(heap.trim() > 3_000_000);
+    assert!(!says_so(), "{:?}", heap.stats().advice());
+}

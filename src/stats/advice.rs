@@ -36,7 +36,8 @@ impl HeapStats {
                 self.fallbacks.exhausted
             ));
         }
-        let super::HeapTotal { live, free, cached, .. } = self.total();
+        let super::HeapTotal { live, cached, .. } = self.total();
+        let free = super::sum(self.buckets().iter().map(taken_by_free));
         if free >= MUCH && free > live {
             advice.push(format!(
                 "Free blocks take {} KiB, live ones {}: `trim()` gives what it can back.",
@@ -65,6 +66,12 @@ impl HeapStats {
         }
         advice
     }
+}
+
+/// What free blocks take, at most: of those whose pages went back to the system, nothing.
+fn taken_by_free(bucket: &BucketStats) -> usize {
+    let others = bucket.bytes(bucket.live.saturating_add(bucket.cached));
+    bucket.bytes(bucket.free).min(bucket.resident.map_or(usize::MAX, |resident| resident.saturating_sub(others)))
 }
 
 fn exhausted(bucket: &BucketStats) -> Option<String> {
