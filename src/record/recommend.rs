@@ -121,6 +121,10 @@ impl Recording {
     /// Layouts that are aligned to more than 16 bytes, and that none of the sizes serves, or a much larger one, get one that is a multiple, as long as
     /// the goal allows more.
     ///
+    /// Each thread that was seen counts with a full cache, also one that has ended: a recording does not tell. Where a program has a thread for each
+    /// connection, buckets come out much larger than it needs; what is never used of them are addresses, and no memory. Bound it with
+    /// [`Goal::memory`].
+    ///
     /// # Panics
     /// If the goal is for no class or for more than 64, or one of its numbers is not what [`Goal`] says it may be.
     #[must_use]
