@@ -31,10 +31,18 @@ fn poll(framed: &mut Framed) -> Poll<Option<Result<Frame, FrameError>>> {
     Pin::new(framed).poll_next(&mut Context::from_waker(Waker::noop()))
 }
 
+async fn ready(framed: &mut Framed) -> Result<(), FrameError> {
+    poll_fn(|context| Sink::<&[u8]>::poll_ready(Pin::new(&mut *framed), context)).await
+}
+
 /// Without flushing.
 async fn feed(framed: &mut Framed, frame: &[u8]) -> Result<(), FrameError> {
-    poll_fn(|context| Sink::<&[u8]>::poll_ready(Pin::new(&mut *framed), context)).await?;
+    ready(framed).await?;
     Pin::new(framed).start_send(frame)
+}
+
+async fn flush(framed: &mut Framed) -> Result<(), FrameError> {
+    poll_fn(|context| Sink::<&[u8]>::poll_flush(Pin::new(&mut *framed), context)).await
 }
 
 async fn close(framed: &mut Framed) -> Result<(), FrameError> {
@@ -168,7 +176,7 @@ fn who_is_silent_between_two_frames_holds_no_lease() {
 }
 
 #[test]
-fn reading_waits_for_a_lease_in_the_pools_line() {
+fn reading_waits_for_a_lease_in_the_pools_queue() {
     let pool = pool(64, 2);
     let (mut here, there) = duplex(4096);
     let mut receiver = Framed::new(there, LengthPrefixed::new(60), pool.clone());
@@ -240,19 +248,19 @@ fn who_is_ready_stays_so_until_a_frame_is_sent() {
     let mut sender = Framed::new(here, LengthPrefixed::new(20), pool.clone());
     block_on(async {
         feed(&mut sender, &[1; 20]).await.unwrap();
-        poll_fn(|context| Sink::<&[u8]>::poll_ready(Pin::new(&mut sender), context)).await.unwrap();
+        ready(&mut sender).await.unwrap();
         for _ in 0..2 {
-            poll_fn(|context| Sink::<&[u8]>::poll_flush(Pin::new(&mut sender), context)).await.unwrap();
+            flush(&mut sender).await.unwrap();
             assert_eq!(pool.in_flight(), 1);
         }
         Pin::new(&mut sender).start_send(&[2; 20][..]).unwrap();
-        poll_fn(|context| Sink::<&[u8]>::poll_flush(Pin::new(&mut sender), context)).await.unwrap();
+        flush(&mut sender).await.unwrap();
         assert_eq!(pool.in_flight(), 0);
         let mut bytes = [0; 48];
         there.read_exact(&mut bytes).await.unwrap();
         assert_eq!(bytes[..], [prefixed(&[1; 20]), prefixed(&[2; 20])].concat());
         // Whoever closes wants to send no more.
-        poll_fn(|context| Sink::<&[u8]>::poll_ready(Pin::new(&mut sender), context)).await.unwrap();
+        ready(&mut sender).await.unwrap();
         close(&mut sender).await.unwrap();
         assert_eq!(pool.in_flight(), 0);
     });
@@ -273,7 +281,7 @@ fn frames_are_written_together_when_they_are_flushed() {
         let mut bytes = vec![0; 9 * 104];
         there.read_exact(&mut bytes).await.unwrap();
         assert!(bytes.chunks(104).zip(0..).all(|(frame, number)| *frame == prefixed(&[number; 100])));
-        poll_fn(|context| Sink::<&[u8]>::poll_flush(Pin::new(&mut sender), context)).await.unwrap();
+        flush(&mut sender).await.unwrap();
         assert_eq!(pool.in_flight(), 0);
         there.read_exact(&mut bytes[..104]).await.unwrap();
         assert_eq!(bytes[..104], prefixed(&[9; 100]));

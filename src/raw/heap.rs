@@ -27,7 +27,7 @@ use crate::sync::fixed::AtomicPtr;
 
 /// Shared. What every call needs of a heap in a few words; the rest is behind `state`.
 pub(crate) struct RawHeap {
-    /// CacheSlot 0 of the table, and the state: both null until the heap is built.
+    /// Cache slot 0 of the table, and the state: both null until the heap is built.
     published: Published<AtomicPtr<CacheSlot>, AtomicPtr<State>>,
     /// Whether the heap is hardened. The fast paths need not know: none of them succeeds on a heap without caches.
     checked: bool,
