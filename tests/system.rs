@@ -182,6 +182,12 @@ fn within<R>(resource: libc::__rlimit_resource_t, bytes: usize, body: impl FnOnc
     result
 }
 
+/// That `Global` took a quarter of a limit at most; and, when it was first used, the C library what it has for itself.
+#[track_caller]
+fn assert_a_quarter(taken: usize, limit: usize) {
+    assert!((limit / 64..limit / 4 + (2 << 20)).contains(&taken), "{taken} of {limit}");
+}
+
 /// How many bytes `Global` takes of a limit of so many.
 fn of_a_limit_on_addresses(bytes: usize) {
     let taken = within(libc::RLIMIT_AS, bytes, || {
@@ -189,8 +195,7 @@ fn of_a_limit_on_addresses(bytes: usize) {
         drop(SmBox::new([1; 16]));
         (pages().0 - before) * 4096
     });
-    // A quarter at most; and, when it is first used, what the C library has for itself.
-    assert!((bytes / 64..bytes / 4 + (2 << 20)).contains(&taken), "{taken} of {bytes}");
+    assert_a_quarter(taken, bytes);
 }
 
 #[test]
@@ -215,7 +220,7 @@ fn of_a_limit_on_data(bytes: usize) {
     let before = told("VmData:");
     within(libc::RLIMIT_DATA, before + bytes, || drop(SmBox::new([1; 16])));
     let taken = told("VmData:") - before;
-    assert!((bytes / 64..bytes / 4 + (2 << 20)).contains(&taken), "{taken} of {bytes}");
+    assert_a_quarter(taken, bytes);
 }
 
 #[cfg(feature = "record")]
