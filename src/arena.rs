@@ -78,7 +78,7 @@ pub use self::secondary::{
 pub use self::shared::{Guard, Reading, SharedArena, Withdrawn};
 pub use self::typed::{HandleType, TypedArena};
 
-pub(crate) use self::storage::Storage;
+pub(crate) use self::{error::make_room, storage::Storage};
 #[cfg(feature = "serde")]
 pub(crate) use self::{generation::Generation, storage::Content};
 use crate::heap::{Global, HeapRef};

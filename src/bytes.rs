@@ -123,10 +123,8 @@ impl<H: HeapRef> SmBuf<H> {
     }
 }
 
-/// Shares the block: O(1), one atomic addition (none for static bytes).
-///
-/// # Panics
-/// Aborts, as an `Arc` does, when 2^31 clones of a block were forgotten.
+/// Shares the block: O(1), one atomic addition (none for static bytes). Ends the process, as an `Arc` does, when 2^31 clones of a block
+/// were forgotten.
 impl<H: HeapRef> Clone for SmBytes<H> {
     #[inline]
     fn clone(&self) -> Self {

@@ -44,6 +44,7 @@ pub use self::iter::{Drain, IntoIter, Iter, IterMut};
 pub use self::not_rebuilt::NotRebuilt;
 #[cfg(feature = "generational-arena")]
 pub(crate) use self::not_rebuilt::counted;
+use crate::arena::make_room;
 
 /// The slots an arena has that was asked for none in particular.
 pub(crate) const DEFAULT_CAPACITY: usize = 4;
@@ -151,9 +152,7 @@ impl<T> Arena<T> {
     #[track_caller]
     pub fn reserve(&mut self, additional: usize) {
         let start = self.slots.len();
-        if let Err(error) = self.slots.try_reserve_exact(additional) {
-            panic!("no memory for {additional} more slots of {} bytes each: {error}", size_of::<Slot<T>>());
-        }
+        make_room(&mut self.slots, additional);
         let end = start + additional;
         self.slots.extend((start + 1..=end).map(|next| Slot::Vacant { next: Some(next) }));
         if additional > 0 {

@@ -178,6 +178,7 @@ fn what_is_short(code: i32) -> &'static str {
 /// let error = heap.malloc(64, 48).unwrap_err();
 /// assert_eq!(error, AllocError::Alignment { align: 48, limit: 4096 });
 /// assert_eq!(error.to_string(), "alignment 48 is not a power of two from 1 to 4096 (0 stands for 16)");
+/// assert_eq!(heap.malloc(64, 8192).unwrap_err().to_string(), "alignment 8192 is above the limit of 4096");
 /// # Ok::<(), smarena::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,6 +200,8 @@ pub enum AllocError {
     },
     /// No bucket has blocks of this size and alignment, and the heap was told to refuse then.
     NoBucket {
+        /// The heap's name.
+        heap: &'static str,
         /// The size asked for in bytes.
         size: usize,
         /// The alignment asked for in bytes.
@@ -229,8 +232,10 @@ pub enum AllocError {
         /// The size asked for in bytes.
         size: usize,
     },
-    /// The system allocator had no memory left for a block that no bucket could serve.
+    /// The system had no memory left: for a block that no bucket could serve, or for more of a bucket's span.
     OutOfMemory {
+        /// The heap's name.
+        heap: &'static str,
         /// The size asked for in bytes.
         size: usize,
         /// The alignment asked for in bytes.
@@ -241,15 +246,18 @@ pub enum AllocError {
 impl fmt::Display for AllocError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Alignment { align, limit } if align.is_power_of_two() => {
+                write!(f, "alignment {align} is above the limit of {limit}")
+            }
             Self::Alignment { align, limit } => {
                 write!(f, "alignment {align} is not a power of two from 1 to {limit} (0 stands for 16)")
             }
             Self::TooLarge { size, limit } => {
                 write!(f, "{size} bytes are more than can be had at once; the limit is {limit}")
             }
-            Self::NoBucket { size, align } => write!(
+            Self::NoBucket { heap, size, align } => write!(
                 f,
-                "no bucket has blocks for {size} bytes aligned to {align}; the heap refuses what no bucket serves"
+                "no bucket of heap `{heap}` has blocks for {size} bytes aligned to {align}, and it refuses what no bucket serves"
             ),
             Self::Exhausted { heap, bucket, block_size, blocks } => write!(
                 f,
@@ -262,8 +270,8 @@ impl fmt::Display for AllocError {
             Self::OneBlock { size } => {
                 write!(f, "a buffer of a pool has one block and gets no second one; {size} bytes were asked for")
             }
-            Self::OutOfMemory { size, align } => {
-                write!(f, "the system allocator refused {size} bytes aligned to {align}")
+            Self::OutOfMemory { heap, size, align } => {
+                write!(f, "the system refused memory to heap `{heap}`: {size} bytes aligned to {align} were asked for")
             }
         }
     }

@@ -158,30 +158,26 @@ impl<C: SizeClasses> Heap<C> {
     #[cold]
     fn refusal_of(&self, size: usize, align: usize) -> AllocError {
         let state = self.raw.state();
+        let heap = state.config.name;
         if state.config.exhausted != Exhausted::Refuse {
             let limit = state.fallback().largest(align);
             return match () {
                 () if align > MOST_ALIGN => AllocError::Alignment { align, limit: MOST_ALIGN },
                 () if size > limit => AllocError::TooLarge { size, limit },
-                () => AllocError::OutOfMemory { size, align },
+                () => AllocError::OutOfMemory { heap, size, align },
             };
         }
         if size > C::LARGEST {
             return AllocError::TooLarge { size, limit: C::LARGEST };
         }
         match Self::class(size, align) {
-            None => AllocError::NoBucket { size, align },
+            None => AllocError::NoBucket { heap, size, align },
             Some(bucket) => {
                 let shared = &state.buckets()[bucket];
                 if shared.is_refused() {
-                    return AllocError::OutOfMemory { size, align };
+                    return AllocError::OutOfMemory { heap, size, align };
                 }
-                AllocError::Exhausted {
-                    heap: state.config.name,
-                    bucket,
-                    block_size: C::BLOCK_SIZES[bucket],
-                    blocks: shared.capacity(),
-                }
+                AllocError::Exhausted { heap, bucket, block_size: C::BLOCK_SIZES[bucket], blocks: shared.capacity() }
             }
         }
     }

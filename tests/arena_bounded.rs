@@ -96,7 +96,7 @@ fn says_what_was_refused<C: SizeClasses>(error: &GrowError) -> bool {
             C::BLOCK_SIZES[*bucket] == *block_size
                 && C::BLOCK_SIZES.iter().find(|&&size| size >= layout.size()) == Some(block_size)
         }
-        AllocError::NoBucket { size, align } => layout.size() == *size && layout.align() == *align,
+        AllocError::NoBucket { size, align, .. } => layout.size() == *size && layout.align() == *align,
         _ => false,
     }
 }

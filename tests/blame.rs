@@ -1,4 +1,5 @@
-//! A panic of an owner of bytes names the line that asked for too much, not one of this crate.
+//! A panic names the line of the call that could not be served, not one of this crate. That every function whose documentation has a section on
+//! panics has the attribute for that, `tests/tidy.rs` sees to.
 #![cfg(feature = "bytes")]
 #![expect(unsafe_code, reason = "implements the heap the buffers are tested on, and advances over what is not there")]
 
@@ -7,10 +8,14 @@ mod common;
 use std::cell::RefCell;
 use std::io::BufRead;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
 
 use bytes::{Buf, BufMut, Bytes};
 use common::CountingHeap;
-use smarena::{BufPool, Exhausted, Linear, SmBox, SmBuf, SmBytes, SmChain};
+use smarena::{
+    BufPool, DenseArena, Exhausted, Handle, Linear, SecondaryMap, SharedArena, SmArena, SmBox, SmBuf, SmBytes, SmChain,
+    SparseSecondaryMap, compat,
+};
 
 smarena::static_heap! {
     /// One block.
@@ -23,6 +28,13 @@ thread_local! {
 
 /// The file that `action` panics in.
 fn place_of<T>(action: impl FnOnce() -> T) -> Option<String> {
+    static NOTED: Once = Once::new();
+    NOTED.call_once(|| {
+        panic::set_hook(Box::new(|panic| {
+            eprintln!("{panic}");
+            PLACE.set(panic.location().map(|place| place.file().to_owned()));
+        }));
+    });
     let panicked = panic::catch_unwind(AssertUnwindSafe(action)).is_err();
     panicked.then(|| PLACE.take()).flatten()
 }
@@ -39,10 +51,6 @@ const TOO_LARGE: usize = SmBuf::MAX_CAPACITY + 1;
 
 #[test]
 fn a_panic_names_the_line_of_the_call() {
-    panic::set_hook(Box::new(|panic| {
-        eprintln!("{panic}");
-        PLACE.set(panic.location().map(|place| place.file().to_owned()));
-    }));
     let heap = CountingHeap::new();
     let full = SmBuf::copy_from_slice_in(b"0123456789abcdef", heap.clone());
     let buf = || full.clone();
@@ -141,8 +149,88 @@ fn a_panic_names_the_line_of_the_call() {
         c.advance(17);
         c.copy_to_bytes(17);
     }
-    drop(panic::take_hook());
     assert_eq!((fresh().capacity(), &b[..], s.len(), c.len()), (0, &full[..], 16, 16));
+}
+
+/// Handles of what is gone, and arenas whose heap has no block for more.
+#[test]
+fn a_panic_of_an_arena_names_the_line_of_the_call() {
+    let mut arena = SmArena::new();
+    let (stale, other) = (arena.insert(1_u64), arena.insert(2));
+    arena.remove(stale);
+    let mut dense = DenseArena::from_iter([1_u64]);
+    let (mut map, mut sparse) = (SecondaryMap::new(), SparseSecondaryMap::new());
+    map.insert(other, 3);
+    sparse.insert(other, 4);
+    let mut old = compat::Arena::new();
+    let gone = old.insert(5);
+    old.remove(gone);
+    blames! {
+        arena[stale];
+        arena[stale] = 1;
+        arena[Handle::DANGLING];
+        dense[stale];
+        dense[stale] = 1;
+        map[stale];
+        map[stale] = 1;
+        sparse[stale];
+        sparse[stale] = 1;
+        old[gone];
+        old[gone] = 1;
+        old.reserve(usize::MAX);
+        compat::Arena::<u64>::with_capacity(usize::MAX);
+        DenseArena::<u64>::with_capacity(usize::MAX);
+        SecondaryMap::<u64, u64>::with_capacity(usize::MAX);
+        SmArena::<u64>::with_capacity(usize::MAX);
+        arena.reserve(usize::MAX);
+    }
+    // No chunk fits into 16 bytes.
+    let (mut full, shared) = (SmArena::new_in(Full), SharedArena::new_in(Full));
+    blames! {
+        full.insert(1);
+        full.insert_with(|_| 1);
+        full.vacant_entry().handle();
+        full.reserve(1);
+        full.extend([1]);
+        shared.insert(1);
+        shared.insert_with(|_| 1);
+        shared.get_or_insert(Handle::DANGLING, 1);
+        shared.get_or_insert_with(Handle::DANGLING, |_| 1);
+        (0..1 << 15).map(|_| shared.reading()).collect::<Vec<_>>();
+    }
+    assert!(full.is_empty() && shared.is_empty());
+}
+
+#[cfg(feature = "tokio-util")]
+#[test]
+fn a_panic_of_a_sink_names_the_line_of_the_call() {
+    use futures_sink::Sink;
+    use smarena::{LeaseFramed, LengthPrefixed};
+    let pool = BufPool::builder().build().unwrap();
+    let mut framed = LeaseFramed::new(tokio::io::duplex(8).0, LengthPrefixed::new(8), pool);
+    blames! {
+        std::pin::Pin::new(&mut framed).start_send(&b"nobody asked"[..]);
+    }
+}
+
+/// Tables and plans that cannot be.
+#[test]
+fn a_panic_of_an_argument_names_the_line_of_the_call() {
+    let none: &'static [usize] = &[];
+    blames! {
+        smarena::class::Table::listed(none);
+        smarena::class::Table::listed(&[8]);
+    }
+    #[cfg(feature = "record")]
+    {
+        use smarena::record::{Goal, Log, Recorder};
+        let recording = Recorder::new(smarena::Global).recording();
+        blames! {
+            Log::with_events((1 << 30) + 1);
+            recording.forecast(&[16, 32], &[1]);
+            recording.recommend(&Goal { classes: 0, ..Goal::default() });
+        }
+    }
 }
 
 /// The sizes are in the text, also where the heap knows of blocks only.

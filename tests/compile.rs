@@ -22,6 +22,14 @@ fn what_is_no_heap_reference_and_no_table_is_told_what_is_one() {
     trybuild::TestCases::new().compile_fail("tests/ui/heap_by_value.rs");
 }
 
+/// Who names what a feature would add is told which.
+#[cfg(not(any(feature = "record", feature = "tokio-util", feature = "capi")))]
+#[cfg_attr(miri, ignore = "starts compilers")]
+#[test]
+fn what_takes_a_feature_names_it() {
+    trybuild::TestCases::new().compile_fail("tests/ui/missing_feature.rs");
+}
+
 /// What `recommend` prints is pasted into a program, which replays on the heap it makes what was recorded: the forecast comes true.
 #[cfg(feature = "record")]
 #[cfg_attr(miri, ignore = "starts compilers")]

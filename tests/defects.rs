@@ -283,7 +283,10 @@ fn defect_16_a_failed_realloc_leaves_the_block_alone() {
             let error = unsafe { heap.realloc(block, wanted, align) }.unwrap_err();
             let limit = largest(align);
             let too_large = AllocError::TooLarge { size: wanted, limit };
-            assert_eq!(error, if wanted > limit { too_large } else { AllocError::OutOfMemory { size: wanted, align } });
+            assert_eq!(
+                error,
+                if wanted > limit { too_large } else { AllocError::OutOfMemory { heap: "heap", size: wanted, align } }
+            );
         }
         // SAFETY: live; on failure still live.
         let error = unsafe { heap.realloc(block, size * 2, 3) }.unwrap_err();
@@ -314,8 +317,11 @@ fn the_limit_that_an_error_names_is_where_the_system_begins_to_be_asked() {
         for align in [16, 64, 4096] {
             let limit = largest(align) - behind;
             assert_eq!(heap.malloc(limit + 1, align), Err(AllocError::TooLarge { size: limit + 1, limit }));
-            assert_eq!(heap.malloc(limit, align), Err(AllocError::OutOfMemory { size: limit, align }));
-            assert_eq!(heap.malloc_zeroed(limit, align), Err(AllocError::OutOfMemory { size: limit, align }));
+            assert_eq!(heap.malloc(limit, align), Err(AllocError::OutOfMemory { heap: "heap", size: limit, align }));
+            assert_eq!(
+                heap.malloc_zeroed(limit, align),
+                Err(AllocError::OutOfMemory { heap: "heap", size: limit, align })
+            );
         }
     }
 }

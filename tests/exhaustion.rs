@@ -74,10 +74,12 @@ fn a_growing_bucket_serves_its_whole_reserve_and_then_overflows() {
 fn a_refusing_heap_refuses_what_no_bucket_serves_and_says_why() {
     let heap = Heap::<Linear<8>>::builder().bucket_bytes(4096).on_exhausted(Exhausted::Refuse).build().unwrap();
     assert_eq!(heap.malloc(129, 0), Err(AllocError::TooLarge { size: 129, limit: 128 }));
-    assert_eq!(heap.malloc(16, 256), Err(AllocError::NoBucket { size: 16, align: 256 }));
+    assert_eq!(heap.malloc(16, 256), Err(AllocError::NoBucket { heap: "heap", size: 16, align: 256 }));
     assert_eq!(heap.malloc(16, 3), Err(AllocError::Alignment { align: 3, limit: 4096 }));
     let text = heap.malloc(129, 0).unwrap_err().to_string();
     assert_eq!(text, "129 bytes are more than can be had at once; the limit is 128");
+    let text = heap.malloc(16, 256).unwrap_err().to_string();
+    assert!(text.starts_with("no bucket of heap `heap` has blocks for 16 bytes aligned to 256"), "{text}");
     assert_eq!(heap.stats().live(), 0);
 }
 

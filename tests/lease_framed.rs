@@ -1,7 +1,10 @@
 //! Frames over leases: what arrives is what was sent, however it is cut into pieces, and a pool bounds it.
 #![cfg(not(loom))]
 
+use std::error::Error;
+use std::fmt;
 use std::future::{Future, poll_fn};
+use std::num::ParseIntError;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
@@ -147,6 +150,26 @@ fn a_frame_that_is_too_large_is_named_and_ends_the_stream() {
         let refused = feed(&mut sender, b"").await.unwrap_err();
         assert!(matches!(refused, FrameError::TooLarge { bytes: usize::MAX, limit: 1024 }), "{refused}");
     });
+}
+
+/// The text is the stream's own, so what comes next in the row of causes is what the stream's error was caused by.
+#[test]
+fn an_error_of_the_stream_leads_to_its_cause() {
+    #[derive(Debug)]
+    struct Cut(ParseIntError);
+    impl fmt::Display for Cut {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the line was cut")
+        }
+    }
+    impl Error for Cut {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let error = FrameError::from(std::io::Error::other(Cut("x".parse::<u8>().unwrap_err())));
+    assert_eq!(error.to_string(), "the line was cut");
+    assert!(error.source().is_some_and(|cause| cause.is::<ParseIntError>()));
 }
 
 #[test]

@@ -622,7 +622,7 @@ fn errors_have_a_kind_in_io_and_are_inside() {
     for (error, kind) in [
         (PoolError::LimitReached { limit, buf_size }, ErrorKind::WouldBlock),
         (PoolError::TimedOut { timeout, limit, buf_size }, ErrorKind::TimedOut),
-        (AllocError::OutOfMemory { size: 1, align: 1 }.into(), ErrorKind::OutOfMemory),
+        (AllocError::OutOfMemory { heap: "books", size: 1, align: 1 }.into(), ErrorKind::OutOfMemory),
         (AllocError::Exhausted { heap: "books", bucket: 0, block_size: 16, blocks: 1 }.into(), ErrorKind::OutOfMemory),
         (AllocError::TooLarge { size: 2, limit: 1 }.into(), ErrorKind::InvalidInput),
         (AllocError::Alignment { align: 3, limit: 4096 }.into(), ErrorKind::InvalidInput),

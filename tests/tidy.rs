@@ -151,6 +151,11 @@ fn hidden_items_are_listed_with_their_reason() {
 }
 
 #[test]
+fn panics_name_the_line_of_the_call() {
+    check(form::panics_name_the_line_of_the_call);
+}
+
+#[test]
 fn only_sync_names_loom_and_shuttle() {
     check(form::only_sync_names_loom_and_shuttle);
 }

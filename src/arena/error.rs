@@ -54,10 +54,12 @@ impl fmt::Display for GrowError {
 impl core::error::Error for GrowError {}
 
 impl GrowError {
-    /// The same, for a call that asked for so many slots.
+    /// The same, for a call that asked for so many slots. An arena that is full wanted one more than its limit at least: it may be so
+    /// some slots before that, where it grows by several at a time.
     pub(crate) fn wanting(mut self, slots: usize) -> Self {
         match &mut self {
-            Self::Alloc { wanted, .. } | Self::Full { wanted, .. } => *wanted = slots,
+            Self::Alloc { wanted, .. } => *wanted = slots,
+            Self::Full { wanted, limit, .. } => *wanted = slots.max(*limit + 1),
         }
         self
     }
@@ -71,6 +73,14 @@ impl GrowError {
             Self::Alloc { layout, error: AllocError::OutOfMemory { .. }, .. } => std::alloc::handle_alloc_error(layout),
             other => panic!("{other}"),
         }
+    }
+}
+
+/// Room for `additional` more values, or a panic that says what is missing. `Vec` names a line of its own then.
+#[track_caller]
+pub(crate) fn make_room<T>(values: &mut Vec<T>, additional: usize) {
+    if let Err(error) = values.try_reserve_exact(additional) {
+        panic!("no memory for {additional} more slots of {} bytes each: {error}", size_of::<T>());
     }
 }
 
@@ -210,6 +220,9 @@ impl<T> fmt::Debug for InsertAtError<T> {
 impl<T> fmt::Display for InsertAtError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Stale { handle, .. } if *handle == Handle::DANGLING => {
+                write!(f, "the handle is `Handle::DANGLING`, which is of no slot")
+            }
             Self::Stale { handle, .. } => {
                 write!(
                     f,

@@ -132,19 +132,16 @@ impl<S> Pieces<S> {
     }
 
     /// Adds a piece: its slots follow the `backed` that there are. `fill` gets each slot before others can find it. Says how
-    /// many slots were added.
+    /// many slots were added; or what was refused, if there are blocks that have room for a slot.
     ///
     /// One thread at a time.
-    pub(crate) fn add<H: HeapRef>(&self, heap: &H, backed: u32, fill: impl Fn(*mut S)) -> Result<u32, Refused> {
+    pub(crate) fn add<H: HeapRef>(&self, heap: &H, backed: u32, fill: impl Fn(*mut S)) -> Result<u32, Option<Refused>> {
         if let Some(stretch) = self.newest().filter(|stretch| stretch.has_room()) {
             if stretch.add::<S, H>(heap, &fill).is_ok() {
                 return Ok(Self::slots_of(stretch.block));
             }
         }
-        // Unless some block is asked for.
-        let layout = Layout::new::<S>();
-        let mut refused =
-            Refused { layout, error: AllocError::NoBucket { size: layout.size(), align: layout.align() } };
+        let mut refused = None;
         for block in from_large_to_small::<H::Classes>() {
             #[expect(clippy::cast_possible_truncation, reason = "a block has 2 MiB at most")]
             let block = block as u32;
@@ -154,7 +151,7 @@ impl<S> Pieces<S> {
             }
             match self.begin(heap, backed, block, &fill) {
                 Ok(()) => return Ok(Self::slots_of(block)),
-                Err(what) => refused = what,
+                Err(what) => refused = Some(what),
             }
         }
         Err(refused)

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, TryReserveError};
 use self::entry::Store;
 pub use self::entry::{SecondaryEntry, SecondaryOccupied, SecondaryVacant};
 pub use self::iter::{SecondaryIntoIter, SecondaryIter, SecondaryIterMut};
+use super::error::make_room;
 use super::handle::Handle;
 
 /// A value, and the generation of the handle it is for.
@@ -100,8 +101,11 @@ impl<T, V> SecondaryMap<T, V> {
     /// assert!(smarena::SecondaryMap::<u8, u8>::with_capacity(10).capacity() >= 10);
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn with_capacity(slots: usize) -> Self {
-        Self { cells: Vec::with_capacity(slots), len: 0, handles: PhantomData }
+        let mut map = Self::new();
+        make_room(&mut map.cells, slots);
+        map
     }
 
     /// The slots there is room for.

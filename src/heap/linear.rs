@@ -134,7 +134,7 @@ impl LinearHeap {
         let moved = unsafe { self.raw.reallocate(None, block, self.class(size, align), size, align) };
         if let Some(note) = self.note {
             match moved {
-                Some(moved) => note(moved, size, align.max(1), Noted::HandedOut),
+                Some(moved) => note(moved, size, checked_align(align).unwrap_or(align), Noted::HandedOut),
                 None => note(block, 0, 1, Noted::Kept),
             }
         }

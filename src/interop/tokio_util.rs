@@ -267,6 +267,7 @@ where
 
     /// # Panics
     /// If it was not ready.
+    #[track_caller]
     fn start_send(self: Pin<&mut Self>, frame: F) -> Result<(), C::Error> {
         let this = self.get_mut();
         this.is_ready = false;

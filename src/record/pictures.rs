@@ -19,6 +19,7 @@ const LINES: RGBColor = RGBColor(200, 80, 20);
 const COLOURS: [Colour; 2] = [("#2C6EBE", "#6CA8EC"), ("#C85014", "#FF9A5C")];
 
 /// Draws into a string, which cannot fail: nothing is written anywhere, and all coordinates are finite.
+#[track_caller]
 fn picture(draw: impl FnOnce(&Canvas<'_>) -> Drawn) -> String {
     let mut svg = String::new();
     {
@@ -51,6 +52,7 @@ impl Recording {
     /// # Panics
     /// If no picture can be drawn, which is a bug here.
     #[must_use]
+    #[track_caller]
     pub fn picture_of_sizes(&self, block_sizes: &[usize]) -> String {
         let cells: Vec<SizeCount> = self.sizes().iter().filter(|cell| cell.most < usize::MAX).copied().collect();
         let largest = cells.iter().map(|cell| cell.most).chain(block_sizes.iter().copied()).max().unwrap_or(16);
@@ -100,6 +102,7 @@ impl Recording {
     /// # Panics
     /// If no picture can be drawn, which is a bug here.
     #[must_use]
+    #[track_caller]
     pub fn picture_of_memory(&self) -> String {
         /// More points than the picture has columns would not be seen.
         const POINTS: usize = 1500;

@@ -36,6 +36,27 @@ pub(crate) fn only_sync_names_loom_and_shuttle(file: &File) -> Vec<String> {
         .collect()
 }
 
+/// Of what has a section on panics: a public function, or the first one of an implementation. What others' code panics with names a line of theirs.
+pub(crate) fn panics_name_the_line_of_the_call(file: &File) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (number, line) in file.lines[..file.lines_before_tests()].iter().enumerate() {
+        if !file.path.starts_with("src/") || line.comment.trim() != "/// # Panics" {
+            continue;
+        }
+        let when = file.lines.get(number + 1).and_then(|line| line.comment.trim().strip_prefix("/// If "));
+        let is_of_others =
+            when.and_then(|when| when.split([',', ';', '.']).next()).is_some_and(|it| it.ends_with(" does"));
+        let code = || file.lines[number..].iter().map(|line| line.code.trim());
+        let item = code().find(|code| !code.is_empty() && !code.starts_with("#[")).unwrap_or_default();
+        let ours = !item.starts_with("pub(");
+        let to_function = code().take_while(|code| !code.split(' ').any(|word| word == "fn"));
+        if ours && !is_of_others && !to_function.into_iter().any(|code| code == "#[track_caller]") {
+            complaints.push(file.at(number, "its panic names a line of ours: give the function `#[track_caller]`"));
+        }
+    }
+    complaints
+}
+
 pub(crate) fn nothing_is_left_undone(file: &File) -> Vec<String> {
     // Put together here, or this file would complain about itself.
     let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("todo", "!"), concat!("unimplemented", "!")];
@@ -173,6 +194,19 @@ mod proofs {
             []
         );
         assert_eq!(complained_lines(only_sync_names_loom_and_shuttle, "src/sync.rs", "//! A.\nuse loom::thread;"), []);
+    }
+
+    #[test]
+    fn panics_that_name_a_line_of_ours_are_found() {
+        let found = |text: String| complained_lines(panics_name_the_line_of_the_call, "src/a.rs", &text);
+        let section = |why, item| format!("/// A.\n///\n/// # Panics\n/// {why}\n{item} {{}}");
+        let none = "If there is none, or `make` does.";
+        assert_eq!(found(section(none, "#[inline]\npub fn f()")), [3]);
+        assert_eq!(found(section(none, "impl Index for A {\n    fn index()")), [3]);
+        assert_eq!(found(section(none, "#[inline]\n#[track_caller]\npub fn f()")), []);
+        assert_eq!(found(section(none, "impl Index for A {\n    #[track_caller]\n    fn index()")), []);
+        assert_eq!(found(section("If `make` does, before the rest.", "pub fn f()")), []);
+        assert_eq!(found(section(none, "pub(crate) fn f()")), []);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! ```
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Write, stdout};
@@ -24,15 +25,24 @@ struct Arguments {
     goal: Goal,
 }
 
-const USAGE: &str = "usage: tune [--demo] [--classes N] [--waste PERCENT] [--memory MIB] FILE";
+const USAGE: &str = "\
+usage: tune [--demo] [--classes N] [--waste PERCENT] [--memory MIB] FILE
+  FILE               a recording; a page with pictures is written beside it
+  --demo             records a program first, into FILE
+  --classes N        how many block sizes there may be
+  --waste PERCENT    how much of its blocks' bytes may be lost to rounding
+  --memory MIB       how much memory the heap may have
+  -h, --help         shows this";
 
-fn arguments() -> Answer<Arguments> {
+/// `None` if it is the usage that is asked for.
+fn arguments(words: impl IntoIterator<Item = OsString>) -> Answer<Option<Arguments>> {
     use lexopt::prelude::*;
-    let (mut file, mut demo, mut goal) = (None, false, Goal::default());
-    let mut parser = lexopt::Parser::from_env();
+    let (mut file, mut demo, mut help, mut goal) = (None, false, false, Goal::default());
+    let mut parser = lexopt::Parser::from_args(words);
     let mut read = || -> Result<(), lexopt::Error> {
         while let Some(argument) = parser.next()? {
             match argument {
+                Short('h') | Long("help") => help = true,
                 Long("demo") => demo = true,
                 Long("classes") => goal.classes = parser.value()?.parse()?,
                 Long("waste") => goal.waste = parser.value()?.parse::<f64>()? / 100.0,
@@ -44,13 +54,16 @@ fn arguments() -> Answer<Arguments> {
         Ok(())
     };
     read().map_err(|error| format!("{error}\n{USAGE}"))?;
+    if help {
+        return Ok(None);
+    }
     if !(1..=64).contains(&goal.classes) {
         return Err(format!("--classes {}: a table has 1 to 64 block sizes", goal.classes));
     }
     if !(0.0..=1000.0).contains(&goal.waste) {
         return Err("--waste: from 0 to 100000 percent".to_owned());
     }
-    Ok(Arguments { file: file.ok_or(USAGE)?, demo, goal })
+    Ok(Some(Arguments { file: file.ok_or(USAGE)?, demo, goal }))
 }
 
 /// A program to record: sessions that come and go, with a few buffers each.
@@ -154,8 +167,12 @@ fn run(Arguments { file, demo: first, goal }: &Arguments, out: &mut impl Write) 
 }
 
 fn main() -> ExitCode {
-    match arguments().and_then(|arguments| run(&arguments, &mut stdout())) {
-        Ok(_) => ExitCode::SUCCESS,
+    let answer = arguments(std::env::args_os().skip(1)).and_then(|arguments| match arguments {
+        Some(arguments) => run(&arguments, &mut stdout()).map(drop),
+        None => writeln!(stdout(), "{USAGE}").map_err(|error| error.to_string()),
+    });
+    match answer {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tune: {error}");
             ExitCode::FAILURE
@@ -166,6 +183,18 @@ fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_asks_for_help_is_told_each_option_and_who_names_no_file_too() {
+        let parse = |words: &str| arguments(words.split_whitespace().map(OsString::from));
+        assert!(parse("--help").unwrap().is_none() && parse("--demo -h").unwrap().is_none());
+        assert_eq!(parse("").map(drop), Err(USAGE.to_owned()));
+        assert_eq!(parse("--speed 3").map(drop), Err(format!("invalid option '--speed'\n{USAGE}")));
+        let given = parse("--demo --classes 7 --waste 5 --memory 3 file").unwrap().unwrap();
+        assert!(
+            given.demo && given.goal.classes == 7 && given.goal.waste == 0.05 && given.goal.memory == Some(3 << 20)
+        );
+    }
 
     #[test]
     fn a_recording_becomes_a_table_and_a_page_and_a_missing_one_is_named() {

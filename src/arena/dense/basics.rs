@@ -1,5 +1,6 @@
 //! Making dense arenas, and putting values in, finding and removing them.
 
+use super::super::error::make_room;
 use super::super::generation::Generation;
 use super::super::handle::Handle;
 use super::super::place::Place;
@@ -26,13 +27,13 @@ impl<T> DenseArena<T> {
     /// assert!(smarena::DenseArena::<u8>::with_capacity(10).capacity() >= 10);
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self {
-            values: Vec::with_capacity(capacity),
-            handles: Vec::with_capacity(capacity),
-            slots: Vec::with_capacity(capacity),
-            ..Self::new()
-        }
+        let mut arena = Self::new();
+        make_room(&mut arena.values, capacity);
+        make_room(&mut arena.handles, capacity);
+        make_room(&mut arena.slots, capacity);
+        arena
     }
 
     /// The number of values.

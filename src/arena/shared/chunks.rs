@@ -169,7 +169,10 @@ impl<T, H: HeapRef> Chunks<T, H> {
             unsafe { slot.write(Slot::new(generation)) };
         });
         let wanted = backed as usize + 1;
-        added.map(drop).map_err(|Refused { layout, error }| GrowError::Alloc { wanted, layout, error })
+        added.map(drop).map_err(|refused| match refused {
+            Some(Refused { layout, error }) => GrowError::Alloc { wanted, layout, error },
+            None => error,
+        })
     }
 }
 

@@ -373,7 +373,7 @@ mod models {
         fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
             let mut taken = self.0.lock().unwrap();
             if taken.contains(&layout.size()) {
-                return Err(AllocError::NoBucket { size: layout.size(), align: layout.align() });
+                return Err(AllocError::NoBucket { heap: "scarce", size: layout.size(), align: layout.align() });
             }
             taken.push(layout.size());
             System.allocate(layout)
@@ -428,7 +428,7 @@ mod models {
 
         fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
             if !core::mem::replace(&mut *self.0.lock().unwrap(), true) {
-                return Err(AllocError::NoBucket { size: layout.size(), align: layout.align() });
+                return Err(AllocError::NoBucket { heap: "scarce", size: layout.size(), align: layout.align() });
             }
             System.allocate(layout)
         }

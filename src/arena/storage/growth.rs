@@ -88,7 +88,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         let is_new = self.table.backed() == 0 && self.floor == Generation::FRESH;
         match self.table.slots_of_last_piece() {
             None => self.grow_near().or_else(|error| self.grow_far(error))?,
-            Some(_) => self.grow_far(self.full())?,
+            Some(_) => self.grow_far(Self::full())?,
         }
         if is_new {
             self.floor = Generation::first_of_arena();
@@ -96,8 +96,9 @@ impl<T, H: HeapRef> Storage<T, H> {
         Ok(())
     }
 
-    fn full(&self) -> GrowError {
-        GrowError::Full { wanted: self.table.backed() as usize + 1, value_size: size_of::<T>(), limit: Self::limit() }
+    /// The error of an arena that has all its slots.
+    fn full() -> GrowError {
+        GrowError::Full { wanted: Self::limit() + 1, value_size: size_of::<T>(), limit: Self::limit() }
     }
 
     /// Adds a chunk, and before the first one the directory.
@@ -106,7 +107,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         let Some((layout, words_at)) =
             (chunk < max_chunks(Self::FIRST_BITS)).then(|| Table::<T>::layout(chunk)).flatten()
         else {
-            return Err(self.full());
+            return Err(Self::full());
         };
         let wanted = self.table.backed() as usize + 1;
         let refused = |layout| move |error| GrowError::Alloc { wanted, layout, error };
@@ -116,7 +117,7 @@ impl<T, H: HeapRef> Storage<T, H> {
             let directory = match self.heap.allocate(layout) {
                 Ok(directory) => directory.cast::<Directory<T>>(),
                 Err(error) => {
-                    let Some((chunk, _)) = Table::<T>::layout(0) else { return Err(self.full()) };
+                    let Some((chunk, _)) = Table::<T>::layout(0) else { return Err(Self::full()) };
                     // SAFETY: A1: the block is of this heap and layout, and was never a chunk.
                     unsafe { self.heap.deallocate(block, chunk) };
                     return Err(refused(layout)(error));
@@ -143,7 +144,8 @@ impl<T, H: HeapRef> Storage<T, H> {
         let added = self.table.pieces_mut().add(&self.heap, backed, |_| ());
         match added {
             Ok(slots) => self.table.add_far(slots),
-            Err(Refused { layout, error }) => return Err(GrowError::Alloc { wanted, layout, error }),
+            Err(Some(Refused { layout, error })) => return Err(GrowError::Alloc { wanted, layout, error }),
+            Err(None) => return Err(error),
         }
         Ok(())
     }

@@ -115,7 +115,16 @@ impl fmt::Display for FrameError {
     }
 }
 
-impl Error for FrameError {}
+/// The text is that of the error inside, so what comes next in the row is what that one was caused by.
+impl Error for FrameError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            FrameError::Pool(error) => error.source(),
+            FrameError::Io(error) => error.source(),
+            FrameError::TooLarge { .. } | FrameError::Unfinished { .. } => None,
+        }
+    }
+}
 
 impl From<PoolError> for FrameError {
     fn from(error: PoolError) -> Self {
