@@ -22,6 +22,17 @@ pub unsafe trait Calls: Copy {
     /// `block` is live and came from the same candidate; any thread may free it.
     unsafe fn free(self, block: *mut u8);
 
+    /// As `free`, told the size that was asked for, where the candidate has a shorter way for that.
+    ///
+    /// # Safety
+    /// As `free`; `size` is the size asked for last.
+    #[inline(always)]
+    unsafe fn free_sized(self, block: *mut u8, size: usize) {
+        _ = size;
+        // SAFETY: the caller's promise.
+        unsafe { self.free(block) };
+    }
+
     /// Moves a block of `old` bytes to one of `new` bytes, content kept. Null (and the old block intact) on failure.
     ///
     /// # Safety

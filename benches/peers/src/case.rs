@@ -67,6 +67,15 @@ pub enum Target {
     AtMost(f64),
 }
 
+impl Target {
+    /// The number, whatever it is one of.
+    pub fn limit(self) -> f64 {
+        match self {
+            Self::OfBest(limit) | Self::AtMost(limit) => limit,
+        }
+    }
+}
+
 /// Targets by flavour.
 pub type Targets = &'static [(&'static str, Target)];
 

@@ -21,16 +21,14 @@ pub fn conduct(args: &Args, cases: Vec<Case>, roster: &[Entry]) -> Result<Result
     for case in cases {
         let mut measured = Measured::new(&case);
         let roster: Vec<Entry> = roster.iter().filter(|entry| entry.sort == case.sort).cloned().collect();
-        match case.alone {
-            None => together(args, &case, &roster, &mut measured, &mut results, &mut progress)?,
-            Some(rounds) => {
-                let one_round = Args { rounds: Some(1), ..args.clone() };
-                for _ in 0..args.rounds.unwrap_or(rounds) {
-                    for entry in &roster {
-                        let one = std::slice::from_ref(entry);
-                        together(&one_round, &case, one, &mut measured, &mut results, &mut progress)?;
-                    }
-                }
+        // Every round of every candidate in a process of its own, or all in the same few.
+        let (args, processes, size) = match case.alone {
+            Some(rounds) => (&Args { rounds: Some(1), ..args.clone() }, args.rounds.unwrap_or(rounds), 1),
+            None => (args, args.processes(), roster.len().max(1)),
+        };
+        for process in 0..processes {
+            for candidates in roster.chunks(size) {
+                together(args, &case, candidates, process, &mut measured, &mut results, &mut progress)?;
             }
         }
         results.cases.push(measured);
@@ -40,23 +38,26 @@ pub fn conduct(args: &Args, cases: Vec<Case>, roster: &[Entry]) -> Result<Result
     Ok(results)
 }
 
-/// Measures candidates in one process, and again without the one that crashed, if one does.
+/// Measures candidates in process `number` of a case, and again without the one that crashed, if one does.
 fn together(
     args: &Args,
     case: &Case,
     roster: &[Entry],
+    number: usize,
     measured: &mut Measured,
     results: &mut Results,
     progress: &mut Progress,
 ) -> Result<(), String> {
-    let mut names: Vec<&str> = roster.iter().map(|entry| entry.name.as_str()).collect();
+    // Whoever could not take part in an earlier process will not be able to now.
+    let takes_part = |entry: &&Entry| !results.skipped(&case.name, &entry.name);
+    let mut names: Vec<&str> = roster.iter().filter(takes_part).map(|entry| entry.name.as_str()).collect();
     while !names.is_empty() {
         let mut found = Vec::new();
         let (last, why) = match process(args, case, &names, progress, &mut found)? {
             Outcome::Done => {
                 for report in found {
                     match report {
-                        Report::Values { name, values } => measured.add(&name, values),
+                        Report::Values { name, values } => measured.add(&name, number, values),
                         Report::Skipped { name, why } => results.skip(&case.name, &name, why),
                         Report::Turn { .. } => {}
                     }
@@ -69,6 +70,7 @@ fn together(
             return Err(format!("{}: {why}", case.name));
         };
         names.retain(|&name| name != culprit);
+        measured.leave_out(&culprit);
         results.skip(&case.name, &culprit, why);
     }
     Ok(())

@@ -36,7 +36,7 @@ pub fn count(args: &Args, roster: &[Entry]) -> Result<(), String> {
     }
     println!("{}", report::align(&lines));
     println!("malloc, free: 64 bytes; pair: malloc and free at once; box: a 64-byte value boxed, written and dropped.");
-    println!("Wanted of smarena: malloc <= 12, free <= 12, box <= 16.");
+    println!("Wanted: smarena-call malloc <= 16, free <= 15, pair <= 30; smarena-global malloc <= 26, free <= 18.");
     report::write(&args.out, "instructions.csv", &csv)
 }
 

@@ -5,15 +5,15 @@
 //!
 //! | case | an operation is |
 //! |---|---|
-//! | `pair-const`, `pair-16-80` | malloc and free at once, of 64 bytes known at compile time, of 16..=80 random ones |
+//! | `pair-const`, `pair-16-80` | malloc and free at once, of 64 bytes known at compile time, of 16..=80 random ones (`/told`: free is told the size) |
 //! | `batch-lifo/N`, `batch-fifo/N` | one of 1000 mallocs of 16..=79 bytes with its free, newest or oldest first; N threads |
-//! | `seed/N` | free(i), malloc of 16..=79 bytes, over 100,000 live blocks, 300 times; N threads, deep caches |
+//! | `seed/N` | free(i), malloc of 16..=79 bytes, over 100,000 live blocks, 100 times; N threads, deep caches |
 //! | `replace-10k`, `replace-1M` | a random live block freed, another of 16..=128 bytes allocated, first word written |
 //! | `replace-40KiB/N` | the same with 1000 buffers of 40 KiB, by N threads, in a heap for any program |
 //! | `producer-consumer` | 64 bytes allocated and written by one thread, freed by another; a ring of 1024 between them |
 //! | `larson/N` | a random replace; arrays are handed to new threads now and then; N arrays |
 //! | `list` | after churn: a node of 32 bytes appended (`list-build`), a node visited (`list-traverse`) |
-//! | `realloc` | a step of 16, 32, … 1024 bytes of one of 10,000 buffers, content kept |
+//! | `realloc/chain`, `realloc/many` | a step of 16, 32, … 1024 bytes of a buffer, content kept; one by one, 10,000 at once |
 //! | `memory` | resident bytes over the bytes asked for: 10 M blocks of 32 bytes full, freed, trimmed |
 //! | `fragmentation` | MiB resident: the most while sizes shift, after ten quiet seconds with a tenth alive, and freed and trimmed |
 //! | `grow` | a step of a block that grows from 1 MiB to 256; MiB resident at the most |
@@ -24,11 +24,11 @@
 //! | `pool/N`, `pool-across` | a buffer of 2 KiB acquired, first word written, released; by N threads, by another thread |
 //! | `freeze/N` | a filled buffer of N bytes frozen, cloned three times, all dropped |
 //!
-//! The four flavours of smarena take part in every case, so the rows of explicit handles are those of `smarena-handle`.
+//! The flavours of smarena take part in every case, so the rows of explicit handles are those of `smarena-handle`.
 //!
 //! The sources: `candidate` is what an allocator is to a workload, `candidates` and `ours` are those there are; `case` is what a
-//! workload is to the program, `workloads` are those there are; `clock` runs threads; `conduct` starts a process for each case,
-//! in which `measure` takes the rounds; `results` and `report` make of it what is printed. `instructions` and `scaling` measure nothing:
+//! workload is to the program, `workloads` are those there are; `clock` runs threads; `conduct` starts some processes for each case,
+//! in each of which `measure` takes rounds; `results` and `report` make of it what is printed. `instructions` and `scaling` measure nothing:
 //! the one counts, the other simulates.
 
 mod args;
@@ -75,7 +75,7 @@ fn run(args: &Args) -> Result<(), String> {
             let case = cases.iter().find(|case| case.name == *name).ok_or_else(|| format!("no case {name}"))?;
             measure::measure(args, case, &roster(args)?).map_err(|error| error.to_string())?;
         }
-        Action::Measure => report::report(&conduct::conduct(args, selected(args)?, &roster(args)?)?, &args.out)?,
+        Action::Measure => report::report(args, &conduct::conduct(args, selected(args)?, &roster(args)?)?)?,
         Action::Instructions => instructions::count(args, &roster(args)?)?,
         Action::Scaling => scaling::print(),
         Action::Traced(name) => {
@@ -90,7 +90,7 @@ fn run(args: &Args) -> Result<(), String> {
 
 /// The candidates that were asked for.
 fn roster(args: &Args) -> Result<Vec<Entry>, String> {
-    let mut roster = candidates::roster(&args.extras);
+    let mut roster = candidates::roster(&args.peers, &args.extras);
     if let Some(unknown) = args.candidates.iter().find(|name| !roster.iter().any(|entry| entry.name == **name)) {
         return Err(format!("no candidate {unknown} (--list names them)"));
     }
@@ -115,7 +115,7 @@ fn list(args: &Args) {
     for case in workloads::cases(&args.plan) {
         println!("case       {}", case.name);
     }
-    for entry in candidates::roster(&args.extras) {
+    for entry in candidates::roster(&args.peers, &args.extras) {
         println!("candidate  {}", entry.name);
     }
 }

@@ -68,9 +68,9 @@ impl Report {
 /// Short rounds are repeated up to so often, because a shared machine's speed changes from second to second.
 const MOST_ROUNDS: usize = 41;
 
-/// No further round after this, once there are enough of them.
-fn time_for_case(args: &Args) -> Duration {
-    if args.plan.quick { Duration::from_millis(700) } else { Duration::from_secs(15) }
+/// No further round in a process after this, once there are enough of them.
+fn time_for_process(args: &Args) -> Duration {
+    Duration::from_millis(if args.plan.quick { 700 } else { 1200 })
 }
 
 /// Measures `case` with the candidates of `roster` and prints what it finds.
@@ -90,7 +90,7 @@ pub fn measure(args: &Args, case: &Case, roster: &[Entry]) -> io::Result<()> {
     for round in 0_usize.. {
         let measured = round.saturating_sub(warm_up);
         let enough = measured >= args.least_rounds();
-        if enough && (args.rounds.is_some() || measured >= MOST_ROUNDS || begin.elapsed() > time_for_case(args)) {
+        if enough && (args.rounds.is_some() || measured >= MOST_ROUNDS || begin.elapsed() > time_for_process(args)) {
             break;
         }
         for (name, candidate) in &bound {

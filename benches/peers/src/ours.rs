@@ -1,28 +1,29 @@
-//! smarena as a candidate, in four flavours. The only file that knows its interface.
+//! smarena as a candidate, in five flavours, beside its library for C. With what is in the folder the only file that knows its interface.
 //!
 //! - `smarena`: a heap that a type names (`static_heap!`; where a workload is that of any program, `Global`), one for the process as the peers
 //!   are, its fast paths inlined into the caller;
 //! - `smarena-call`: the same behind functions that are never inlined, as a C library is used;
+//! - `smarena-global`: `Global` as a program has it as its global allocator ([`global`]);
 //! - `smarena-ref`: a heap by reference, inlined;
 //! - `smarena-handle`: this thread's explicit cache of such a heap, no thread-local look-up.
 
+mod global;
+mod handle;
+
 use core::ptr::{NonNull, null_mut};
 
-use smarena::{
-    CacheWarmup, Global, Heap, Linear, Piecewise, SmBox, SmBuf, StaticHeap, ThreadCache, size_classes, static_heap,
-};
+use smarena::{CacheWarmup, Global, Heap, Linear, Piecewise, SmBox, SmBuf, StaticHeap, size_classes, static_heap};
 
 use crate::candidate::{Calls, Candidate, Job, Setup, Skip, UseHeap};
 use crate::owners::{Owners, Standard, Value};
+pub use global::AsGlobal;
+pub use handle::Handle;
 
 /// 16..128 by 16, 256..1024 by 128: every size of the first set of workloads.
 type Classes = Piecewise<15>;
 
 /// Address space of each bucket; only what is used is ever backed by memory.
 const BUCKET_BYTES: usize = 1 << 30;
-
-/// Bytes of blocks an explicit cache holds per bucket where a workload does not say: what a heap gives a thread by itself.
-const CACHE_BYTES: usize = 64 << 10;
 
 /// Bytes of blocks that a thread holds per bucket where a workload wants large caches.
 const DEEP_BYTES: usize = 2 << 20;
@@ -162,9 +163,6 @@ pub struct Called(Which);
 /// `smarena-ref`.
 pub struct Referred(Ours);
 
-/// `smarena-handle`.
-pub struct Handle(Ours);
-
 impl Inlined {
     /// The heap for `setup`.
     pub fn new(setup: &Setup) -> Result<Self, Skip> {
@@ -180,13 +178,6 @@ impl Called {
 }
 
 impl Referred {
-    /// A heap for `setup`.
-    pub fn new(setup: &Setup) -> Result<Self, Skip> {
-        Ours::new(setup).map(Self)
-    }
-}
-
-impl Handle {
     /// A heap for `setup`.
     pub fn new(setup: &Setup) -> Result<Self, Skip> {
         Ours::new(setup).map(Self)
@@ -212,6 +203,14 @@ unsafe impl<S: StaticHeap> Calls for InlinedCalls<S> {
         let block = unsafe { non_null(block) };
         // SAFETY: the caller's block is live and of this heap.
         unsafe { self.0.free(block) };
+    }
+
+    #[inline(always)]
+    unsafe fn free_sized(self, block: *mut u8, size: usize) {
+        // SAFETY: a live block is not null.
+        let block = unsafe { non_null(block) };
+        // SAFETY: the caller's block is live, of this heap and asked for with this size.
+        unsafe { self.0.free_sized(block, size, 16) };
     }
 
     #[inline(always)]
@@ -266,6 +265,14 @@ unsafe fn call_free<S: StaticHeap>(heap: S, block: *mut u8) {
 }
 
 /// # Safety
+/// As [`Calls::free_sized`].
+#[inline(never)]
+unsafe fn call_free_sized<S: StaticHeap>(heap: S, block: *mut u8, size: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { InlinedCalls(heap).free_sized(block, size) };
+}
+
+/// # Safety
 /// As [`Calls::realloc`].
 #[inline(never)]
 unsafe fn call_realloc<S: StaticHeap>(heap: S, block: *mut u8, old: usize, new: usize) -> *mut u8 {
@@ -286,6 +293,12 @@ unsafe impl<S: StaticHeap> Calls for CalledCalls<S> {
     unsafe fn free(self, block: *mut u8) {
         // SAFETY: the caller's promise.
         unsafe { call_free(self.0, block) };
+    }
+
+    #[inline(always)]
+    unsafe fn free_sized(self, block: *mut u8, size: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { call_free_sized(self.0, block, size) };
     }
 
     #[inline(always)]
@@ -342,6 +355,14 @@ unsafe impl Calls for ReferredCalls<'_> {
     }
 
     #[inline(always)]
+    unsafe fn free_sized(self, block: *mut u8, size: usize) {
+        // SAFETY: a live block is not null.
+        let block = unsafe { non_null(block) };
+        // SAFETY: the caller's block is live, of this heap and asked for with this size.
+        unsafe { self.0.free_sized(block, size, 16) };
+    }
+
+    #[inline(always)]
     unsafe fn realloc(self, block: *mut u8, _: usize, new: usize) -> *mut u8 {
         // SAFETY: a live block is not null.
         let block = unsafe { non_null(block) };
@@ -364,60 +385,6 @@ impl Candidate for Referred {
 
     fn enter<J: Job>(&self, job: J) {
         job.run(ReferredCalls(&self.0.heap));
-    }
-
-    fn new_heap(&self) -> Option<SmallHeap> {
-        small_heap()
-    }
-}
-
-/// Calls of [`Handle`]: blocks through this thread's cache; what a cache cannot do, through its heap.
-#[derive(Clone, Copy)]
-pub struct HandleCalls<'t> {
-    cache: &'t ThreadCache<'t, Classes>,
-    heap: &'t Heap<Classes>,
-}
-
-// SAFETY: as `InlinedCalls`.
-unsafe impl Calls for HandleCalls<'_> {
-    type Owners = Standard<Self>;
-
-    #[inline(always)]
-    fn malloc(self, size: usize) -> *mut u8 {
-        or_null(self.cache.alloc(size, 16))
-    }
-
-    #[inline(always)]
-    unsafe fn free(self, block: *mut u8) {
-        // SAFETY: a live block is not null.
-        let block = unsafe { non_null(block) };
-        // SAFETY: the caller's block is live and of this heap.
-        unsafe { self.cache.free(block) };
-    }
-
-    #[inline(always)]
-    unsafe fn realloc(self, block: *mut u8, old: usize, new: usize) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        unsafe { ReferredCalls(self.heap).realloc(block, old, new) }
-    }
-
-    fn trim(self) {
-        self.heap.trim();
-    }
-
-    fn owners(self) -> Self::Owners {
-        Standard(self)
-    }
-}
-
-impl Candidate for Handle {
-    type Heap = SmallHeap;
-    const HEAPS: bool = true;
-
-    fn enter<J: Job>(&self, job: J) {
-        let heap = &self.0.heap;
-        let cache = heap.thread_cache(self.0.cache_bytes.unwrap_or(CACHE_BYTES), CacheWarmup::Cold);
-        job.run(HandleCalls { cache: &cache, heap });
     }
 
     fn new_heap(&self) -> Option<SmallHeap> {

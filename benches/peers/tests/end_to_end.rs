@@ -29,11 +29,11 @@ fn summary(out: &Path, start: &str) -> Vec<String> {
     line.split(',').map(str::to_owned).collect()
 }
 
-/// Builds `extra.c` with the C compiler that the peers need anyway.
-fn library(test: &str, option: &str) -> String {
+/// Builds a library of this folder with the C compiler that the peers need anyway.
+fn library(test: &str, source: &str, option: &str) -> String {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.so"));
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/extra.c");
-    let status = Command::new("cc").args(["-shared", "-fPIC", "-O2", option, source, "-o"]).arg(&path).status();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(source);
+    let status = Command::new("cc").args(["-shared", "-fPIC", "-O2", option, "-o"]).args([&path, &source]).status();
     assert!(status.expect("there is a C compiler").success());
     path.display().to_string()
 }
@@ -42,7 +42,7 @@ fn library(test: &str, option: &str) -> String {
 fn tables_csv_and_plots_hold_what_was_measured() {
     let (output, out) = peers("tables", &["--only", "pair-const", "--peers", "smarena,system"]);
     let text = stdout(&output);
-    assert!(text.contains("<= 0.65 x best"), "{text}");
+    assert!(text.contains("<= 0.50 x best"), "{text}");
     assert!(!text.contains("pair-16-80"), "{text}");
     assert_eq!(summary(&out, "pair-const,cpu ns/op,system")[6], "1", "the one peer is the best peer");
     let samples = fs::read_to_string(out.join("samples.csv")).expect("the samples were written");
@@ -65,17 +65,49 @@ fn resident_memory_is_what_the_kernel_gave() {
 
 #[test]
 fn an_extra_library_takes_part_but_is_no_peer() {
-    let extra = format!("mine={}", library("working", "-DWORKS"));
-    let (output, out) = peers("extra", &["--extra", &extra, "--only", "realloc,creation", "--peers", "smarena,mine"]);
+    let extra = format!("mine={}", library("working", "extra.c", "-DWORKS"));
+    let (output, out) =
+        peers("extra", &["--extra", &extra, "--only", "realloc/chain,creation", "--peers", "smarena,mine"]);
     let text = stdout(&output);
     assert!(text.contains("no peer"), "{text}");
-    assert!(summary(&out, "realloc,cpu ns/op,mine")[3].parse::<f64>().expect("a number") > 0.0);
+    assert!(summary(&out, "realloc/chain,cpu ns/op,mine")[3].parse::<f64>().expect("a number") > 0.0);
     assert!(summary(&out, "creation,us,mine")[3].parse::<f64>().expect("a number") > 0.0);
 }
 
 #[test]
+fn a_case_has_several_processes_and_an_earlier_run_is_compared_with() {
+    let options = ["--only", "pair-const", "--peers", "smarena,system", "--processes", "2"];
+    let (output, out) = peers("processes", &options);
+    assert!(stdout(&output).contains("by medians over 2 processes"));
+    let samples = fs::read_to_string(out.join("samples.csv")).expect("the samples were written");
+    assert_eq!(samples.lines().count(), 1 + 2 * 2 * 2, "two candidates, CPU and wall, in each process");
+    fs::write(out.join("targets.csv"), "pair-const,cpu ns/op,smarena,0.123,0.5\n").expect("an earlier run");
+    let earlier = out.display().to_string();
+    let (output, _) = peers("against", &["--only", "pair-const", "--peers", "smarena,system", "--against", &earlier]);
+    let text = stdout(&output);
+    assert!(text.contains("0.123") && text.contains("in the earlier run as well"), "{text}");
+}
+
+#[test]
+fn a_library_with_a_malloc_is_a_peer() {
+    let peer = format!("mine={}", library("peer", "peer.c", "-DWORKS"));
+    let (output, out) = peers("peer", &["--peer", &peer, "--only", "pair-const,larson", "--peers", "smarena,mine"]);
+    stdout(&output);
+    for row in ["pair-const", "larson/2"] {
+        assert_eq!(summary(&out, &format!("{row},cpu ns/op,mine"))[6], "1", "the one peer is the best peer");
+    }
+}
+
+#[test]
+fn a_library_without_a_malloc_is_no_peer() {
+    let peer = format!("mine={}", library("none", "extra.c", "-DWORKS"));
+    let (output, _) = peers("none", &["--peer", &peer, "--only", "pair-const", "--peers", "smarena,mine"]);
+    assert!(stdout(&output).contains("has no malloc of its own"));
+}
+
+#[test]
 fn whoever_crashes_is_left_out_and_named() {
-    let extra = format!("broken={}", library("broken", "-DCRASH"));
+    let extra = format!("broken={}", library("broken", "extra.c", "-DCRASH"));
     let (output, out) =
         peers("crash", &["--extra", &extra, "--only", "pair-const", "--peers", "smarena,system,broken"]);
     let text = stdout(&output);

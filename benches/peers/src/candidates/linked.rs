@@ -5,14 +5,17 @@ use core::convert::Infallible;
 use crate::candidate::{Calls, Candidate, Job};
 use crate::owners::Standard;
 
-/// Declares a candidate of a C library whose `malloc`, `free` and `realloc` have the usual meaning.
-macro_rules! c_library {
-    ($(#[$doc:meta])* $name:ident, $malloc:path, $free:path, $realloc:path, trim: $trim:expr, thread: $thread:expr $(,)?) => {
+/// Declares a candidate of a library whose `malloc`, `free` and `realloc` have the usual meaning, and perhaps a `free` that is told the size.
+macro_rules! linked {
+    (
+        $(#[$doc:meta])* $name:ident, $malloc:path, $free:path, $realloc:path,
+        $(sized: $free_sized:path,)? trim: $trim:expr, thread: $thread:expr $(,)?
+    ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub struct $name;
 
-        // SAFETY: a C `malloc` gives null or a block of the size, aligned for any standard type, which is 16 here.
+        // SAFETY: a `malloc` gives null or a block of the size, aligned for any standard type of that size, which is 16 here.
         unsafe impl Calls for $name {
             type Owners = Standard<Self>;
 
@@ -27,6 +30,14 @@ macro_rules! c_library {
                 // SAFETY: the caller's block is live and of this library.
                 unsafe { $free(block.cast()) };
             }
+
+            $(
+                #[inline(always)]
+                unsafe fn free_sized(self, block: *mut u8, size: usize) {
+                    // SAFETY: the caller's block is live, of this library and of this size.
+                    unsafe { $free_sized(block.cast(), size) };
+                }
+            )?
 
             #[inline(always)]
             unsafe fn realloc(self, block: *mut u8, _: usize, new: usize) -> *mut u8 {
@@ -54,7 +65,7 @@ macro_rules! c_library {
     };
 }
 
-c_library! {
+linked! {
     /// The system's malloc.
     System, libc::malloc, libc::free, libc::realloc, trim: trim_system, thread: (),
 }
@@ -68,7 +79,7 @@ fn trim_system() {
 }
 
 #[cfg(feature = "mimalloc")]
-c_library! {
+linked! {
     /// mimalloc 3.
     Mimalloc, libmimalloc_sys::mi_malloc, libmimalloc_sys::mi_free, libmimalloc_sys::mi_realloc,
     trim: || {
@@ -79,15 +90,25 @@ c_library! {
 }
 
 #[cfg(feature = "snmalloc")]
-c_library! {
+linked! {
     /// snmalloc; it has no call that returns memory.
     Snmalloc, snmalloc_sys::sn_malloc, snmalloc_sys::sn_free, snmalloc_sys::sn_realloc, trim: || (), thread: (),
 }
 
 #[cfg(feature = "jemalloc")]
-c_library! {
+linked! {
     /// jemalloc 5.3.
-    Jemalloc, tikv_jemalloc_sys::malloc, tikv_jemalloc_sys::free, tikv_jemalloc_sys::realloc, trim: trim_jemalloc, thread: (),
+    Jemalloc, tikv_jemalloc_sys::malloc, tikv_jemalloc_sys::free, tikv_jemalloc_sys::realloc,
+    sized: free_jemalloc, trim: trim_jemalloc, thread: (),
+}
+
+/// # Safety
+/// As [`Calls::free_sized`].
+#[cfg(feature = "jemalloc")]
+#[inline(always)]
+unsafe fn free_jemalloc(block: *mut core::ffi::c_void, size: usize) {
+    // SAFETY: the caller's promise; no flags, as the block was asked for without.
+    unsafe { tikv_jemalloc_sys::sdallocx(block, size, 0) };
 }
 
 #[cfg(feature = "jemalloc")]
@@ -101,7 +122,7 @@ fn trim_jemalloc() {
 }
 
 #[cfg(feature = "rpmalloc")]
-c_library! {
+linked! {
     /// rpmalloc 1.4, which wants to be told of every thread.
     Rpmalloc, rpmalloc_sys::rpmalloc, rpmalloc_sys::rpfree, rpmalloc_sys::rprealloc,
     trim: || {
@@ -109,6 +130,21 @@ c_library! {
         unsafe { rpmalloc_sys::rpmalloc_thread_collect() }
     },
     thread: RpmallocThread::new(),
+}
+
+#[cfg(feature = "rusty_alloc")]
+linked! {
+    /// rusty_alloc 2, which is mimalloc's design in Rust: its calls are inlined, as ours are, and as its `GlobalAlloc` has them.
+    RustyAlloc, rusty_malloc, rusty_alloc::alloc::free_inline_flags_first, rusty_alloc::alloc::realloc,
+    trim: || rusty_alloc::alloc::collect(true), thread: (),
+}
+
+/// # Safety
+/// None is needed.
+#[cfg(feature = "rusty_alloc")]
+#[inline(always)]
+unsafe fn rusty_malloc(size: usize) -> *mut u8 {
+    rusty_alloc::alloc::malloc(size)
 }
 
 /// A thread's registration with rpmalloc.

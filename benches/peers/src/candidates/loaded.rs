@@ -1,4 +1,4 @@
-//! Allocators loaded from a shared library: tcmalloc, and any library with the C interface `sm_*`.
+//! Allocators loaded from a shared library: any with a `malloc`, as tcmalloc and rpmalloc 2, and any with the C interface `sm_*`.
 
 use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::transmute;
@@ -38,41 +38,72 @@ fn last_error() -> Skip {
 type Malloc = unsafe extern "C" fn(usize) -> *mut c_void;
 type Free = unsafe extern "C" fn(*mut c_void);
 type Realloc = unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void;
-type Trim = unsafe extern "C" fn();
+type Call = unsafe extern "C" fn();
+/// What begins a process or ends a thread of rpmalloc: version 2 takes an argument at the one, version 1 at the other, and neither looks at it elsewhere.
+type CallWith = unsafe extern "C" fn(usize);
 
-/// tcmalloc of gperftools.
+/// The names that `malloc`, `free` and `realloc` of a library may go by, and of what returns memory.
+const NAMES: [([&CStr; 3], Option<&CStr>); 3] = [
+    ([c"rpmalloc", c"rpfree", c"rprealloc"], Some(c"rpmalloc_thread_collect")),
+    ([c"tc_malloc", c"tc_free", c"tc_realloc"], Some(c"MallocExtension_ReleaseFreeMemory")),
+    ([c"malloc", c"free", c"realloc"], None),
+];
+
+/// An allocator of a shared library.
 #[derive(Clone, Copy)]
-pub struct Tcmalloc {
+pub struct Loaded {
     malloc: Malloc,
     free: Free,
     realloc: Realloc,
-    trim: Trim,
+    trim: Option<Call>,
+    /// What a thread does first and last.
+    thread: Option<(Call, CallWith)>,
 }
 
-impl Tcmalloc {
-    /// Loads it, if the machine has it.
-    pub fn load() -> Result<Self, Skip> {
-        let library = Library::open("libtcmalloc_minimal.so.4")?;
-        Ok(Self {
-            // SAFETY: the documented type of `tc_malloc`.
-            malloc: unsafe { transmute::<*mut c_void, Malloc>(library.symbol(c"tc_malloc")?) },
-            // SAFETY: the documented type of `tc_free`.
-            free: unsafe { transmute::<*mut c_void, Free>(library.symbol(c"tc_free")?) },
-            // SAFETY: the documented type of `tc_realloc`.
-            realloc: unsafe { transmute::<*mut c_void, Realloc>(library.symbol(c"tc_realloc")?) },
-            // SAFETY: the documented type of `MallocExtension_ReleaseFreeMemory`.
-            trim: unsafe { transmute::<*mut c_void, Trim>(library.symbol(c"MallocExtension_ReleaseFreeMemory")?) },
-        })
+impl Loaded {
+    /// Loads the library at `path`, and prepares it.
+    pub fn load(path: &str) -> Result<Self, Skip> {
+        let library = Library::open(path)?;
+        // Of a library without one, its own library's is found: the system's.
+        let is_its_own = |malloc| library.symbol(malloc).is_ok_and(|malloc| malloc != libc::malloc as *mut c_void);
+        let Some(([malloc, free, realloc], trim)) = NAMES.iter().find(|(names, _)| is_its_own(names[0])) else {
+            return Err(format!("{path} has no malloc of its own"));
+        };
+        let mut loaded = Self {
+            // SAFETY: the type of every function of this name.
+            malloc: unsafe { transmute::<*mut c_void, Malloc>(library.symbol(malloc)?) },
+            // SAFETY: as above.
+            free: unsafe { transmute::<*mut c_void, Free>(library.symbol(free)?) },
+            // SAFETY: as above.
+            realloc: unsafe { transmute::<*mut c_void, Realloc>(library.symbol(realloc)?) },
+            // SAFETY: as above.
+            trim: trim
+                .and_then(|trim| library.symbol(trim).ok())
+                .map(|trim| unsafe { transmute::<*mut c_void, Call>(trim) }),
+            thread: None,
+        };
+        if let Ok(initialize) = library.symbol(c"rpmalloc_initialize") {
+            // SAFETY: the documented types of rpmalloc's functions, but for arguments that are not looked at.
+            let initialize = unsafe { transmute::<*mut c_void, CallWith>(initialize) };
+            // SAFETY: before any other call of the library; null, for an interface to the system that is its own.
+            unsafe { initialize(0) };
+            // SAFETY: as above.
+            let begin = unsafe { transmute::<*mut c_void, Call>(library.symbol(c"rpmalloc_thread_initialize")?) };
+            // SAFETY: as above.
+            let end = unsafe { transmute::<*mut c_void, CallWith>(library.symbol(c"rpmalloc_thread_finalize")?) };
+            loaded.thread = Some((begin, end));
+        }
+        Ok(loaded)
     }
 }
 
-// SAFETY: `tc_malloc` is a C `malloc`.
-unsafe impl Calls for Tcmalloc {
+// SAFETY: what is called `malloc` gives null or a block of the size, aligned for any standard type of that size.
+unsafe impl Calls for Loaded {
     type Owners = Standard<Self>;
 
     #[inline(always)]
     fn malloc(self, size: usize) -> *mut u8 {
-        // SAFETY: no precondition.
+        // SAFETY: no precondition once the thread was entered.
         unsafe { (self.malloc)(size) }.cast()
     }
 
@@ -89,8 +120,10 @@ unsafe impl Calls for Tcmalloc {
     }
 
     fn trim(self) {
-        // SAFETY: no precondition.
-        unsafe { (self.trim)() };
+        if let Some(trim) = self.trim {
+            // SAFETY: no precondition once the thread was entered.
+            unsafe { trim() };
+        }
     }
 
     fn owners(self) -> Self::Owners {
@@ -98,10 +131,27 @@ unsafe impl Calls for Tcmalloc {
     }
 }
 
-impl Candidate for Tcmalloc {
+/// Ends what a library knows of this thread when its job is over.
+struct LoadedThread(Option<CallWith>);
+
+impl Drop for LoadedThread {
+    fn drop(&mut self) {
+        if let Some(end) = self.0 {
+            // SAFETY: `enter` began it. Not zero: what the thread has cached goes back.
+            unsafe { end(1) };
+        }
+    }
+}
+
+impl Candidate for Loaded {
     type Heap = core::convert::Infallible;
 
     fn enter<J: Job>(&self, job: J) {
+        let _thread = LoadedThread(self.thread.map(|(begin, end)| {
+            // SAFETY: the process was begun by `load`.
+            unsafe { begin() };
+            end
+        }));
         job.run(*self);
     }
 }

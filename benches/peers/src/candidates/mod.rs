@@ -38,31 +38,57 @@ pub struct Entry {
     pub kind: Kind,
     /// What it gives out.
     pub sort: Sort,
-    /// The shared library of an extra.
+    /// The shared library it is loaded from; empty for what is linked.
     pub path: String,
 }
 
-const OURS: [&str; 4] = ["smarena", "smarena-call", "smarena-ref", "smarena-handle"];
-const PEERS: [&str; 7] = ["system", "mimalloc", "snmalloc", "jemalloc", "rpmalloc", "smalloc", "tcmalloc"];
+impl Entry {
+    /// Whether its calls are a shared library's or a C library's, which no compiler inlines: what our own library is compared with.
+    pub fn is_called(&self) -> bool {
+        !["smalloc", "rusty_alloc"].contains(&self.name.as_str())
+    }
+}
+
+/// Our own library for C.
+pub const LIBRARY: &str = "smarena-c";
+
+const OURS: [&str; 6] = ["smarena", "smarena-call", "smarena-global", "smarena-ref", "smarena-handle", LIBRARY];
+const PEERS: [&str; 8] =
+    ["system", "mimalloc", "snmalloc", "jemalloc", "rpmalloc", "rusty_alloc", "smalloc", "tcmalloc"];
 const OUR_BUFFERS: [&str; 3] = ["smarena-pool", "smarena-objects", "smarena-buf"];
 const PEER_BUFFERS: [&str; 5] = ["opool", "object-pool", "zeropool", "bytes", "vec"];
 
-/// All candidates, in the order in which they take turns.
-pub fn roster(extras: &[(String, String)]) -> Vec<Entry> {
-    let named = |kind, sort| move |name: &&str| Entry { name: (*name).to_owned(), kind, sort, path: String::new() };
-    let extra = |(name, path): &(String, String)| Entry {
-        name: name.clone(),
-        kind: Kind::Extra,
-        sort: Sort::Blocks,
-        path: path.clone(),
+/// All candidates, in the order in which they take turns; `peers` and `extras` are names and paths of libraries.
+pub fn roster(peers: &[(String, String)], extras: &[(String, String)]) -> Vec<Entry> {
+    let named = |kind, sort| move |&name: &&str| Entry { name: name.to_owned(), kind, sort, path: known_path(name) };
+    let loaded = |kind| {
+        move |(name, path): &(String, String)| Entry {
+            name: name.clone(),
+            kind,
+            sort: Sort::Blocks,
+            path: path.clone(),
+        }
     };
     OURS.iter()
         .map(named(Kind::Ours, Sort::Blocks))
         .chain(PEERS.iter().map(named(Kind::Peer, Sort::Blocks)))
-        .chain(extras.iter().map(extra))
+        .chain(peers.iter().map(loaded(Kind::Peer)))
+        .chain(extras.iter().map(loaded(Kind::Extra)))
         .chain(OUR_BUFFERS.iter().map(named(Kind::Ours, Sort::Buffers)))
         .chain(PEER_BUFFERS.iter().map(named(Kind::Peer, Sort::Buffers)))
         .collect()
+}
+
+/// Where a library lies that takes part without being named: our own is built into the same directory as this program.
+fn known_path(name: &str) -> String {
+    match name {
+        "tcmalloc" => "libtcmalloc_minimal.so.4".to_owned(),
+        LIBRARY => {
+            let program = std::env::current_exe().unwrap_or_default();
+            program.with_file_name("libsmmalloc.so").display().to_string()
+        }
+        _ => String::new(),
+    }
 }
 
 /// What is done with an opened candidate, whatever its type.
@@ -76,9 +102,14 @@ pub trait Visitor {
 /// Opens a candidate for `setup` and hands it to `visitor`; says why where it cannot.
 pub fn open<V: Visitor>(entry: &Entry, setup: &Setup, visitor: V) -> Result<V::Output, Skip> {
     Ok(match entry.name.as_str() {
-        _ if entry.kind == Kind::Extra => visitor.visit(loaded::Extra::load(&entry.path, setup)?),
+        LIBRARY if setup.any_program => return Err("has no heap for any program".to_owned()),
+        _ if entry.kind == Kind::Extra || entry.name == LIBRARY => {
+            visitor.visit(loaded::Extra::load(&entry.path, setup)?)
+        }
+        _ if !entry.path.is_empty() => visitor.visit(loaded::Loaded::load(&entry.path)?),
         "smarena" => visitor.visit(ours::Inlined::new(setup)?),
         "smarena-call" => visitor.visit(ours::Called::new(setup)?),
+        "smarena-global" => visitor.visit(ours::AsGlobal),
         "smarena-ref" => visitor.visit(ours::Referred::new(setup)?),
         "smarena-handle" => visitor.visit(ours::Handle::new(setup)?),
         "system" => visitor.visit(linked::System),
@@ -94,9 +125,10 @@ pub fn open<V: Visitor>(entry: &Entry, setup: &Setup, visitor: V) -> Result<V::O
         "jemalloc" => visitor.visit(linked::Jemalloc),
         #[cfg(feature = "rpmalloc")]
         "rpmalloc" => visitor.visit(linked::Rpmalloc),
+        #[cfg(feature = "rusty_alloc")]
+        "rusty_alloc" => visitor.visit(linked::RustyAlloc),
         #[cfg(feature = "smalloc")]
         "smalloc" => visitor.visit(smalloc::Smalloc),
-        "tcmalloc" => visitor.visit(loaded::Tcmalloc::load()?),
         other => return Err(format!("built without the feature `{other}`")),
     })
 }

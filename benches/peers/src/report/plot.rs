@@ -13,7 +13,7 @@ type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Failure = DrawingAreaErrorKind<std::io::Error>;
 
 const FONT: &str = "sans-serif";
-const PEERS: [RGBColor; 8] = [
+const PEERS: [RGBColor; 9] = [
     RGBColor(120, 120, 120),
     RGBColor(214, 96, 20),
     RGBColor(44, 140, 60),
@@ -22,9 +22,16 @@ const PEERS: [RGBColor; 8] = [
     RGBColor(200, 90, 160),
     RGBColor(150, 150, 20),
     RGBColor(20, 150, 170),
+    RGBColor(80, 40, 40),
 ];
-const OURS: [RGBColor; 4] =
-    [RGBColor(10, 60, 190), RGBColor(90, 140, 230), RGBColor(150, 190, 250), RGBColor(0, 190, 220)];
+const OURS: [RGBColor; 6] = [
+    RGBColor(10, 60, 190),
+    RGBColor(90, 140, 230),
+    RGBColor(60, 80, 130),
+    RGBColor(150, 190, 250),
+    RGBColor(0, 190, 220),
+    RGBColor(110, 110, 250),
+];
 
 /// The same colour for a candidate in every plot: by its place in the roster, ours in shades of blue.
 fn colour(entry: &Entry, entries: &[Series<'_>]) -> RGBColor {
@@ -38,7 +45,7 @@ fn describe(path: &Path) -> impl Fn(Failure) -> String + '_ {
     move |error| format!("{}: {error}", path.display())
 }
 
-/// Bars of one column, with a line from the least to the greatest round.
+/// Bars of one column, with a line from the least to the greatest process.
 pub(super) fn bars(table: &Table<'_>, path: &Path) -> Result<(), String> {
     if table.entries.is_empty() {
         return Ok(());
@@ -63,7 +70,7 @@ fn draw_bars(table: &Table<'_>, canvas: &Canvas<'_>) -> Result<(), Failure> {
         canvas.draw(&Text::new(format!("{:.3}", summary.median), (x(summary.most) + 6, y + 2), (FONT, 13)))?;
     }
     for verdict in table.verdicts() {
-        let value = match (verdict.target, table.best()) {
+        let value = match (verdict.target, table.best_for(verdict.ours.entry)) {
             (Target::AtMost(most), _) => most,
             (Target::OfBest(ratio), Some(best)) => ratio * best.summary.median,
             (Target::OfBest(_), None) => continue,
@@ -77,14 +84,18 @@ fn draw_bars(table: &Table<'_>, canvas: &Canvas<'_>) -> Result<(), Failure> {
         }
     }
     let bottom = 44 + 26 * i32::try_from(table.entries.len()).expect("a few candidates");
-    canvas.draw(&Text::new("red: target; black: least to greatest round", (150, bottom), (FONT, 11)))?;
+    canvas.draw(&Text::new("red: target; black: least to greatest process", (150, bottom), (FONT, 11)))?;
     canvas.present()
 }
 
 /// Every timed and judged column: each candidate's ratio to the best peer, on a logarithmic axis; red marks are targets.
 pub(super) fn overview(tables: &[Table<'_>], path: &Path) -> Result<(), String> {
     let timed = |table: &&Table<'_>| table.column.metric.is_compared() && !table.column.targets.is_empty();
-    let tables: Vec<&Table<'_>> = tables.iter().filter(timed).filter(|table| table.best().is_some()).collect();
+    let tables: Vec<&Table<'_>> = tables
+        .iter()
+        .filter(timed)
+        .filter(|table| table.entries.iter().any(|series| table.ratio(series).is_some()))
+        .collect();
     if tables.is_empty() {
         return Ok(());
     }
@@ -119,7 +130,7 @@ fn draw_overview(tables: &[&Table<'_>], canvas: &Canvas<'_>) -> Result<(), Failu
         ))?;
         for series in &table.entries {
             let size = if series.entry.kind == Kind::Ours { 6 } else { 4 };
-            let ratio = table.ratio(series).unwrap_or(1.0);
+            let ratio = table.ratio(series).map_or(1.0, |ratio| ratio.median);
             canvas.draw(&Circle::new((x(ratio), y), size, colour(series.entry, &table.entries).filled()))?;
         }
         for verdict in table.verdicts() {

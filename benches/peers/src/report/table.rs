@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::case::Target;
-use crate::results::{Results, Table, Verdict};
+use crate::report::csv::{self, Earlier};
+use crate::results::{Results, Summary, Table, Verdict};
 
 /// Everything a reader of the terminal sees.
-pub(super) fn text(results: &Results, tables: &[Table<'_>]) -> String {
+pub(super) fn text(results: &Results, tables: &[Table<'_>], earlier: Option<&Earlier>, processes: usize) -> String {
     let mut text = String::new();
     let mut last = "";
     for table in tables {
@@ -16,7 +17,7 @@ pub(super) fn text(results: &Results, tables: &[Table<'_>]) -> String {
             text += &row(tables.iter().filter(|other| other.row.name == last));
         }
     }
-    text += &verdicts(tables);
+    text += &verdicts(tables, earlier, processes);
     text += &skipped(results);
     text
 }
@@ -37,16 +38,19 @@ fn row<'a>(columns: impl Iterator<Item = &'a Table<'a>>) -> String {
         let mut line = vec![first.entries[index].entry.name.clone()];
         for column in &columns {
             let series = &column.entries[index];
-            let spread = format!("{:.0} %", series.summary.spread());
-            line.extend([number(series.summary.median), spread, ratio(column.ratio(series))]);
+            line.extend([number(series.summary.median), spread(series.summary), ratio(column.ratio(series))]);
         }
         lines.push(line);
     }
     format!("{}\n", align(&lines))
 }
 
-fn ratio(ratio: Option<f64>) -> String {
-    ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
+fn ratio(ratio: Option<Summary>) -> String {
+    ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{:.2}", ratio.median))
+}
+
+fn spread(of: Summary) -> String {
+    format!("{:.0} %", of.spread())
 }
 
 /// Three significant digits are what such a number is worth.
@@ -63,40 +67,65 @@ fn number(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// The summary: each target, and whether it was met.
-fn verdicts(tables: &[Table<'_>]) -> String {
+/// The summary: each target, whether it was met, how far the processes lie apart in it, and what an earlier run had.
+fn verdicts(tables: &[Table<'_>], earlier: Option<&Earlier>, processes: usize) -> String {
     let verdicts: Vec<Verdict<'_>> = tables.iter().flat_map(Table::verdicts).collect();
-    let heading = ["target", "of", "flavour", "ours", "best peer", "", "ratio", "wanted", ""];
-    let mut lines = vec![heading.map(str::to_owned).to_vec()];
-    lines.extend(verdicts.iter().map(verdict));
-    let met = verdicts.iter().filter(|verdict| verdict.met == Some(true)).count();
-    format!("{}{met} of {} targets met\n", align(&lines), verdicts.len())
+    let heading = ["target", "of", "flavour", "ours", "best peer", "", "ratio", "spread", "wanted", "", "earlier"];
+    let columns = heading.len() - usize::from(earlier.is_none());
+    let mut lines = vec![heading[..columns].iter().map(|&cell| cell.to_owned()).collect()];
+    lines.extend(verdicts.iter().map(|of| verdict(of, earlier)));
+    let met = verdicts.iter().filter(|verdict| verdict.met() == Some(true)).count();
+    let mut text =
+        format!("{}{met} of {} targets met, by medians over {processes} processes", align(&lines), verdicts.len());
+    if let Some(earlier) = earlier {
+        let both = |verdict| Some((verdict, csv::earlier(verdict, earlier)?));
+        let both: Vec<(&Verdict<'_>, f64)> = verdicts.iter().filter_map(both).collect();
+        let met = both.iter().filter(|(verdict, was)| verdict.met() == Some(true) && *was <= verdict.target.limit());
+        let apart = |(verdict, was): &(&Verdict<'_>, f64)| Some(100.0 * (verdict.reached? / was - 1.0).abs());
+        let met = met.count();
+        let mut apart: Vec<f64> = both.iter().filter_map(apart).filter(|apart| apart.is_finite()).collect();
+        apart.sort_by(f64::total_cmp);
+        let place = |share: usize| apart.get(share * apart.len() / 100).copied().unwrap_or_default();
+        text += &format!(
+            "; {met} in the earlier run as well; the two lie {:.0} % apart in half of them, {:.0} % in a tenth",
+            place(50),
+            place(90)
+        );
+    }
+    text + "\n"
 }
 
-fn verdict(verdict: &Verdict<'_>) -> Vec<String> {
-    let table = verdict.table;
-    let best =
-        table.best().map_or_else(Default::default, |best| (number(best.summary.median), best.entry.name.clone()));
+fn verdict(verdict: &Verdict<'_>, earlier: Option<&Earlier>) -> Vec<String> {
+    let (table, ours) = (verdict.table, verdict.ours);
+    let best = table
+        .best_for(ours.entry)
+        .map_or_else(Default::default, |best| (number(best.summary.median), best.entry.name.clone()));
+    let of_best = table.ratio(ours);
     let wanted = match verdict.target {
         Target::OfBest(ratio) => format!("<= {ratio:.2} x best"),
         Target::AtMost(most) => format!("<= {most}"),
     };
-    let met = match verdict.met {
+    let met = match verdict.met() {
         Some(true) => "met",
         Some(false) => "MISSED",
         None => "no peer",
     };
-    vec![
+    let mut line = vec![
         table.row.name.clone(),
         table.column.metric.heading().to_owned(),
-        verdict.ours.entry.name.clone(),
-        number(verdict.ours.summary.median),
+        ours.entry.name.clone(),
+        number(ours.summary.median),
         best.0,
         best.1,
-        ratio(table.ratio(verdict.ours)),
+        ratio(of_best),
+        spread(of_best.unwrap_or(ours.summary)),
         wanted,
         met.to_owned(),
-    ]
+    ];
+    if let Some(earlier) = earlier {
+        line.push(csv::earlier(verdict, earlier).map_or_else(|| "-".to_owned(), number));
+    }
+    line
 }
 
 /// Who took no part, and why; one line for all that share cases and reason.

@@ -10,8 +10,9 @@ use crate::candidates::buffers::{BufferWork, Buffers};
 use crate::case::{Case, Metric, Row, Targets};
 use crate::clock::{race, thread_cpu};
 
-const POOLED: Targets = &[("smarena-pool", of_best(0.50))];
-const FROZEN: Targets = &[("smarena-buf", of_best(0.80))];
+const POOLED: Targets = &[("smarena-pool", of_best(0.40))];
+const ACROSS: Targets = &[("smarena-pool", of_best(0.50))];
+const FROZEN: Targets = &[("smarena-buf", of_best(0.60))];
 
 pub fn cases(plan: &Plan) -> Vec<Case> {
     let size = plan.pick(2048, 1500);
@@ -22,7 +23,7 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
         cases.push(Case::of_buffers(name, rows, Pool { size, threads, turns: plan.count(3_000_000, 300_000) }));
     }
     let across = Across { size, batches: plan.count(32_000, 3_200) };
-    cases.push(Case::of_buffers("pool-across", vec![Row::new("pool-across", &[(Metric::Cpu, POOLED)])], across));
+    cases.push(Case::of_buffers("pool-across", vec![Row::new("pool-across", &[(Metric::Cpu, ACROSS)])], across));
     for size in plan.pick([64, 1400], [200, 9000]) {
         let name = format!("freeze/{size}");
         let rows = vec![Row::new(&name, &[(Metric::Wall, FROZEN)])];

@@ -10,7 +10,7 @@ use crate::candidate::{Calls, Setup, block};
 use crate::case::{Case, Metric, Row, Targets};
 use crate::clock::{Clock, Work};
 
-const TARGETS: Targets = &[(MAIN, of_best(0.85))];
+const TARGETS: Targets = &[(MAIN, of_best(0.80))];
 
 pub fn cases(plan: &Plan) -> Vec<Case> {
     let name = "producer-consumer";

@@ -13,7 +13,7 @@ use crate::case::{Case, Row, Targets, Workload};
 use crate::clock::process_cpu;
 use crate::random::{Random, Sizes};
 
-const TARGETS: Targets = &[(MAIN, of_best(0.85))];
+const TARGETS: Targets = &[(MAIN, of_best(0.80))];
 const BLOCKS: usize = 5000;
 const REPLACES: usize = 50_000;
 

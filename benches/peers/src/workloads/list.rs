@@ -11,7 +11,7 @@ use crate::case::{Case, Row, Targets};
 use crate::clock::{Clock, Work};
 use crate::random::Random;
 
-const BUILD: Targets = &[(MAIN, of_best(0.90))];
+const BUILD: Targets = &[(MAIN, of_best(0.85))];
 const TRAVERSE: Targets = &[(MAIN, of_best(1.00))];
 const WALKS: usize = 4;
 

@@ -19,6 +19,7 @@ mod threads;
 
 use std::hint::spin_loop;
 
+use crate::candidates::LIBRARY;
 use crate::case::{Case, Target};
 use crate::random::Spread;
 
@@ -107,7 +108,7 @@ mod tests {
 
     /// One round of every case with these candidates: a number for every column, none of them absurd.
     fn every_case_yields_numbers(plan: Plan, names: &[&str]) {
-        for entry in candidates::roster(&[]).iter().filter(|entry| names.contains(&entry.name.as_str())) {
+        for entry in candidates::roster(&[], &[]).iter().filter(|entry| names.contains(&entry.name.as_str())) {
             // Cases that need a process of their own measure it as a whole, and this one runs other tests: tests/ runs them.
             for case in cases(&plan).into_iter().filter(|case| case.alone.is_none() && case.sort == entry.sort) {
                 let values = case.bind(entry).unwrap_or_else(|why| panic!("{}: {why}", case.name)).round();
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn every_target_names_a_flavour() {
-        let ours = candidates::roster(&[]);
+        let ours = candidates::roster(&[], &[]);
         for row in cases(&Plan::default()).iter().flat_map(|case| &case.rows) {
             for (flavour, _) in row.columns.iter().flat_map(|column| column.targets) {
                 assert!(

@@ -11,8 +11,8 @@ use crate::clock::{Clock, Work};
 use crate::owners::{Owners, Value};
 use crate::place::{TightLoop, place};
 
-const BOXED: Targets = &[(MAIN, of_best(0.65))];
-const PUSHED: Targets = &[(MAIN, of_best(0.90))];
+const BOXED: Targets = &[(MAIN, of_best(0.50))];
+const PUSHED: Targets = &[(MAIN, of_best(0.60))];
 
 pub fn cases(plan: &Plan) -> Vec<Case> {
     let bufs = Bufs { bufs: plan.count(40_000, 4_000), bytes: plan.pick(1024, 300) };

@@ -1,5 +1,5 @@
-//! `realloc`: 10,000 buffers grow together from 16 to 1024 bytes in doubling steps; after each step the new last word is written,
-//! and in the end each buffer's first word must be what was written at the start.
+//! `realloc/chain`, `realloc/many`: a buffer grows from 16 to 1024 bytes in doubling steps, one after the other, or 10,000 of them together; after
+//! each step the new last word is written, and in the end each buffer's first word must be what was written at the start.
 
 use std::hint::black_box;
 
@@ -8,17 +8,23 @@ use crate::candidate::{Calls, Setup, block, out_of_memory};
 use crate::case::{Case, Row, Targets};
 use crate::clock::{Clock, Work};
 
-const TARGETS: Targets = &[(MAIN, of_best(0.90))];
-const BUFFERS: usize = 10_000;
+const CHAIN: Targets = &[(MAIN, of_best(0.85))];
+const MANY: Targets = &[(MAIN, of_best(0.95))];
 const DOUBLING: &[usize] = &[16, 32, 64, 128, 256, 512, 1024];
 const BY_HALF: &[usize] = &[40, 64, 96, 144, 216, 328, 496, 744, 1000];
 
 pub fn cases(plan: &Plan) -> Vec<Case> {
-    let work = Growth { repeats: plan.count(10, 1), steps: plan.pick(DOUBLING, BY_HALF) };
-    vec![Case::new("realloc", vec![Row::timed("realloc", TARGETS)], work)]
+    let case = |name, buffers, targets| {
+        let work =
+            Growth { buffers, repeats: plan.count(100_000, 10_000) / buffers, steps: plan.pick(DOUBLING, BY_HALF) };
+        Case::new(name, vec![Row::timed(name, targets)], work)
+    };
+    vec![case("realloc/chain", 1, CHAIN), case("realloc/many", 10_000, MANY)]
 }
 
 struct Growth {
+    /// How many grow together.
+    buffers: usize,
     repeats: usize,
     /// Multiples of 8.
     steps: &'static [usize],
@@ -26,7 +32,7 @@ struct Growth {
 
 impl Growth {
     fn grow<C: Calls>(&self, calls: C, buffers: &mut Vec<*mut u8>) {
-        for index in 0..BUFFERS {
+        for index in 0..self.buffers {
             let buffer = black_box(block(calls, self.steps[0]));
             // SAFETY: the block holds a word and is aligned to 16.
             unsafe { buffer.cast::<usize>().write(index) };
@@ -58,7 +64,7 @@ impl Growth {
 
 impl Work for Growth {
     fn setup(&self) -> Setup {
-        Setup { live_bytes: 2 * BUFFERS * 1024, ..Setup::default() }
+        Setup { live_bytes: (2 * self.buffers * 1024).max(1 << 20), ..Setup::default() }
     }
 
     fn threads(&self) -> usize {
@@ -67,11 +73,11 @@ impl Work for Growth {
 
     /// A step of one buffer is an operation.
     fn operations(&self) -> Vec<usize> {
-        vec![self.repeats * BUFFERS * (self.steps.len() - 1)]
+        vec![self.repeats * self.buffers * (self.steps.len() - 1)]
     }
 
     fn work<C: Calls>(&self, _: usize, calls: C, clock: &mut Clock<'_>) {
-        let mut buffers = Vec::with_capacity(BUFFERS);
+        let mut buffers = Vec::with_capacity(self.buffers);
         self.grow(calls, &mut buffers);
         clock.time(|| {
             for _ in 0..self.repeats {

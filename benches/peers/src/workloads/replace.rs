@@ -9,8 +9,8 @@ use crate::case::{Case, Row, Targets};
 use crate::clock::{Clock, Work};
 use crate::random::{Random, Sizes};
 
-const SMALL: Targets = &[(MAIN, of_best(0.85))];
-const LARGE: Targets = &[(MAIN, of_best(0.60))];
+const SMALL: Targets = &[(MAIN, of_best(0.80))];
+const LARGE: Targets = &[(MAIN, of_best(0.52))];
 const BUFFERS: Targets = &[(MAIN, of_best(1.1))];
 
 pub fn cases(plan: &Plan) -> Vec<Case> {
