@@ -671,6 +671,30 @@ fn an_empty_arena_takes_over_the_handles_of_another() {
 }
 
 #[test]
+fn an_arena_with_room_takes_over_the_handles_of_another() {
+    let original: SmArena<u64> = (0..500).collect();
+    let reserved = SmArena::<u64>::with_capacity(original.len());
+    let mut emptied = SmArena::from_iter(0..100);
+    emptied.clone_from(&SmArena::new());
+    for mut rebuilt in [reserved.clone(), reserved, emptied] {
+        for (handle, value) in &original {
+            assert_eq!(rebuilt.insert_at(handle, *value), Ok(None));
+        }
+        assert!(original.iter().eq(rebuilt.iter()));
+    }
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn a_handle_that_was_told_is_of_its_arena_also_when_that_was_made_new() {
+    let mut arena = SmArena::<u8>::new();
+    let told = arena.vacant_entry().handle();
+    arena.clone_from(&SmArena::new());
+    let inserted = arena.insert(1);
+    assert!(inserted != told && inserted.generation() > 1);
+}
+
+#[test]
 fn handles_and_arenas_cross_threads_as_their_values_allow() {
     fn send_and_sync<T: Send + Sync>() {}
     fn send<T: Send>() {}

@@ -37,6 +37,12 @@ impl Generation {
         self.0 % 2 == 1
     }
 
+    /// Whether a handle can have it that names a value, or did.
+    #[inline]
+    pub(crate) const fn is_of_a_value(self) -> bool {
+        self.is_occupied() && self.0 != Self::NEVER.0
+    }
+
     /// The generation after this one: occupied after vacant, vacant after occupied. The slot is not retired, so
     /// there is one.
     #[inline]

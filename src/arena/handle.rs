@@ -85,7 +85,7 @@ impl<T> Handle<T> {
     /// The handle with this slot and generation. `None` if no handle of a `T` has them.
     pub(crate) fn from_parts(slot: u32, generation: u32) -> Option<Self> {
         let (place, generation) = (Place::of_number(slot, Slot::<T>::FIRST_BITS)?, Generation::new(generation));
-        generation.is_occupied().then(|| Self::new(place, generation))
+        generation.is_of_a_value().then(|| Self::new(place, generation))
     }
 
     #[inline]
@@ -159,7 +159,7 @@ impl<T> Handle<T> {
             return Some(Self::DANGLING);
         }
         match Place::from_packed((bits >> 32) as u32, Slot::<T>::FIRST_BITS) {
-            Some(place) if generation.is_occupied() => Some(Self::new(place, generation)), // A7
+            Some(place) if generation.is_of_a_value() => Some(Self::new(place, generation)), // A7
             _ => None,
         }
     }
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn bits_keep_both_halves() {
-        for (slot, generation) in [(0, 1), (1, 3), (63, 1), (7, u32::MAX), (0x3FFF_FF00, 0x8000_0001)] {
+        for (slot, generation) in [(0, 1), (1, 3), (63, 1), (7, u32::MAX - 2), (0x3FFF_FF00, 0x8000_0001)] {
             let handle = Handle::<()>::from_parts(slot, generation).unwrap();
             assert_eq!((handle.slot(), handle.generation()), (slot, generation));
             assert_eq!(Handle::from_bits(handle.to_bits()), Some(handle));
@@ -245,9 +245,10 @@ mod tests {
     }
 
     #[test]
-    fn a_vacant_generation_is_no_handle() {
-        for bits in [0, 2, 1 << 32, (5 << 32) | 8] {
-            assert_eq!(Handle::<()>::from_bits(bits), None);
+    fn a_generation_that_no_value_has_is_no_handle() {
+        for generation in [0, 2, 8, u32::MAX - 1, u32::MAX] {
+            assert_eq!(Handle::<()>::from_bits((5 << 32) | u64::from(generation)), None);
+            assert_eq!(Handle::<()>::from_parts(5, generation), None);
         }
     }
 

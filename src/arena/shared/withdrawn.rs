@@ -98,7 +98,8 @@ impl<T, H: HeapRef> Withdrawn<'_, T, H> {
     /// Moves the value out, if nobody looks at it any more.
     ///
     /// # Errors
-    /// Itself, while there are guards, or readings that began before the value was removed.
+    /// Itself, while there are guards, or readings that were under way when the value was removed; or, perhaps, such as began before those had
+    /// ended.
     ///
     /// ```
     /// let arena = smarena::SharedArena::new();

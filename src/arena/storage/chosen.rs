@@ -81,16 +81,15 @@ impl<T, H: HeapRef> Storage<T, H> {
     /// `is_ahead` holds for the handle, and the slot is not occupied.
     pub(crate) unsafe fn fill_at(&mut self, handle: Handle<T>, value: T) -> Result<(), (T, GrowError)> {
         let place = handle.place();
-        let unused = self.table.backed() == 0 && self.floor == Generation::FRESH;
         let number = place.number(Self::FIRST_BITS);
         if let Err(error) = self.grow_to(number + 1) {
             return Err((value, error));
         }
-        if unused {
+        if self.is_unused() {
             self.floor = Generation::first_of_family(handle.generation_of_slot());
         }
         while self.opened(place).is_none() {
-            match self.find_unopened() {
+            match self.find_room() {
                 Ok(next) => self.open_vacant(next),
                 Err(error) => return Err((value, error)),
             }

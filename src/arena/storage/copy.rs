@@ -3,7 +3,6 @@
 use core::mem::ManuallyDrop;
 
 use super::super::error::GrowError;
-use super::super::generation::Generation;
 use super::super::place::Place;
 use super::super::slot::SlotPtr;
 use super::{Content, Storage};
@@ -33,11 +32,12 @@ impl<T: Clone, H: HeapRef> Storage<T, H> {
         copy.0.open_copies(source)?;
         // From here on nothing panics.
         let mut copy = ManuallyDrop::new(copy);
-        let Storage { table, vacant, withheld, floor, .. } = &mut *copy.0;
-        table.recount_far(source.len());
-        (*vacant, *withheld) = (source.vacant, source.withheld);
-        let is_new = source.table.backed() == 0 && source.floor == Generation::FRESH && table.backed() > 0;
-        *floor = if is_new { Generation::first_of_arena() } else { source.floor };
+        let copy = &mut *copy.0;
+        copy.table.recount_far(source.len());
+        (copy.vacant, copy.withheld, copy.floor) = (source.vacant, source.withheld, source.floor);
+        if copy.table.unopened().is_some() {
+            copy.begin_counting();
+        }
         Ok(())
     }
 

@@ -67,8 +67,28 @@ impl<T, H: HeapRef> Storage<T, H> {
         unsafe { self.hand_on(slot, place, self.floor) };
     }
 
-    /// The next slot to be opened, in the next chunk if need be.
+    /// The next slot to be opened, in the next chunk if need be. For a value or a handle of this arena's own: before the first one it is
+    /// decided where generations begin.
     pub(super) fn find_unopened(&mut self) -> Result<Place, GrowError> {
+        let place = self.find_room()?;
+        self.begin_counting();
+        Ok(place)
+    }
+
+    /// Decides where generations begin, if no slot was ever opened.
+    pub(super) fn begin_counting(&mut self) {
+        if self.is_unused() {
+            self.floor = Generation::first_of_arena();
+        }
+    }
+
+    /// Whether no slot was ever opened and no handle told, however much room there is.
+    pub(super) fn is_unused(&self) -> bool {
+        self.floor == Generation::FRESH && self.table.opened_count() == 0
+    }
+
+    /// The next slot to be opened, in the next chunk if need be.
+    pub(super) fn find_room(&mut self) -> Result<Place, GrowError> {
         loop {
             if let Some(place) = self.table.unopened() {
                 return Ok(place);
@@ -85,15 +105,10 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// Adds a chunk; or, once the heap has no block for one, a piece.
     pub(crate) fn grow(&mut self) -> Result<(), GrowError> {
-        let is_new = self.table.backed() == 0 && self.floor == Generation::FRESH;
         match self.table.slots_of_last_piece() {
-            None => self.grow_near().or_else(|error| self.grow_far(error))?,
-            Some(_) => self.grow_far(Self::full())?,
+            None => self.grow_near().or_else(|error| self.grow_far(error)),
+            Some(_) => self.grow_far(Self::full()),
         }
-        if is_new {
-            self.floor = Generation::first_of_arena();
-        }
-        Ok(())
     }
 
     /// The error of an arena that has all its slots.
