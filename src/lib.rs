@@ -50,6 +50,8 @@
 //! | `async` | yes | waiting for a pool's buffer as a task, on any executor: [`BufPool::acquire`] |
 //! | `bytes` | yes | the traits of the crate `bytes` for [`SmBuf`], [`SmBytes`], [`Lease`] and [`SmChain`] |
 //! | `zerocopy` | yes | typed views of buffers, zeroed boxes of typed values |
+//! | `tokio-util` | | `LeaseFramed`: frames over tokio's streams, in leases |
+//! | `io-uring` | | `Uring`: buffers that the kernel fills (Linux) |
 //! | `serde` | | statistics, arenas, handles, boxes and bytes in files |
 //! | `metrics`, `tracing` | | statistics for the crate `metrics`, an event of the crate `tracing` |
 //! | `record`, `pictures` | | recording what a program asks for, and showing it |

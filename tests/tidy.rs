@@ -4,6 +4,8 @@
 //! each with the proof that it can fail.
 #![cfg(not(miri))]
 
+#[path = "tidy/documents.rs"]
+mod documents;
 #[path = "tidy/form.rs"]
 mod form;
 #[path = "tidy/layers.rs"]
@@ -173,6 +175,32 @@ fn nothing_is_of_one_machine() {
 #[test]
 fn words_have_one_meaning() {
     check(form::words_have_one_meaning);
+}
+
+#[test]
+fn documents_name_what_there_is() {
+    let files = repository();
+    let walks = ["docs/DESIGN.md", "docs/DECISIONS.md", "docs/CONTRIBUTING.md"];
+    let walks: Vec<_> = files.iter().filter(|file| walks.contains(&&*file.path)).collect();
+    assert_none(documents::names_of_what_is_gone(&walks, &files));
+}
+
+#[test]
+fn tables_leave_nothing_out() {
+    let files = repository();
+    let file = |path| files.iter().find(|file| file.path == path);
+    // What is published has no .ci, and its manifest is another.
+    let (Some(manifest), Some(script)) = (file("Cargo.toml"), file(".ci/run")) else { return };
+    let mut complaints = Vec::new();
+    for document in ["README.md", "src/lib.rs"].map(|path| file(path).unwrap()) {
+        complaints.extend(documents::left_out(document, "feature", &documents::features(&manifest.text)));
+    }
+    complaints.extend(documents::left_out(
+        file("docs/CONTRIBUTING.md").unwrap(),
+        "step",
+        &documents::steps(&script.text),
+    ));
+    assert_none(complaints);
 }
 
 #[test]
