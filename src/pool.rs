@@ -13,7 +13,7 @@
 //! | file | what is there |
 //! |---|---|
 //! | this one | the pool, and acquiring without waiting |
-//! | `acquire` | waiting, as a task or as a thread |
+//! | `acquire`, `in_line` | waiting, as a task or as a thread, or by looking now and then |
 //! | `batch`, `lease`, `heap` | several permits taken at once; one buffer on loan; what gives its block and its permit back |
 //! | `owners`, `wait` | handles and permits, and what they keep alive together; who waits for a permit |
 //! | `permits` = `permit_cache` + `semaphore` + `waiters` | the protocol: what each thread keeps ready, one atomic word, and the `queue` of those who wait |
@@ -47,6 +47,8 @@ mod batch;
 mod builder;
 mod error;
 mod heap;
+#[cfg(all(target_os = "linux", feature = "io-uring", not(any(loom, shuttle, miri))))]
+mod in_line;
 mod lease;
 mod loan;
 mod number;
@@ -79,6 +81,8 @@ pub use batch::Batch;
 pub use builder::BufPoolBuilder;
 pub use error::PoolError;
 pub use heap::PoolHeap;
+#[cfg(all(target_os = "linux", feature = "io-uring", not(any(loom, shuttle, miri))))]
+pub(crate) use in_line::InLine;
 pub use lease::Lease;
 pub use loan::Loan;
 pub use object_builder::ObjectPoolBuilder;

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | this one | what a ring can be asked |
 //! | `turn` | what is to be done is submitted, and waited for |
-//! | `buffers` | the leases that are the kernel's, by number |
+//! | `buffers`, `bell` | the leases that are the kernel's, by number; how the ring is told that one has come back when it had none |
 //! | `operations`, `sockets` | what is under way and what the kernel was told of it; on which socket, and whose turn it is |
 //! | `completions` | what becomes of what the kernel says |
 //! | `end` | a ring that is dropped with all that is under way |
@@ -35,6 +35,7 @@
 //! * **R6** What the kernel says in a completion is believed: which operation, which buffer, how many bytes, which file.
 
 mod address;
+mod bell;
 mod buffers;
 mod builder;
 mod completions;
@@ -57,14 +58,15 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Instant;
+use std::sync::Arc;
 
 use io_uring::IoUring;
 
 use crate::arena::{Handle, SmArena};
 use crate::heap::{Global, HeapRef};
-use crate::pool::BufPool;
+use crate::pool::InLine;
 
+use bell::Bell;
 use buffers::Buffers;
 use operations::{Doing, Sending, What};
 use sockets::Attached;
@@ -74,13 +76,11 @@ pub use error::UringError;
 pub use event::{Event, Operation, Payload, Socket};
 pub use stats::UringStats;
 
-/// How long a ring without buffers waits before it asks the pool again.
-const GLANCE: Duration = Duration::from_millis(1);
-
-/// Not an operation's number: what the kernel says of a cancelling itself.
+/// No operation's numbers: what the kernel says of a cancelling itself, and of the bell.
 const NOBODY: u64 = 0;
+const BELL: u64 = 2;
 
-/// A thread's way to the kernel by io_uring, with buffers of a [`BufPool`] that stand ready there: what comes in arrives as a [`Lease`](crate::Lease) that is
+/// A thread's way to the kernel by io_uring, with buffers of a [`BufPool`](crate::BufPool) that stand ready there: what comes in arrives as a [`Lease`](crate::Lease) that is
 /// filled already, and goes out without a call of its own.
 ///
 /// With feature `io-uring`, on Linux 6.1 or later. Where the kernel is older, or forbids it, [`build`](UringBuilder::build) says so, and the ordinary calls are the
@@ -88,17 +88,16 @@ const NOBODY: u64 = 0;
 ///
 /// - A receiving is asked for once and goes on: one [`wait`](Uring::wait), which is one call of the system, submits all that is to be sent and brings
 ///   all that has come in. Datagrams come with their sender's address.
-/// - When the pool has no buffer left, nothing is lost that the socket can keep: receiving goes on when leases come back. While that is so a ring that waits
-///   looks every millisecond. A ring stands in no queue, so whoever [waits](crate::BufPool::acquire_blocking) for a lease of its pool comes before it: where
-///   somebody always does, it gets none. Give it a pool of its own there.
+/// - When the pool has no buffer left, nothing is lost that the socket can keep: receiving goes on when leases come back. A ring that has none waits for one
+///   in [the pool's queue](crate::BufPool::acquire), in its turn.
 /// - What is sent is kept until the kernel needs it no more, and comes back with the [`Event`].
 /// - On a stream one sending at a time is the kernel's, so the bytes go out in the order of the calls.
 /// - Dropping a ring cancels what is under way and waits for the kernel to let go. What the kernel still reads in place, [by zero copy](UringBuilder::zero_copy),
 ///   is leaked instead; who minds waits until [`operations`](Uring::operations) is 0.
 /// - A ring is one thread's, and its process's: in the child of a fork its calls return [`UringError::Forked`], and dropping it there touches nothing.
 ///
-/// Beside a runtime it has a thread of its own; or, in a runtime of that thread, [its file](AsFd) is watched as other files are, and what becomes readable then
-/// is [waited](Uring::wait) for with a timeout of zero.
+/// Beside a runtime it has a thread of its own; or, in a runtime of that thread, [its file](AsFd) is watched as other files are. When that becomes readable, and
+/// before it is watched at all, [`wait`](Uring::wait) with a timeout of zero and [`next`](Uring::next) take turns until there is nothing.
 ///
 /// ```
 /// use smarena::{BufPool, Event, Uring, UringError};
@@ -148,7 +147,10 @@ pub struct Uring<H: HeapRef + 'static = Global> {
     to_do: VecDeque<ToDo<H>>,
     /// What datagrams are received by.
     receiving: ManuallyDrop<Box<libc::msghdr>>,
-    pool: BufPool<H>,
+    pool: ManuallyDrop<InLine<H>>,
+    bell: Arc<Bell>,
+    /// Whose operations and sockets are this ring's.
+    number: u64,
     most: usize,
     zero_copy: usize,
     under_way: usize,
@@ -160,6 +162,8 @@ pub struct Uring<H: HeapRef + 'static = Global> {
 }
 
 enum ToDo<H: HeapRef> {
+    /// The bell is to be heard.
+    Listen,
     Start(Handle<Doing<H>>),
     Cancel(Handle<Doing<H>>),
 }
@@ -194,7 +198,7 @@ impl<H: HeapRef + 'static> Uring<H> {
         self.is_ours()?;
         let fd = socket.into();
         let attached = Attached::new(fd)?;
-        Ok(Socket(self.sockets.insert(attached)))
+        Ok(self.socket_of(attached))
     }
 
     /// The socket, for what the ring does not do: its addresses, its options, shutting it down.
@@ -210,7 +214,7 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// ```
     #[must_use]
     pub fn socket(&self, socket: Socket) -> Option<BorrowedFd<'_>> {
-        self.is_ours().ok()?;
+        self.has(socket.1).ok()?;
         self.sockets.get(socket.0).map(|attached| attached.fd.as_fd())
     }
 
@@ -227,7 +231,7 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn close(&mut self, socket: Socket) {
-        if self.is_ours().is_err() {
+        if self.has(socket.1).is_err() {
             return;
         }
         let Some(attached) = self.sockets.get_mut(socket.0) else { return };
@@ -346,8 +350,8 @@ impl<H: HeapRef + 'static> Uring<H> {
         Ok(self.begin(socket, What::Send(Sending::new(payload, to.map(Into::into), in_place))))
     }
 
-    /// Ends an operation before its time. It has an event for its end all the same, and what came in before that is not lost; one that is over already is
-    /// no error.
+    /// Ends an operation before its time. It has an event for its end all the same, and what came in before that is not lost; one that is over already, or
+    /// another ring's, is no error.
     ///
     /// ```
     /// # use smarena::{BufPool, Event, Uring};
@@ -360,13 +364,13 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn cancel(&mut self, operation: Operation) {
-        if let (Ok(()), Some(handle)) = (self.is_ours(), Handle::from_bits(operation.0)) {
+        if let (Ok(()), Some(handle)) = (self.has(operation.1), Handle::from_bits(operation.0)) {
             self.cancel_one(handle);
         }
     }
 
     /// Gives the kernel buffers and what is to be done, and waits until something has happened: for so long at most, or without end if that is `None`. One call of the
-    /// system, as a rule. Returns early when a signal came; and at once when nothing is under way.
+    /// system, as a rule. Returns early when a signal came, or a buffer for a ring that had none; and at once when nothing is under way.
     ///
     /// # Errors
     /// [`UringError::System`] with what the kernel says; [`UringError::Alloc`] if the heap has no block and no buffer is left.
@@ -382,21 +386,12 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// ```
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<(), UringError> {
         self.is_ours()?;
-        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        loop {
-            self.refill()?;
-            self.start_all()?;
-            let starves = !self.to_do.is_empty();
-            if self.under_way == 0 && !starves {
-                return Ok(());
-            }
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            let nap = if starves { Some(left.map_or(GLANCE, |left| left.min(GLANCE))) } else { left };
-            self.enter(nap)?;
-            if !starves || left == Some(Duration::ZERO) || !self.ring.completion().is_empty() {
-                return Ok(());
-            }
+        self.refill()?;
+        self.start_all()?;
+        if self.under_way == 0 && !self.pool.has_place() {
+            return Ok(());
         }
+        Ok(self.enter(timeout)?)
     }
 
     /// The next thing that has happened, if there is one. Never waits.

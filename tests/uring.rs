@@ -8,12 +8,14 @@ mod child;
 mod sandbox;
 
 use std::collections::HashSet;
+use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use smarena::{BufPool, Event, Heap, Lease, Linear, Operation, Payload, SmBytes, Uring, UringError};
@@ -247,38 +249,6 @@ fn pieces_of_an_incremental_buffer_lie_side_by_side_and_keep_it_together() {
     drop(ring);
     assert_eq!((&kept[..], pool.in_flight(), heap.stats().live()), (&b"in use"[..], 1, 1));
     drop(kept);
-    assert_eq!((pool.in_flight(), heap.stats().live()), (0, 0));
-}
-
-/// Pieces of many sizes, of which some are kept for long: no byte is lost, or written over.
-#[test]
-fn a_stream_through_incremental_buffers_arrives_whole() {
-    let heap = heap();
-    let pool = pool_in(&heap, 6);
-    let Some(mut ring) = incremental_ring(&pool, 3) else { return };
-    let (mut peer, ours) = UnixStream::pair().unwrap();
-    let socket = ring.attach(ours).unwrap();
-    ring.receive(socket).unwrap();
-    let byte_at = |at: usize| (at * 7 + at / 256).to_le_bytes()[0];
-    let (mut sent, mut came, mut kept) = (0, 0, std::collections::VecDeque::new());
-    for round in 0..2000_usize {
-        let len = round * 37 % 211 + 1;
-        peer.write_all(&(sent..sent + len).map(byte_at).collect::<Vec<_>>()).unwrap();
-        sent += len;
-        while came < sent {
-            let lease = received(&mut ring);
-            came += lease.len();
-            kept.push_back((came - lease.len(), lease));
-            let most = if round % 100 < 50 { 2 } else { 9 };
-            while kept.len() > most || (pool.in_flight() == 6 && came < sent && !kept.is_empty()) {
-                let (at, lease) = kept.pop_front().unwrap();
-                assert!(lease.iter().copied().eq((at..at + lease.len()).map(byte_at)), "bytes from {at} on");
-            }
-        }
-    }
-    drop((peer, kept));
-    assert!(matches!(event(&mut ring), Event::Ended { result: Ok(()), .. }));
-    drop(ring);
     assert_eq!((pool.in_flight(), heap.stats().live()), (0, 0));
 }
 
@@ -679,4 +649,113 @@ fn leases_of_a_ring_are_different_blocks_that_nothing_is_written_to() {
     for (number, lease) in held.iter().enumerate() {
         assert!(lease.len() == 400 && lease.iter().all(|byte| usize::from(*byte) == number));
     }
+}
+
+/// Whether who watches the ring's file would be told now.
+fn is_readable(ring: &Uring<Net>) -> bool {
+    let mut watched = libc::pollfd { fd: ring.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one such structure, for as long as the call takes.
+    let answer = unsafe { libc::poll(&raw mut watched, 1, 0) };
+    answer == 1 && watched.revents & libc::POLLIN != 0
+}
+
+/// A ring on a socket, whose only buffer is in use, and which wants another.
+fn starving(pool: &BufPool<Net>) -> Option<(Uring<Net>, Operation, Lease<Net>)> {
+    let mut ring = ring(pool, 1)?;
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    let receiving = ring.receive(socket).unwrap();
+    peer.send_to(&[1], address).unwrap();
+    let lease = received(&mut ring);
+    peer.send_to(&[2], address).unwrap();
+    // The kernel has no buffer, and the pool none either.
+    is_quiet(&mut ring);
+    is_quiet(&mut ring);
+    assert_eq!((ring.stats().ran_out, pool.stats().waiting), (1, 1));
+    Some((ring, receiving, lease))
+}
+
+#[test]
+fn a_ring_without_buffers_has_its_turn_among_those_who_wait() {
+    let pool = pool_in(&heap(), 1);
+    let Some(mut ring) = ring(&pool, 1) else { return };
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    ring.receive(socket).unwrap();
+    peer.send_to(&[0], address).unwrap();
+    let mut lease = received(&mut ring);
+    let mut context = Context::from_waker(Waker::noop());
+    let [mut first, mut next] = [(); 2].map(|()| Box::pin(pool.acquire()));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    // Somebody always waits.
+    for number in 1..5 {
+        peer.send_to(&[number], address).unwrap();
+        is_quiet(&mut ring);
+        is_quiet(&mut ring);
+        assert!(next.as_mut().poll(&mut context).is_pending());
+        drop(lease);
+        is_quiet(&mut ring);
+        let Poll::Ready(Ok(theirs)) = first.as_mut().poll(&mut context) else { panic!("who waits longer is first") };
+        drop(theirs);
+        lease = received(&mut ring);
+        assert_eq!((&lease[..], next.as_mut().poll(&mut context).is_pending()), (&[number][..], true));
+        first = std::mem::replace(&mut next, Box::pin(pool.acquire()));
+    }
+}
+
+#[test]
+fn a_watched_file_tells_of_a_buffer_that_came_back() {
+    let pool = pool_in(&heap(), 1);
+    let Some((mut ring, _, lease)) = starving(&pool) else { return };
+    assert!(!is_readable(&ring));
+    std::thread::spawn(move || drop(lease)).join().unwrap();
+    assert!(is_readable(&ring));
+    assert_eq!(received(&mut ring)[..], [2]);
+}
+
+#[test]
+fn a_ring_that_wants_no_buffer_any_more_leaves_the_queue() {
+    let heap = heap();
+    let pool = pool_in(&heap, 1);
+    let mut context = Context::from_waker(Waker::noop());
+    // On its way, or not yet; what wants it is cancelled, or the ring goes.
+    for (is_handed_over, goes) in [(false, false), (true, false), (false, true), (true, true)] {
+        let Some((mut ring, receiving, lease)) = starving(&pool) else { return };
+        let mut behind = Box::pin(pool.acquire());
+        assert!(behind.as_mut().poll(&mut context).is_pending());
+        let mut lease = Some(lease);
+        if is_handed_over {
+            lease = None;
+        }
+        assert!(behind.as_mut().poll(&mut context).is_pending());
+        if goes {
+            drop(ring);
+        } else {
+            ring.cancel(receiving);
+            is_cancelled(event(&mut ring), receiving);
+        }
+        drop(lease);
+        assert!(behind.as_mut().poll(&mut context).is_ready());
+        assert_eq!((pool.in_flight(), pool.stats().waiting, heap.stats().live()), (0, 0, 0));
+    }
+}
+
+#[test]
+fn what_is_another_rings_is_refused() {
+    let pool = pool_in(&heap(), 8);
+    let (Some(mut ours), Some(mut theirs)) = (ring(&pool, 1), ring(&pool, 1)) else { return };
+    let [mine, other] = [&mut ours, &mut theirs].map(|ring| {
+        let socket = ring.attach(udp().1).unwrap();
+        (socket, ring.receive(socket).unwrap())
+    });
+    assert!(mine.0 != other.0 && mine.1 != other.1);
+    ours.cancel(other.1);
+    ours.close(other.0);
+    is_quiet(&mut ours);
+    assert!(matches!(ours.receive(other.0), Err(UringError::NoSocket)) && ours.socket(other.0).is_none());
+    let bytes = SmBytes::from_static_in(b"x", pool_heap(&pool));
+    assert!(matches!(ours.send(other.0, bytes), Err(UringError::NoSocket)));
+    ours.cancel(mine.1);
+    is_cancelled(event(&mut ours), mine.1);
+    is_quiet(&mut theirs);
 }

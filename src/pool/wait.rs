@@ -1,4 +1,4 @@
-//! Waiting for a permit: as a task, or as a thread.
+//! Waiting for a permit: as a task, as a thread, or by looking now and then.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
@@ -58,38 +58,47 @@ impl<S> Future for Wait<'_, S> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Permit<S>> {
         let Wait { handle, place } = self.get_mut();
+        handle.poll(place, context.waker())
+    }
+}
+
+impl<S> Drop for Wait<'_, S> {
+    fn drop(&mut self) {
+        self.handle.leave(&mut self.place);
+    }
+}
+
+impl<S> Handle<S> {
+    /// Ready with a permit that is free, or when it is the turn of this place, which is taken in the queue if need be. It must be left in the end.
+    pub(super) fn poll(&self, place: &mut Option<Place>, waker: &Waker) -> Poll<Permit<S>> {
         if let Some(waiting) = place {
-            if handle.permits().poll(waiting, context.waker()).is_pending() {
+            if self.permits().poll(waiting, waker).is_pending() {
                 return Poll::Pending;
             }
             *place = None;
-            return Poll::Ready(handle.handed_over());
+            return Poll::Ready(self.handed_over());
         }
-        if let Some(permit) = handle.take_one() {
+        if let Some(permit) = self.take_one() {
             return Poll::Ready(permit);
         }
-        match handle.permits().join(context.waker().clone()) {
+        match self.permits().join(waker.clone()) {
             Ok(joined) => {
                 *place = Some(joined);
                 Poll::Pending
             }
             Err(waker) => {
                 // In this order: dropping the waker may panic.
-                let permit = handle.handed_over();
+                let permit = self.handed_over();
                 drop(waker);
                 Poll::Ready(permit)
             }
         }
     }
-}
 
-impl<S> Drop for Wait<'_, S> {
-    fn drop(&mut self) {
-        if let Some(place) = self.place.take() {
-            if self.handle.permits().leave(&place) {
-                // To the next in the queue.
-                drop(self.handle.handed_over());
-            }
+    pub(super) fn leave(&self, place: &mut Option<Place>) {
+        if place.take().is_some_and(|place| self.permits().leave(&place)) {
+            // To the next in the queue.
+            drop(self.handed_over());
         }
     }
 }

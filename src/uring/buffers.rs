@@ -80,8 +80,16 @@ impl<H: HeapRef> Buffers<H> {
         if self.free.len() * 4 < self.leases.len() {
             return Ok(());
         }
+        self.add(pool.batch(self.free.len()))
+    }
+
+    /// Puts these in the ring, as far as there are numbers for them.
+    pub(super) fn add(
+        &mut self,
+        leases: impl IntoIterator<Item = Result<Lease<H>, PoolError>>,
+    ) -> Result<(), PoolError> {
         let before = self.tail;
-        let filled = self.add(pool);
+        let added = self.write_all(leases);
         if self.tail != before {
             // SAFETY: R1: where the first entry has the tail.
             let tail = unsafe { BufRingEntry::tail(self.entries.as_ptr()) }.cast_mut();
@@ -90,11 +98,11 @@ impl<H: HeapRef> Buffers<H> {
             // Release: pairs with the kernel's Acquire, for the entries.
             tail.store(self.tail, Ordering::Release);
         }
-        filled
+        added
     }
 
-    fn add(&mut self, pool: &BufPool<H>) -> Result<(), PoolError> {
-        for lease in pool.batch(self.free.len()) {
+    fn write_all(&mut self, leases: impl IntoIterator<Item = Result<Lease<H>, PoolError>>) -> Result<(), PoolError> {
+        for lease in leases {
             let mut lease = lease?;
             let Some(number) = self.free.pop() else { break };
             let room = lease.spare_capacity_mut();

@@ -2,17 +2,22 @@
 
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use io_uring::IoUring;
 
+use super::bell::Bell;
 use super::buffers::Buffers;
 use super::operations::{GROUP, receiving_header};
-use super::{Uring, UringError, UringStats};
+use super::{ToDo, Uring, UringError, UringStats};
 use crate::arena::SmArena;
 use crate::heap::HeapRef;
-use crate::pool::BufPool;
+use crate::pool::{BufPool, InLine};
 
+/// Counts the rings of this process.
+static RINGS: AtomicU64 = AtomicU64::new(0);
 /// The most numbers that buffers have.
 const MOST_BUFFERS: usize = 1 << 15;
 /// Bytes of a buffer, of which the kernel wants 44 for what it says of a datagram.
@@ -145,14 +150,19 @@ impl UringBuilder {
         let missing = if incremental { "buffers that are filled piece by piece" } else { "a ring of buffers" };
         registered.map_err(|source| UringError::Unsupported { missing, source })?;
         let at_first = operations.min(MOST_ENTRIES);
+        let mut to_do = VecDeque::with_capacity(at_first);
+        to_do.push_back(ToDo::Listen);
         let mut ring = Uring {
             ring: ManuallyDrop::new(ring),
             buffers: ManuallyDrop::new(buffers),
             operations: ManuallyDrop::new(SmArena::with_capacity(at_first)),
             sockets: ManuallyDrop::new(SmArena::new()),
-            to_do: VecDeque::with_capacity(at_first),
+            to_do,
             receiving: ManuallyDrop::new(Box::new(receiving_header())),
-            pool,
+            pool: ManuallyDrop::new(InLine::new(pool)),
+            bell: Arc::new(Bell::new()?),
+            // Relaxed: a number of its own, with which nothing else goes.
+            number: RINGS.fetch_add(1, Ordering::Relaxed),
             most: operations,
             zero_copy,
             under_way: 0,

@@ -8,7 +8,7 @@ use io_uring::types::RecvMsgOut;
 
 use super::operations::{Doing, What};
 use super::sockets::Attached;
-use super::{Event, Operation, Socket, ToDo, Uring, address};
+use super::{BELL, Event, Socket, ToDo, Uring, address};
 use crate::arena::Handle;
 use crate::buf::narrow;
 use crate::heap::HeapRef;
@@ -23,6 +23,9 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// What a completion means to who uses the ring, if it does.
     pub(super) fn completed(&mut self, completion: &cqueue::Entry) -> Option<Event<H>> {
         let (result, flags) = (completion.result(), completion.flags());
+        if completion.user_data() == BELL && !cqueue::more(flags) {
+            self.to_do.push_back(ToDo::Listen);
+        }
         let handle = Handle::from_bits(completion.user_data())?;
         // R6: ours, since no other number was given for an operation.
         let doing = self.operations.get_mut(handle)?;
@@ -72,7 +75,7 @@ impl<H: HeapRef + 'static> Uring<H> {
             }
         }
         self.stats.received += 1;
-        Some(Event::Received { operation: Operation(handle.to_bits()), socket, lease, from, truncated })
+        Some(Event::Received { operation: self.operation(handle), socket, lease, from, truncated })
     }
 
     fn accepted(&mut self, handle: Handle<Doing<H>>, result: i32, is_last: bool) -> Option<Event<H>> {
@@ -88,8 +91,8 @@ impl<H: HeapRef + 'static> Uring<H> {
             self.to_do.push_back(ToDo::Start(handle));
         }
         let Attached { datagrams, is_internets, .. } = *self.sockets.get(listener.0)?;
-        let socket = Socket(self.sockets.insert(Attached::of_kind(fd, datagrams, is_internets)));
-        Some(Event::Accepted { operation: Operation(handle.to_bits()), listener, socket })
+        let socket = self.socket_of(Attached::of_kind(fd, datagrams, is_internets));
+        Some(Event::Accepted { operation: self.operation(handle), listener, socket })
     }
 
     fn sent(&mut self, handle: Handle<Doing<H>>, result: i32, is_last: bool, notifies: bool) -> Option<Event<H>> {
@@ -123,7 +126,7 @@ impl<H: HeapRef + 'static> Uring<H> {
         self.release(socket);
         self.stats.sent += 1;
         let result = said(sending.result).map(|bytes| bytes as usize);
-        Some(Event::Sent { operation: Operation(handle.to_bits()), socket, payload: sending.payload, result })
+        Some(Event::Sent { operation: self.operation(handle), socket, payload: sending.payload, result })
     }
 
     /// An operation that has no more than its end to tell.
@@ -131,7 +134,7 @@ impl<H: HeapRef + 'static> Uring<H> {
         let Doing { socket, cancelled, .. } = self.operations.remove(handle)?;
         self.release(socket);
         let result = said(if cancelled && result >= 0 { CANCELLED } else { result }).map(drop);
-        Some(Event::Ended { operation: Operation(handle.to_bits()), socket, result })
+        Some(Event::Ended { operation: self.operation(handle), socket, result })
     }
 
     /// An operation of the socket is over; it was the last that a closed one waited for.

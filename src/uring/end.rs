@@ -35,8 +35,14 @@ impl<H: HeapRef + 'static> Uring<H> {
 impl<H: HeapRef + 'static> Drop for Uring<H> {
     fn drop(&mut self) {
         let mut events = Vec::new();
-        // R3, R4: in a child, or where the kernel may go on writing, all of it is forgotten.
-        if self.is_ours().is_err() || !self.let_go(&mut events) {
+        // R4: in a child all of it is forgotten.
+        if self.is_ours().is_err() {
+            return;
+        }
+        // SAFETY: R4: taken once, here. Its place in the queue goes with it, whatever comes of the rest, so that no buffer is kept for a ring that is gone.
+        let _pool = unsafe { ManuallyDrop::take(&mut self.pool) };
+        // R3: where the kernel may go on writing, all else is.
+        if !self.let_go(&mut events) {
             return;
         }
         let is_quiet = self.under_way == 0;

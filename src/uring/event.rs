@@ -10,7 +10,7 @@ use crate::bytes::SmBytes;
 use crate::heap::{Global, HeapRef};
 use crate::pool::{Lease, PoolHeap};
 
-/// A socket of a ring, by [`Uring::attach`](crate::Uring::attach), and for that ring alone. One that was closed is never mistaken for another.
+/// A socket of a ring, by [`Uring::attach`](crate::Uring::attach). One that was closed, or that is another ring's, is never mistaken for another.
 ///
 /// ```
 /// # use smarena::Socket;
@@ -18,9 +18,9 @@ use crate::pool::{Lease, PoolHeap};
 /// is_a_small_number::<Socket>();
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Socket(pub(super) Handle<Attached>);
+pub struct Socket(pub(super) Handle<Attached>, pub(super) u64);
 
-/// Something that a ring was asked to do and is not done with. One that has ended is never mistaken for another.
+/// Something that a ring was asked to do and is not done with. One that has ended, or that is another ring's, is never mistaken for another.
 ///
 /// ```
 /// # use smarena::Operation;
@@ -28,7 +28,7 @@ pub struct Socket(pub(super) Handle<Attached>);
 /// is_a_small_number::<Operation>();
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Operation(pub(super) u64);
+pub struct Operation(pub(super) u64, pub(super) u64);
 
 /// Something to be sent: a lease, what it was frozen to, or bytes of the pool's heap, static ones included.
 ///

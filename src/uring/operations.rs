@@ -69,6 +69,11 @@ fn header(name_len: u32) -> libc::msghdr {
 }
 
 impl<H: HeapRef> Doing<H> {
+    /// Whether it can be started only when some buffer stands in the ring.
+    pub(super) fn needs_buffers(&self) -> bool {
+        matches!(self.what, What::Receive { .. }) && !self.cancelled
+    }
+
     /// What the kernel is to do, on this socket. What it is told addresses of must stay as it is until its last completion (R2).
     pub(super) fn entry(&mut self, socket: RawFd, receiving: &libc::msghdr) -> squeue::Entry {
         let fd = Fd(socket);

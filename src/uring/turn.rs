@@ -1,16 +1,18 @@
 //! A ring's turn: buffers and what is to be done go to the kernel, and one call submits and waits.
 
 use core::fmt;
+use core::task::{Poll, Waker};
 use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
 
-use io_uring::types::{SubmitArgs, Timespec};
+use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{opcode, squeue};
 
 use super::operations::{Doing, What};
 use super::sockets::Attached;
-use super::{NOBODY, Operation, Socket, ToDo, Uring, UringError};
+use super::{BELL, NOBODY, Operation, Socket, ToDo, Uring, UringError};
 use crate::arena::Handle;
 use crate::heap::HeapRef;
 use crate::pool::PoolError;
@@ -22,9 +24,23 @@ impl<H: HeapRef + 'static> Uring<H> {
         if self.buffers.are_ours() { Ok(()) } else { Err(UringError::Forked) }
     }
 
+    /// Whether what has this ring's number may be looked for here.
+    pub(super) fn has(&self, number: u64) -> Result<(), UringError> {
+        self.is_ours()?;
+        if number == self.number { Ok(()) } else { Err(UringError::NoSocket) }
+    }
+
+    pub(super) fn socket_of(&mut self, attached: Attached) -> Socket {
+        Socket(self.sockets.insert(attached), self.number)
+    }
+
+    pub(super) fn operation(&self, handle: Handle<Doing<H>>) -> Operation {
+        Operation(handle.to_bits(), self.number)
+    }
+
     /// A socket for one operation more.
     pub(super) fn attached(&self, socket: Socket) -> Result<&Attached, UringError> {
-        self.is_ours()?;
+        self.has(socket.1)?;
         if self.operations.len() >= self.most {
             return Err(UringError::Full { limit: self.most });
         }
@@ -45,7 +61,7 @@ impl<H: HeapRef + 'static> Uring<H> {
             Some(Doing { what: What::Send(sending), .. }) => sending.next = Some(handle),
             _ => self.to_do.push_back(ToDo::Start(handle)),
         }
-        Operation(handle.to_bits())
+        self.operation(handle)
     }
 
     pub(super) fn cancel_one(&mut self, handle: Handle<Doing<H>>) {
@@ -56,12 +72,29 @@ impl<H: HeapRef + 'static> Uring<H> {
         }
     }
 
-    /// Gives the kernel the buffers that it lacks. That some are missing is no error as long as any come back.
+    /// Gives the kernel the buffers that it lacks. That some are missing is no error as long as any come back. If there is none at all, the ring has a place in the
+    /// pool's queue, as long as something needs one.
     pub(super) fn refill(&mut self) -> Result<(), UringError> {
-        match self.buffers.fill(&self.pool) {
+        let mut filled = self.buffers.fill(&self.pool.pool);
+        if self.buffers.standing() > 0 || !self.needs_buffers() {
+            self.pool.leave();
+        } else if filled.is_ok() {
+            if let Poll::Ready(lease) = self.pool.poll(&Waker::from(Arc::clone(&self.bell))) {
+                filled = self.buffers.add([lease]);
+            }
+        }
+        match filled {
             Err(PoolError::Alloc(error)) if self.buffers.standing() == 0 => Err(error.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a receiving is to be started.
+    fn needs_buffers(&self) -> bool {
+        self.to_do.iter().any(|to_do| match to_do {
+            ToDo::Start(handle) => self.operations.get(*handle).is_some_and(Doing::needs_buffers),
+            ToDo::Cancel(_) | ToDo::Listen => false,
+        })
     }
 
     /// Puts what is to be done in the submission queue, and leaves what has to wait: a receiving, for buffers.
@@ -76,6 +109,10 @@ impl<H: HeapRef + 'static> Uring<H> {
             }
             let Some(to_do) = self.to_do.pop_front() else { break };
             let entry = match to_do {
+                ToDo::Listen => {
+                    let heard = opcode::PollAdd::new(Fd(self.bell.as_raw_fd()), libc::POLLIN.unsigned_abs().into());
+                    heard.multi(true).build().user_data(BELL)
+                }
                 ToDo::Cancel(handle) => opcode::AsyncCancel::new(handle.to_bits()).build().user_data(NOBODY),
                 ToDo::Start(handle) => match self.started(handle) {
                     Some(entry) => entry,
@@ -93,7 +130,7 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// The entry of an operation that is the kernel's from now on, if it can be.
     fn started(&mut self, handle: Handle<Doing<H>>) -> Option<squeue::Entry> {
         let doing = self.operations.get_mut(handle)?;
-        if matches!(doing.what, What::Receive { .. }) && !doing.cancelled && self.buffers.standing() == 0 {
+        if doing.needs_buffers() && self.buffers.standing() == 0 {
             return None;
         }
         let fd = self.sockets.get(doing.socket.0)?.fd.as_raw_fd();
