@@ -1,14 +1,14 @@
 //! What is understood, and what it does.
 
-use std::collections::HashMap;
-use std::io;
-use std::task::{Context, Poll};
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use smallvec::SmallVec;
-use tokio::sync::mpsc::{self, Receiver, Sender, WeakSender};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::memory::Memory;
-use crate::protocol::Replies;
+use crate::protocol::{Replies, Words};
 use crate::store::{NEVER, Store};
 
 /// So many messages may wait for a subscriber, and about so many bytes. Who is further behind is cut off.
@@ -24,45 +24,51 @@ const NO_NUMBER: &str = "ERR value is not an integer or out of range";
 /// What all connections see and change.
 pub(crate) struct State<M: Memory> {
     pub(crate) store: Store<M>,
-    /// Who listens to each channel.
-    channels: HashMap<Box<[u8]>, Vec<Sender<M::Bytes>>>,
+    /// Of each session, by its number, unless it is cut off.
+    inboxes: HashMap<u64, Sender<M::Bytes>>,
+    /// Who listens.
+    channels: HashMap<Box<[u8]>, HashSet<u64>>,
+    sessions: u64,
+    pub(crate) stop: Rc<Notify>,
 }
-
-type Inbox<B> = (WeakSender<B>, Receiver<B>);
 
 /// What one connection is, apart from its stream and buffers.
 pub(crate) struct Session<M: Memory> {
+    number: u64,
     channels: usize,
-    /// Where its messages come from, once it has subscribed. The channels alone hold the other end.
-    inbox: Option<Inbox<M::Bytes>>,
-}
-
-impl<M: Memory> Session<M> {
-    pub(crate) fn new() -> Self {
-        Self { channels: 0, inbox: None }
-    }
-
-    /// Pending for ever if it has not subscribed; an error once it is cut off.
-    pub(crate) fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<io::Result<M::Bytes>> {
-        let Some((_, inbox)) = &mut self.inbox else { return Poll::Pending };
-        inbox.poll_recv(context).map(|message| message.ok_or_else(|| io::ErrorKind::ConnectionAborted.into()))
-    }
+    pub(crate) inbox: Receiver<M::Bytes>,
 }
 
 impl<M: Memory> State<M> {
     pub(crate) fn new() -> Self {
-        Self { store: Store::new(), channels: HashMap::new() }
+        let (inboxes, channels) = (HashMap::new(), HashMap::new());
+        Self { store: Store::new(), inboxes, channels, sessions: 0, stop: Rc::default() }
     }
 
-    /// Does what a request says and adds its replies, `LARGEST_REPLY` bytes at most. The error is a reply, too. False: the server ends.
+    pub(crate) fn begin(&mut self) -> Session<M> {
+        let (sender, inbox) = mpsc::channel(MOST_WAITING);
+        self.sessions += 1;
+        self.inboxes.insert(self.sessions, sender);
+        Session { number: self.sessions, channels: 0, inbox }
+    }
+
+    pub(crate) fn end(&mut self, session: &Session<M>) {
+        self.inboxes.remove(&session.number);
+        self.channels.retain(|_, listeners| {
+            listeners.remove(&session.number);
+            !listeners.is_empty()
+        });
+    }
+
+    /// Does what a request says and adds its replies, `LARGEST_REPLY` bytes at most. The error is a reply, too.
     pub(crate) fn execute(
         &mut self,
-        words: &[&[u8]],
+        words: Words<'_>,
         now: u32,
         session: &mut Session<M>,
         replies: &mut Replies<M>,
-    ) -> Result<bool, String> {
-        let Some((name, arguments)) = words.split_first() else { return Ok(true) };
+    ) -> Result<(), String> {
+        let Some((name, arguments)) = words.split_first() else { return Ok(()) };
         let name: SmallVec<[u8; 16]> = name.iter().map(u8::to_ascii_uppercase).collect();
         let store = &mut self.store;
         match (&name[..], arguments) {
@@ -81,10 +87,10 @@ impl<M: Memory> State<M> {
                 replies.line(format_args!(":{}", there.count()));
             }
             (b"INCR", [key]) => {
-                let old = store.get(key, now).map(|entry| Ok::<_, String>((integer(entry.value())?, entry.expires)));
-                let (old, expires) = old.unwrap_or(Ok((0, NEVER)))?;
-                let new = old.checked_add(1).ok_or(NO_NUMBER)?;
-                store.set(key, new.to_string().as_bytes(), expires, now).ok_or(NO_ROOM)?;
+                let (old, expires) =
+                    store.get(key, now).map_or((&b"0"[..], NEVER), |entry| (entry.value(), entry.expires));
+                let new = integer(old)?.checked_add(1).ok_or(NO_NUMBER)?.to_string();
+                store.set(key, new.as_bytes(), expires, now).ok_or(NO_ROOM)?;
                 replies.line(format_args!(":{new}"));
             }
             (b"EXPIRE", [key, seconds]) => {
@@ -98,68 +104,47 @@ impl<M: Memory> State<M> {
             }
             (b"SUBSCRIBE", channels) if channels.len() <= MOST_CHANNELS => {
                 for channel in channels {
-                    self.subscribe(channel, session)?;
-                    replies.line(format_args!("*3\r\n$9\r\nsubscribe\r\n${}", channel.len()));
-                    replies.slice(channel);
-                    replies.line(format_args!("\r\n:{}", session.channels));
+                    if session.channels == MOST_CHANNELS || channel.len() > LONGEST_NAME {
+                        return Err(format!("ERR at most {MOST_CHANNELS} channels with names of {LONGEST_NAME} bytes"));
+                    }
+                    let listeners = self.channels.entry((*channel).into()).or_default();
+                    session.channels += usize::from(listeners.insert(session.number));
+                    let head = format!("*3\r\n$9\r\nsubscribe\r\n${}\r\n", channel.len());
+                    let end = format!("\r\n:{}\r\n", session.channels);
+                    replies.raw(&store.bytes(&[head.as_bytes(), channel, end.as_bytes()]).ok_or(NO_ROOM)?, 0);
                 }
             }
             (b"PING", []) => replies.line(format_args!("+PONG")),
-            // What clients ask before they begin: all settings are empty.
+            // What redis-benchmark asks before it begins: all settings are empty.
             (b"CONFIG", [_, setting]) if setting.len() < 64 => {
                 replies.line(format_args!("*2\r\n+{}\r\n+", setting.escape_ascii()));
             }
-            (b"COMMAND", _) => replies.line(format_args!("*0")),
-            (b"SHUTDOWN", _) => return Ok(false),
+            (b"SHUTDOWN", _) => self.stop.notify_one(),
             _ => {
                 let name = name[..name.len().min(64)].escape_ascii();
                 return Err(format!("ERR unknown command '{name}', or not with {} arguments", arguments.len()));
             }
         }
-        Ok(true)
-    }
-
-    /// Sends one block to all who listen, and returns how many these are.
-    fn publish(&mut self, channel: &[u8], text: &[u8]) -> Option<usize> {
-        let Some(listeners) = self.channels.get(channel) else { return Some(0) };
-        let head = format!("*3\r\n$7\r\nmessage\r\n${}\r\n", channel.len());
-        let middle = format!("\r\n${}\r\n", text.len());
-        let message = self.store.bytes(&[head.as_bytes(), channel, middle.as_bytes(), text, b"\r\n"])?;
-        let (reached, behind): (Vec<_>, Vec<_>) = listeners.iter().cloned().partition(|listener| {
-            let waiting = (MOST_WAITING - listener.capacity()) * message.as_ref().len();
-            waiting <= MOST_BYTES_WAITING && listener.try_send(message.clone()).is_ok()
-        });
-        behind.iter().for_each(|gone| self.unsubscribe(gone));
-        Some(reached.len())
-    }
-
-    fn subscribe(&mut self, channel: &[u8], session: &mut Session<M>) -> Result<(), String> {
-        if session.channels == MOST_CHANNELS || channel.len() > LONGEST_NAME {
-            return Err(format!("ERR at most {MOST_CHANNELS} channels with names of {LONGEST_NAME} bytes"));
-        }
-        // Who was cut off gets nothing more from its inbox, and is closed.
-        let sender = session.inbox.as_ref().and_then(|(sender, _)| sender.upgrade()).unwrap_or_else(|| {
-            let (sender, inbox) = mpsc::channel(MOST_WAITING);
-            session.inbox.get_or_insert((sender.downgrade(), inbox));
-            sender
-        });
-        let listeners = self.channels.entry(channel.into()).or_default();
-        if !listeners.iter().any(|listener| listener.same_channel(&sender)) {
-            listeners.push(sender);
-            session.channels += 1;
-        }
         Ok(())
     }
 
-    fn unsubscribe(&mut self, gone: &Sender<M::Bytes>) {
-        self.channels.retain(|_, listeners| {
-            listeners.retain(|listener| !listener.same_channel(gone));
-            !listeners.is_empty()
+    /// Sends one block to all who listen, and returns how many these are. Who is too far behind is no more.
+    fn publish(&mut self, channel: &[u8], text: &[u8]) -> Option<usize> {
+        let Some(listeners) = self.channels.get_mut(channel) else { return Some(0) };
+        let head = format!("*3\r\n$7\r\nmessage\r\n${}\r\n", channel.len());
+        let middle = format!("\r\n${}\r\n", text.len());
+        let message = self.store.bytes(&[head.as_bytes(), channel, middle.as_bytes(), text, b"\r\n"])?;
+        let most_waiting = MOST_WAITING.min(MOST_BYTES_WAITING / message.as_ref().len());
+        listeners.retain(|listener| {
+            let inbox = self.inboxes.get(listener);
+            let inbox = inbox.filter(|inbox| MOST_WAITING - inbox.capacity() <= most_waiting);
+            let hears = inbox.is_some_and(|inbox| inbox.try_send(message.clone()).is_ok());
+            if !hears {
+                self.inboxes.remove(listener);
+            }
+            hears
         });
-    }
-
-    pub(crate) fn end(&mut self, session: &Session<M>) {
-        session.inbox.iter().filter_map(|(sender, _)| sender.upgrade()).for_each(|gone| self.unsubscribe(&gone));
+        Some(listeners.len())
     }
 }
 

@@ -1,130 +1,80 @@
 //! A connection: it holds buffers only while there is something in them, and reads on only when its replies are written.
 
-use std::future::{Future, poll_fn};
-use std::io;
-use std::pin::pin;
-use std::sync::{Arc, PoisonError};
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Buf;
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::Server;
 use crate::commands::Session;
 use crate::memory::{BUFFER, Memory};
-use crate::protocol::{Parsed, Replies, parse};
+use crate::protocol::{Replies, Unfinished, parse};
 use crate::store::NEVER;
 
-/// What a connection does next.
-#[derive(PartialEq)]
-enum Next {
-    /// Wait until there are so many bytes; 0: for a new request.
-    Wait(usize),
-    /// Write the replies: there is no room for more.
-    Write,
-    /// Close the connection.
-    Close,
-}
-
 /// Serves a client until one of the two closes the connection. Why, does not matter to others.
-pub(crate) async fn serve<M: Memory>(stream: TcpStream, server: Arc<Server<M>>) {
-    let mut session = Session::new();
-    drop(converse(stream, &server, &mut session).await);
-    server.state.lock().unwrap_or_else(PoisonError::into_inner).end(&session);
+pub(crate) async fn serve<M: Memory>(mut stream: TcpStream, server: Rc<Server<M>>) {
+    let mut session = server.state.borrow_mut().begin();
+    drop(converse(&mut stream, &server, &mut session).await);
+    server.state.borrow_mut().end(&session);
 }
 
-async fn converse<M: Memory>(mut stream: TcpStream, server: &Server<M>, session: &mut Session<M>) -> io::Result<()> {
+async fn converse<M: Memory>(stream: &mut TcpStream, server: &Server<M>, session: &mut Session<M>) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let patience = server.options.patience;
     let mut buffers = None;
-    // Bytes without which the request that has begun is not complete.
-    let mut needed = 0;
+    let mut has_begun = false;
     loop {
         // A message, or that there is something to read.
-        let event = poll_fn(|context| match session.poll_message(context) {
-            Poll::Ready(message) => Poll::Ready(message.map(Some)),
+        let event = poll_fn(|context| match session.inbox.poll_recv(context) {
+            Poll::Ready(message) => Poll::Ready(message.map(Some).ok_or(ErrorKind::ConnectionAborted.into())),
             Poll::Pending => stream.poll_read_ready(context).map_ok(|()| None),
         });
         // Who has begun a request holds a buffer, and has to go on.
-        let message = if needed > 0 { timeout(server.patience, event).await?? } else { event.await? };
-
-        let buffer = || server.memory.buffer().map_err(io::Error::other);
+        let message = if has_begun { timeout(patience, event).await?? } else { event.await? };
         let (mut requests, mut replies) = match buffers.take() {
             Some(buffers) => buffers,
-            None => (buffer()?, Replies::<M>::new(buffer()?)),
+            None => (server.memory.buffer()?, Replies::<M>::new(server.memory.buffer()?)),
         };
         match message {
             Some(message) => replies.raw(&message, 0),
-            None => match poll_fn(|context| Poll::Ready(pin!(stream.read_buf(&mut requests)).poll(context))).await {
-                Poll::Ready(Ok(0)) => return Ok(()),
-                Poll::Ready(read) => drop(read?),
-                // There was nothing after all, so nothing is held. Tokio takes a socket for readable at first.
-                Poll::Pending if needed == 0 && !M::KEEPS => continue,
-                Poll::Pending => {}
+            None => match stream.try_read_buf(&mut requests) {
+                Ok(0) => return Ok(()),
+                // There was nothing after all. Tokio takes a socket for readable at first.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                read => drop(read?),
             },
         }
-        let next = loop {
-            let next = answer(server, session, needed, &mut requests, &mut replies);
-            replies.write_to(&mut stream, server.patience).await?;
-            if next != Next::Write {
-                break next;
+        let now = u32::try_from(server.started.elapsed().as_secs()).unwrap_or(NEVER - 1);
+        let needed = loop {
+            let (words, len) = match parse(requests.as_ref()) {
+                Ok(request) => request,
+                Err(Unfinished::Needs(bytes)) => break bytes,
+                Err(Unfinished::Wrong(error)) => {
+                    replies.line(format_args!("-ERR Protocol error: {error}"));
+                    return replies.write_to(stream, patience).await;
+                }
+            };
+            let done = server.state.borrow_mut().execute(words, now, session, &mut replies);
+            requests.advance(len);
+            if let Err(error) = done {
+                replies.line(format_args!("-{error}"));
             }
-            needed = 0;
+            if !replies.have_room() {
+                replies.write_to(stream, patience).await?;
+            }
         };
-        let Next::Wait(bytes) = next else { return Ok(()) };
-        needed = bytes;
-        if needed > 0 || M::KEEPS {
+        replies.write_to(stream, patience).await?;
+        has_begun = requests.has_remaining();
+        if has_begun || M::KEEPS {
             if let Err(error) = M::make_room(&mut requests, needed.max(BUFFER)) {
                 replies.line(format_args!("-ERR {error}"));
-                return replies.write_to(&mut stream, server.patience).await;
+                return replies.write_to(stream, patience).await;
             }
             buffers = Some((requests, replies));
         }
     }
-}
-
-/// Answers requests as far as they are complete and there is room for replies.
-fn answer<M: Memory>(
-    server: &Server<M>,
-    session: &mut Session<M>,
-    needed: usize,
-    requests: &mut M::Buffer,
-    replies: &mut Replies<M>,
-) -> Next {
-    let bytes = requests.as_ref();
-    if bytes.len() < needed {
-        return Next::Wait(needed);
-    }
-    let mut state = server.state.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = u32::try_from(server.started.elapsed().as_secs()).unwrap_or(NEVER - 1);
-    let mut done = 0;
-    let next = loop {
-        if done == bytes.len() {
-            break Next::Wait(0);
-        }
-        if !replies.have_room() {
-            break Next::Write;
-        }
-        match parse(&bytes[done..]) {
-            Ok(Parsed::Needs(bytes)) => break Next::Wait(bytes),
-            Ok(Parsed::Request(words, len)) => {
-                done += len;
-                match state.execute(&words, now, session, replies) {
-                    Ok(true) => {}
-                    Ok(false) => {
-                        server.stop.notify_one();
-                        break Next::Close;
-                    }
-                    Err(error) => replies.line(format_args!("-{error}")),
-                }
-            }
-            Err(error) => {
-                replies.line(format_args!("-ERR {error}"));
-                break Next::Close;
-            }
-        }
-    };
-    requests.advance(done);
-    next
 }

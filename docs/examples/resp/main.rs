@@ -11,7 +11,7 @@
 //! | file | what it shows |
 //! |---|---|
 //! | this one | arguments, and who may connect |
-//! | `memory` | a pool and a heap of our own block sizes, and what they stand for in the twin |
+//! | `memory`, `twin` | a pool and a heap of our own block sizes, and what stands for them in the twin |
 //! | `protocol` | requests that stay where they were read, replies that share what is large |
 //! | `store` | keys and values, and eviction by the heap's own limit |
 //! | `commands` | what is understood |
@@ -28,33 +28,33 @@ mod protocol;
 mod store;
 #[cfg(test)]
 mod tests;
+mod twin;
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use lexopt::{Arg, Parser};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::task::LocalSet;
 
 use arguments::{value, within};
 use commands::State;
 use ending::{Ending, Failure};
-use memory::{Memory, Plain, Pooled};
+use memory::Memory;
+use twin::Plain;
 
 const HELP: &str = "\
-Serves GET, SET, DEL, INCR, EXPIRE, PUBLISH, SUBSCRIBE and a few more by the protocol of Redis, on loopback, until a client says SHUTDOWN.
+Speaks the protocol of Redis, on loopback, until a client says SHUTDOWN.
 
 Usage: resp [--port N] [--baseline]
 
   --port N    0 for any that is free [default: 6379]
   --baseline  on BytesMut and Bytes
-  -h, --help  shows this
-
-Exit status: 0 if all went well, 1 if not, 2 if the arguments are wrong.
 ";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,12 +69,14 @@ pub(crate) struct Options {
 
 /// What all connections share.
 pub(crate) struct Server<M: Memory> {
+    pub(crate) options: Options,
     pub(crate) memory: M,
-    pub(crate) state: Mutex<State<M>>,
-    pub(crate) patience: Duration,
+    pub(crate) state: RefCell<State<M>>,
     pub(crate) started: Instant,
-    pub(crate) stop: Notify,
 }
+
+/// Who learns where a server listens.
+type Listens<'l> = &'l mut dyn FnMut(SocketAddr) -> Result<(), Failure>;
 
 fn main() -> ExitCode {
     program(std::env::args_os(), &mut std::io::stdout()).tell("resp")
@@ -82,10 +84,10 @@ fn main() -> ExitCode {
 
 /// The program, for these arguments, of which the first is its name; says on `output` where it listens.
 fn program(arguments: impl IntoIterator<Item = OsString, IntoIter: 'static>, output: &mut dyn Write) -> Ending {
-    let listens = |address| ending::say_where(address, output);
+    let mut listens = |address| ending::say_where(address, output);
     match parse(arguments) {
         Ok(None) => Ending::Good(HELP.to_owned()),
-        Ok(Some(options)) => run(options, listens).map_or_else(Ending::Failed, Ending::Good),
+        Ok(Some(options)) => run(options, &mut listens).map_or_else(Ending::Failed, Ending::Good),
         Err(error) => Ending::Misused(error),
     }
 }
@@ -105,53 +107,46 @@ fn parse(arguments: impl IntoIterator<Item = OsString, IntoIter: 'static>) -> Re
     Ok(Some(options))
 }
 
-/// Serves until it is told to end; `listens` learns where. What it returns is for the user.
-fn run(options: Options, listens: impl FnOnce(SocketAddr) -> Result<(), Failure>) -> Result<String, Failure> {
+/// Serves until it is told to end. What it returns is for the user.
+fn run(options: Options, listens: Listens<'_>) -> Result<String, Failure> {
     if options.baseline {
         return serve(options, Plain, listens);
     }
-    let memory = Pooled::new(options.clients)?;
-    let served = serve(options, memory.clone(), listens)?;
-    match memory.pool.stats() {
+    let pool = memory::pool(options.clients)?;
+    let served = serve(options, pool.clone(), listens)?;
+    match pool.stats() {
         stats if stats.in_flight == 0 => Ok(format!("{served}{} buffers at most\n", stats.peak)),
         stats => Err(format!("{} buffers were not given back", stats.in_flight).into()),
     }
 }
 
-fn serve<M: Memory>(
-    options: Options,
-    memory: M,
-    listens: impl FnOnce(SocketAddr) -> Result<(), Failure>,
-) -> Result<String, Failure> {
-    // All connections go with the runtime, and their buffers with them.
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let address = (Ipv4Addr::LOCALHOST, options.port);
-        let listener = TcpListener::bind(address).await;
-        let listener =
-            listener.map_err(|error| format!("port {} of {} cannot be had: {error}", address.1, address.0))?;
+fn serve<M: Memory>(options: Options, memory: M, listens: Listens<'_>) -> Result<String, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // All connections go with these tasks, and their buffers with them.
+    LocalSet::new().block_on(&runtime, async {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+        let listener = TcpListener::bind(address).await.map_err(|error| format!("{address} cannot be had: {error}"))?;
         listens(listener.local_addr()?)?;
-        let Options { clients, patience, .. } = options;
-        let (state, stop) = (Mutex::new(State::new()), Notify::new());
-        let server = Arc::new(Server { memory, state, patience, started: Instant::now(), stop });
-        tokio::spawn(accept(listener, Arc::clone(&server), clients));
-        server.stop.notified().await;
-        let store = &server.state.lock().expect("nobody panics with it in hand").store;
-        Ok(format!("{} entries, {} evicted\n", store.len(), store.evicted))
+        let state = State::new();
+        let stop = Rc::clone(&state.stop);
+        let server = Rc::new(Server { options, memory, state: RefCell::new(state), started: Instant::now() });
+        tokio::task::spawn_local(accept(listener, Rc::clone(&server)));
+        stop.notified().await;
+        let store = &server.state.borrow().store;
+        Ok(format!("{} entries, {} evicted\n", store.entries.len(), store.evicted))
     })
 }
 
 /// Lets everybody in as long as there are fewer than so many, each of whom holds the server.
-async fn accept<M: Memory>(listener: TcpListener, server: Arc<Server<M>>, clients: usize) {
-    let others = Arc::strong_count(&server);
+async fn accept<M: Memory>(listener: TcpListener, server: Rc<Server<M>>) {
+    let most = Rc::strong_count(&server) + server.options.clients;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) if Arc::strong_count(&server) < others + clients => {
-                drop(tokio::spawn(connection::serve(stream, Arc::clone(&server))));
+            Ok((stream, _)) if Rc::strong_count(&server) < most => {
+                drop(tokio::task::spawn_local(connection::serve(stream, Rc::clone(&server))));
             }
             // Who does not hear it is not waited for.
-            Ok((stream, _)) => drop(
-                stream.into_std().and_then(|mut stream| stream.write_all(b"-ERR max number of clients reached\r\n")),
-            ),
+            Ok((stream, _)) => drop(stream.try_write(b"-ERR max number of clients reached\r\n")),
             // Out of files, say: some will be closed.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }

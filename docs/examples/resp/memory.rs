@@ -1,9 +1,9 @@
-//! What the server's memory is: leases of a pool and bytes in a bounded heap; or, in the twin, `BytesMut` and `Bytes`.
+//! What the server's memory is: leases of a pool and bytes in a bounded heap.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use smarena::{
-    AllocError, BufPool, CacheWarmup, ConfigError, Exhausted, Lease, PoolError, SizeClasses, SmBuf, SmBytes,
-};
+use std::io;
+
+use bytes::{Buf, BufMut};
+use smarena::{AllocError, BufPool, CacheWarmup, ConfigError, Exhausted, Lease, SizeClasses, SmBuf, SmBytes};
 
 /// Bytes of a buffer for requests, or for replies.
 pub(crate) const BUFFER: usize = 64 << 10;
@@ -38,9 +38,9 @@ smarena::static_heap! {
     }
 }
 
-pub(crate) trait Memory: Send + Sync + 'static {
-    type Buffer: Buf + BufMut + AsRef<[u8]> + Send;
-    type Bytes: AsRef<[u8]> + Clone + Send + Sync;
+pub(crate) trait Memory: 'static {
+    type Buffer: Buf + BufMut + AsRef<[u8]>;
+    type Bytes: AsRef<[u8]> + Clone;
 
     /// Whether a connection keeps its buffers when they are empty.
     const KEEPS: bool;
@@ -48,7 +48,7 @@ pub(crate) trait Memory: Send + Sync + 'static {
     /// Entries of a class make room for each other.
     fn class(len: usize) -> usize;
     /// Empty, with room for `BUFFER` bytes.
-    fn buffer(&self) -> Result<Self::Buffer, PoolError>;
+    fn buffer(&self) -> io::Result<Self::Buffer>;
     /// Makes room for `len` bytes in all.
     fn make_room(buffer: &mut Self::Buffer, len: usize) -> Result<(), AllocError>;
     /// The parts in one piece, if there is room for them beside the `stored` bytes of all entries.
@@ -57,20 +57,12 @@ pub(crate) trait Memory: Send + Sync + 'static {
     fn is_unique(bytes: &Self::Bytes) -> bool;
 }
 
-#[derive(Clone)]
-pub(crate) struct Pooled {
-    pub(crate) pool: BufPool<Net>,
+/// Each client holds two buffers at most, so nobody has to wait for anybody.
+pub(crate) fn pool(clients: usize) -> Result<BufPool<Net>, ConfigError> {
+    BufPool::builder().buf_size(BUFFER).limit(2 * clients).growth(16 * LARGEST).build_in(Net)
 }
 
-impl Pooled {
-    /// Each client holds two buffers at most, so nobody has to wait for anybody.
-    pub(crate) fn new(clients: usize) -> Result<Self, ConfigError> {
-        let pool = BufPool::builder().buf_size(BUFFER).limit(2 * clients).growth(16 * LARGEST).build_in(Net)?;
-        Ok(Self { pool })
-    }
-}
-
-impl Memory for Pooled {
+impl Memory for BufPool<Net> {
     type Buffer = Lease<Net>;
     type Bytes = SmBytes<Values>;
 
@@ -80,8 +72,8 @@ impl Memory for Pooled {
         Entries::BLOCK_SIZES.partition_point(|size| *size < len)
     }
 
-    fn buffer(&self) -> Result<Lease<Net>, PoolError> {
-        self.pool.try_acquire()
+    fn buffer(&self) -> io::Result<Lease<Net>> {
+        self.try_acquire().map_err(io::Error::other)
     }
 
     fn make_room(buffer: &mut Lease<Net>, len: usize) -> Result<(), AllocError> {
@@ -96,42 +88,6 @@ impl Memory for Pooled {
     }
 
     fn is_unique(bytes: &SmBytes<Values>) -> bool {
-        bytes.is_unique()
-    }
-}
-
-/// As programs do it that have a `BytesMut` for each connection.
-pub(crate) struct Plain;
-
-impl Memory for Plain {
-    type Buffer = BytesMut;
-    type Bytes = Bytes;
-
-    const KEEPS: bool = true;
-
-    fn class(_: usize) -> usize {
-        0
-    }
-
-    fn buffer(&self) -> Result<BytesMut, PoolError> {
-        Ok(BytesMut::with_capacity(BUFFER))
-    }
-
-    fn make_room(buffer: &mut BytesMut, len: usize) -> Result<(), AllocError> {
-        buffer.reserve(len - buffer.len());
-        Ok(())
-    }
-
-    fn bytes(parts: &[&[u8]], stored: usize) -> Option<Bytes> {
-        let len = parts.iter().map(|part| part.len()).sum();
-        (stored + len <= ENTRIES).then(|| {
-            let mut buf = BytesMut::with_capacity(len);
-            parts.iter().for_each(|part| buf.extend_from_slice(part));
-            buf.freeze()
-        })
-    }
-
-    fn is_unique(bytes: &Bytes) -> bool {
         bytes.is_unique()
     }
 }

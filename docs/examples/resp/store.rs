@@ -20,7 +20,7 @@ pub(crate) struct Entry<M: Memory> {
 }
 
 /// Two of them in a cache line.
-const _: () = assert!(size_of::<Entry<crate::memory::Pooled>>() == 32);
+const _: () = assert!(size_of::<Entry<smarena::BufPool<crate::memory::Net>>>() == 32);
 
 impl<M: Memory> Entry<M> {
     fn key(&self) -> &[u8] {
@@ -33,7 +33,7 @@ impl<M: Memory> Entry<M> {
 }
 
 pub(crate) struct Store<M: Memory> {
-    entries: HashTable<Entry<M>>,
+    pub(crate) entries: HashTable<Entry<M>>,
     hasher: RandomState,
     /// Bytes of all entries.
     stored: usize,
@@ -47,20 +47,15 @@ impl<M: Memory> Store<M> {
         Self { entries: HashTable::new(), hasher: RandomState::new(), stored: 0, hand: 0, evicted: 0 }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     /// The entry of `key`, unless it has expired by `now`.
     pub(crate) fn get(&mut self, key: &[u8], now: u32) -> Option<&mut Entry<M>> {
-        let bucket = self.entries.find_bucket_index(self.hasher.hash_one(key), |entry| entry.key() == key)?;
-        if self.entries.get_bucket(bucket)?.expires <= now {
-            self.forget(bucket);
+        let mut found = self.entries.find_entry(self.hasher.hash_one(key), |entry| entry.key() == key).ok()?;
+        if found.get().expires <= now {
+            self.stored -= found.remove().0.bytes.as_ref().len();
             return None;
         }
-        let entry = self.entries.get_bucket_mut(bucket)?;
-        entry.used = true;
-        Some(entry)
+        found.get_mut().used = true;
+        Some(found.into_mut())
     }
 
     /// Makes `value` that of `key`. `None` if there is no room for it, or the key is longer than 65,535 bytes.
@@ -90,32 +85,25 @@ impl<M: Memory> Store<M> {
     pub(crate) fn bytes(&mut self, parts: &[&[u8]]) -> Option<M::Bytes> {
         let class = M::class(parts.iter().map(|part| part.len()).sum());
         loop {
-            let bytes = M::bytes(parts, self.stored);
-            if bytes.is_some() {
-                return bytes;
+            match M::bytes(parts, self.stored) {
+                None => self.evict(class)?,
+                bytes => return bytes,
             }
-            let bucket = self.unused(class)?;
-            self.forget(bucket);
-            self.evicted += 1;
-        }
-    }
-
-    fn forget(&mut self, bucket: usize) {
-        if let Ok(entry) = self.entries.get_bucket_entry(bucket) {
-            self.stored -= entry.remove().0.bytes.as_ref().len();
         }
     }
 
     /// An entry of this class that was not used since the hand came by, and that nobody is just being sent: its block would not come back.
-    fn unused(&mut self, class: usize) -> Option<usize> {
+    fn evict(&mut self, class: usize) -> Option<()> {
         let buckets = self.entries.num_buckets();
         for _ in 0..2 * buckets {
             self.hand = (self.hand + 1) % buckets;
-            let entry = self.entries.get_bucket_mut(self.hand);
-            let entry =
-                entry.filter(|entry| M::class(entry.bytes.as_ref().len()) == class && M::is_unique(&entry.bytes));
-            if entry.is_some_and(|entry| !std::mem::take(&mut entry.used)) {
-                return Some(self.hand);
+            let Ok(mut found) = self.entries.get_bucket_entry(self.hand) else { continue };
+            let (len, is_sole) = (found.get().bytes.as_ref().len(), M::is_unique(&found.get().bytes));
+            if is_sole && M::class(len) == class && !std::mem::take(&mut found.get_mut().used) {
+                drop(found.remove());
+                self.stored -= len;
+                self.evicted += 1;
+                return Some(());
             }
         }
         None
