@@ -1,7 +1,6 @@
-// The class that .NET code uses smmalloc by, over libsmmalloc.so.
+// The class that .NET code has always used smmalloc by. What needs spans is in SmmallocInstance.Spans.cs.
 
 using System;
-using System.Runtime.InteropServices;
 
 namespace Smmalloc
 {
@@ -19,8 +18,9 @@ namespace Smmalloc
     /// <summary>
     /// An allocator of native memory. Any thread may use it, and free what another thread allocated.
     /// There is no finalizer: the collector cannot see who still uses a block, so only <see cref="Dispose"/> gives the memory back.
+    /// As with pointers everywhere, nothing stops a use of a block after it was freed. <c>SmmallocMemoryPool</c> is safer.
     /// </summary>
-    public sealed class SmmallocInstance : IDisposable
+    public sealed unsafe partial class SmmallocInstance : IDisposable
     {
         private const uint MostBuckets = 64;
         private const int LargestAlignment = 4096;
@@ -32,10 +32,7 @@ namespace Smmalloc
         /// <exception cref="OutOfMemoryException">The system refused the memory.</exception>
         public SmmallocInstance(uint bucketsCount, int bucketSize)
         {
-            if (bucketsCount == 0 || bucketsCount > MostBuckets)
-                throw new ArgumentOutOfRangeException("bucketsCount", bucketsCount, "there are 1 to 64 buckets");
-            if (bucketSize < 16 * (int)bucketsCount)
-                throw new ArgumentOutOfRangeException("bucketSize", bucketSize, "each bucket needs room for one block");
+            CheckBuckets(bucketsCount, bucketSize);
             allocator = Native.sm_allocator_create(bucketsCount, (UIntPtr)bucketSize);
             if (allocator == IntPtr.Zero)
                 throw new OutOfMemoryException();
@@ -86,7 +83,16 @@ namespace Smmalloc
         {
             if (batch == null)
                 throw new ArgumentNullException("batch");
-            Native.sm_free_batch(Allocator, batch, (UIntPtr)batch.Length);
+            fixed (IntPtr* first = batch)
+                Native.sm_free_batch(Allocator, first, (UIntPtr)batch.Length);
+        }
+
+        /// <summary>Gives a block back, told what it was last asked for with: less to find out.</summary>
+        public void Free(IntPtr memory, int bytesCount, int alignment = 0)
+        {
+            Check(memory);
+            Check(bytesCount, alignment);
+            Native.sm_free_sized(Allocator, memory, (UIntPtr)bytesCount, (UIntPtr)alignment);
         }
 
         /// <summary>
@@ -127,6 +133,14 @@ namespace Smmalloc
             }
         }
 
+        internal static void CheckBuckets(uint bucketsCount, int bucketSize)
+        {
+            if (bucketsCount == 0 || bucketsCount > MostBuckets)
+                throw new ArgumentOutOfRangeException("bucketsCount", bucketsCount, "there are 1 to 64 buckets");
+            if (bucketSize < 16 * (int)bucketsCount)
+                throw new ArgumentOutOfRangeException("bucketSize", bucketSize, "each bucket needs room for one block");
+        }
+
         private static void Check(IntPtr memory)
         {
             if (memory == IntPtr.Zero)
@@ -139,41 +153,6 @@ namespace Smmalloc
                 throw new ArgumentOutOfRangeException("bytesCount", bytesCount, "it is a number of bytes");
             if (alignment < 0 || alignment > LargestAlignment || (alignment & (alignment - 1)) != 0)
                 throw new ArgumentOutOfRangeException("alignment", alignment, "it is 0 or a power of two up to 4096");
-        }
-
-        private static class Native
-        {
-            private const string Library = "smmalloc";
-
-            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-            internal static extern IntPtr sm_allocator_create(uint bucketsCount, UIntPtr bucketSize);
-
-            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-            internal static extern void sm_allocator_destroy(IntPtr allocator);
-
-            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-            internal static extern void sm_allocator_thread_cache_create(IntPtr allocator, int warmup, UIntPtr cacheSize);
-
-            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-            internal static extern void sm_allocator_thread_cache_destroy(IntPtr allocator);
-
-            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-            internal static extern IntPtr sm_malloc(IntPtr allocator, UIntPtr bytes, UIntPtr alignment);
-
-            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-            internal static extern void sm_free(IntPtr allocator, IntPtr memory);
-
-            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-            internal static extern void sm_free_batch(IntPtr allocator, IntPtr[] batch, UIntPtr length);
-
-            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-            internal static extern IntPtr sm_realloc(IntPtr allocator, IntPtr memory, UIntPtr bytes, UIntPtr alignment);
-
-            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-            internal static extern UIntPtr sm_msize(IntPtr allocator, IntPtr memory);
-
-            [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
-            internal static extern int sm_mbucket(IntPtr allocator, IntPtr memory);
         }
     }
 }
