@@ -18,68 +18,51 @@ mod source;
 use layers::Layers;
 use source::{File, repository};
 
-/// Which module may name which, from the lowest layer up: a name on the right must already stand above its line.
-/// Everybody may name L0. `L3` stands for all modules of that layer so far. A file below a module's folder belongs to it.
+/// Which module may name which, from the lowest layer up: a name on the right must already stand above its line, and its end will do where
+/// no other ends so. Everybody may name L0. `L3` stands for all modules of that layer so far. A file below a module's folder belongs to it.
 /// lib.rs and raw/mod.rs are contents pages and name what they list.
 const LAYERS: &str = "
-    L0  error          -> nothing
-    L0  class          -> nothing
-    L0  sync           -> nothing
-    L0  config         -> nothing
-    L0  look           -> nothing
+    L0  error class sync look   -> nothing
+    L0  config                  -> nothing
 
-    L1  raw::fault     -> nothing
-    L1  raw::testing::poison    -> nothing
-    L1  raw::testing::refusal   -> nothing
-    L1  raw::lock      -> nothing
-    L1  raw::os::alive     -> nothing
-    L1  raw::os::clock     -> nothing
-    L1  raw::os        -> raw::testing::refusal raw::fault raw::lock
-    L1  raw::buckets::region    -> raw::os
-    L1  raw::buckets::bitmap    -> nothing
-    L1  raw::hardened::canary    -> nothing
-    L1  raw::hardened::ledger    -> nothing
-    L1  raw::hardened::quarantine -> nothing
-    L1  raw::buckets::share     -> raw::fault
-    L1  raw::buckets::bucket    -> raw::buckets::share raw::buckets::bitmap raw::buckets::region raw::os raw::lock raw::testing::poison raw::fault
-    L1  raw::cache     -> raw::buckets::bucket raw::buckets::bitmap raw::testing::poison
-    L1  raw::threads::registry  -> raw::lock raw::fault raw::os::alive
-    L1  raw::threads::cache_slot      -> raw::cache raw::buckets::bucket raw::os raw::threads::registry raw::lock
-    L1  raw::threads::shortcut  -> raw::cache
-    L1  raw::threads::thread    -> raw::threads::registry raw::threads::cache_slot raw::threads::shortcut raw::cache raw::os raw::testing::refusal
-    L1  raw::fallback  -> raw::lock raw::buckets::share raw::hardened::canary raw::testing::refusal raw::testing::poison
-    L1  raw::threads::cache_table     -> raw::threads::cache_slot raw::cache raw::buckets::bucket raw::threads::registry raw::lock raw::os
-    L1  raw::state     -> raw::os::clock raw::threads::shortcut raw::buckets::share raw::threads::cache_table raw::threads::cache_slot raw::threads::thread raw::threads::registry raw::cache raw::buckets::bucket raw::buckets::bitmap raw::buckets::region raw::fallback raw::hardened::canary raw::hardened::ledger raw::hardened::quarantine raw::testing::poison raw::os raw::lock raw::fault
-    L1  raw::published -> raw::lock
-    L1  raw::heap      -> raw::threads::shortcut raw::state raw::fallback raw::os raw::testing::poison raw::published raw::threads::cache_slot raw::threads::thread raw::cache raw::buckets::share raw::fault
+    L1  raw::fault raw::lock raw::testing::poison raw::testing::refusal raw::os::alive raw::os::clock   -> nothing
+    L1  raw::buckets::bitmap raw::hardened::canary raw::hardened::ledger raw::hardened::quarantine      -> nothing
+    L1  raw::buckets raw::threads raw::hardened raw::testing    -> nothing
+    L1  raw::os                     -> refusal fault lock
+    L1  raw::published              -> lock
+    L1  raw::buckets::region        -> raw::os
+    L1  raw::buckets::share         -> fault
+    L1  raw::buckets::bucket        -> share bitmap region raw::os lock poison fault
+    L1  raw::cache                  -> bucket bitmap poison
+    L1  raw::threads::registry      -> lock fault alive
+    L1  raw::threads::cache_slot    -> cache bucket raw::os registry lock
+    L1  raw::threads::shortcut      -> cache
+    L1  raw::threads::thread        -> registry cache_slot shortcut cache raw::os refusal
+    L1  raw::threads::cache_table   -> cache_slot cache bucket registry lock raw::os
+    L1  raw::fallback               -> lock share canary refusal poison
+    L1  raw::state      -> bucket bitmap region share cache registry cache_slot cache_table shortcut thread
+                           fallback canary ledger quarantine poison raw::os clock lock fault
+    L1  raw::heap       -> state published cache share cache_slot shortcut thread fallback raw::os poison fault
 
-    L1  raw::buckets   -> nothing
-    L1  raw::threads   -> nothing
-    L1  raw::hardened  -> nothing
-    L1  raw::testing   -> nothing
+    L2  heap                -> raw::heap
 
-    L2  heap           -> raw::heap
+    L3  content             -> nothing
+    L3  boxed               -> L2
+    L3  buf                 -> L2 content
+    L3  bytes               -> L2 boxed buf content
+    L3  chain               -> L2 bytes buf content
 
-    L3  content        -> nothing
-    L3  boxed          -> L2
-    L3  buf            -> L2 content
-    L3  bytes          -> L2 boxed buf content
-    L3  chain          -> L2 bytes buf content
+    L4  arena pool stats    -> L2 L3
+    L4  compat              -> L2 arena
+    L4  record              -> L2
+    L4  purger              -> nothing
 
-    L4  arena          -> L2 L3
-    L4  compat         -> L2 arena
-    L4  pool           -> L2 L3
-    L4  purger         -> nothing
-    L4  stats          -> L2 L3
-    L4  record         -> L2
+    L5  uring               -> L2 L3 arena pool
+    L5  interop ffi         -> L2 L3 L4
+    L5  seed                -> nothing
 
-    L5  uring          -> L2 L3 arena pool
-    L5  interop        -> L2 L3 L4
-    L5  ffi            -> L2 L3 L4
-    L5  seed           -> nothing
-
-    L6  schedules      -> raw::threads::thread L2 L3 L4
-    L6  raw::crowds    -> raw::threads::thread raw::lock L2
+    L6  schedules           -> thread L2 L3 L4
+    L6  raw::crowds         -> thread lock L2
 ";
 
 /// Words that have a better one (docs/DESIGN.md, section 3), as far as they have no other meaning in a source file.

@@ -14,34 +14,51 @@ struct Row<'t> {
 impl<'t> Layers<'t> {
     pub(crate) fn parse(table: &'t str) -> Self {
         let mut layers = Layers(Vec::new());
-        for row in table.lines().map(str::trim).filter(|row| !row.is_empty()) {
-            let (head, names) = row.split_once("->").unwrap();
-            let (layer, module) = head.trim().split_once(char::is_whitespace).unwrap();
+        // A row that goes on has no arrow in its second line.
+        let mut rows: Vec<(&str, Vec<&str>)> = Vec::new();
+        for line in table.lines().filter(|line| !line.trim().is_empty()) {
+            let (head, names) = line.split_once("->").unwrap_or(("", line));
+            if !head.is_empty() {
+                rows.push((head, Vec::new()));
+            }
+            rows.last_mut().unwrap().1.extend(names.split_whitespace().filter(|&name| name != "nothing"));
+        }
+        for (head, names) in rows {
             let mut may_name = layers.modules("L0");
-            for name in names.split_whitespace().filter(|&name| name != "nothing") {
+            for name in names {
                 let modules = layers.modules(name);
-                assert!(!modules.is_empty(), "LAYERS: `{name}` must stand above `{row}`: imports point down");
+                assert!(
+                    !modules.is_empty(),
+                    "LAYERS: `{name}` must stand above `{head}`, and no two that end so: imports point down"
+                );
                 may_name.extend(modules);
             }
-            let module = module.trim();
-            layers.0.push(Row { layer, module, may_name });
+            let (layer, modules) = head.trim().split_once(char::is_whitespace).unwrap();
+            layers.0.extend(modules.split_whitespace().map(|module| Row { layer, module, may_name: may_name.clone() }));
         }
         layers
     }
 
-    /// The modules so far that a name of a module or of a layer stands for.
+    /// The modules so far that a name of a module, or its end, or of a layer stands for.
     fn modules(&self, name: &str) -> Vec<&'t str> {
-        let rows = self.0.iter().filter(|row| name == row.layer || name == row.module);
-        rows.map(|row| row.module).collect()
+        let those = |is: &dyn Fn(&Row<'t>) -> bool| -> Vec<_> {
+            self.0.iter().filter(|row| is(row)).map(|row| row.module).collect()
+        };
+        let whole = those(&|row| name == row.layer || name == row.module);
+        if !whole.is_empty() {
+            return whole;
+        }
+        let ending = those(&|row| row.module.strip_suffix(name).is_some_and(|before| before.ends_with("::")));
+        if ending.len() == 1 { ending } else { Vec::new() }
     }
 
-    /// The row that a path falls under.
+    /// The row that a path falls under: of the module that it lies in, not of the folder around that.
     fn find(&self, path: &str) -> Option<&Row<'t>> {
         let below = |module: &str| {
             let rest = path.strip_prefix(module);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
         };
-        self.0.iter().find(|row| below(row.module))
+        self.0.iter().filter(|row| below(row.module)).max_by_key(|row| row.module.len())
     }
 
     pub(crate) fn complaints(&self, file: &File) -> Vec<String> {
@@ -151,7 +168,7 @@ fn tree(tokens: &[Token<'_>], mut at: usize, before: &[&str], found: &mut Vec<(u
 #[cfg(test)]
 mod proofs {
     use super::Layers;
-    use crate::source::complained_lines;
+    use crate::source::{File, complained_lines};
 
     const TABLE: &str = "
     L0  error       -> nothing
@@ -207,6 +224,24 @@ mod proofs {
     fn names_and_modules_without_a_layer_are_found() {
         assert_eq!(misplaced("src/buf.rs", "use crate::Heap;"), [1]);
         assert_eq!(misplaced("src/novelty.rs", "//! New."), [1]);
+    }
+
+    #[test]
+    fn a_row_may_have_several_modules_go_on_and_name_others_by_their_ends() {
+        let table = "L0 error -> nothing\n L1 raw::os raw::a::lock -> nothing\n L1 raw::span ->\n lock\n os";
+        let complaints = |text| Layers::parse(table).complaints(&File::new("src/raw/span.rs", text)).len();
+        assert_eq!(complaints("use super::os::PAGE;\nuse crate::raw::a::lock::Lock;\nuse crate::error::E;"), 0);
+        assert_eq!(complaints("use crate::raw::a::B;"), 0, "of a contents page");
+        assert_eq!(
+            Layers::parse(table).complaints(&File::new("src/raw/os.rs", "use crate::raw::a::lock::Lock;")).len(),
+            1
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "`lock` must stand above")]
+    fn an_end_that_two_modules_have_is_found() {
+        Layers::parse("L1 raw::lock -> nothing\nL1 sync::lock -> nothing\nL2 heap -> lock");
     }
 
     #[test]
