@@ -2,22 +2,20 @@
 //!
 //! Both kinds are sorted by slot, so that several can be walked together ([`join`](super::join)). No unsafe code.
 
+// Declared before the others: what it has comes first on the page of each type.
+mod face;
+
 mod disjoint;
 mod entry;
-mod face;
 mod iter;
 mod join;
 
-use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
-use core::ops::{Index, IndexMut};
 use std::collections::{BTreeMap, TryReserveError};
 
-use self::entry::Store;
 pub use self::entry::{SecondaryEntry, SecondaryOccupied, SecondaryVacant};
 pub use self::iter::{SecondaryIntoIter, SecondaryIter, SecondaryIterMut};
-use super::error::make_room;
 use super::handle::Handle;
 
 /// A value, and the generation of the handle it is for.
@@ -92,22 +90,6 @@ fn generation<T>(handle: Handle<T>) -> NonZeroU32 {
 }
 
 impl<T, V> SecondaryMap<T, V> {
-    /// An empty map with room for the slots below `slots`.
-    ///
-    /// # Panics
-    /// If there is no memory for them.
-    ///
-    /// ```
-    /// assert!(smarena::SecondaryMap::<u8, u8>::with_capacity(10).capacity() >= 10);
-    /// ```
-    #[must_use]
-    #[track_caller]
-    pub fn with_capacity(slots: usize) -> Self {
-        let mut map = Self::new();
-        make_room(&mut map.cells, slots);
-        map
-    }
-
     /// The slots there is room for.
     ///
     /// ```
@@ -208,6 +190,3 @@ impl<T, V> SparseSecondaryMap<T, V> {
         self.cells.retain(|&slot, cell| keep(slot, cell));
     }
 }
-
-face::secondary_map!(SecondaryMap, Vec::new(), len: 0);
-face::secondary_map!(SparseSecondaryMap, BTreeMap::new());

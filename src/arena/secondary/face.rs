@@ -1,5 +1,15 @@
 //! What both kinds of secondary map can do, written once.
 
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::{Index, IndexMut};
+use std::collections::BTreeMap;
+
+use super::super::error::make_room;
+use super::super::handle::Handle;
+use super::entry::{SecondaryEntry, SecondaryOccupied, SecondaryVacant, Store};
+use super::{SecondaryMap, SparseSecondaryMap, generation};
+
 /// The methods and traits of a map that has `cell`, `cell_mut`, `put`, `take`, `count`, `throw_all` and `keep_if`.
 macro_rules! secondary_map {
     ($Map:ident, $cells:expr $(, $field:ident: $value:expr)?) => {
@@ -298,4 +308,23 @@ macro_rules! secondary_map {
     };
 }
 
-pub(super) use secondary_map;
+impl<T, V> SecondaryMap<T, V> {
+    /// An empty map with room for the slots below `slots`.
+    ///
+    /// # Panics
+    /// If there is no memory for them.
+    ///
+    /// ```
+    /// assert!(smarena::SecondaryMap::<u8, u8>::with_capacity(10).capacity() >= 10);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn with_capacity(slots: usize) -> Self {
+        let mut map = Self::new();
+        make_room(&mut map.cells, slots);
+        map
+    }
+}
+
+secondary_map!(SecondaryMap, Vec::new(), len: 0);
+secondary_map!(SparseSecondaryMap, BTreeMap::new());
