@@ -30,6 +30,8 @@ type Cell<V> = (NonZeroU32, V);
 /// - `get`, `insert` and `remove` take constant time. There is room for every slot up to the highest one, in the system's
 ///   memory; for a kind of value that few handles have, [`SparseSecondaryMap`] takes less. So ask the arena about a handle from elsewhere,
 ///   which may name any slot, before you insert for it.
+/// - In files (feature `serde`) it is a map from handles to values. A file is refused that would make more than 64 MiB of room, and for each of
+///   its values 1024 slots or 1 MiB, whichever is less. What has been refused can be read as a [`SparseSecondaryMap`], whose files are the same.
 ///
 /// ```
 /// use smarena::{SecondaryMap, SmArena};

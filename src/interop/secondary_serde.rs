@@ -9,8 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::arena::{Handle, SecondaryMap, SparseSecondaryMap};
 
-/// A [`SecondaryMap`] has room for every slot up to the highest one. A file may make it have so many slots, and bytes,
-const ANYWAY: [usize; 2] = [1 << 16, 64 << 20];
+/// A [`SecondaryMap`] has room for every slot up to the highest one. A file may make it have so many slots, and bytes (which come first,
+/// as a slot has four or more),
+const ANYWAY: [usize; 2] = [1 << 24, 64 << 20];
 /// and so many more for each value that it has.
 const FOR_A_VALUE: [usize; 2] = [1024, 1 << 20];
 
