@@ -89,8 +89,8 @@ use crate::heap::{Global, HeapRef};
 ///   are used up (after 2,147,483,647 values) is retired, never wrapped around.
 /// - A value does not move while it lives. The arena grows by adding a chunk, so no insertion copies what is there. Where a
 ///   heap that refuses has no block for a chunk, it grows by whatever blocks in which a value fits are left, so
-///   nobody is refused before they are used up, but for two at most, by which it would have to find the others. Look-ups among those take some
-///   steps more.
+///   nobody is refused before they are used up, as long as there are some of 32 bytes or more to find them by (two for the first, one now and
+///   then). Look-ups among those take some steps more.
 /// - `insert`, `get` and `remove` take constant time. Iteration skips empty regions 64 slots at a time.
 ///
 /// | | `SmArena` | `slotmap::SlotMap` | `generational_arena::Arena` | `thunderdome::Arena` |
