@@ -144,10 +144,10 @@ impl<H: HeapRef> SmBuf<H> {
     /// Keeps the first `at` bytes of the capacity, which has as many; returns the owner of the rest. Either may be nothing, and an owner all the same.
     pub(crate) fn cut(&mut self, at: usize) -> Self {
         debug_assert!(at <= self.capacity());
-        // First: it may panic.
+        // Cloned first, since that may panic, and nothing has changed yet.
         let heap = self.heap.clone();
         if self.block.exists() {
-            // Before the new owner is there (I11).
+            // Counted before the new owner is there (I11).
             self.share_count().add();
             self.block = self.block.split();
         }

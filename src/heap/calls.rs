@@ -282,7 +282,7 @@ impl<C: SizeClasses> Heap<C> {
     ) -> Result<NonNull<u8>, AllocError> {
         let moved = match self.allocate(shortcut, new) {
             Ok(moved) => moved,
-            // What is not larger is never refused.
+            // A block that need not grow is never refused: it stays.
             Err(_) if new.size() == 0 && block.addr().get() % new.align() == 0 => return Ok(block),
             Err(error) => return Err(error),
         };

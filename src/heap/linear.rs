@@ -127,7 +127,7 @@ impl LinearHeap {
     /// As `free` if a block is returned, unless it is the same one.
     pub(crate) unsafe fn realloc(&self, block: NonNull<u8>, size: usize, align: usize) -> Option<NonNull<u8>> {
         if let Some(note) = self.note {
-            // Before: afterwards the block may be another thread's.
+            // Noted before the call: afterwards the block may be another thread's.
             note(block, 0, 1, Noted::TakenBack);
         }
         // SAFETY: I10: the caller's contract is the same.

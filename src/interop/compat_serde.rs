@@ -46,7 +46,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ArenaVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut slots: A) -> Result<Self::Value, A::Error> {
-        // As a vector of slots would grow.
+        // The capacity that a vector of slots would come to, growing slot by slot: where slots are small it begins with four.
         let least = if size_of::<Slot<T>>() <= 1024 { DEFAULT_CAPACITY } else { 1 };
         let mut builder = Builder::new(slots.size_hint().unwrap_or(DEFAULT_CAPACITY), least);
         while let Some(slot) = slots.next_element::<Option<(u64, T)>>()? {

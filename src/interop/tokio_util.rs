@@ -118,7 +118,7 @@ impl<H: HeapRef + Send + Sync + 'static> Half<H> {
         let buf_size = self.pool.buf_size();
         let lease = ready!(self.poll_lease(context))?;
         let len = lease.len();
-        // While that is cheap, so that reads do not become small.
+        // The room of what was read is taken back where that costs no new buffer, so that reads do not become small.
         if lease.room() < buf_size / 2 && len < buf_size {
             lease.try_reclaim(buf_size - len);
         }
@@ -126,7 +126,7 @@ impl<H: HeapRef + Send + Sync + 'static> Half<H> {
             if len >= buf_size {
                 return Poll::Ready(Err(FrameError::TooLarge { bytes: len + 1, limit: len }));
             }
-            // Frames that somebody keeps have the rest of it.
+            // The rest of the lease is that of frames which somebody keeps, so this frame goes on in another one.
             let mut next = ready!(self.poll_another(context))?;
             next.extend_from_slice(self.lease.as_deref().map_or(&[], |lease| &lease[..]));
             self.lease = Some(next);

@@ -38,12 +38,12 @@ impl<T: Zeroize + ?Sized, H: HeapRef> Zeroize for SmBox<T, H> {
 /// ```
 impl<H: HeapRef> Zeroize for SmBuf<H> {
     fn zeroize(&mut self) {
-        // First: what was read is spare room again, and what the other owners had if they are gone.
+        // Cleared first: then what was read is spare room again, and so is what other owners had that are gone.
         let alone = self.is_sole_owner();
         self.clear();
         self.spare_capacity_mut().zeroize();
         if !alone && self.leave_or_own() {
-            // The others went meanwhile.
+            // The other owners went meanwhile, and what they had has become ours.
             self.clear();
             self.spare_capacity_mut().zeroize();
         }

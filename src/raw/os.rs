@@ -181,7 +181,7 @@ impl Part {
         if from >= to {
             return 0;
         }
-        // Also where none is: a page that was swapped out is not resident, and yet takes room.
+        // Given back even where nothing is resident: a page that was swapped out is not, and yet takes room.
         let resident = self.resident(from, to).unwrap_or(to - from);
         if refusal::due() {
             return 0;

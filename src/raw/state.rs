@@ -55,12 +55,12 @@ pub(crate) struct State {
     buckets: NonNull<[Bucket]>,
     table: CacheTable,
     fallback: Fallback,
-    /// How often it served, and why.
+    /// How often the fallback served, and why.
     pub(crate) fallbacks: Fallbacks,
-    /// One a bucket, if the heap is hardened.
+    /// A hardened heap's books, one for each bucket.
     watches: Option<NonNull<[Watch]>>,
     canary: Option<Canary>,
-    /// How many there are who show the spans to somebody outside.
+    /// How many `Regions` there are, each of which has shown the spans to somebody outside.
     shown: AtomicUsize,
     passes: Passes,
     pub(crate) config: Config,

@@ -117,7 +117,7 @@ impl Recording {
                 walk.away = walk.away.max(away);
                 due = now.saturating_add(pause);
             }
-            // Who gives back what was not seen to be handed out has nothing here.
+            // A block that was handed out before the recording began is not counted when it comes back.
             let Some(asked) = begun.map_or((!event.freed).then_some(event), |(begun, _)| Some(begun)) else { continue };
             let Some(class) = class_of(block_sizes, asked.size, asked.align) else { continue };
             let (bytes, bucket) = (block_sizes[class] as u64 * self.one_in(), &mut uses[class]);

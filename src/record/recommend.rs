@@ -145,7 +145,7 @@ impl Recording {
         let cells: Vec<SizeCount> = self.sizes().iter().filter(servable).copied().collect();
         let block_sizes = self.with_alignments(least_waste(&cells, goal), &cells, goal);
         let misses = CACHES.map(|bytes| self.misses(&block_sizes, |size| (bytes / size) as u64));
-        // What no cache reaches, because there are few events, the largest need not try to.
+        // Where there are few events, no cache may get down to `MISSES`: then the one with the fewest misses will do.
         let reached = misses.into_iter().fold(1.0, f64::min).max(MISSES);
         let mut cache = (1..CACHES.len()).find(|&cache| misses[cache] <= reached).unwrap_or(CACHES.len() - 1);
         let mut seen = self.occupancies(&block_sizes);
@@ -208,7 +208,7 @@ impl Recording {
             let rank = ((seen.len() as f64) * (1.0 - overflow)).ceil() as usize;
             rank.checked_sub(1).and_then(|last| seen.get(last)).map_or(0.0, |&live| live as f64 * (1.0 + headroom))
         };
-        // A block in a thread's cache is nobody else's.
+        // Beside the blocks in use there must be those in the threads' caches, which nobody else can have.
         sizes
             .iter()
             .zip(seen)
@@ -218,7 +218,7 @@ impl Recording {
     }
 }
 
-/// So many blocks of each size come to this.
+/// The bytes of so many blocks of each size.
 fn bytes(blocks: &[usize], sizes: &[usize]) -> usize {
     blocks.iter().zip(sizes).fold(0, |sum, (blocks, size)| blocks.saturating_mul(*size).saturating_add(sum))
 }
@@ -228,7 +228,7 @@ fn least_waste(cells: &[SizeCount], goal: &Goal) -> Vec<usize> {
     if cells.is_empty() {
         return vec![16];
     }
-    // What the first cells have, so that a stretch of them is a difference.
+    // Running totals: what a stretch of cells has is then the difference of two of them.
     let mut sums = vec![(0_u128, 0_u128)];
     for cell in cells {
         let (count, bytes) = sums[sums.len() - 1];
@@ -240,7 +240,7 @@ fn least_waste(cells: &[SizeCount], goal: &Goal) -> Vec<usize> {
     };
     let asked = sums[cells.len()].1;
     let unavoidable = (0..cells.len()).map(|cell| waste(cell, cell + 1)).sum::<u128>() as f64;
-    // For each number of classes and of cells: where the last class begins.
+    // For each number of classes, and of cells that these serve: the cell at which the last class begins.
     let mut begins: Vec<Vec<usize>> = Vec::new();
     let mut best: Vec<u128> = (0..=cells.len()).map(|to| if to == 0 { 0 } else { waste(0, to) }).collect();
     begins.push(vec![0; cells.len() + 1]);

@@ -83,7 +83,7 @@ impl Ring {
     /// All events up to now, in order.
     pub(crate) fn events(&self) -> Vec<Words> {
         let _turn = lock(&self.turn);
-        // Relaxed: which of the events that are being written right now are seen, nobody can ask.
+        // Relaxed: of the events that are being written right now, it does not matter which are seen.
         let written = self.next.load(Ordering::Relaxed).min(self.len());
         self.slots[..written].iter().map(Slot::wait).collect()
     }
@@ -96,7 +96,7 @@ impl Slot {
         self.first.store(first, Ordering::Release);
     }
 
-    /// What its writer, who has the place already, writes there.
+    /// What the place holds. Its writer has been given it already, and may still be writing: that is waited for.
     fn wait(&self) -> Words {
         spin_until(|| {
             // Acquire pairs with `write`.

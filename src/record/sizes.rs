@@ -75,7 +75,7 @@ fn cell(size: usize) -> usize {
     if size > MAX_BLOCK_SIZE {
         return CELLS - 1;
     }
-    // Of the doubling that ends at or above the size, the part that it lies in.
+    // Each doubling of the size is divided into equal parts; a cell is one of them.
     let doubling = (size - 1).ilog2();
     let part = ((size - 1) >> (doubling - CELLS_A_DOUBLING.ilog2())) - CELLS_A_DOUBLING;
     EXACT / GRAIN + (doubling - EXACT.ilog2()) as usize * CELLS_A_DOUBLING + part

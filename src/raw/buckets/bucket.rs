@@ -127,7 +127,7 @@ impl Bucket {
         [&self.refills, &self.spills].map(|count| count.load(Ordering::Acquire))
     }
 
-    /// Whether it was the first.
+    /// Counts a layout that was served elsewhere. Says whether it was the first.
     pub(crate) fn count_overflow(&self) -> bool {
         // Relaxed: a count for people.
         self.overflowed.fetch_add(1, Ordering::Relaxed) == 0
@@ -299,9 +299,9 @@ impl Bucket {
         }
     }
 
-    /// As `put`, of what was held for a moment.
+    /// As `put`, for blocks that were held for a moment only, and so were never anybody's.
     fn put_back(&self, run: Run) {
-        // Before: afterwards they may be somebody's.
+        // Poisoned before they are put back, since afterwards they may be somebody's.
         self.poison(run);
         if let Err(twice) = self.free.put(run) {
             fault::misuse(self.site(run.first + twice.trailing_zeros() as usize), Misuse::FreedTwice);
@@ -323,7 +323,7 @@ impl Bucket {
         }
     }
 
-    /// For when the heap ends.
+    /// Lets the tool forget what it was told, since the heap ends and others get the memory.
     pub(crate) fn unpoison(&self) {
         poison::released(self.span.base(), self.watermark() * self.block_size());
     }

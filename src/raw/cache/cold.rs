@@ -36,7 +36,7 @@ impl Lane {
     pub(crate) fn refill_from_stack(&self) -> Option<NonNull<u8>> {
         debug_assert!(self.alloc_len() == 0, "only an empty chunk is exchanged");
         let (full, chunk) = (self.full.load(Relaxed), self.chunk_len());
-        // With only a few blocks in the free chunk a swap would bring us back here after as many pops.
+        // An exchange for the few blocks of a free chunk that is nearly empty would bring us back here after as many pops.
         if self.free_len() * 2 > chunk {
             self.swap();
         } else if full > 0 {
@@ -57,7 +57,7 @@ impl Lane {
             return bucket.withdraw_one();
         }
         self.withdraw(bucket).or_else(|| {
-            // What little the free chunk has.
+            // The bucket has none. The free chunk may have a few, fewer than were worth an exchange before.
             self.swap();
             self.pop()
         })

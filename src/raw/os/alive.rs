@@ -12,7 +12,7 @@ mod form {
     pub(crate) fn is_gone(thread: i32) -> bool {
         // SAFETY: I10: no signal is sent, it is only asked whether one could be.
         let refused = unsafe { libc::syscall(libc::SYS_tkill, thread, 0) } != 0;
-        // Not what a sandbox says.
+        // A sandbox that forbids the call answers with another error, which says nothing of the thread.
         refused && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
     }
 }

@@ -118,7 +118,7 @@ fn map(len: usize, align: usize) -> Result<(NonNull<u8>, [Range; 2]), i32> {
     let start = NonNull::new(mapped.cast::<u8>()).ok_or(libc::ENOMEM)?;
     lock_by_use(start, padded);
     let (before, found, after) = Range { start, len: padded }.around(len, align).ok_or(libc::ENOMEM)?;
-    // Nobody has seen them.
+    // What lies before and behind what was wanted goes back: nobody has seen its addresses.
     Ok((
         found,
         [before, after].map(|slack| if slack.len > 0 && unmap(slack) { Range { len: 0, ..slack } } else { slack }),

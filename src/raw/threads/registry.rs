@@ -83,7 +83,7 @@ impl Entry {
         self.heap.get().is_some()
     }
 
-    /// In a fork's child: the thread whose list this was in does not exist.
+    /// Takes the entry out of its list in a fork's child, where the thread whose list it was does not exist.
     pub(crate) fn forget(&self) {
         self.heap.set(None);
         self.next.set(None);
@@ -96,7 +96,7 @@ struct Slot {
     /// Held while the thread, which is ending, empties its caches in one heap.
     lock: Lock,
     first: Cell<Option<NonNull<Entry>>>,
-    /// Where the thread's end goes on.
+    /// The entry that the thread's end comes to next.
     next: Cell<Option<NonNull<Entry>>>,
 }
 

@@ -46,6 +46,7 @@ crate::sync::lazy_static! {
 enum Phase {
     /// Has not needed a slot yet.
     New,
+    /// Has this slot.
     Registered(usize),
     /// As `Registered`, but the thread is ending: no more caches in its own memory, which will soon be gone.
     Ending(usize),

@@ -38,7 +38,7 @@ impl Bucket {
     /// came back meanwhile.
     pub(crate) fn unwanted(&self, at_once: bool) -> Range<usize> {
         let words = self.wanted.unwanted(at_once);
-        // Whole pages.
+        // Only whole pages can be given back: what lies beside on the same page is looked at as well.
         let together = self.whole_pages(1);
         words.start - words.start % together..words.end.next_multiple_of(together).min(self.words())
     }
@@ -46,7 +46,7 @@ impl Bucket {
     /// As `trim`, of words that `unwanted` has named, of which it takes those off that it has looked at: one round.
     pub(crate) fn trim_unwanted(&self, words: &mut Range<usize>, may_purge: impl Fn() -> bool) -> usize {
         let round = self.round();
-        // Rounds begin where those of `trim` do.
+        // Rounds begin at the same words as those of `trim`.
         let here = words.start..words.end.min((words.start + 1).next_multiple_of(round));
         words.start = here.end;
         let Some(part) = self.part() else { return 0 };
@@ -55,7 +55,7 @@ impl Bucket {
             words.end = self.words();
         }
         let end = (here.end * self.word_bytes()).min(self.limit() * self.block_size());
-        // Most of what came back has gone before, where memory is used here and there.
+        // Where memory is used here and there, most of it has been given back by an earlier pass.
         if part.resident(here.start * self.word_bytes(), end) == Some(0) {
             return 0;
         }
