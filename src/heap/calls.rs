@@ -88,16 +88,20 @@ impl<C: SizeClasses> Heap<C> {
                 return Some(block);
             }
         }
-        self.allocate_or_none_slow(shortcut, layout)
+        Self::allocate_or_none_slow(layout.size(), layout.align(), self, shortcut)
     }
 
-    /// One call for everything else.
+    /// One call for everything else, with arguments in the order in which a global allocator is given them: they are in place already.
     #[cfg(any(feature = "global-alloc", feature = "allocator-api2-02", feature = "allocator-api2-04"))]
     #[cold]
     #[inline(never)]
-    fn allocate_or_none_slow(&self, shortcut: Option<&RawShortcut>, layout: Layout) -> Option<NonNull<u8>> {
-        let class = class_for::<C>(layout.size(), layout.align());
-        self.raw.allocate_slow(shortcut, class, layout.size(), layout.align())
+    fn allocate_or_none_slow(
+        size: usize,
+        align: usize,
+        heap: &Self,
+        shortcut: Option<&RawShortcut>,
+    ) -> Option<NonNull<u8>> {
+        heap.raw.allocate_slow(shortcut, class_for::<C>(size, align), size, align)
     }
 
     /// As `allocate`, and every byte that the layout has is zero.
@@ -128,7 +132,7 @@ impl<C: SizeClasses> Heap<C> {
                 return Some(NonNull::slice_from_raw_parts(block, C::BLOCK_SIZES[class]));
             }
         }
-        let block = self.allocate_or_none_slow(shortcut, layout)?;
+        let block = Self::allocate_or_none_slow(layout.size(), layout.align(), self, shortcut)?;
         Some(NonNull::slice_from_raw_parts(block, self.whole(layout)))
     }
 

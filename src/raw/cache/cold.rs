@@ -98,7 +98,7 @@ impl Lane {
     }
 
     /// Called when `push` found no room: parks `block`, if that can be done without the bucket.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn spill_to_stack(&self, block: NonNull<u8>) -> bool {
         let full = self.full.load(Relaxed);
         if self.chunk_len() == 0 || self.single.get() {

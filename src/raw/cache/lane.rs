@@ -21,8 +21,9 @@ use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::{AtomicPtr, AtomicU16};
 
 pub(super) const SLOT: usize = size_of::<NonNull<u8>>();
-/// A chunk holds about this many bytes' worth of blocks, so that what circulates through it stays in the first-level cache.
-const CHUNK_WORTH: usize = 8192;
+/// A chunk holds about this many bytes' worth of blocks, so that what circulates through it stays in the first-level cache: where caches are as a heap
+/// makes them, four chunks, and of blocks of up to 256 bytes all slots, so that none is moved when a chunk changes its role.
+const CHUNK_WORTH: usize = 16384;
 /// Slots of a chunk; the first one is never used.
 pub(super) const SLOTS: usize = 64;
 pub(super) const LONGEST_CHUNK: usize = SLOTS - 1;

@@ -7,7 +7,22 @@ use super::{RawHeap, RawShortcut};
 use crate::raw::fault::Misuse;
 
 impl RawHeap {
-    /// The fast free of a block whose size is known did not take it: on a hardened heap, the size must be that on the book.
+    /// The fast free of a block whose size is known did not take it. Most go on from here with a jump, and need no stack frame.
+    ///
+    /// # Safety
+    /// As `deallocate_of`.
+    #[cold]
+    #[inline(never)]
+    pub(crate) unsafe fn deallocate_sized_slow(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>, size: usize) {
+        if size == 0 || self.checked {
+            // SAFETY: I10: passed on.
+            return unsafe { self.deallocate_checked(shortcut, block, size) };
+        }
+        // SAFETY: I10: passed on.
+        unsafe { self.deallocate_slow(shortcut, block) }
+    }
+
+    /// As `deallocate_sized_slow`: on a hardened heap, the size must be that on the book.
     ///
     /// A layout without bytes has a block like any other, or none at all: collections make up an aligned pointer for it. Such a pointer
     /// is in no bucket, and no block of the fallback; on a hardened heap, it must not be another heap's either.
@@ -16,7 +31,7 @@ impl RawHeap {
     /// As `deallocate_of`.
     #[cold]
     #[inline(never)]
-    pub(crate) unsafe fn deallocate_sized_slow(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>, size: usize) {
+    unsafe fn deallocate_checked(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>, size: usize) {
         if size == 0 && self.is_nobodys(block) {
             if self.checked {
                 self.state().check_made_up(block);
