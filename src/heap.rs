@@ -381,7 +381,7 @@ impl<C: SizeClasses> Heap<C> {
     ///
     /// This is what whoever comes by a slow path does when it is time ([`Purge`](crate::Purge)), a piece at a time. A program that may fall silent while
     /// its heaps are full of free blocks starts a [`Purger`](crate::Purger) or calls it by a timer; the second call in a silence gives back all that there is but
-    /// threads' caches. Linear in the number of blocks that came back since.
+    /// threads' caches; what those of ended threads took goes at once. Linear in the number of blocks that came back since.
     ///
     /// ```
     /// # use smarena::{Heap, Linear, SmBox};

@@ -24,13 +24,14 @@ use crate::sync::fixed::AtomicUsize;
 /// (relaxed): plain moves, and no peek is a race.
 #[repr(C, align(64))]
 pub(crate) struct Cache {
-    lanes: [Lane; MAX_CLASSES],
     /// What `free` needs of the heap: where the spans lie. Zero: no address is inside.
     base: Cell<usize>,
     shift: Cell<usize>,
     spans: Cell<usize>,
     /// Whether a thread uses this cache.
     open: AtomicUsize,
+    /// Last, so that a heap of few buckets touches one page of a cache slot and not two.
+    lanes: [Lane; MAX_CLASSES],
 }
 
 // SAFETY: I5, I6: the cells are their thread's own; of a cache that several threads look at, nobody writes any.
@@ -55,11 +56,11 @@ impl Cache {
     /// A cache of zero bytes.
     pub(crate) const fn empty() -> Self {
         Self {
-            lanes: [const { Lane::empty() }; MAX_CLASSES],
             base: Cell::new(0),
             shift: Cell::new(0),
             spans: Cell::new(0),
             open: AtomicUsize::new(0),
+            lanes: [const { Lane::empty() }; MAX_CLASSES],
         }
     }
 
@@ -125,6 +126,7 @@ impl Cache {
         self.base.set(0);
         self.shift.set(0);
         self.spans.set(0);
-        self.lanes.iter().for_each(Lane::close);
+        // Those behind were never opened, and perhaps never touched.
+        self.lanes.iter().take_while(|lane| lane.block_size() > 0).for_each(Lane::close);
     }
 }

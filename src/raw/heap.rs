@@ -19,7 +19,6 @@ use crate::raw::fault;
 pub(crate) use crate::raw::os::PAGE;
 use crate::raw::published::Published;
 use crate::raw::state::State;
-use crate::raw::threads::cache_slot::CacheSlot;
 pub(crate) use crate::raw::threads::shortcut::RawShortcut;
 use crate::raw::threads::thread;
 pub(crate) use crate::raw::threads::thread::NATIVE;
@@ -27,8 +26,8 @@ use crate::sync::fixed::AtomicPtr;
 
 /// Shared. What every call needs of a heap in a few words; the rest is behind `state`.
 pub(crate) struct RawHeap {
-    /// Cache slot 0 of the table, and the state: both null until the heap is built.
-    published: Published<AtomicPtr<CacheSlot>, AtomicPtr<State>>,
+    /// The first cache of the table, and the state: both null until the heap is built.
+    published: Published<AtomicPtr<Cache>, AtomicPtr<State>>,
     /// Whether the heap is hardened. The fast paths need not know: none of them succeeds on a heap without caches.
     checked: bool,
     /// What a static heap is built from when it is first needed.
@@ -88,10 +87,10 @@ impl RawHeap {
 
     #[inline(always)]
     fn cache_at(&self, offset: usize) -> &Cache {
-        let slots = self.published.table();
-        debug_assert!(!slots.is_null(), "nobody has a reference to a heap that is not built");
-        // SAFETY: I1, I6: the heap is built; its table has `SLOTS` cache slots, and this is the offset of one; a cache slot begins with its cache.
-        let cache = unsafe { slots.cast::<Cache>().byte_add(offset) };
+        let first = self.published.table();
+        debug_assert!(!first.is_null(), "nobody has a reference to a heap that is not built");
+        // SAFETY: I1, I6: the heap is built; its table has `SLOTS` caches, and this is the distance of one of them from the first.
+        let cache = unsafe { first.byte_add(offset) };
         // SAFETY: I1, I5, I6: as above; the cache is this thread's, or nobody writes it.
         unsafe { &*cache }
     }
@@ -409,14 +408,14 @@ impl Drop for RawHeap {
 }
 
 /// What is published of a heap that is not built.
-const fn nothing() -> Published<AtomicPtr<CacheSlot>, AtomicPtr<State>> {
+const fn nothing() -> Published<AtomicPtr<Cache>, AtomicPtr<State>> {
     Published::nothing(AtomicPtr::new(null_mut()), AtomicPtr::new(null_mut()))
 }
 
 /// What is published of one that is built.
-fn parts(state: NonNull<State>) -> (NonNull<CacheSlot>, NonNull<State>) {
+fn parts(state: NonNull<State>) -> (NonNull<Cache>, NonNull<State>) {
     // SAFETY: I8: just built.
-    (unsafe { state.as_ref() }.table().first(), state)
+    (unsafe { state.as_ref() }.table().first_cache(), state)
 }
 
 /// Builds a heap that nobody can be told an error of.

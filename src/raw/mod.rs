@@ -20,7 +20,7 @@
 //! | `buckets/bucket/wanted` | which free blocks were wanted lately: what may go back | shared, hints | taken, put, unwanted |
 //! | `cache` | one thread's lanes of chunks | one thread's | pop, push, refill, spill, drain |
 //! | `threads/cache_slot` | what one thread has in one heap: its caches and their memory | one thread's | close |
-//! | `threads/cache_table` | the cache slots of all threads in one heap | shared | open, close |
+//! | `threads/cache_table` | the cache slots of all threads in one heap | shared | open, close, release_idle_chunks |
 //! | `threads/registry` | which thread slots are taken, which heaps live and who used them | shared, under one `lock` and one a slot | claim_slot, release_slot, join, leave |
 //! | `threads/thread` | this thread's slot, and its end | one thread's | enter, end |
 //! | `fallback` | the system allocator behind a header | shared | allocate, deallocate, reallocate |
@@ -58,7 +58,7 @@
 //! - **I5 cache of one thread.** The caches of cache slot `s > 0` are written only by the thread that holds thread slot
 //!   `s`; a slot changes hands under the registry's lock. In a fork's child the slots of the threads that did not come along are free, and
 //!   their caches were made zero before, whatever state they were in. A cache is opened and closed under its table's lock, and under that
-//!   lock others look at its atomics.
+//!   lock others look at its atomics, and give back the memory that its chunks lie in while it is closed.
 //! - **I6 zero cache.** A cache of zero bytes is empty and full: every pop and every push on it fails and writes
 //!   nothing. Cache slot 0 and `raw::threads::shortcut::EMPTY` stay zero for ever, and so do all cache slots of a hardened heap. Who looks for a heap's table has
 //!   a reference to a heap that is built, and is given one by nobody before: until then calls bring a shortcut along.

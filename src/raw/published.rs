@@ -30,7 +30,7 @@ impl<T: Word, S: Word> Published<T, S> {
         Self { table, state }
     }
 
-    /// The first cache slot of the table, for those who know that it is there.
+    /// The first cache of the table, for those who know that it is there.
     #[inline(always)]
     pub(crate) fn table(&self) -> *const T::To {
         // Relaxed: who looks has seen the state, or was told by somebody who has; the table was stored before.

@@ -124,6 +124,11 @@ pub trait Workload: Send + Sync + 'static {
     fn needs_heaps(&self) -> bool {
         false
     }
+
+    /// Whether this machine, and who runs the program, can measure it.
+    fn ready(&self) -> Result<(), Skip> {
+        Ok(())
+    }
 }
 
 /// A workload bound to a candidate: the one virtual call is a whole round.
@@ -152,6 +157,7 @@ impl<W: Workload> Visitor for Binder<W> {
         if self.0.needs_heaps() && !C::HEAPS {
             return Err("has no heaps".to_owned());
         }
+        self.0.ready()?;
         Ok(Box::new(Pairing { workload: self.0, candidate }))
     }
 }

@@ -17,7 +17,8 @@
 //! | `memory` | resident bytes over the bytes asked for: 10 M blocks of 32 bytes full, freed, trimmed |
 //! | `fragmentation` | MiB resident: the most while sizes shift, after ten quiet seconds with a tenth alive, and freed and trimmed |
 //! | `grow` | a step of a block that grows from 1 MiB to 256; MiB resident at the most |
-//! | `threads` | KiB of a waiting thread; ns from spawning a thread with 100 blocks to its end; KiB that 500 ended threads leave, and leave trimmed |
+//! | `threads` | KiB of a waiting thread; ns from spawning a thread with 100 blocks to its end; KiB that 500 ended threads leave, in the end and trimmed |
+//! | `priority` | the longest of a real-time thread's pairs of 4000 bytes, beside an ordinary thread on its processor; its first is not counted |
 //! | `creation` | a heap of 8 x 16 MiB: KiB resident, microseconds |
 //! | `thread-ends` | 2000 threads that used ten heaps end beside 64 that make heaps: CPU time at once over that of one after the other |
 //! | `SmBox`, `SmBuf-push` | a 64-byte value boxed and dropped; 1 KiB pushed byte by byte |

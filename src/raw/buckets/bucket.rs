@@ -261,34 +261,32 @@ impl Bucket {
     pub(crate) fn deposit<'c>(&self, chunks: impl IntoIterator<Item = &'c [NonNull<u8>]>) {
         let mut gathered = Gathered::default();
         for mut blocks in chunks {
-            while let Some((&first, behind)) = blocks.split_first() {
-                let neighbours = self.neighbours(first, behind);
-                let mut index = self.index(first);
-                let end = index + 1 + neighbours.len();
-                if let Some(&last) = neighbours.last() {
-                    self.index(last);
-                }
+            while !blocks.is_empty() {
+                let (neighbours, behind) = blocks.split_at(self.neighbours(blocks));
+                let ends = [neighbours[0], neighbours[neighbours.len() - 1]].map(|block| self.index(block));
+                let (mut index, end) = (ends[0].min(ends[1]), ends[0].max(ends[1]) + 1);
                 while index < end {
                     let len = (end - index).min(WORD - index % WORD);
                     gathered.add(Run::of(index, len), |run| self.put(run));
                     index += len;
                 }
-                blocks = &behind[neighbours.len()..];
+                blocks = behind;
             }
         }
         gathered.runs().for_each(|run| self.put(run));
         self.changes.deposited();
     }
 
-    /// Those at the head of `behind` that follow `block`, and each other, in the order of their addresses. Blocks come back as they were
-    /// handed out more often than not.
-    fn neighbours<'c>(&self, block: NonNull<u8>, behind: &'c [NonNull<u8>]) -> &'c [NonNull<u8>] {
-        let mut next = block.addr().get();
-        let is_next = |block: &&NonNull<u8>| {
-            next += self.block_size();
-            block.addr().get() == next
-        };
-        &behind[..behind.iter().take_while(is_next).count()]
+    /// How many at the head of `blocks` follow each other, in the order of their addresses or against it. Blocks come back as they were handed out more
+    /// often than not, and those that were not handed out as they were fetched.
+    fn neighbours(&self, blocks: &[NonNull<u8>]) -> usize {
+        let distance = |pair: &[NonNull<u8>]| pair[1].addr().get().wrapping_sub(pair[0].addr().get());
+        let pairs = || blocks.windows(2);
+        let step = pairs().next().map_or(0, distance);
+        if step != self.block_size() && step != self.block_size().wrapping_neg() {
+            return 1;
+        }
+        1 + pairs().take_while(|pair| distance(pair) == step).count()
     }
 
     /// Puts a run back as it was withdrawn, or a part of it.

@@ -27,7 +27,7 @@ use crate::sync::fixed::{AtomicU16, AtomicUsize};
 
 /// The most blocks that a refill fills chunks with.
 const MOST: usize = 4 * LONGEST_CHUNK;
-/// How many blocks a thread's first refill puts into the alloc chunk: those of many threads that want a few each lie close together.
+/// The most blocks that a thread's first refill puts into the alloc chunk: those of many threads that want a few each lie close together.
 const FIRST: usize = 15;
 
 impl Lane {
@@ -67,13 +67,20 @@ impl Lane {
     /// onto the stack. Both are empty.
     fn withdraw(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
         let chunk = self.chunk_len();
-        let mut places = [const { MaybeUninit::uninit() }; 1 + MOST];
         let ahead = usize::from(self.spare.get()).div_ceil(2).min(MOST / chunk - 1);
-        let want = match (self.single.get(), self.refilled.replace(true)) {
-            (true, _) => 1,
-            (false, true) => 1 + chunk * (1 + ahead),
-            (false, false) => 1 + chunk.min(FIRST),
-        };
+        match (self.single.get(), self.refilled.replace(true)) {
+            (true, _) => self.withdraw_up_to::<1>(bucket, 1),
+            (false, false) => self.withdraw_up_to::<{ 1 + FIRST }>(bucket, 1 + chunk.min(FIRST)),
+            (false, true) => self.withdraw_up_to::<{ 1 + MOST }>(bucket, 1 + chunk * (1 + ahead)),
+        }
+    }
+
+    /// As `withdraw`, `want` blocks, which are `PLACES` at most. A function for each, so that a thread whose refills are small ones touches no more
+    /// of its stack than they take.
+    #[inline(never)]
+    fn withdraw_up_to<const PLACES: usize>(&self, bucket: &Bucket, want: usize) -> Option<NonNull<u8>> {
+        let chunk = self.chunk_len();
+        let mut places = [const { MaybeUninit::uninit() }; PLACES];
         let got = bucket.withdraw_many(&mut places[..want]);
         let rest = got.checked_sub(1)?;
         count(&self.refills, &bucket.refills);
@@ -138,6 +145,9 @@ impl Lane {
     /// Puts the free chunk's blocks back into the bucket.
     fn deposit_free(&self, bucket: &Bucket) {
         let count = self.free_len();
+        if count == 0 {
+            return;
+        }
         let start = self.free.load(Relaxed).wrapping_sub(count);
         // SAFETY: I7: `count` parked blocks lie there, and are parked no more when this returns.
         give_back(bucket, [unsafe { parked(start, count) }], &self.free, start);
@@ -146,6 +156,9 @@ impl Lane {
     /// Puts the alloc chunk's blocks back into the bucket.
     fn deposit_alloc(&self, bucket: &Bucket) {
         let (last, count) = (self.alloc.load(Relaxed), self.alloc_len());
+        if count == 0 {
+            return;
+        }
         let start = last.wrapping_sub(count);
         // SAFETY: I7: `count` parked blocks lie there, and are parked no more when this returns.
         give_back(bucket, [unsafe { parked(start.wrapping_add(1), count) }], &self.alloc, start);

@@ -74,9 +74,9 @@ pub(crate) struct Lane {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LanePlan {
     /// Blocks a chunk takes, or 0 for no cache.
-    pub(super) chunk: usize,
+    pub(super) chunk: u16,
     /// Chunks beside the alloc chunk and the free chunk.
-    pub(super) spare: usize,
+    pub(super) spare: u16,
     /// Whether the two hold one block between them.
     pub(super) single: bool,
 }
@@ -95,8 +95,10 @@ impl LanePlan {
         }
         let worth = (CHUNK_WORTH / block_size).clamp(SHORTEST_CHUNK, LONGEST_CHUNK);
         let chunk = worth.min(held / 2).max(1);
-        let spare = held.saturating_sub(2 * chunk) / chunk;
-        Self { chunk, spare: spare.min(u16::MAX as usize - 2), single: held == 1 }
+        let spare = (held.saturating_sub(2 * chunk) / chunk).min(u16::MAX as usize - 2);
+        #[expect(clippy::cast_possible_truncation, reason = "63 and two less than the most at most")]
+        let [chunk, spare] = [chunk as u16, spare as u16];
+        Self { chunk, spare, single: held == 1 }
     }
 
     /// Bytes of memory that the lane's chunks and their order take.
@@ -105,7 +107,7 @@ impl LanePlan {
     }
 
     fn chunks(self) -> usize {
-        if self.chunk == 0 { 0 } else { self.spare + 2 }
+        if self.chunk == 0 { 0 } else { usize::from(self.spare) + 2 }
     }
 }
 
@@ -299,13 +301,10 @@ impl Lane {
         }
         let chunks = memory.wrapping_add(order_bytes(plan.spare)).cast::<Slot>();
         debug_assert!(chunks.addr() % CHUNK_BYTES == 0);
-        #[expect(clippy::cast_possible_truncation, reason = "a chunk has at most 63 blocks")]
-        self.chunk.store(plan.chunk as u16, Relaxed);
+        self.chunk.store(plan.chunk, Relaxed);
         self.single.set(plan.single);
         self.chunks.set(chunks);
-        #[expect(clippy::cast_possible_truncation, reason = "a plan has no more chunks than a u16 counts")]
-        let spare = plan.spare as u16;
-        self.spare.set(spare);
+        self.spare.set(plan.spare);
         self.alloc.store(self.chunk(0), Relaxed);
         self.free.store(self.first(self.chunk(1)), Relaxed);
     }
@@ -328,8 +327,8 @@ impl Lane {
 }
 
 /// Bytes that the numbers of `spare` chunks take, in whole chunks. They come first, so that they share a page with the chunks that are used first.
-fn order_bytes(spare: usize) -> usize {
-    (spare * size_of::<u16>()).next_multiple_of(CHUNK_BYTES)
+fn order_bytes(spare: u16) -> usize {
+    (usize::from(spare) * size_of::<u16>()).next_multiple_of(CHUNK_BYTES)
 }
 
 /// The blocks below the free cursor of a lane whose chunks take `chunk` blocks.
@@ -352,11 +351,12 @@ mod tests {
                 for blocks in [1, 2, 3, 100, 1 << 20] {
                     let plan = LanePlan::new(bytes, block_size, blocks);
                     let held = (bytes / block_size).min(blocks);
-                    let capacity = if plan.single { 1 } else { (plan.spare + 2) * plan.chunk };
-                    assert!(plan.chunk <= LONGEST_CHUNK);
-                    assert_eq!(plan.chunk == 0, held == 0);
+                    let [chunk, spare] = [plan.chunk, plan.spare].map(usize::from);
+                    let capacity = if plan.single { 1 } else { (spare + 2) * chunk };
+                    assert!(chunk <= LONGEST_CHUNK);
+                    assert_eq!(chunk == 0, held == 0);
                     assert!(capacity <= held, "{plan:?} for {held} blocks");
-                    assert!(capacity + plan.chunk > held.min(1 << 16) || held == 0, "{plan:?} for {held} blocks");
+                    assert!(capacity + chunk > held.min(1 << 16) || held == 0, "{plan:?} for {held} blocks");
                 }
             }
         }
@@ -378,9 +378,9 @@ mod tests {
                 for (chunk, full) in [(0, 0), (0, plan.spare), (plan.chunk, 0), (plan.chunk, plan.spare)] {
                     lane.alloc.store(alloc, Relaxed);
                     lane.free.store(free, Relaxed);
-                    lane.chunk.store(u16::try_from(chunk).unwrap(), Relaxed);
-                    lane.full.store(u16::try_from(full).unwrap(), Relaxed);
-                    assert!(lane.cached() <= plan.chunk * (plan.spare + 2), "{plan:?}");
+                    lane.chunk.store(chunk, Relaxed);
+                    lane.full.store(full, Relaxed);
+                    assert!(lane.cached() <= usize::from(plan.chunk * (plan.spare + 2)), "{plan:?}");
                 }
             }
         }

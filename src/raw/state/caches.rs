@@ -9,7 +9,7 @@ use crate::raw::threads::shortcut::RawShortcut;
 use crate::raw::threads::thread::{self, REGISTRY};
 use crate::sync::Ordering::Relaxed;
 
-/// How many threads' chunks are kept when they end: slots are given out lowest first, so the next threads have these.
+/// How many threads' chunks are kept when they end, until a pass: slots are given out lowest first, so the next threads have these.
 const KEPT: usize = 64;
 
 impl State {
@@ -60,9 +60,10 @@ impl State {
         let fast_free = !self.config.zero_on_free;
         let region = fast_free.then(|| (self.first_span(), self.region.shift));
         self.table.open(cache_slot, &Opening { room, buckets: self.buckets(), region })?;
-        let cache = cache_slot.cache();
-        for (class, bucket) in self.buckets().iter().enumerate() {
-            cache.lane(class).warm(bucket, warmup.halves());
+        if warmup != CacheWarmup::Cold {
+            for (class, bucket) in self.buckets().iter().enumerate() {
+                cache_slot.cache().lane(class).warm(bucket, warmup.halves());
+            }
         }
         Some(())
     }

@@ -72,7 +72,7 @@ impl State {
                     next.set(0);
                     // Relaxed: as in `come_by`.
                     due.store(clock::now().saturating_add(self.pause()), Relaxed);
-                    return given_back;
+                    return given_back + self.table.release_idle_chunks();
                 };
                 next.set(next.get() + 1);
                 rest = bucket.unwanted(false);
@@ -230,6 +230,31 @@ mod tests {
             scope.spawn(life).join().unwrap();
         });
         assert_eq!(resident(&heap), 0);
+    }
+
+    /// What a thread's chunks took is for the next one, until a pass; of a small heap's cache slot it takes a page.
+    #[test]
+    fn chunks_of_ended_threads_go_back_and_those_in_use_stay() {
+        let heap = Eight::builder().purge(Purge::After(Duration::from_millis(700))).build().unwrap();
+        let state = heap.raw().state();
+        let used = || state.resident_caches().unwrap();
+        let life = || {
+            std::thread::scope(|scope| scope.spawn(|| drop(boxes(&heap, 8 << 10))).join().unwrap());
+            used()
+        };
+        let own = SmBox::new_in([1_u8; 128], &heap);
+        let before = used();
+        let ended = life();
+        assert!(ended >= before + 2 * 4096, "{ended} bytes after {before}");
+        clock::pass(699);
+        state.come_by(0..1);
+        assert_eq!(used(), ended, "too soon");
+        clock::pass(1);
+        state.come_by(0..1);
+        assert_eq!(used(), before + 4096);
+        // This thread's are in use, and the next one's are new.
+        drop(own);
+        assert_eq!((*SmBox::new_in([2_u8; 128], &heap), life()), ([2; 128], ended));
     }
 
     #[test]

@@ -62,6 +62,7 @@ mod tests {
 
     #[cfg(not(loom))]
     mod scenarios {
+        use core::cell::Cell;
         use core::ptr::NonNull;
         use std::sync::Arc;
 
@@ -278,25 +279,30 @@ mod tests {
         fn chunks_are_mapped_anew_only_to_be_larger_and_none_are_lost() {
             let cache_slot = Box::new(CacheSlot::empty());
             let (chunks, lock) = (&cache_slot.chunks, Lock::new());
-            let first = chunks.at_least(1 << 16, &lock).unwrap();
+            let at_least = |bytes| {
+                let found = Cell::new(None);
+                chunks.open_over(bytes, &lock, |first| found.set(Some(first)))?;
+                found.get()
+            };
+            let first = at_least(1 << 16).unwrap();
             // SAFETY: I1: so many bytes, and ours.
             unsafe { first.write(7) };
             for bytes in [1 << 16, 1] {
                 // New memory would be zero, wherever it is.
                 // SAFETY: I1: as above.
-                assert_eq!(unsafe { chunks.at_least(bytes, &lock).unwrap().read() }, 7);
+                assert_eq!(unsafe { at_least(bytes).unwrap().read() }, 7);
             }
-            assert!(chunks.at_least(1 << 20, &lock).is_some());
+            assert!(at_least(1 << 20).is_some());
             assert_eq!(RESERVATIONS.get(), 1);
             // That the old ones cannot be unmapped, and that no new ones are to be had.
             LEFT.set(Some(0));
             REFUSALS.set(usize::MAX);
-            assert_eq!(chunks.at_least(1 << 21, &lock), None);
+            assert_eq!(at_least(1 << 21), None);
             LEFT.set(None);
             drop(cache_slot.chunks.take());
             assert_eq!(RESERVATIONS.get(), 0);
             // SAFETY: I1: a page at least, and ours.
-            unsafe { chunks.at_least(1, &lock).unwrap().write(1) };
+            unsafe { at_least(1).unwrap().write(1) };
             drop(cache_slot.chunks.take());
             assert_eq!(RESERVATIONS.get(), 0);
         }

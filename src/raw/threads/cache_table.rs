@@ -7,7 +7,7 @@ use crate::raw::buckets::bucket::Bucket;
 use crate::raw::cache::{Cache, LanePlan, LaneSetup};
 use crate::raw::lock::Lock;
 use crate::raw::os::Reservation;
-use crate::raw::threads::cache_slot::{self, CacheSlot, STRIDE};
+use crate::raw::threads::cache_slot::{self, CACHE_OFFSET, CacheSlot, STRIDE};
 use crate::raw::threads::registry::{Entry, SLOTS};
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::AtomicU64;
@@ -44,6 +44,12 @@ impl CacheTable {
         self.first
     }
 
+    /// The cache of slot 0; those of the others follow at distances of `STRIDE`.
+    pub(crate) fn first_cache(&self) -> NonNull<Cache> {
+        // SAFETY: I1: inside the table's first cache slot.
+        unsafe { self.first.byte_add(CACHE_OFFSET) }.cast()
+    }
+
     /// The cache slot of the thread that has `slot`.
     pub(crate) fn cache_slot(&self, slot: usize) -> &CacheSlot {
         assert!(slot < SLOTS);
@@ -62,15 +68,16 @@ impl CacheTable {
         for (plan, bucket) in plans.iter_mut().zip(how.buckets) {
             *plan = LanePlan::new((how.room)(bucket.block_size()), bucket.block_size(), bucket.capacity());
         }
-        let memory = cache_slot.chunks.at_least(plans.iter().map(|plan| plan.bytes()).sum(), &self.lock)?;
-        let lanes = how.buckets.iter().zip(&plans).map(|(bucket, &plan)| LaneSetup {
-            base: bucket.span().base(),
-            bytes: bucket.most_bytes(),
-            block_size: u32::try_from(bucket.block_size()).expect("no table has blocks above 2 MiB"),
-            plan,
-        });
-        self.lock.with(|| cache_slot.cache().open(how.region, memory, lanes));
-        Some(())
+        let bytes = plans.iter().map(|plan| plan.bytes()).sum();
+        cache_slot.chunks.open_over(bytes, &self.lock, |memory| {
+            let lanes = how.buckets.iter().zip(&plans).map(|(bucket, &plan)| LaneSetup {
+                base: bucket.span().base(),
+                bytes: bucket.most_bytes(),
+                block_size: u32::try_from(bucket.block_size()).expect("no table has blocks above 2 MiB"),
+                plan,
+            });
+            cache_slot.cache().open(how.region, memory, lanes);
+        })
     }
 
     /// Empties the cache in `slot` into the buckets and makes it zero again. The memory of its chunks stays for the slot's next
@@ -129,12 +136,21 @@ impl CacheTable {
         }
     }
 
+    /// Gives the memory of the chunks of all caches that are closed back to the system; returns how many bytes were resident.
+    pub(crate) fn release_idle_chunks(&self) -> usize {
+        let release = |(_, cache_slot): (usize, &CacheSlot)| {
+            // Under the lock nobody opens it.
+            let take = || if cache_slot.cache().is_open() { None } else { cache_slot.chunks.take() };
+            self.lock.with(take).map_or(0, |chunks| resident(&chunks))
+        };
+        self.used_cache_slots().map(release).sum()
+    }
+
     /// Gives all memory of the cache slot `slot` back, whose thread has ended; the caller has the slot meanwhile. `table` is the table's offset in
     /// `reservation`. Says how many bytes were resident.
     pub(crate) fn release_cache_slot(&self, slot: usize, reservation: &Reservation, table: usize) -> usize {
         let Some(cache_slot) = self.used_cache_slot(slot) else { return 0 };
         let chunks = self.lock.with(|| cache_slot.chunks.take());
-        let resident = |memory: &Reservation| memory.resident(0, memory.len()).unwrap_or(memory.len());
         let chunks = chunks.as_ref().map_or(0, resident);
         // Relaxed: as in `set_used`.
         self.used[slot / 64].fetch_and(!(1 << (slot % 64)), Relaxed);
@@ -181,5 +197,38 @@ impl CacheTable {
     fn used_cache_slot(&self, slot: usize) -> Option<&CacheSlot> {
         let used = self.used[slot / 64].load(Relaxed) & (1 << (slot % 64)) != 0;
         used.then(|| self.cache_slot(slot))
+    }
+}
+
+/// How many bytes of a mapping are backed by memory; all, where the system does not say.
+fn resident(memory: &Reservation) -> usize {
+    memory.resident(0, memory.len()).unwrap_or(memory.len())
+}
+
+/// Models: a table with a single cache slot that a thread can have.
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::sync::{Arc, model, thread};
+    use core::alloc::Layout;
+
+    #[test]
+    fn loom_a_cache_that_is_opened_keeps_its_chunks() {
+        model(|| {
+            let layout = Layout::from_size_align(TABLE_BYTES, STRIDE).unwrap();
+            // SAFETY: I6: zero bytes are cache slots; leaked.
+            let first = unsafe { std::alloc::alloc_zeroed(layout) };
+            let table = Arc::new(CacheTable::new(NonNull::new(first).unwrap().cast()));
+            let other = Arc::clone(&table);
+            let how = || Opening { room: &|_| 0, buckets: &[], region: None };
+            table.set_used(1);
+            table.open(table.cache_slot(1), &how()).unwrap();
+            table.close(1, &[]);
+            let thread = thread::spawn(move || other.release_idle_chunks());
+            table.open(table.cache_slot(1), &how()).unwrap();
+            thread.join().unwrap();
+            let chunks = table.lock.with(|| table.cache_slot(1).chunks.take());
+            assert!(chunks.is_some(), "the cache is open");
+        });
     }
 }

@@ -12,6 +12,7 @@ mod list;
 mod memory;
 mod owners;
 mod pair;
+mod priority;
 mod realloc;
 mod replace;
 mod seed;
@@ -68,6 +69,7 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
         fragmentation::cases,
         grow::cases,
         threads::cases,
+        priority::cases,
         creation::cases,
         ends::cases,
         owners::cases,
