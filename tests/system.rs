@@ -282,6 +282,28 @@ fn a_limit_on_data_counts_what_is_committed_and_refuses_the_rest() {
     });
 }
 
+/// Of a heap whose side table would be long, what is written grows with the blocks that are used: 350 MiB of share counts otherwise.
+#[test]
+fn share_counts_of_blocks_that_were_never_used_are_no_data() {
+    ends_well("share_counts_of_blocks_that_were_never_used_are_no_data", || {
+        let before = told("VmData:");
+        let heap = Heap::<Linear<8>>::new(512 << 20).unwrap();
+        let built = told("VmData:") - before;
+        assert!((1 << 20..32 << 20).contains(&built), "{built} bytes");
+        // Over some steps of the span, each count written. 16 bytes of it a block, and the vectors.
+        let shared = |number: u32| {
+            let bytes = smarena::SmBytes::copy_from_slice_in(&number.to_le_bytes(), &heap);
+            (bytes.clone(), bytes)
+        };
+        let all: Vec<_> = (0..300_000).map(shared).collect();
+        assert!(
+            all.iter().zip(0_u32..).all(|(both, number)| both.0 == number.to_le_bytes()[..] && !both.1.is_unique())
+        );
+        let used = told("VmData:") - before;
+        assert!(used < 96 << 20, "{used} bytes");
+    });
+}
+
 /// What a program does with heaps, pools and threads, where one system call is refused. `known`: whether the system says what is resident.
 fn works_without(call: libc::c_long, known: bool) {
     const BYTES: usize = 64 << 20;

@@ -77,7 +77,8 @@
 //!   as long as the block is live. Link and bytes asked for are read and written under the shard's lock; the rest only by the calls that
 //!   own the block, which found the header there. Rows and banks of a shard belong to its lock.
 //! - **I10 caller.** The caller of an unsafe function of this module kept that function's contract.
-//! - **I11 share count.** Each block has one `ShareCount`: a bucket's in the side table, a fallback block's in its header. It is
+//! - **I11 share count.** Each block has one `ShareCount`: a bucket's in the side table, committed before the bucket's limit reaches the block, a fallback
+//!   block's in its header. It is
 //!   zero unless the block is live, and then it is the number of the block's owners beyond the first (for a moment of
 //!   `give_up`, the last owner's, one less). Owners share out the block among themselves: what one of them may write,
 //!   no other may touch. Only an owner makes another one; the last one alone gives the block back or moves it.

@@ -1,7 +1,7 @@
 //! Everything a heap owns, in one reservation, and the slow half of every call.
 //!
 //! ```text
-//! | guard | span 0 .. guard | span 1 .. guard | … | State | buckets | bitmaps | share counts | cache table: slot 0, slot 1, … |
+//! | guard | span 0 .. guard | span 1 .. guard | … | State | buckets | bitmaps | cache table: slot 0, slot 1, … | share counts |
 //! ```
 //!
 //! Behind the table a hardened heap keeps book of every block (`checks`). Its threads have no caches, and find zero bytes in the table.
@@ -25,7 +25,7 @@ use crate::error::ConfigError;
 use crate::raw::buckets::bitmap::Bitmap;
 use crate::raw::buckets::bucket::{Bucket, Ground, Parts};
 use crate::raw::buckets::region::{Region, Span};
-use crate::raw::buckets::share::ShareCount;
+use crate::raw::buckets::share::{ShareCount, ShareCounts};
 use crate::raw::cache::Cache;
 use crate::raw::fallback::Fallback;
 use crate::raw::fault::Site;
@@ -44,7 +44,8 @@ use checks::Watch;
 use overflow::Fallbacks;
 use purge::Passes;
 
-/// Side tables from so many bytes on are left out of core files: they are mostly room for blocks that were never used.
+/// Side tables from so many bytes on are mostly room for blocks that were never used: they are left out of core files, and share counts, which are most of them, are
+/// opened with the blocks.
 const LONG_SIDE: usize = 16 << 20;
 
 /// Shared, at a fixed address from `build` to `release`.
@@ -77,12 +78,12 @@ struct Plan {
     state: usize,
     buckets: usize,
     words: usize,
-    shares: usize,
     table: usize,
     /// A hardened heap's watches, ledgers and quarantines.
     watches: usize,
     ledgers: usize,
     quarantines: usize,
+    shares: usize,
     end: usize,
 }
 
@@ -103,20 +104,31 @@ impl Plan {
         let state = region.end();
         let buckets = (state + size_of::<State>()).next_multiple_of(align_of::<Bucket>());
         let words = (buckets + count * size_of::<Bucket>()).next_multiple_of(64);
-        let shares = words + blocks().map(bitmap_words).sum::<usize>() * size_of::<AtomicU64>();
-        let table = (shares + blocks().sum::<usize>() * size_of::<ShareCount>()).next_multiple_of(page());
+        let table =
+            (words + blocks().map(bitmap_words).sum::<usize>() * size_of::<AtomicU64>()).next_multiple_of(page());
         let watches = table + TABLE_BYTES;
         let quarantines = (watches + count * size_of::<Watch>()).next_multiple_of(64);
         let cells: usize = (0..count).map(|bucket| Quarantine::cells(config.waiting(bucket))).sum();
         let ledgers = quarantines + cells * size_of::<u64>();
-        let end = if config.hardened { ledgers + blocks().sum::<usize>() * size_of::<AtomicU32>() } else { watches };
-        Ok(Self { region, state, buckets, words, shares, table, watches, ledgers, quarantines, end })
+        let rest = if config.hardened { ledgers + blocks().sum::<usize>() * size_of::<AtomicU32>() } else { watches };
+        let shares = rest.next_multiple_of(page());
+        let end = shares + blocks().map(share_bytes).sum::<usize>();
+        Ok(Self { region, state, buckets, words, table, watches, ledgers, quarantines, shares, end })
+    }
+
+    fn is_long(&self) -> bool {
+        self.end - self.state >= LONG_SIDE
     }
 }
 
 /// Words of a bucket's bitmap, in whole lines of the processor's cache.
 fn bitmap_words(blocks: usize) -> usize {
     Bitmap::words(blocks).next_multiple_of(8)
+}
+
+/// Bytes of a bucket's share counts, in whole pages.
+fn share_bytes(blocks: usize) -> usize {
+    (blocks * size_of::<ShareCount>()).next_multiple_of(page())
 }
 
 /// Hands out the side table, part by part.
@@ -156,7 +168,7 @@ impl State {
         let plan = Plan::new(config)?;
         thread::prepare();
         let refused = |bytes| move |code| ConfigError::Refused { bytes, code };
-        let side = plan.end - plan.state;
+        let side = if plan.is_long() { plan.shares } else { plan.end } - plan.state;
         // A heap that makes do with less leaves most of what a process may have to the rest of it.
         let is_much = || plan.end > os::most_addresses() / 4 || side > os::most_data() / 4;
         if config.can_be_halved() && is_much() {
@@ -164,8 +176,8 @@ impl State {
         }
         let reservation = Reservation::reserve(plan.end).map_err(refused(plan.end))?;
         reservation.commit(plan.state, side).map_err(refused(side))?;
-        if side >= LONG_SIDE {
-            reservation.leave_out_of_dumps(plan.state, side);
+        if plan.is_long() {
+            reservation.leave_out_of_dumps(plan.state, plan.end - plan.state);
         }
 
         let buckets = Self::build_buckets(&plan, &reservation, config);
@@ -198,29 +210,30 @@ impl State {
     fn build_buckets(plan: &Plan, reservation: &Reservation, config: &Config) -> NonNull<[Bucket]> {
         let first = reservation.at(plan.buckets).cast::<Bucket>();
         let mut words = Carver { reservation, at: plan.words };
-        let mut shares = Carver { reservation, at: plan.shares };
+        let mut shares = plan.shares;
         for number in 0..plan.region.spans {
             let most = config.most_blocks(number);
             #[cfg(shuttle)]
             words.make(bitmap_words(most), || AtomicU64::new(0));
             #[cfg(shuttle)]
-            shares.make(most, ShareCount::new);
+            Carver { reservation, at: shares }.make(most, ShareCount::new);
             let offset = plan.region.offset(number);
             let span = Span::new(reservation.at(offset), config.block_sizes[number]);
             let part = reservation.part(offset, most * config.block_sizes[number]);
+            let counts = plan.is_long().then(|| reservation.part(shares, share_bytes(most)));
             let bucket = Bucket::new(Parts {
                 heap: config.name,
                 number,
                 span,
-                ground: Some(Ground::Part(part, config.huge_pages)),
+                ground: Some(Ground::Part(part, config.huge_pages, counts)),
                 blocks: config.blocks(number),
                 most,
                 // SAFETY: I1: as `Plan` has it.
                 words: unsafe { words.next(bitmap_words(most)) },
-                // SAFETY: I1, I11: as `Plan` has it; zero bytes are new counts.
-                shares: unsafe { shares.next(most) },
+                shares: ShareCounts::new(reservation.at(shares).cast()),
                 exact: config.exhausted != Exhausted::NextBucketThenFallback,
             });
+            shares += share_bytes(most);
             // SAFETY: I1: `Plan` left room for all buckets here.
             let place = unsafe { first.add(number) };
             // SAFETY: I1: committed, aligned, ours.

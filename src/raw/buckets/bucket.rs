@@ -13,7 +13,7 @@ use core::ptr::NonNull;
 
 use crate::raw::buckets::bitmap::{Bitmap, Run, WORD, first_bits};
 use crate::raw::buckets::region::Span;
-use crate::raw::buckets::share::ShareCount;
+use crate::raw::buckets::share::{ShareCount, ShareCounts};
 use crate::raw::fault::{self, Misuse, Site, Stranger};
 use crate::raw::testing::poison;
 use crate::sync::fixed::AtomicUsize as Count;
@@ -36,7 +36,7 @@ pub(crate) struct Bucket {
     span: Span,
     free: Bitmap,
     /// One a block.
-    shares: &'static [ShareCount],
+    shares: ShareCounts,
     /// How far `capacity` can grow, in blocks.
     most: usize,
     /// Blocks it may serve; at most `most`.
@@ -75,7 +75,7 @@ pub(crate) struct Parts {
     /// `Bitmap::words(most)` zero words.
     pub(crate) words: &'static [AtomicU64],
     /// `most` new counts.
-    pub(crate) shares: &'static [ShareCount],
+    pub(crate) shares: ShareCounts,
     /// Whether somebody asks whether it is exhausted for certain.
     pub(crate) exact: bool,
 }
@@ -371,8 +371,9 @@ impl Bucket {
     #[inline]
     pub(crate) fn share_count(&self, block: NonNull<u8>) -> &ShareCount {
         match self.span.index(block) {
-            Ok(index) => &self.shares[index],
-            Err(_) => self.not_a_block(block),
+            // SAFETY: I2: below the limit.
+            Ok(index) if index < self.limit() => unsafe { self.shares.of(index) },
+            _ => self.not_a_block(block),
         }
     }
 
@@ -443,7 +444,7 @@ mod tests {
             blocks,
             most: blocks,
             words: Vec::leak(words),
-            shares: &[],
+            shares: ShareCounts::new(NonNull::dangling()),
             exact: true,
             ground: None,
         };
@@ -539,16 +540,16 @@ pub(in crate::raw) mod models {
                 blocks,
                 most,
                 words: Vec::leak(words),
-                shares: &[],
+                shares: ShareCounts::new(NonNull::dangling()),
                 exact: true,
-                ground: Some(Ground::Model(SIZE, (0..most).map(|_| AtomicBool::new(false)).collect())),
+                ground: Some(Ground::Model((0..most).map(|_| AtomicBool::new(false)).collect())),
             };
             Arc::new(Self { bucket: Bucket::new(parts), content: (0..most).map(|_| UnsafeCell::new(0)).collect() })
         }
 
         /// Owns a block for a moment: loom reports a race if somebody else does too.
         fn write(&self, block: usize) {
-            let Some(Ground::Model(_, committed)) = &self.bucket.ground else { panic!("a model's") };
+            let Some(Ground::Model(committed)) = &self.bucket.ground else { panic!("a model's") };
             assert!(committed[block].load(Ordering::Relaxed), "block {block} is out of reach");
             // SAFETY: I4: the block is claimed; that nobody else has it is what the model checks.
             self.content[block].with_mut(|content| unsafe { *content += 1 });

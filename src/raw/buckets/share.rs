@@ -3,6 +3,8 @@
 //! What is counted are the owners beyond the first. So a block that is never shared needs no count written at all, memory
 //! that was never written is right, and giving up a block that one has alone costs one load.
 
+use core::ptr::NonNull;
+
 use crate::raw::fault;
 use crate::sync::{AtomicU32, Ordering};
 
@@ -70,6 +72,33 @@ impl ShareCount {
         // Relaxed: the block's next owner gets block and count through the heap, which synchronises.
         self.0.store(0, Ordering::Relaxed);
         true
+    }
+}
+
+/// The counts of a bucket's blocks, side by side: committed as far as the blocks are. Shared, immutable.
+#[derive(Debug)]
+pub(crate) struct ShareCounts(NonNull<ShareCount>);
+
+// SAFETY: I11: counts are shared between threads, and this only finds them.
+unsafe impl Send for ShareCounts {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for ShareCounts {}
+
+impl ShareCounts {
+    pub(crate) fn new(first: NonNull<ShareCount>) -> Self {
+        Self(first)
+    }
+
+    /// The count of block `index`.
+    ///
+    /// # Safety
+    /// `index` is below the bucket's limit (I2).
+    #[inline]
+    pub(crate) unsafe fn of(&self, index: usize) -> &ShareCount {
+        // SAFETY: I1, I11: there is one for each block that the bucket can have.
+        let count = unsafe { self.0.add(index) };
+        // SAFETY: I11: committed with the block, and zero bytes are a new count.
+        unsafe { count.as_ref() }
     }
 }
 

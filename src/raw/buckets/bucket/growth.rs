@@ -1,12 +1,15 @@
 //! How far a bucket reaches: blocks it may serve, and of these the blocks that are committed.
 //!
-//! A span is committed in steps, by whoever finds all that is committed used. What lies beyond takes no mapping of its own, stands in no core
+//! A span is committed in steps, by whoever finds all that is committed used; and with it, in a heap whose side table is long, its blocks' share counts. What lies beyond takes no mapping of its own, stands in no core
 //! file, and no call that locks all memory makes it resident.
 
 use core::ptr::NonNull;
 
+use core::mem::size_of;
+
 use super::Bucket;
 use crate::config::HugePages;
+use crate::raw::buckets::share::ShareCount;
 use crate::raw::os::Part;
 use crate::sync::Ordering;
 
@@ -19,19 +22,22 @@ const HUGE_FROM: usize = 2 << 20;
 /// What a span's blocks stand on. Immutable.
 #[derive(Debug)]
 pub(crate) enum Ground {
-    /// Part of a reservation, and which pages it shall have.
-    Part(Part, HugePages),
-    /// In models: bytes of a block, and which blocks were committed. Only the order of the limit makes that seen.
+    /// Part of a reservation, and which pages it shall have; and the part of the blocks' share counts, where they are not open from the start.
+    Part(Part, HugePages, Option<Part>),
+    /// In models: which blocks were committed. Only the order of the limit makes that seen.
     #[cfg(all(test, loom))]
-    Model(usize, Vec<crate::sync::AtomicBool>),
+    Model(Vec<crate::sync::AtomicBool>),
 }
 
 impl Ground {
-    /// Makes the bytes from `from` up to `to` readable and writable. False if the system refuses.
-    fn commit(&self, from: usize, to: usize) -> bool {
+    /// Makes the blocks from `from` up to `to`, of `size` bytes, readable and writable. False if the system refuses.
+    fn commit(&self, from: usize, to: usize, size: usize) -> bool {
         match self {
-            Self::Part(part, huge_pages) => {
-                let is_committed = part.commit(from, to).is_ok();
+            Self::Part(part, huge_pages, counts) => {
+                let of_counts = |index| index * size_of::<ShareCount>();
+                let has_counts = counts.as_ref().is_none_or(|part| part.commit(of_counts(from), of_counts(to)).is_ok());
+                let (from, to) = (from * size, to * size);
+                let is_committed = has_counts && part.commit(from, to).is_ok();
                 match huge_pages {
                     HugePages::Never => part.advise_small(from, to),
                     HugePages::Auto if to <= HUGE_FROM => {}
@@ -41,9 +47,9 @@ impl Ground {
                 is_committed
             }
             #[cfg(all(test, loom))]
-            Self::Model(size, committed) => {
-                let blocks = &committed[from / size..to / size];
-                blocks.iter().for_each(|block| block.store(true, Ordering::Relaxed));
+            Self::Model(committed) => {
+                let _ = size;
+                committed[from..to].iter().for_each(|block| block.store(true, Ordering::Relaxed));
                 true
             }
         }
@@ -52,7 +58,7 @@ impl Ground {
     /// How far to commit when the bytes up to `from` are used.
     fn next_step(&self, from: usize) -> usize {
         match self {
-            Self::Part(_, HugePages::Always) => usize::MAX,
+            Self::Part(_, HugePages::Always, _) => usize::MAX,
             _ => from + from.clamp(FIRST_STEP, LONGEST_STEP),
         }
     }
@@ -79,7 +85,7 @@ impl Bucket {
     /// All addresses that blocks can come from, readable and writable from now on if the system does not refuse it.
     pub(crate) fn addresses(&self) -> NonNull<[u8]> {
         if let Some(ground) = &self.ground {
-            if ground.commit(0, self.most_bytes()) {
+            if ground.commit(0, self.most, self.block_size()) {
                 // Release: as in `extend`. What lies there can be resident from now on, and so be counted and given back.
                 self.limit.fetch_max(self.capacity(), Ordering::Release);
             }
@@ -114,7 +120,7 @@ impl Bucket {
         let Some(ground) = &self.ground else { return false };
         let size = self.block_size();
         let next = (ground.next_step(limit * size) / size).max(limit + 1).min(self.capacity());
-        if next > limit && self.limit() == limit && ground.commit(limit * size, next * size) {
+        if next > limit && self.limit() == limit && ground.commit(limit, next, size) {
             // Release pairs with `limit`. If another thread was first, that serves as well: committing twice changes nothing.
             let _ = self.limit.compare_exchange(limit, next, Ordering::AcqRel, Ordering::Relaxed);
         }

@@ -95,7 +95,7 @@ impl Bucket {
 
     fn part(&self) -> Option<&Part> {
         match self.ground.as_ref()? {
-            Ground::Part(part, _) => Some(part),
+            Ground::Part(part, ..) => Some(part),
             #[cfg(all(test, loom))]
             Ground::Model(..) => None,
         }
