@@ -257,7 +257,7 @@ impl Lane {
     #[inline(never)]
     fn make_order(&self) -> *mut u16 {
         let spare = self.spare.get();
-        let order = self.chunks.get().cast::<u8>().wrapping_sub(order_bytes(spare.into())).cast::<u16>();
+        let order = self.chunks.get().cast::<u8>().wrapping_sub(order_bytes(spare)).cast::<u16>();
         for index in 0..spare {
             // SAFETY: I5: the plan left room for the numbers of all spare chunks in front of the chunks.
             unsafe { order.wrapping_add(index.into()).write(index + 2) };
