@@ -242,7 +242,7 @@ fn the_system_is_said_to_have_served_for_a_reason() {
 #[cfg(all(unix, not(smarena_portable)))]
 #[test]
 fn what_trim_gives_back_is_counted_for_each_bucket() {
-    let builder = Heap::<Linear<2>>::builder().purge(smarena::Purge::Never);
+    let builder = Heap::<Linear<2>>::builder().purge(Purge::Never);
     let heap = builder.bucket_bytes(1 << 20).no_thread_cache().build().unwrap();
     for round in 1..=2 {
         let blocks: Vec<_> = (0..10_000).map(|_| heap.malloc(32, 0).unwrap()).collect();
@@ -266,7 +266,7 @@ fn what_trim_gives_back_is_counted_for_each_bucket() {
 fn trimming_uses_no_block_and_makes_none_resident() {
     for huge_pages in [smarena::HugePages::Auto, smarena::HugePages::Always] {
         let builder = Heap::<Linear<8>>::builder().bucket_bytes(4 << 20).huge_pages(huge_pages);
-        let heap = builder.purge(smarena::Purge::Never).no_thread_cache().build().unwrap();
+        let heap = builder.purge(Purge::Never).no_thread_cache().build().unwrap();
         let block = heap.malloc_zeroed(100, 0).unwrap();
         // SAFETY: live, from this heap, not used any more.
         unsafe { heap.free(block) };
@@ -337,12 +337,8 @@ fn whatever_stands_in_a_file_can_be_worked_with() {
 #[cfg(all(target_os = "linux", not(smarena_portable)))]
 #[test]
 fn advice_to_trim_is_followed_once() {
-    let heap = Heap::<Linear<4>>::builder()
-        .bucket_bytes(4 << 20)
-        .no_thread_cache()
-        .purge(smarena::Purge::Never)
-        .build()
-        .unwrap();
+    let heap =
+        Heap::<Linear<4>>::builder().bucket_bytes(4 << 20).no_thread_cache().purge(Purge::Never).build().unwrap();
     drop((0..50_000_u64).map(|n| smarena::SmBox::new_in([n; 8], &heap)).collect::<Vec<_>>());
     let says_so = || heap.stats().advice().iter().any(|sentence| sentence.contains("`trim()` gives what it can back"));
     assert!(says_so());
