@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
-use smarena::{ArenaSeed, Handle, SmArena};
+use serde::Deserialize as _;
+use smarena::{ArenaSeed, Exhausted, Handle, Linear, SmArena, StaticHeap as _, static_heap};
 
 fn round_trip(arena: &SmArena<String>) -> SmArena<String> {
     serde_json::from_str(&serde_json::to_string(arena).unwrap()).unwrap()
@@ -237,4 +238,34 @@ proptest! {
             prop_assert!(handles.iter().chain(&fresh).all(|&handle| !arena.contains(handle)));
         }
     }
+}
+
+/// An error that is made only while nothing is in the heap any more.
+#[derive(Debug)]
+struct Late;
+
+static_heap! {
+    struct Small: Linear<8> { bucket_bytes: 4096, on_exhausted: Exhausted::Refuse }
+}
+
+impl std::fmt::Display for Late {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("late")
+    }
+}
+
+impl std::error::Error for Late {}
+
+impl serde::de::Error for Late {
+    fn custom<T: std::fmt::Display>(_: T) -> Self {
+        assert_eq!(Small::HEAP.stats().live(), 0);
+        Late
+    }
+}
+
+#[test]
+fn an_arena_that_memory_does_not_suffice_for_is_gone_before_the_error_is_made() {
+    let slots: Vec<_> = (0..10_000_u32).map(|number| vec![1, number]).collect();
+    let file = serde::de::value::MapDeserializer::<_, Late>::new(std::iter::once(("content", slots)));
+    assert!(SmArena::<u32, Small>::deserialize(file).is_err());
 }

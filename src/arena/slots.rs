@@ -15,7 +15,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// Takes time proportional to the vacant slots, and memory up to the handle's slot.
     ///
     /// # Errors
-    /// [`InsertAtError`], with the value.
+    /// [`InsertAtError`], with the value. Chunks that were added before one was refused stay.
     ///
     /// ```
     /// use smarena::SmArena;

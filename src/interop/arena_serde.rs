@@ -378,7 +378,11 @@ impl<'de, T, H: HeapRef, S: Deserialize<'de> + Into<Slot<T>>> Visitor<'de> for S
             {
                 return Err(de::Error::custom("no slot has this generation"));
             }
-            arena.storage.restore(generation, content).map_err(de::Error::custom)?;
+            if let Err(error) = arena.storage.restore(generation, content) {
+                // First what was read: who makes an error of it may need memory.
+                drop(arena);
+                return Err(de::Error::custom(error));
+            }
         }
         Ok(arena)
     }
