@@ -237,7 +237,7 @@ fn a_slot_whose_generations_are_used_up_is_retired() {
     assert_eq!(arena.remove(last), Some(10));
     assert_eq!(arena.capacity(), capacity - 1);
     assert!(arena.insert_at(last, 11).is_err());
-    assert!(arena.insert_at(Handle::from_bits(last.to_bits() + 2).unwrap(), 11).is_err());
+    assert_eq!(Handle::<i32>::from_bits(last.to_bits() + 2), None);
     arena.remove(second);
     for value in 0..1000 {
         assert_ne!(arena.insert(value).slot(), first.slot());
@@ -633,6 +633,36 @@ fn an_entry_given_up_at_the_start_of_a_chunk_is_not_walked_over() {
     assert!(!arena.contains(given_up));
     assert!(arena.values().copied().eq(0..first_chunk));
     assert!(arena.values().rev().copied().eq((0..first_chunk).rev()));
+}
+
+/// Larger than the stack on which it is dropped.
+struct Vast([u8; 1 << 20]);
+
+impl Drop for Vast {
+    fn drop(&mut self) {
+        assert_eq!(self.0[1 << 19], 7);
+    }
+}
+
+fn with_stack<R: Send + 'static>(bytes: usize, body: impl FnOnce() -> R + Send + 'static) -> R {
+    std::thread::Builder::new().stack_size(bytes).spawn(body).unwrap().join().unwrap()
+}
+
+#[test]
+fn values_are_dropped_where_they_lie() {
+    let (mut arena, shared) = with_stack(64 << 20, || {
+        let (arena, shared) = (SmArena::from_iter((0..5).map(|_| Vast([7; 1 << 20]))), SharedArena::new());
+        shared.insert(Vast([7; 1 << 20]));
+        (arena, shared)
+    });
+    with_stack(512 << 10, move || {
+        drop(shared);
+        arena.retain(|handle, _| handle.slot() > 0);
+        let copy = arena.get_unknown_gen(1).unwrap().0;
+        arena.clear();
+        assert!(arena.is_empty() && !arena.contains(copy));
+        drop(SmArena::<Vast>::new());
+    });
 }
 
 #[test]

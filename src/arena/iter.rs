@@ -114,6 +114,13 @@ impl<'a, T, H: HeapRef> Drain<'a, T, H> {
         let handle = handle_of(found);
         Some((handle, self.storage.take(handle)?))
     }
+
+    /// Drops the values that were not handed out, where they lie.
+    fn discard_rest(&mut self) {
+        while let Some(found) = self.cursor.next(self.storage.table()) {
+            self.storage.discard(handle_of(found));
+        }
+    }
 }
 
 impl<T, H: HeapRef> IntoIter<T, H> {
@@ -201,12 +208,12 @@ impl<T, H: HeapRef> Drop for Drain<'_, T, H> {
 
         impl<T, H: HeapRef> Drop for Rest<'_, '_, T, H> {
             fn drop(&mut self) {
-                self.0.for_each(drop);
+                self.0.discard_rest();
             }
         }
 
         let rest = Rest(self);
-        rest.0.for_each(drop);
+        rest.0.discard_rest();
     }
 }
 

@@ -265,6 +265,26 @@ impl<T, H: HeapRef> Storage<T, H> {
         Some(value)
     }
 
+    /// Drops the value that `handle` names where it lies: there may be no room for it on the stack. If that panics, it is gone all the same.
+    pub(crate) fn discard(&mut self, handle: Handle<T>) {
+        struct Emptied<'a, T, H: HeapRef>(&'a mut Storage<T, H>, SlotPtr<T>, Handle<T>);
+
+        impl<T, H: HeapRef> Drop for Emptied<'_, T, H> {
+            fn drop(&mut self) {
+                let Self(storage, slot, handle) = self;
+                // SAFETY: A2: the slot was occupied, so it is opened.
+                unsafe { storage.table.mark_vacant(handle.place()) };
+                // SAFETY: A3: the value was dropped just now, or its drop has panicked.
+                unsafe { storage.hand_on(*slot, handle.place(), handle.generation_of_slot().next()) };
+            }
+        }
+
+        let Some(slot) = self.find(handle) else { return };
+        let _emptied = Emptied(self, slot, handle);
+        // SAFETY: A3: `find` has seen that the slot is occupied, and `&mut self` is alone. Whatever comes, the slot is vacant afterwards.
+        unsafe { slot.value().drop_in_place() };
+    }
+
     /// Gives an opened slot without a value an even `generation` and a place in the vacant list, or retires it.
     ///
     /// # Safety

@@ -21,7 +21,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
         while let Some((place, _)) = cursor.next(self.storage.table()) {
             let Some(handle) = self.storage.handle_at(place) else { unreachable!("the cursor gives occupied slots") };
             if self.get_mut(handle).is_some_and(|value| !keep(handle, value)) {
-                drop(self.remove(handle));
+                self.storage.discard(handle);
             }
         }
     }

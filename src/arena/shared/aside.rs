@@ -155,6 +155,16 @@ impl<T, H: HeapRef> Slots<T, H> {
         }
     }
 
+    /// Drops a value and has its slot used again. By itself, as it takes the value's room on the stack, which its caller may not have and not need.
+    ///
+    /// # Safety
+    /// As [`vacate`](Self::vacate).
+    #[inline(never)]
+    unsafe fn drop_value_of(&self, slot: &Slot<T>, handle: Handle<T>) {
+        // SAFETY: G2, G5: the caller's promise.
+        drop(unsafe { self.vacate(slot, handle) });
+    }
+
     /// Drops the values in these lists. Goes on with the rest when a drop panics.
     fn drop_values_of(&self, lists: [u64; 2]) {
         struct Rest<'a, T, H: HeapRef>(&'a Slots<T, H>, [u64; 2]);
@@ -169,7 +179,7 @@ impl<T, H: HeapRef> Slots<T, H> {
                         *list = slot.link.load(Ordering::Relaxed);
                         // SAFETY: G5: what was set aside has its value and no guards, and all readings have ended that may have
                         // seen it. The list has just let go of it.
-                        drop(unsafe { self.0.vacate(slot, handle) });
+                        unsafe { self.0.drop_value_of(slot, handle) };
                     }
                 }
             }

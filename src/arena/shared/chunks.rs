@@ -43,6 +43,17 @@ impl<T> Slot<T> {
         unsafe { value.assume_init() }
     }
 
+    /// Drops the value where it lies: there may be no room for it on the stack.
+    ///
+    /// # Safety
+    /// As [`read`](Self::read).
+    pub(super) unsafe fn discard(&self) {
+        // SAFETY: G2: the slot is the caller's alone, as it promises.
+        let value = unsafe { &mut *self.value.get() };
+        // SAFETY: G2: the caller says that there was a value.
+        unsafe { value.assume_init_drop() };
+    }
+
     /// # Safety
     /// There is a value, and a guard is counted for as long as the reference lives (G3).
     pub(super) unsafe fn value(&self) -> &T {

@@ -241,7 +241,7 @@ impl<T, H: HeapRef> Slots<T, H> {
             if let Some(slot) = slot.filter(|slot| slot.state.generation().is_occupied()) {
                 // SAFETY: G2: only `drop` calls this: no other thread and no guard uses the slot any more, its
                 // odd generation says that there is a value, and `next` is already behind it.
-                drop(unsafe { slot.read() });
+                unsafe { slot.discard() };
             }
         }
     }

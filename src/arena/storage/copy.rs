@@ -44,7 +44,9 @@ impl<T: Clone, H: HeapRef> Storage<T, H> {
     /// Drops the values in the slots from this number on, and takes these for never opened. The vacant list may have them still.
     fn close_from(&mut self, end: u32) {
         for place in (end..self.table.opened_count()).filter_map(|number| Place::of_number(number, Self::FIRST_BITS)) {
-            drop(self.handle_at(place).and_then(|handle| self.take(handle)));
+            if let Some(handle) = self.handle_at(place) {
+                self.discard(handle);
+            }
         }
         self.table.close_from(end);
     }
