@@ -4,7 +4,10 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{Heap, LazyHeap, ShareCount, StaticHeap, shortcut::by_type};
+use super::{
+    Heap, LazyHeap, ShareCount, StaticHeap,
+    shortcut::{built, by_type},
+};
 use crate::class::{Class, SizeClasses};
 use crate::error::AllocError;
 
@@ -175,50 +178,65 @@ pub trait IfStatic<H>: Sized {
         H: Send + Sync + 'static;
 }
 
-/// Writes the same impl for a reference that leads to its heap by `Deref`.
-macro_rules! by_deref {
-    ($type:ty, $classes:ident $(, $more:item)?) => {
-        // SAFETY: I10, I13: the heap stays alive and in place as long as the reference, and a clone leads to the same one: a borrow, or a count.
-        unsafe impl<$classes: SizeClasses> HeapRef for $type {
-            type Classes = $classes;
+/// Writes the same impl for one kind of reference, from its heap and the cache that this thread has for it, if the reference says so by itself;
+/// and from its heap alone, for what needs no cache.
+macro_rules! heap_ref {
+    ($type:ty, <$generic:ident: $bound:ident>, $Classes:ty, |$this:ident| $called:expr, $heap:expr, $($item:item)+) => {
+        // SAFETY: I10, I13: the heap stays alive and in place as long as the reference, and a clone leads to the same one: a borrow, a count, or
+        // one static for the whole type, and statics are never dropped.
+        unsafe impl<$generic: $bound> HeapRef for $type {
+            type Classes = $Classes;
 
             #[inline(always)]
             fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-                (**self).allocate(None, layout)
+                let $this = self;
+                let (heap, shortcut) = $called;
+                heap.allocate(shortcut, layout)
             }
 
             #[inline]
             fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-                (**self).allocate_zeroed(None, layout)
+                let $this = self;
+                let (heap, shortcut) = $called;
+                heap.allocate_zeroed(shortcut, layout)
             }
 
             #[inline(always)]
             unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
+                let $this = self;
+                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { (**self).deallocate(None, block, layout) }
+                unsafe { heap.deallocate(shortcut, block, layout) }
             }
 
             #[inline(always)]
             unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
+                let $this = self;
+                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { (**self).deallocate_by_address(None, block, layout) }
+                unsafe { heap.deallocate_by_address(shortcut, block, layout) }
             }
 
             #[inline(always)]
-            fn allocate_class(&self, class: Class<$classes>) -> Result<NonNull<u8>, AllocError> {
-                (**self).allocate_class(None, class)
+            fn allocate_class(&self, class: Class<$Classes>) -> Result<NonNull<u8>, AllocError> {
+                let $this = self;
+                let (heap, shortcut) = $called;
+                heap.allocate_class(shortcut, class)
             }
 
             #[inline(always)]
-            unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<$classes>) {
+            unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<$Classes>) {
+                let $this = self;
+                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { (**self).deallocate_class(None, block, class) }
+                unsafe { heap.deallocate_class(shortcut, block, class) }
             }
 
             #[inline]
             unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
+                let $this = self;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { (**self).share_count(block) }
+                unsafe { ($heap).share_count(block) }
             }
 
             #[inline]
@@ -228,91 +246,47 @@ macro_rules! by_deref {
                 old: Layout,
                 new: Layout,
             ) -> Result<NonNull<u8>, AllocError> {
+                let $this = self;
+                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { (**self).reallocate(None, block, old, new) }
+                unsafe { heap.reallocate(shortcut, block, old, new) }
             }
 
-            fn is_same(&self, other: &Self) -> bool {
-                let (this, other): (&Heap<$classes>, &Heap<$classes>) = (self, other);
-                core::ptr::eq(this, other)
-            }
-
-            $($more)?
+            $($item)+
         }
     };
 }
 
-by_deref!(&Heap<C>, C);
-by_deref!(&LazyHeap<C>, C);
-by_deref!(
-    Arc<Heap<C>>,
-    C,
+heap_ref! {
+    &Heap<C>, <C: SizeClasses>, C, |this| (&**this, None), &**this,
+    fn is_same(&self, other: &Self) -> bool {
+        core::ptr::eq(*self, *other)
+    }
+}
+
+heap_ref! {
+    &LazyHeap<C>, <C: SizeClasses>, C, |this| (&***this, None), &***this,
+    fn is_same(&self, other: &Self) -> bool {
+        core::ptr::eq(*self, *other)
+    }
+}
+
+heap_ref! {
+    Arc<Heap<C>>, <C: SizeClasses>, C, |this| (&**this, None), &**this,
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self, other)
+    }
     fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
         Ok(work.run())
     }
-);
+}
 
-// SAFETY: I10, I13: `HEAP` is one static for the whole type, and statics are never dropped.
-unsafe impl<S: StaticHeap> HeapRef for S {
-    type Classes = S::Table;
-
-    #[inline(always)]
-    fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let (heap, shortcut) = by_type(self);
-        heap.allocate(shortcut, layout)
-    }
-
-    #[inline]
-    fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let (heap, shortcut) = by_type(self);
-        heap.allocate_zeroed(shortcut, layout)
-    }
-
-    #[inline(always)]
-    unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        let (heap, shortcut) = by_type(self);
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { heap.deallocate(shortcut, block, layout) }
-    }
-
-    #[inline(always)]
-    unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
-        let (heap, shortcut) = by_type(self);
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { heap.deallocate_by_address(shortcut, block, layout) }
-    }
-
-    #[inline(always)]
-    fn allocate_class(&self, class: Class<S::Table>) -> Result<NonNull<u8>, AllocError> {
-        let (heap, shortcut) = by_type(self);
-        heap.allocate_class(shortcut, class)
-    }
-
-    #[inline(always)]
-    unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<S::Table>) {
-        let (heap, shortcut) = by_type(self);
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { heap.deallocate_class(shortcut, block, class) }
-    }
-
-    #[inline]
-    unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { (**S::HEAP).share_count(block) }
-    }
-
-    #[inline]
-    unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<u8>, AllocError> {
-        let (heap, shortcut) = by_type(self);
-        // SAFETY: I10: the caller's contract is the same.
-        unsafe { heap.reallocate(shortcut, block, old, new) }
-    }
-
-    fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
-        Ok(work.run())
-    }
-
+heap_ref! {
+    S, <S: StaticHeap>, S::Table, |this| by_type(this), built(this),
     fn is_same(&self, _: &Self) -> bool {
         true
+    }
+    fn if_static<W: IfStatic<Self>>(work: W) -> Result<W::Output, W> {
+        Ok(work.run())
     }
 }
