@@ -160,12 +160,14 @@ impl fmt::Display for Plainly<'_> {
     }
 }
 
-/// What the system means by its code for "out of memory".
+/// What the system means by its code for "out of memory", and Linux by the one for "try again".
 fn what_is_short(code: i32) -> &'static str {
-    if code == 12 {
-        ". Too little memory, a limit on addresses, or too many mappings (on Linux: vm.max_map_count)"
-    } else {
-        ""
+    match code {
+        12 => ". Too little memory, a limit on addresses, or too many mappings (on Linux: vm.max_map_count)",
+        11 if cfg!(target_os = "linux") => {
+            ". All memory of this process is locked (mlockall), and the limit on that (ulimit -l) counts addresses, used or not"
+        }
+        _ => "",
     }
 }
 

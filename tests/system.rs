@@ -182,6 +182,27 @@ fn within<R>(resource: libc::__rlimit_resource_t, bytes: usize, body: impl FnOnc
     result
 }
 
+#[test]
+fn an_error_for_want_of_locked_memory_names_the_limit() {
+    ends_well("an_error_for_want_of_locked_memory_names_the_limit", || {
+        // Who may lock whatever they like gives that up. Others may not do this, and need not.
+        // SAFETY: takes a plain number.
+        unsafe { libc::setuid(65534) };
+        let error = within(libc::RLIMIT_MEMLOCK, 4 << 20, || {
+            // SAFETY: takes a plain number.
+            let all_is_locked = unsafe { libc::mlockall(libc::MCL_FUTURE) } == 0;
+            let error = all_is_locked.then(|| Heap::<Linear<8>>::new(16 << 20).err());
+            // SAFETY: no precondition.
+            unsafe { libc::munlockall() };
+            error
+        });
+        // Not every user may lock anything.
+        let Some(error) = error else { return };
+        let said = error.expect("more addresses than may be locked").to_string();
+        assert!(said.contains("locked") && said.contains("ulimit -l"), "{said}");
+    });
+}
+
 /// That `Global` took a quarter of a limit at most; and, when it was first used, the C library what it has for itself.
 #[track_caller]
 fn assert_a_quarter(taken: usize, limit: usize) {
