@@ -91,7 +91,8 @@ const BELL: u64 = 2;
 /// - When the pool has no buffer left, nothing is lost that the socket can keep: receiving goes on when leases come back. A ring that has none waits for one
 ///   in [the pool's queue](crate::BufPool::acquire), in its turn.
 /// - What is sent is kept until the kernel needs it no more, and comes back with the [`Event`].
-/// - On a stream one sending at a time is the kernel's, so the bytes go out in the order of the calls.
+/// - On a stream one sending at a time is the kernel's, so the bytes go out in the order of the calls. Behind one of which only a part went out nothing follows:
+///   what waits there ends as cancelled.
 /// - Dropping a ring cancels what is under way and waits for the kernel to let go. What the kernel still reads in place, [by zero copy](UringBuilder::zero_copy),
 ///   is leaked instead; who minds waits until [`operations`](Uring::operations) is 0.
 /// - A ring is one thread's, and its process's: in the child of a fork its calls return [`UringError::Forked`], and dropping it there touches nothing.

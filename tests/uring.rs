@@ -375,18 +375,49 @@ fn behind_half_of_something_nothing_follows() {
     let heap = heap();
     let pool = pool_in(&heap, 4);
     let Some(mut ring) = ring(&pool, 2) else { return };
-    let (reader, ours) = UnixStream::pair().unwrap();
+    let (mut reader, ours) = UnixStream::pair().unwrap();
     let stream = ring.attach(ours).unwrap();
     let large = SmBytes::copy_from_slice_in(&vec![1; 4 << 20], Arc::clone(&heap));
     let first = ring.send(stream, large).unwrap();
-    let second = ring.send(stream, SmBytes::from_static_in(b"second", heap)).unwrap();
+    let all = [(); 3].map(|()| ring.send(stream, SmBytes::from_static_in(b"whole", Arc::clone(&heap))).unwrap());
     is_quiet(&mut ring);
     ring.cancel(first);
     let Event::Sent { operation, result: Ok(some), .. } = event(&mut ring) else { panic!() };
     assert!(operation == first && some > 0 && some < 4 << 20);
-    let Event::Sent { operation, result: Err(error), .. } = event(&mut ring) else { panic!() };
-    assert_eq!((operation, error.raw_os_error()), (second, Some(libc::ECANCELED)));
-    drop(reader);
+    reader.read_exact(&mut vec![0; some]).unwrap(); // so that there is room again
+    for whole in all {
+        let Event::Sent { operation, result: Err(error), .. } = event(&mut ring) else { panic!("it was sent") };
+        assert_eq!((operation, error.raw_os_error()), (whole, Some(libc::ECANCELED)));
+    }
+    // What is sent when all of that is known goes out.
+    ring.send(stream, SmBytes::from_static_in(b"anew", heap)).unwrap();
+    assert!(matches!(event(&mut ring), Event::Sent { result: Ok(4), .. }));
+}
+
+/// Whether a thread of this process sleeps; also if there is none.
+fn sleeps(thread: libc::pid_t) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
+    state.map_or(true, |state| state.contains(") S "))
+}
+
+#[test]
+fn the_longest_time_is_waited_for() {
+    let pool = pool_in(&heap(), 2);
+    let Some(mut ring) = ring(&pool, 2) else { return };
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    ring.receive(socket).unwrap();
+    // SAFETY: no precondition.
+    let this = unsafe { libc::gettid() };
+    let sending = std::thread::spawn(move || {
+        while !sleeps(this) {
+            std::thread::yield_now();
+        }
+        peer.send_to(b"late", address).unwrap()
+    });
+    ring.wait(Some(Duration::MAX)).unwrap();
+    assert!(ring.next().is_some(), "the time was over before anything came");
+    sending.join().unwrap();
 }
 
 /// Sockets of other families cannot send in place.

@@ -106,14 +106,15 @@ impl<H: HeapRef + 'static> Uring<H> {
             let nothing_done = result == 0 && *cancelled && len > 0;
             sending.result = if nothing_done { CANCELLED } else { result };
             let next = sending.next.take();
-            // Behind half of something nothing may follow.
-            let is_torn = result > 0 && (result.unsigned_abs() as usize) < len;
+            // Behind half of something nothing may follow, nor behind what did not for that reason.
+            let is_torn = sending.torn || result > 0 && (result.unsigned_abs() as usize) < len;
             if let Some(attached) = self.sockets.get_mut(socket.0) {
                 attached.unqueue(handle);
             }
             if let Some(next) = next {
-                if let Some(doing) = self.operations.get_mut(next) {
-                    doing.cancelled |= is_torn;
+                if let Some(Doing { what: What::Send(sending), cancelled, .. }) = self.operations.get_mut(next) {
+                    sending.torn = is_torn;
+                    *cancelled |= is_torn;
                 }
                 self.to_do.push_back(ToDo::Start(next));
             }

@@ -43,6 +43,8 @@ pub(super) struct Sending<H: HeapRef> {
     pub(super) in_place: bool,
     /// What the kernel has said of it, before it needs the payload no more.
     pub(super) result: i32,
+    /// Whether it goes behind half of something, on a stream.
+    pub(super) torn: bool,
     /// What waits for its turn behind this, on a stream.
     pub(super) next: Option<Handle<Doing<H>>>,
     part: libc::iovec,
@@ -52,7 +54,7 @@ pub(super) struct Sending<H: HeapRef> {
 impl<H: HeapRef> Sending<H> {
     pub(super) fn new(payload: Payload<H>, to: Option<Address>, in_place: bool) -> Self {
         let part = libc::iovec { iov_base: null_mut(), iov_len: 0 };
-        Sending { payload, to, in_place, result: 0, next: None, part, header: header(0) }
+        Sending { payload, to, in_place, result: 0, torn: false, next: None, part, header: header(0) }
     }
 }
 

@@ -150,7 +150,8 @@ impl<H: HeapRef + 'static> Uring<H> {
     pub(super) fn enter(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.stats.calls += 1;
         let Some(timeout) = timeout else { return unless_later(self.ring.submit_and_wait(1)) };
-        let time = Timespec::new().sec(timeout.as_secs()).nsec(timeout.subsec_nanos());
+        // The kernel's seconds have a sign: more than half of ours would be over.
+        let time = Timespec::new().sec(timeout.as_secs().min(i64::MAX.unsigned_abs())).nsec(timeout.subsec_nanos());
         unless_later(self.ring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&time)))
     }
 }
