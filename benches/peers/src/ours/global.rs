@@ -4,10 +4,10 @@
 //! know a size, nor is it inlined. A workload that asks for deep caches gets what `Global` has.
 
 use core::alloc::{GlobalAlloc, Layout};
+use core::convert::Infallible;
 
 use smarena::{Global, StaticHeap};
 
-use super::{SmallHeap, small_heap};
 use crate::candidate::{Calls, Candidate, Job};
 use crate::owners::Standard;
 
@@ -74,14 +74,9 @@ unsafe impl Calls for AsGlobal {
 }
 
 impl Candidate for AsGlobal {
-    type Heap = SmallHeap;
-    const HEAPS: bool = true;
+    type Heap = Infallible;
 
     fn enter<J: Job>(&self, job: J) {
         job.run(*self);
-    }
-
-    fn new_heap(&self) -> Option<SmallHeap> {
-        small_heap()
     }
 }
