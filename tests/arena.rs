@@ -42,6 +42,54 @@ fn addresses_stay_while_the_arena_grows() {
     }
 }
 
+/// How many of `before` are elsewhere, or not there any more.
+fn moved(arena: &SmArena<[usize; 9]>, before: &[(Handle<[usize; 9]>, *const [usize; 9])]) -> usize {
+    before.iter().filter(|(handle, address)| arena.get(*handle).map(std::ptr::from_ref) != Some(*address)).count()
+}
+
+#[test]
+fn no_operation_moves_a_value() {
+    let mut arena = SmArena::new();
+    for round in 0..400 {
+        let before: Vec<_> = arena.iter().map(|(handle, value)| (handle, std::ptr::from_ref(value))).collect();
+        let new = arena.insert([round; 9]);
+        assert_eq!(moved(&arena, &before), 0, "insertion {round}");
+        match round % 8 {
+            3 => drop(arena.remove(new)),
+            5 => {
+                let (gone, _) = before[round / 2];
+                assert!(arena.remove(gone).is_some());
+                assert_eq!(moved(&arena, &before), 1, "removal {round}: nothing but what was removed");
+            }
+            7 => {
+                arena.reserve(round);
+                arena.shrink_to_fit();
+                assert_eq!(moved(&arena, &before), 0, "growing and shrinking {round}");
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(arena.len(), 300);
+}
+
+/// Such a walk has slots fetched that it comes to later.
+#[test]
+fn a_walk_along_few_of_many_values_finds_each() {
+    fn check<T: Copy>(value: impl Fn(usize) -> T, number: impl Fn(&T) -> usize) {
+        const COUNT: usize = 30_000;
+        for step in [1, 2, 3, 7, 30, 100, 5000] {
+            let mut arena: SmArena<T> = (0..COUNT).map(&value).collect();
+            arena.retain(|handle, _| handle.slot() as usize % step == 0);
+            let expected = || (0..COUNT).step_by(step);
+            assert!(arena.values().map(&number).eq(expected()), "{step}");
+            assert!(arena.values().rev().map(&number).eq(expected().rev()), "{step}");
+            assert!(arena.into_iter().map(|(_, value)| number(&value)).eq(expected()), "{step}");
+        }
+    }
+    check(|number| number, |value| *value);
+    check(|number| [number; 8], |value| value[0]);
+}
+
 #[test]
 fn a_removed_slot_is_taken_first_and_its_old_handle_is_stale() {
     let mut arena = SmArena::from_iter(0..100);

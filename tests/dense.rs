@@ -315,3 +315,23 @@ fn a_handle_type_is_as_small_as_a_handle_and_goes_to_and_fro() {
     assert!(Enemy::default() != wolf && !enemies.contains(Enemy::default()));
     assert_eq!(enemies.into_inner().remove(plain).as_deref(), Some("wolf!"));
 }
+
+#[test]
+fn a_removal_moves_one_value_at_most_and_an_insertion_none() {
+    let mut arena: DenseArena<usize> = (0..300).collect();
+    for round in 0..300 {
+        let before: Vec<_> = arena.iter().map(|(handle, value)| (handle, *value)).collect();
+        let last = before[before.len() - 1].0;
+        let (gone, _) = before[round * 7 % before.len()];
+        arena.remove(gone);
+        // Who is still there and not where it was.
+        let moved: Vec<_> =
+            arena.iter().zip(&before).filter(|((now, _), (then, _))| now != then).map(|((now, _), _)| now).collect();
+        assert_eq!(moved, if gone == last { vec![] } else { vec![last] });
+        if round % 3 == 0 {
+            let before = arena.keys().to_vec();
+            let new = arena.insert(round);
+            assert_eq!(arena.keys(), [before, vec![new]].concat());
+        }
+    }
+}

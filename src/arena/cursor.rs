@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::pieces::Found;
 use super::place::Place;
-use super::slot::{Slot, SlotPtr};
+use super::slot::{PREFETCHES, Slot, SlotPtr};
 use super::table::Table;
 
 /// Where both ends of an iteration are. One iterator's.
@@ -74,10 +74,10 @@ impl<T> Clone for Far<T> {
 }
 
 impl<T> Far<T> {
-    /// The next occupied one from the front or from the back.
+    /// The next occupied one from the front or from the back, as a run of one.
     #[cold]
     #[inline(never)]
-    fn next(&mut self, table: &Table<T>, from_back: bool) -> Option<(Place, SlotPtr<T>)> {
+    fn next(&mut self, table: &Table<T>, from_back: bool) -> Option<Run<T>> {
         while self.untaken > 0 {
             let end = &mut self.ends[usize::from(from_back)];
             let number = if from_back { self.numbers.next_back()? } else { self.numbers.next()? };
@@ -95,10 +95,48 @@ impl<T> Far<T> {
             // SAFETY: A2: far slots with these numbers are opened.
             if unsafe { slot.generation() }.is_occupied() {
                 self.untaken -= 1;
-                return Some((place, slot));
+                return Some(Run { first: slot, place: place.bits(), end: place.bits() + 1 });
             }
         }
         None
+    }
+}
+
+/// So many words further on is what a walk has fetched.
+const AHEAD: u32 = 4;
+/// An arena whose slots take no more bytes is as a rule in a cache already.
+const CACHED: usize = 256 << 10;
+/// What a processor fetches at once.
+const LINE: usize = 64;
+
+/// Has slots fetched from memory that the walk comes to later. A processor does so itself where it sees a pattern, as there is if small slots are
+/// walked along one after the other. Where most are passed over it sees none; the walk would wait for each, and take longer than one along all.
+///
+/// Cold, though it is called for each word: so the compiler knows that what is in a loop around the walk is more often needed, and keeps
+/// that in registers.
+#[cold]
+#[inline(never)]
+fn look_ahead<T>(table: &Table<T>, word: u32, opened_end: u32) {
+    let ahead = word + 64 * AHEAD;
+    if ahead >= opened_end || opened_end as usize * size_of::<Slot<T>>() < CACHED {
+        return;
+    }
+    // SAFETY: A2: the slots of this chunk are opened up to `opened_end`, and the first of the word lies before it.
+    let mut occupied = unsafe { table.occupied(ahead, opened_end) };
+    // SAFETY: A1: the slot is near.
+    let first = unsafe { table.near(Place::from_bits(ahead)) };
+    let (slots, step) = (occupied.count_ones() as usize, (LINE / size_of::<Slot<T>>()).max(1));
+    if step > 1 && slots > 32 {
+        return;
+    }
+    if slots * step >= 16 {
+        // In most lines there is one, and all in a row come faster than some.
+        (0..64).step_by(step).for_each(|offset| first.add(offset).prefetch());
+        return;
+    }
+    while occupied != 0 {
+        first.add(occupied.trailing_zeros()).prefetch();
+        occupied &= occupied - 1;
     }
 }
 
@@ -115,26 +153,26 @@ impl<T> Run<T> {
         self.end - self.place
     }
 
-    /// The lowest slot, unless the run is empty.
-    #[inline]
-    fn pop_first(&mut self) -> Option<(Place, SlotPtr<T>)> {
-        if self.place == self.end {
-            return None;
-        }
+    /// Takes the lowest slot. The run is not empty.
+    #[inline(always)]
+    fn pop_first(&mut self) -> (Place, SlotPtr<T>) {
         let popped = (Place::from_bits(self.place), self.first);
         self.place += 1;
         self.first = self.first.add(1);
-        Some(popped)
+        popped
     }
 
-    /// The highest slot, unless the run is empty.
-    #[inline]
-    fn pop_last(&mut self) -> Option<(Place, SlotPtr<T>)> {
-        if self.place == self.end {
-            return None;
-        }
+    /// Takes the highest slot. The run is not empty.
+    #[inline(always)]
+    fn pop_last(&mut self) -> (Place, SlotPtr<T>) {
         self.end -= 1;
-        Some((Place::from_bits(self.end), self.first.add(self.len())))
+        (Place::from_bits(self.end), self.first.add(self.len()))
+    }
+
+    /// Takes the whole run away.
+    #[inline(always)]
+    const fn take(&mut self) -> Self {
+        core::mem::replace(self, Self::EMPTY)
     }
 }
 
@@ -156,40 +194,43 @@ impl<T> Cursor<T> {
         (self.untaken + self.front.run.len() + self.back.run.len() + self.far.untaken) as usize
     }
 
-    /// The next occupied slot from the front.
+    /// The next occupied slot from the front. Whatever comes next, it is popped from a run, at one place: so what a loop around this
+    /// keeps in registers is the run alone.
     #[inline(always)]
     pub(crate) fn next(&mut self, table: &Table<T>) -> Option<(Place, SlotPtr<T>)> {
-        if let Some(next) = self.front.run.pop_first() {
-            return Some(next);
+        while self.front.run.len() == 0 {
+            if self.untaken > 0 {
+                self.untaken -= self.front.take_first(table, self.untaken);
+            } else if self.back.run.len() > 0 {
+                self.front.run = self.back.run.take();
+            } else {
+                self.front.run = self.next_far(table, false)?;
+            }
         }
-        if self.untaken == 0 {
-            return if self.back.run.len() > 0 { self.back.run.pop_first() } else { self.next_far(table, false) };
-        }
-        self.untaken -= self.front.take_first(table, self.untaken);
-        self.front.run.pop_first()
+        Some(self.front.run.pop_first())
     }
 
     /// The next occupied slot from the back.
     #[inline(always)]
     pub(crate) fn next_back(&mut self, table: &Table<T>) -> Option<(Place, SlotPtr<T>)> {
         if self.far.untaken > 0 {
-            return self.next_far(table, true);
+            return self.next_far(table, true).map(|mut run| run.pop_last());
         }
-        if let Some(next) = self.back.run.pop_last() {
-            return Some(next);
+        while self.back.run.len() == 0 {
+            if self.untaken > 0 {
+                self.untaken -= self.back.take_last(table, self.untaken);
+            } else if self.front.run.len() > 0 {
+                self.back.run = self.front.run.take();
+            } else {
+                return None;
+            }
         }
-        if self.untaken == 0 {
-            return self.front.run.pop_last();
-        }
-        self.untaken -= self.back.take_last(table, self.untaken);
-        self.back.run.pop_last()
+        Some(self.back.run.pop_last())
     }
-}
 
-impl<T> Cursor<T> {
     /// By way of a copy: were a part of the cursor passed on by reference, its other parts could not live in registers.
     #[inline(always)]
-    fn next_far(&mut self, table: &Table<T>, from_back: bool) -> Option<(Place, SlotPtr<T>)> {
+    fn next_far(&mut self, table: &Table<T>, from_back: bool) -> Option<Run<T>> {
         let mut far = self.far.clone();
         let next = far.next(table, from_back);
         self.far = far;
@@ -209,6 +250,9 @@ impl<T> End<T> {
                 self.opened_end = table.opened_end_of(chunk);
             }
             self.load(table);
+            if PREFETCHES {
+                look_ahead(table, self.word, self.opened_end);
+            }
         }
         let first = self.bits.trailing_zeros();
         let len = (self.bits >> first).trailing_ones();

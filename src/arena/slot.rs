@@ -9,6 +9,9 @@ use super::place::Place;
 /// Models want few slots.
 const FIRST_CHUNK_BYTES: usize = if cfg!(loom) { 32 } else { 1024 };
 
+/// Whether [`SlotPtr::prefetch`] does anything.
+pub(crate) const PREFETCHES: bool = cfg!(all(target_arch = "x86_64", not(miri)));
+
 /// Generation and value lie side by side: a look-up that compares the one has fetched the other.
 #[repr(C)]
 pub(crate) struct Slot<T> {
@@ -63,6 +66,16 @@ impl<T> SlotPtr<T> {
     /// The address `count` slots before, which need not be one of a slot.
     pub(crate) const fn sub(self, count: u32) -> Self {
         Self(self.0.wrapping_sub(count as usize))
+    }
+
+    /// Has the slot's memory fetched into the cache, for who reads it soon.
+    #[inline(always)]
+    pub(crate) fn prefetch(self) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        // SAFETY: A1: it is a chunk's memory, and even if it were none: it is neither read nor changed.
+        unsafe {
+            core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(self.0.cast());
+        }
     }
 
     /// The address as that of a chunk's block, for the first slot of one.
