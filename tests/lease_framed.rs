@@ -289,6 +289,72 @@ fn who_is_ready_stays_so_until_a_frame_is_sent() {
     });
 }
 
+/// A server's task that is dropped at each of its awaits: reading, waiting for a lease, writing. It takes nothing along, and who waited behind it is served.
+#[test]
+fn a_task_that_is_dropped_at_any_await_leaves_everything_to_others() {
+    const FRAMES: u8 = 6;
+    let mut context = Context::from_waker(Waker::noop());
+    let mut waited = 0;
+    for awaits in 0.. {
+        let pool = pool(64, 3);
+        let (mut here, there) = duplex(16);
+        let mut serving = Box::pin(async {
+            let mut framed = Framed::new(there, LengthPrefixed::new(40), pool.clone());
+            while let Some(frame) = next(&mut framed).await {
+                let mut answer = pool.acquire().await.unwrap();
+                answer.extend_from_slice(&frame.unwrap());
+                feed(&mut framed, &answer).await.unwrap();
+                flush(&mut framed).await.unwrap();
+            }
+        });
+        let mut asking = Box::pin(async {
+            for number in 0..FRAMES {
+                let bytes = prefixed(&[number; 30]);
+                here.write_all(&bytes).await.unwrap();
+                let mut answer = vec![0; bytes.len()];
+                here.read_exact(&mut answer).await.unwrap();
+                assert_eq!(answer, bytes);
+            }
+            here.shutdown().await.unwrap();
+        });
+        let mut has_asked = false;
+        let mut others = Vec::new();
+        let mut is_over = false;
+        for step in 0..awaits {
+            // Others take all there is in every second step, and give it back in the next.
+            match step % 2 {
+                0 => others.extend(std::iter::from_fn(|| pool.try_acquire().ok())),
+                _ => others.clear(),
+            }
+            is_over = serving.as_mut().poll(&mut context).is_ready();
+            waited += pool.stats().waiting;
+            if is_over {
+                break;
+            }
+            has_asked = has_asked || asking.as_mut().poll(&mut context).is_ready();
+        }
+        others.clear();
+        let mut behind = Vec::from_iter((0..4).map(|_| Box::pin(pool.acquire())));
+        let mut served = Vec::from_iter(behind.iter_mut().map(|other| other.as_mut().poll(&mut context)));
+        drop(serving);
+        for (other, lease) in behind.iter_mut().zip(&mut served).filter(|(_, lease)| lease.is_pending()) {
+            *lease = other.as_mut().poll(&mut context);
+        }
+        // Of three leases.
+        assert_eq!(
+            (served.iter().filter(|lease| lease.is_ready()).count(), pool.stats().waiting),
+            (3, 1),
+            "after {awaits}"
+        );
+        drop((served, behind));
+        assert_eq!((pool.in_flight(), pool.stats().waiting), (0, 0), "after {awaits}");
+        if is_over {
+            assert!(waited > 0 && awaits > 2 * usize::from(FRAMES), "it waited {waited} times in {awaits} steps");
+            break;
+        }
+    }
+}
+
 #[test]
 fn frames_are_written_together_when_they_are_flushed() {
     let pool = pool(1024, 2);

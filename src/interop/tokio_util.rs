@@ -3,7 +3,6 @@
 mod codec;
 
 use core::fmt;
-use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::io;
@@ -14,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 use crate::heap::HeapRef;
-use crate::pool::{BufPool, Lease, PoolError};
+use crate::pool::{BufPool, InLine, Lease, PoolError};
 
 pub use self::codec::{FrameError, LeaseDecoder, LeaseEncoder, LengthPrefixed};
 
@@ -27,7 +26,7 @@ pub use self::codec::{FrameError, LeaseDecoder, LeaseEncoder, LengthPrefixed};
 /// [`BufPool::acquire`] waits in. So a pool needs two buffers for each connection, and some more for frames that are kept.
 /// Who waits there and is polled no more, as in a `select!` that went on elsewhere, keeps its place and then the buffer, until it is polled again or dropped.
 ///
-/// Frames are written when the sink is flushed, or when there is no room for another. Who was told that it is ready holds a lease until it sends or closes. Nothing is allocated, but where reading or writing has to wait for the pool.
+/// Frames are written when the sink is flushed, or when there is no room for another. Who was told that it is ready holds a lease until it sends or closes. Nothing is allocated.
 ///
 /// ```
 /// use core::pin::Pin;
@@ -74,48 +73,28 @@ enum State {
     Over,
 }
 
-/// One direction's lease, if there is something in it, or the wait for it.
+/// One direction's lease, if there is something in it, or its place in the pool's queue.
 struct Half<H: HeapRef> {
-    pool: BufPool<H>,
+    line: InLine<H>,
     lease: Option<Lease<H>>,
-    wait: Option<Wait<H>>,
 }
 
-/// Allocated only where there is none free.
-type Wait<H> = Pin<Box<dyn Future<Output = Result<Lease<H>, PoolError>> + Send>>;
-
-impl<H: HeapRef + Send + Sync + 'static> Half<H> {
+impl<H: HeapRef> Half<H> {
     fn new(pool: BufPool<H>) -> Self {
-        Self { pool, lease: None, wait: None }
+        Self { line: InLine::new(pool), lease: None }
     }
 
     /// Waits until there is a lease.
     fn poll_lease(&mut self, context: &mut Context<'_>) -> Poll<Result<&mut Lease<H>, PoolError>> {
         if self.lease.is_none() {
-            self.lease = Some(ready!(self.poll_another(context))?);
+            self.lease = Some(ready!(self.line.poll(context.waker()))?);
         }
         Poll::Ready(Ok(self.lease.as_mut().expect("it was just put there")))
     }
 
-    fn poll_another(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease<H>, PoolError>> {
-        if self.wait.is_none() {
-            if let Some(acquired) = self.pool.batch(1).next() {
-                return Poll::Ready(acquired);
-            }
-        }
-        let pool = &self.pool;
-        let wait = self.wait.get_or_insert_with(|| {
-            let pool = pool.clone();
-            Box::pin(async move { pool.acquire().await })
-        });
-        let acquired = ready!(wait.as_mut().poll(context));
-        self.wait = None;
-        Poll::Ready(acquired)
-    }
-
     /// As `poll_lease`; and the lease has room to read into, for what is behind the frames that were taken out.
     fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<&mut Lease<H>, FrameError>> {
-        let buf_size = self.pool.buf_size();
+        let buf_size = self.line.pool.buf_size();
         let lease = ready!(self.poll_lease(context))?;
         let len = lease.len();
         // The room of what was read is taken back where that costs no new buffer, so that reads do not become small.
@@ -127,17 +106,17 @@ impl<H: HeapRef + Send + Sync + 'static> Half<H> {
                 return Poll::Ready(Err(FrameError::TooLarge { bytes: len + 1, limit: len }));
             }
             // The rest of the lease is that of frames which somebody keeps, so this frame goes on in another one.
-            let mut next = ready!(self.poll_another(context))?;
+            let mut next = ready!(self.line.poll(context.waker()))?;
             next.extend_from_slice(self.lease.as_deref().map_or(&[], |lease| &lease[..]));
             self.lease = Some(next);
         }
         // Whoever it waited for gave room back meanwhile: the place, or the buffer that it was handed, is the next one's.
-        self.wait = None;
+        self.line.leave();
         Poll::Ready(Ok(self.lease.as_mut().expect("there was one before")))
     }
 }
 
-impl<T, C, H: HeapRef + Send + Sync + 'static> LeaseFramed<T, C, H> {
+impl<T, C, H: HeapRef> LeaseFramed<T, C, H> {
     /// Frames of `codec` over `stream`, in leases of `pool`. Takes none yet.
     ///
     /// ```
@@ -176,7 +155,7 @@ impl<T, C, H> LeaseFramed<T, C, H>
 where
     T: AsyncRead + Unpin,
     C: LeaseDecoder<H>,
-    H: HeapRef + Send + Sync + 'static,
+    H: HeapRef,
 {
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<C::Frame>, C::Error>> {
         loop {
@@ -209,7 +188,7 @@ impl<T, C, H> Stream for LeaseFramed<T, C, H>
 where
     T: AsyncRead + Unpin,
     C: LeaseDecoder<H>,
-    H: HeapRef + Send + Sync + 'static,
+    H: HeapRef,
 {
     type Item = Result<C::Frame, C::Error>;
 
@@ -219,7 +198,7 @@ where
             return Poll::Ready(None);
         }
         let frame = ready!(this.poll_frame(context)).transpose();
-        this.read.wait = None;
+        this.read.line.leave();
         if !matches!(frame, Some(Ok(_))) {
             this.state = State::Over;
             this.read.lease = None;
@@ -228,7 +207,7 @@ where
     }
 }
 
-impl<T: AsyncWrite + Unpin, C, H: HeapRef + Send + Sync + 'static> LeaseFramed<T, C, H> {
+impl<T: AsyncWrite + Unpin, C, H: HeapRef> LeaseFramed<T, C, H> {
     /// Writes all that was encoded.
     fn poll_written(&mut self, context: &mut Context<'_>) -> Poll<Result<(), FrameError>> {
         while let Some(lease) = self.written.lease.as_mut().filter(|lease| !lease.is_empty()) {
@@ -247,13 +226,13 @@ impl<T, C, H, F> Sink<F> for LeaseFramed<T, C, H>
 where
     T: AsyncWrite + Unpin,
     C: LeaseEncoder<H, F>,
-    H: HeapRef + Send + Sync + 'static,
+    H: HeapRef,
 {
     type Error = C::Error;
 
     fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
         let this = self.get_mut();
-        let (most, limit) = (this.codec.most(), this.written.pool.buf_size());
+        let (most, limit) = (this.codec.most(), this.written.line.pool.buf_size());
         if most > limit {
             return Poll::Ready(Err(FrameError::TooLarge { bytes: most, limit }.into()));
         }
@@ -284,7 +263,8 @@ where
 
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), C::Error>> {
         let this = self.get_mut();
-        (this.is_ready, this.written.wait) = (false, None);
+        this.is_ready = false;
+        this.written.line.leave();
         ready!(this.poll_written(context))?;
         ready!(Pin::new(&mut this.stream).poll_shutdown(context)).map_err(FrameError::Io)?;
         Poll::Ready(Ok(()))
