@@ -1,6 +1,6 @@
 //! What the kernel is asked to do: an operation keeps what the kernel was told addresses of, and becomes an entry of the submission queue.
 
-use core::ptr::null_mut;
+use core::ptr::null;
 use std::os::fd::RawFd;
 
 use io_uring::types::Fd;
@@ -47,26 +47,19 @@ pub(super) struct Sending<H: HeapRef> {
     pub(super) torn: bool,
     /// What waits for its turn behind this, on a stream.
     pub(super) next: Option<Handle<Doing<H>>>,
-    part: libc::iovec,
-    header: libc::msghdr,
 }
 
 impl<H: HeapRef> Sending<H> {
     pub(super) fn new(payload: Payload<H>, to: Option<Address>, in_place: bool) -> Self {
-        let part = libc::iovec { iov_base: null_mut(), iov_len: 0 };
-        Sending { payload, to, in_place, result: 0, torn: false, next: None, part, header: header(0) }
+        Sending { payload, to, in_place, result: 0, torn: false, next: None }
     }
 }
 
 /// What the kernel is told of a datagram to be received: how much room its sender's address has. The rest is in the buffer.
 pub(super) fn receiving_header() -> libc::msghdr {
-    header(ADDRESS)
-}
-
-fn header(name_len: u32) -> libc::msghdr {
     // SAFETY: R2: plain numbers and pointers, for which zero is a value. (It has private padding on some systems.)
     let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
-    header.msg_namelen = name_len;
+    header.msg_namelen = ADDRESS;
     header
 }
 
@@ -84,7 +77,7 @@ impl<H: HeapRef> Doing<H> {
             // Its end comes as that of all others does.
             return opcode::Nop::new().build();
         }
-        match &mut self.what {
+        match &self.what {
             What::Receive { datagrams: true } => opcode::RecvMsgMulti::new(fd, receiving, GROUP).build(),
             What::Receive { datagrams: false } => opcode::RecvMulti::new(fd, GROUP).build(),
             What::Accept => opcode::AcceptMulti::new(fd).flags(libc::SOCK_CLOEXEC).build(),
@@ -94,28 +87,16 @@ impl<H: HeapRef> Doing<H> {
 }
 
 impl<H: HeapRef> Sending<H> {
-    fn entry(&mut self, fd: Fd) -> squeue::Entry {
+    fn entry(&self, fd: Fd) -> squeue::Entry {
         /// All of it, as far as it is a stream's; and no signal if the peer has gone.
         const FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
-        let (start, len) = (self.payload.as_ptr(), self.payload.len());
-        let Some(to) = &mut self.to else {
-            let len = crate::buf::narrow(len);
-            return if self.in_place {
-                opcode::SendZc::new(fd, start, len).flags(FLAGS).build()
-            } else {
-                opcode::Send::new(fd, start, len).flags(FLAGS).build()
-            };
-        };
-        self.part = libc::iovec { iov_base: start.cast_mut().cast(), iov_len: len };
-        self.header = header(to.len);
-        self.header.msg_name = (&raw mut to.bytes).cast();
-        self.header.msg_iov = &raw mut self.part;
-        self.header.msg_iovlen = 1;
-        let flags = FLAGS.unsigned_abs();
+        let (start, len) = (self.payload.as_ptr(), crate::buf::narrow(self.payload.len()));
+        let (to, to_len) = self.to.as_ref().map_or((null(), 0), |to| (to.bytes.as_ptr().cast(), to.len));
+        // With the address beside it, since Linux 6.1: a header would be copied into the kernel, and looked through, for each datagram.
         if self.in_place {
-            opcode::SendMsgZc::new(fd, &raw const self.header).flags(flags).build()
+            opcode::SendZc::new(fd, start, len).flags(FLAGS).dest_addr(to).dest_addr_len(to_len).build()
         } else {
-            opcode::SendMsg::new(fd, &raw const self.header).flags(flags).build()
+            opcode::Send::new(fd, start, len).flags(FLAGS).dest_addr(to).dest_addr_len(to_len).build()
         }
     }
 }
