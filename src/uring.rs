@@ -12,6 +12,7 @@
 //! | file | what is there |
 //! |---|---|
 //! | this one | what a ring can be asked |
+//! | `send` | what is sent, by whom and how |
 //! | `turn` | what is to be done is submitted, and waited for |
 //! | `buffers`, `bell` | the leases that are the kernel's, by number; how the ring is told that one has come back when it had none |
 //! | `operations`, `sockets` | what is under way and what the kernel was told of it; on which socket, and whose turn it is |
@@ -43,6 +44,7 @@ mod end;
 mod error;
 mod event;
 mod operations;
+mod send;
 mod sockets;
 mod stats;
 #[cfg(all(
@@ -56,7 +58,6 @@ use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -68,7 +69,7 @@ use crate::pool::InLine;
 
 use bell::Bell;
 use buffers::Buffers;
-use operations::{Doing, Sending, What};
+use operations::{Doing, What};
 use sockets::Attached;
 
 pub use builder::UringBuilder;
@@ -294,61 +295,6 @@ impl<H: HeapRef + 'static> Uring<H> {
     pub fn accept(&mut self, listener: Socket) -> Result<Operation, UringError> {
         self.attached(listener)?;
         Ok(self.begin(listener, What::Accept))
-    }
-
-    /// Sends to whom the socket is connected: all of it, on a stream, behind what was sent there before.
-    ///
-    /// # Errors
-    /// As [`receive`](Uring::receive); the payload is dropped.
-    ///
-    /// ```
-    /// # use smarena::{BufPool, Event, SmBytes, Uring};
-    /// # let Ok(mut ring) = Uring::builder().build(BufPool::builder().build()?) else { return Ok(()) };
-    /// let (peer, ours) = std::os::unix::net::UnixStream::pair()?;
-    /// let socket = ring.attach(ours)?;
-    /// ring.send(socket, SmBytes::from_static(b"bytes"))?;
-    /// ring.wait(None)?;
-    /// assert!(matches!(ring.next(), Some(Event::Sent { result: Ok(5), .. })));
-    /// # drop(peer);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn send(&mut self, socket: Socket, payload: impl Into<Payload<H>>) -> Result<Operation, UringError> {
-        self.send_payload(socket, payload.into(), None)
-    }
-
-    /// Sends a datagram to an address.
-    ///
-    /// # Errors
-    /// As [`send`](Uring::send).
-    ///
-    /// ```
-    /// # use smarena::{BufPool, Event, SmBytes, Uring};
-    /// # use std::net::UdpSocket;
-    /// # let Ok(mut ring) = Uring::builder().build(BufPool::builder().build()?) else { return Ok(()) };
-    /// let peer = UdpSocket::bind("127.0.0.1:0")?;
-    /// let socket = ring.attach(UdpSocket::bind("127.0.0.1:0")?)?;
-    /// ring.send_to(socket, SmBytes::from_static(b"datagram"), peer.local_addr()?)?;
-    /// ring.wait(None)?;
-    /// assert_eq!(peer.recv(&mut [0; 9])?, 8);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn send_to(
-        &mut self,
-        socket: Socket,
-        payload: impl Into<Payload<H>>,
-        to: SocketAddr,
-    ) -> Result<Operation, UringError> {
-        self.send_payload(socket, payload.into(), Some(to))
-    }
-
-    fn send_payload(
-        &mut self,
-        socket: Socket,
-        payload: Payload<H>,
-        to: Option<SocketAddr>,
-    ) -> Result<Operation, UringError> {
-        let in_place = self.attached(socket)?.is_internets && payload.len() >= self.zero_copy;
-        Ok(self.begin(socket, What::Send(Sending::new(payload, to.map(Into::into), in_place))))
     }
 
     /// Ends an operation before its time. It has an event for its end all the same, and what came in before that is not lost; one that is over already, or

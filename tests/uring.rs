@@ -122,6 +122,37 @@ fn datagrams_arrive_in_leases_with_their_sender_and_go_back() {
 }
 
 #[test]
+fn datagrams_that_are_sent_as_one_arrive_one_by_one() {
+    let heap = heap();
+    let pool = pool_in(&heap, 8);
+    // Copied, and read in place.
+    for zero_copy in [usize::MAX, 0] {
+        let builder = Uring::builder().buffers(2).zero_copy(zero_copy);
+        let Ok(mut ring) = builder.build(pool.clone()) else { return eprintln!("SKIPPED: no io_uring") };
+        let (peer, ours, _) = udp();
+        let (socket, to) = (ring.attach(ours).unwrap(), peer.local_addr().unwrap());
+        let contents = [[1; 100], [2; 100], [3; 100]].concat();
+        // Whole ones, a short one at the end, one alone, and all in one.
+        for (len, segment) in [(300, 100), (250, 100), (100, 100), (70, 100), (300, 0)] {
+            let bytes = SmBytes::copy_from_slice_in(&contents[..len], Arc::clone(&heap));
+            let sending = ring.send_segments(socket, bytes, segment, to).unwrap();
+            let Event::Sent { operation, result, payload, .. } = event(&mut ring) else { panic!() };
+            assert_eq!((operation, result.unwrap(), &payload[..]), (sending, len, &contents[..len]));
+            for expected in contents[..len].chunks(if segment == 0 { len } else { segment.into() }) {
+                let mut datagram = [0; 301];
+                let got = peer.recv(&mut datagram).unwrap();
+                assert_eq!(datagram[..got], *expected);
+            }
+        }
+        // More than the system takes.
+        let many = SmBytes::copy_from_slice_in(&[0; 200], Arc::clone(&heap));
+        ring.send_segments(socket, many, 1, to).unwrap();
+        assert!(matches!(event(&mut ring), Event::Sent { result: Err(_), .. }));
+    }
+    assert_eq!(heap.stats().live(), 0);
+}
+
+#[test]
 fn six_byte_addresses_of_the_other_family_are_told_too() {
     let pool = pool_in(&heap(), 4);
     let Some(mut ring) = ring(&pool, 2) else { return };

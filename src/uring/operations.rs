@@ -47,11 +47,52 @@ pub(super) struct Sending<H: HeapRef> {
     pub(super) torn: bool,
     /// What waits for its turn behind this, on a stream.
     pub(super) next: Option<Handle<Doing<H>>>,
+    segments: Option<Segments>,
+}
+
+/// What the kernel is told of several datagrams that are sent as one (R2).
+struct Segments {
+    header: libc::msghdr,
+    part: libc::iovec,
+    control: Control,
+}
+
+/// A control message, which says how long each of them is.
+#[repr(C)]
+struct Control {
+    header: libc::cmsghdr,
+    bytes: u16,
 }
 
 impl<H: HeapRef> Sending<H> {
-    pub(super) fn new(payload: Payload<H>, to: Option<Address>, in_place: bool) -> Self {
-        Sending { payload, to, in_place, result: 0, torn: false, next: None }
+    pub(super) fn new(payload: Payload<H>, to: Option<Address>, in_place: bool, segment: u16) -> Self {
+        let segments = (segment > 0).then(|| Segments::new(segment));
+        Sending { payload, to, in_place, result: 0, torn: false, next: None, segments }
+    }
+}
+
+impl Segments {
+    fn new(bytes: u16) -> Self {
+        // SAFETY: R2: plain numbers and pointers, for which zero is a value.
+        let mut this: Self = unsafe { core::mem::zeroed() };
+        let len = core::mem::offset_of!(Control, bytes) + size_of::<u16>();
+        this.control.header.cmsg_len = len as _;
+        this.control.header.cmsg_level = libc::SOL_UDP;
+        this.control.header.cmsg_type = libc::UDP_SEGMENT;
+        this.control.bytes = bytes;
+        this
+    }
+
+    /// The header of what is sent, which stays where it is from now on.
+    fn header(&mut self, start: *const u8, len: usize, to: *const u8, to_len: u32) -> *const libc::msghdr {
+        self.part = libc::iovec { iov_base: start.cast_mut().cast(), iov_len: len };
+        self.header.msg_name = to.cast_mut().cast();
+        self.header.msg_namelen = to_len;
+        self.header.msg_iov = &raw mut self.part;
+        self.header.msg_iovlen = 1;
+        self.header.msg_control = (&raw mut self.control).cast();
+        self.header.msg_controllen = size_of::<Control>() as _;
+        &raw const self.header
     }
 }
 
@@ -77,7 +118,7 @@ impl<H: HeapRef> Doing<H> {
             // Its end comes as that of all others does.
             return opcode::Nop::new().build();
         }
-        match &self.what {
+        match &mut self.what {
             What::Receive { datagrams: true } => opcode::RecvMsgMulti::new(fd, receiving, GROUP).build(),
             What::Receive { datagrams: false } => opcode::RecvMulti::new(fd, GROUP).build(),
             What::Accept => opcode::AcceptMulti::new(fd).flags(libc::SOCK_CLOEXEC).build(),
@@ -87,12 +128,21 @@ impl<H: HeapRef> Doing<H> {
 }
 
 impl<H: HeapRef> Sending<H> {
-    fn entry(&self, fd: Fd) -> squeue::Entry {
+    fn entry(&mut self, fd: Fd) -> squeue::Entry {
         /// All of it, as far as it is a stream's; and no signal if the peer has gone.
         const FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
-        let (start, len) = (self.payload.as_ptr(), crate::buf::narrow(self.payload.len()));
-        let (to, to_len) = self.to.as_ref().map_or((null(), 0), |to| (to.bytes.as_ptr().cast(), to.len));
+        let (start, len) = (self.payload.as_ptr(), self.payload.len());
+        let (to, to_len) = self.to.as_ref().map_or((null(), 0), |to| (to.bytes.as_ptr(), to.len));
+        if let Some(segments) = &mut self.segments {
+            let (header, flags) = (segments.header(start, len, to, to_len), FLAGS.unsigned_abs());
+            return if self.in_place {
+                opcode::SendMsgZc::new(fd, header).flags(flags).build()
+            } else {
+                opcode::SendMsg::new(fd, header).flags(flags).build()
+            };
+        }
         // With the address beside it, since Linux 6.1: a header would be copied into the kernel, and looked through, for each datagram.
+        let (to, len) = (to.cast(), crate::buf::narrow(len));
         if self.in_place {
             opcode::SendZc::new(fd, start, len).flags(FLAGS).dest_addr(to).dest_addr_len(to_len).build()
         } else {

@@ -1,4 +1,4 @@
-//! Echo over UDP, five ways: by io_uring with a pool's buffers; on tokio with them, many datagrams a call or one; and on tokio with `BytesMut`.
+//! Echo over UDP, six ways: by io_uring with a pool's buffers, sent one by one or together; on tokio with them, many datagrams a call or one; and on tokio with `BytesMut`.
 //!
 //! ```text
 //! cargo run --release --features async,bytes,io-uring --example uring_echo -- --window 32 --batch 16
@@ -58,7 +58,7 @@ Usage: uring_echo [--size N] [--window N] [--batch N] [--packets N] [--rounds N]
   --batch N      datagrams that the client sends by one call, at most half the window [default: 1]
   --packets N    datagrams of a round, 1 to 100000000 [default: 100000]
   --rounds N     rounds of each way, in turn, 1 to 1000 [default: 7]
-  --ways NAMES   some of uring, batch, pool, BytesMut, one-BytesMut [default: all that there are]
+  --ways NAMES   some of uring, uring-together, batch, pool, BytesMut, one-BytesMut [default: all that there are]
   -h, --help     shows this
 
 Exit status: 0 if all went well, 1 if an echo differed or was lost, 2 if the arguments are wrong.
@@ -92,6 +92,7 @@ pub(crate) struct Options {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Way {
     Uring,
+    UringTogether,
     Batch,
     Pool,
     BytesMut,
@@ -99,11 +100,13 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    pub(crate) const ALL: [Way; 5] = [Way::Uring, Way::Batch, Way::Pool, Way::BytesMut, Way::OneBytesMut];
+    pub(crate) const ALL: [Way; 6] =
+        [Way::Uring, Way::UringTogether, Way::Batch, Way::Pool, Way::BytesMut, Way::OneBytesMut];
 
     fn name(self) -> &'static str {
         match self {
             Way::Uring => "uring",
+            Way::UringTogether => "uring-together",
             Way::Batch => "batch",
             Way::Pool => "pool",
             Way::BytesMut => "BytesMut",
@@ -124,9 +127,9 @@ impl Way {
     fn server(self, socket: UdpSocket, pool: &BufPool<Net>) -> Result<Box<dyn Server>, Failure> {
         Ok(match self {
             #[cfg(all(target_os = "linux", feature = "io-uring"))]
-            Way::Uring => Box::new(ring::Echo::new(socket, pool)?),
+            Way::Uring | Way::UringTogether => Box::new(ring::Echo::new(socket, pool, self == Way::UringTogether)?),
             #[cfg(not(all(target_os = "linux", feature = "io-uring")))]
-            Way::Uring => return Err("it takes Linux, and the feature io-uring".into()),
+            Way::Uring | Way::UringTogether => return Err("it takes Linux, and the feature io-uring".into()),
             Way::Batch => Box::new(batch::Echo::new(socket, pool)?),
             Way::Pool => Box::new(on_tokio::Echo::new(socket, pool.clone())?),
             Way::BytesMut => Box::new(on_tokio::Echo::new(socket, on_tokio::New(pool.buf_size()))?),

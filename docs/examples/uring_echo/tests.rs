@@ -37,7 +37,7 @@ fn echoes_come_back_as_sent_and_no_packet_allocates() {
             };
             // Entering its runtime is not for nothing.
             let most = match way {
-                Way::Uring => 0,
+                Way::Uring | Way::UringTogether => 0,
                 Way::BytesMut => u64::MAX,
                 Way::Batch | Way::Pool | Way::OneBytesMut => 2,
             };
