@@ -320,7 +320,8 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// system, as a rule. Returns early when a signal came, or a buffer for a ring that had none; and at once when nothing is under way.
     ///
     /// # Errors
-    /// [`UringError::System`] with what the kernel says; [`UringError::Alloc`] if the heap has no block and no buffer is left.
+    /// [`UringError::System`] with what the kernel says; [`UringError::Alloc`], at once, if a receiving needs a buffer, none is left and the heap has no block:
+    /// all else goes on, and has events.
     ///
     /// ```
     /// # use smarena::{BufPool, Uring};
@@ -333,12 +334,13 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// ```
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<(), UringError> {
         self.is_ours()?;
-        self.refill()?;
+        // What needs no buffer goes on without: it may be what gives one back.
+        let starved = self.refill().err().filter(|_| self.needs_buffers());
         self.start_all()?;
-        if self.under_way == 0 && !self.pool.has_place() {
-            return Ok(());
+        if self.under_way > 0 || self.pool.has_place() {
+            self.enter(if starved.is_some() { Some(Duration::ZERO) } else { timeout })?;
         }
-        Ok(self.enter(timeout)?)
+        starved.map_or(Ok(()), Err)
     }
 
     /// The next thing that has happened, if there is one. Never waits.

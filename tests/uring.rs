@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use smarena::{BufPool, Event, Heap, Lease, Linear, Operation, Payload, SmBytes, Uring, UringError};
+use smarena::{BufPool, Event, Exhausted, Heap, Lease, Linear, Operation, Payload, SmBytes, Uring, UringError};
 
 type Net = Arc<Heap<Linear<64>>>;
 
@@ -693,6 +693,66 @@ fn where_a_filter_forbids_it_the_error_says_so() {
         assert_eq!(pool.in_flight(), 0);
     });
     assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_ring_that_gets_no_file_to_be_told_by_leaves_nothing_behind() {
+    let name = "a_ring_that_gets_no_file_to_be_told_by_leaves_nothing_behind";
+    let output = child::in_child(name, || {
+        let heap = heap();
+        let pool = pool_in(&heap, 4);
+        if ring(&pool, 2).is_none() {
+            return;
+        }
+        sandbox::refuse(libc::SYS_eventfd2);
+        let files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let before = files();
+        let error = Uring::builder().buffers(2).build(pool).unwrap_err();
+        assert!(matches!(error, UringError::System(_)));
+        assert_eq!((files(), Arc::strong_count(&heap)), (before, 1));
+    });
+    assert!(output.status.success(), "{output:?}");
+}
+
+smarena::size_classes! {
+    Few: [1024]
+}
+
+/// All the heap's blocks are on their way out, and the ring has none left to receive by.
+#[test]
+fn what_needs_no_buffer_goes_on_when_the_heap_has_no_block() {
+    let builder = Heap::<Few>::builder().bucket_bytes(4096).on_exhausted(Exhausted::Refuse).no_thread_cache();
+    let pool = BufPool::builder().buf_size(1000).limit(100).build_in(Arc::new(builder.build().unwrap())).unwrap();
+    let mut ring = match Uring::builder().buffers(1).build(pool.clone()) {
+        Err(error @ UringError::Unsupported { .. }) => return eprintln!("SKIPPED: {error}"),
+        other => other.unwrap(),
+    };
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    let receiving = ring.receive(socket).unwrap();
+    peer.send_to(&[0], address).unwrap();
+    ring.wait(None).unwrap();
+    let Some(Event::Received { lease, .. }) = ring.next() else { panic!() };
+    let mut leases = vec![lease];
+    leases.extend(std::iter::from_fn(|| pool.try_acquire().ok()));
+    peer.send_to(&[0], address).unwrap();
+    // Now the kernel finds that it has no buffer, and then the ring that there is none.
+    while ring.stats().ran_out == 0 {
+        ring.wait(None).unwrap();
+        let event = ring.next();
+        assert!(event.is_none(), "{event:?}");
+    }
+    let sent = leases.len();
+    for mut lease in leases {
+        lease.resize(1, 1);
+        ring.send_to(socket, lease, peer.local_addr().unwrap()).unwrap();
+    }
+    assert!(matches!(ring.wait(None), Err(UringError::Alloc(_))));
+    for _ in 0..sent {
+        assert!(matches!(ring.next(), Some(Event::Sent { result: Ok(1), .. })));
+    }
+    ring.wait(None).unwrap();
+    assert!(matches!(ring.next(), Some(Event::Received { operation, .. }) if operation == receiving));
 }
 
 #[test]

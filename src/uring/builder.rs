@@ -142,6 +142,8 @@ impl UringBuilder {
         if pool.buf_size() < LEAST_BYTES {
             return Err(UringError::SmallBuffers { bytes: pool.buf_size(), least: LEAST_BYTES });
         }
+        // First: what is the ring's already would stay behind if there were none.
+        let bell = Arc::new(Bell::new()?);
         let ring = set_up(operations, count)?;
         let buffers = Buffers::new(numbers, incremental)?;
         let (address, entries, flags) = buffers.entries();
@@ -160,7 +162,7 @@ impl UringBuilder {
             to_do,
             receiving: ManuallyDrop::new(Box::new(receiving_header())),
             pool: ManuallyDrop::new(InLine::new(pool)),
-            bell: Arc::new(Bell::new()?),
+            bell,
             // Relaxed: a number of its own, with which nothing else goes.
             number: RINGS.fetch_add(1, Ordering::Relaxed),
             most: operations,

@@ -7,7 +7,8 @@ use super::{Operation, Payload, Socket, Uring, UringError};
 use crate::heap::HeapRef;
 
 impl<H: HeapRef + 'static> Uring<H> {
-    /// Sends to whom the socket is connected: all of it, on a stream, behind what was sent there before.
+    /// Sends to whom the socket is connected: all of it, on a stream, behind what was sent there before. Should only a part go out, all that waits behind it
+    /// is cancelled.
     ///
     /// # Errors
     /// As [`receive`](Uring::receive); the payload is dropped.

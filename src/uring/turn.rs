@@ -90,7 +90,7 @@ impl<H: HeapRef + 'static> Uring<H> {
     }
 
     /// Whether a receiving is to be started.
-    fn needs_buffers(&self) -> bool {
+    pub(super) fn needs_buffers(&self) -> bool {
         self.to_do.iter().any(|to_do| match to_do {
             ToDo::Start(handle) => self.operations.get(*handle).is_some_and(Doing::needs_buffers),
             ToDo::Cancel(_) | ToDo::Listen => false,
