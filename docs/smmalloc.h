@@ -14,6 +14,149 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/**
+ * When a bucket is used up, the next ones serve, then the system allocator.
+ */
+#define SM_OVERFLOW 0
+
+/**
+ * It grows up to `reserve` bytes first.
+ */
+#define SM_GROW 1
+
+/**
+ * NULL is returned, also for what is larger than any block: the allocator never has more than its buckets.
+ */
+#define SM_REFUSE 2
+
+/**
+ * Each call is checked, and misuse ends the process with a message; there are no thread caches.
+ */
+#define SM_HARDENED 1
+
+/**
+ * Blocks are overwritten with zeros when they are freed.
+ */
+#define SM_ZERO_ON_FREE 2
+
+/**
+ * Threads have caches if they create one, and not by themselves.
+ */
+#define SM_NO_THREAD_CACHE 4
+
+/**
+ * Memory never goes back by itself.
+ */
+#define SM_PURGE_NEVER UINT32_MAX
+
+/**
+ * What sm_allocator_create_with is told. Zero is the default of each but `size`, `buckets_count` and `bucket_size`.
+ */
+typedef struct {
+  /**
+   * sizeof(SmOptions).
+   */
+  size_t size;
+  /**
+   * 1 to 64 buckets, of blocks of 16, 32, 48, ... bytes.
+   */
+  uint32_t buckets_count;
+  /**
+   * SM_OVERFLOW, SM_GROW or SM_REFUSE.
+   */
+  uint32_t on_exhausted;
+  /**
+   * Bytes of each bucket.
+   */
+  size_t bucket_size;
+  /**
+   * Or NULL: bytes of one bucket after the other, as many as there are buckets; 0 for `bucket_size`.
+   */
+  const size_t *bucket_sizes;
+  /**
+   * Bytes that a bucket can grow to; counts with SM_GROW.
+   */
+  size_t reserve;
+  /**
+   * Bytes of blocks of each bucket that a thread caches by itself, at most; 0 for a 256th of `bucket_size`, 64 KiB at most.
+   */
+  size_t cache_bytes;
+  /**
+   * SM_HARDENED and others, added up.
+   */
+  uint32_t flags;
+  /**
+   * Free memory goes back after so long, in milliseconds; 0 for a second, or SM_PURGE_NEVER.
+   */
+  uint32_t purge_after;
+  /**
+   * The allocator's name in messages, in UTF-8; it is copied. Or NULL.
+   */
+  const char *name;
+} SmOptions;
+
+/**
+ * What an allocator, or one bucket of it, is doing. Exact while no other thread uses it.
+ */
+typedef struct {
+  /**
+   * sizeof(SmStatistics), set before the call.
+   */
+  size_t size;
+  /**
+   * Bytes of a block; 0 of all buckets together.
+   */
+  size_t block_size;
+  /**
+   * Blocks in the hands of the program.
+   */
+  size_t live_blocks;
+  /**
+   * Their bytes, as buckets count them.
+   */
+  size_t live_bytes;
+  /**
+   * Bytes of blocks that were used before and are free for every thread.
+   */
+  size_t free_bytes;
+  /**
+   * Bytes of free blocks in the caches of threads.
+   */
+  size_t cached_bytes;
+  /**
+   * Bytes of blocks that were ever used.
+   */
+  size_t used_bytes;
+  /**
+   * Bytes of all blocks that there can be, as it is now.
+   */
+  size_t capacity_bytes;
+  /**
+   * Bytes that are backed by memory; SIZE_MAX where the system does not say.
+   */
+  size_t resident_bytes;
+  /**
+   * Bytes of free pages that have gone back to the system, the same page perhaps more than once.
+   */
+  size_t purged_bytes;
+  /**
+   * Calls that had to be served elsewhere because their bucket was used up.
+   */
+  size_t overflowed;
+  /**
+   * Threads that have a cache; 0 of one bucket.
+   */
+  size_t caches;
+  /**
+   * Live blocks of the system's; 0 of one bucket.
+   */
+  size_t system_blocks;
+  /**
+   * Bytes that these were asked for with.
+   */
+  size_t system_bytes;
+} SmStatistics;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -113,6 +256,38 @@ size_t sm_msize(void *allocator,
  * Any pointer may be asked about.
  */
 int32_t sm_mbucket(void *allocator, void *memory);
+
+/**
+ * Creates an allocator as `options` say.
+ *
+ * Returns NULL for what cannot be (as sm_allocator_create, which has no more than `buckets_count` and `bucket_size`), for options that there are
+ * none of, or if the system refuses. The environment variable SMMALLOC_HARDENED makes it hardened, too.
+ */
+void *sm_allocator_create_with(const SmOptions *options);
+
+/**
+ * Says what an allocator is doing, or one bucket of it: -1 stands for all together.
+ *
+ * Fills in as much of `statistics` as its `size` has room for. Returns 1, or 0 and does nothing if there is no such bucket, or `size` is less than that of
+ * the first word. It takes a moment: it looks at every bucket, and at the cache of every thread.
+ */
+int32_t sm_allocator_statistics(void *allocator,
+                                int32_t bucket,
+                                SmStatistics *statistics);
+
+/**
+ * Gives the memory of free blocks back to the system, with what the calling thread has cached and ended threads left. Returns the bytes.
+ *
+ * Other threads may use the allocator meanwhile. The memory of free blocks goes back by itself, too, if nobody has wanted it for a while.
+ */
+size_t sm_allocator_trim(void *allocator);
+
+/**
+ * Gives the blocks that the calling thread has cached back to their buckets, where all threads find them. It keeps its cache, empty.
+ *
+ * For a thread that will have nothing to do for a while, as one of a pool of threads.
+ */
+void sm_allocator_thread_cache_reset(void *allocator);
 
 #ifdef __cplusplus
 }  // extern "C"

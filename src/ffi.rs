@@ -1,6 +1,7 @@
-//! The C interface: ten functions, for C and for .NET clients of the library that this is the successor of.
+//! The C interface, for C and for .NET clients of the library that this is the successor of.
 //!
-//! They are the raw calls of a [`Heap`](crate::Heap) of [`Linear`](crate::Linear) blocks whose number of buckets is chosen at run time. One
+//! The functions that it had are the raw calls of a [`Heap`](crate::Heap) of [`Linear`](crate::Linear) blocks whose number of buckets is chosen at
+//! run time; beside them is what a program may want of an allocator as a whole ([`sm_allocator_create_with`], [`sm_allocator_statistics`]). One
 //! command makes the library, `libsmmalloc.so` and `libsmmalloc.a`, in `target/release` of the repository:
 //!
 //! ```text
@@ -50,14 +51,24 @@
 //! }
 //! ```
 
+mod manage;
 #[cfg_attr(not(all(feature = "record", unix)), path = "ffi/not_recorded.rs")]
 mod recording;
+
+pub use manage::{
+    SM_GROW, SM_HARDENED, SM_NO_THREAD_CACHE, SM_OVERFLOW, SM_PURGE_NEVER, SM_REFUSE, SM_ZERO_ON_FREE, SmOptions,
+    SmStatistics, sm_allocator_create_with, sm_allocator_statistics, sm_allocator_thread_cache_reset,
+    sm_allocator_trim,
+};
 
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 
+use crate::class::MAX_CLASSES;
 use crate::config::CacheWarmup;
-use crate::heap::linear::LinearHeap;
+use crate::error::ConfigError;
+use crate::heap::linear::{LinearHeap, Wishes};
+use crate::heap::noted::Note;
 
 /// The most pointers that a batch may have: what a C `int` counts. A negative length, whatever it was widened to, is above it.
 const LONGEST_BATCH: usize = i32::MAX as usize;
@@ -100,9 +111,17 @@ fn hardened() -> bool {
 #[unsafe(no_mangle)]
 #[must_use]
 pub extern "C" fn sm_allocator_create(buckets_count: u32, bucket_size: usize) -> *mut c_void {
-    let Ok(heap) = LinearHeap::new(buckets_count as usize, bucket_size, hardened(), recording::asked_for()) else {
+    let count = buckets_count as usize;
+    if count == 0 || count > MAX_CLASSES {
         return ptr::null_mut();
-    };
+    }
+    let wishes = Wishes { hardened: hardened(), ..Wishes::of_linear(count, bucket_size) };
+    create(|note| LinearHeap::new(&wishes, None, note))
+}
+
+/// The heap that `make` makes, told what notes its calls if anything does, as callers know it; null if there is none.
+fn create(make: impl FnOnce(Option<Note>) -> Result<LinearHeap, ConfigError>) -> *mut c_void {
+    let Ok(heap) = make(recording::asked_for()) else { return ptr::null_mut() };
     // A vector, because a box cannot tell that there is no memory.
     let mut place = Vec::new();
     if place.try_reserve_exact(1).is_err() {

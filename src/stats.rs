@@ -17,6 +17,9 @@ pub use total::HeapTotal;
 
 use crate::class::{MAX_CLASSES, SizeClasses};
 use crate::heap::Heap;
+#[cfg(feature = "capi")]
+use crate::heap::linear::LinearHeap;
+use crate::raw::heap::RawHeap;
 
 /// A heap's statistics, by [`Heap::stats`]. Its `Display` is a table.
 ///
@@ -209,6 +212,14 @@ impl HeapStats {
     }
 }
 
+#[cfg(feature = "capi")]
+impl LinearHeap {
+    /// As `Heap::stats`.
+    pub(crate) fn stats(&self) -> HeapStats {
+        HeapStats::of(self.raw())
+    }
+}
+
 impl<C: SizeClasses> Heap<C> {
     /// Counts what the heap is doing right now.
     ///
@@ -222,7 +233,13 @@ impl<C: SizeClasses> Heap<C> {
     /// ```
     #[must_use]
     pub fn stats(&self) -> HeapStats {
-        let state = self.raw().state();
+        HeapStats::of(self.raw())
+    }
+}
+
+impl HeapStats {
+    fn of(heap: &RawHeap) -> Self {
+        let state = heap.state();
         // Room for each cache, made first: where caches are looked at, a lock is held that an allocation may want.
         let mut caches = 0;
         state.each_cache(|_| caches += 1);
@@ -273,7 +290,7 @@ impl<C: SizeClasses> Heap<C> {
         let buckets = buckets.collect();
         let (fallback_live, fallback_bytes) = state.fallback().live();
         let [size, alignment, exhausted] = state.fallbacks.counts();
-        HeapStats {
+        Self {
             name: state.config.name.into(),
             fallback_live,
             fallback_bytes,

@@ -269,3 +269,141 @@ fn a_thread_that_destroyed_its_cache_keeps_nothing() {
     // SAFETY: created above; nothing of it is used any more.
     unsafe { sm_allocator_destroy(allocator) };
 }
+
+fn options() -> SmOptions {
+    SmOptions { size: size_of::<SmOptions>(), buckets_count: 4, bucket_size: 1 << 20, ..Default::default() }
+}
+
+fn statistics(allocator: *mut c_void, bucket: i32) -> SmStatistics {
+    let mut statistics = SmStatistics { size: size_of::<SmStatistics>(), ..Default::default() };
+    // SAFETY: a live allocator, and a struct as large as it says.
+    assert_eq!(unsafe { sm_allocator_statistics(allocator, bucket, &raw mut statistics) }, 1);
+    statistics
+}
+
+/// Blocks of so many bytes until there are no more of the bucket `own`, `most` at most.
+fn blocks(allocator: *mut c_void, bytes: usize, own: i32, most: usize) -> Vec<*mut c_void> {
+    // SAFETY: a live allocator.
+    let next = || Some(unsafe { sm_malloc(allocator, bytes, 0) }).filter(|block| !block.is_null());
+    // SAFETY: as above.
+    std::iter::from_fn(next).take(most).take_while(|&block| unsafe { sm_mbucket(allocator, block) } == own).collect()
+}
+
+#[test]
+fn an_allocator_is_what_its_options_say() {
+    let with = |change: fn(&mut SmOptions)| {
+        let mut options = options();
+        change(&mut options);
+        // SAFETY: as large as it says, and what it leads to is there.
+        let allocator = unsafe { sm_allocator_create_with(&raw const options) };
+        assert!(!allocator.is_null());
+        allocator
+    };
+    static SIZES: [usize; 4] = [64, 0, 480, 0];
+    let ends = |allocator| {
+        // SAFETY: not used any more, its blocks neither.
+        unsafe { sm_allocator_destroy(allocator) }
+    };
+
+    let sized = with(|options| (options.bucket_sizes, options.on_exhausted) = (SIZES.as_ptr(), SM_REFUSE));
+    assert_eq!([10, 40].map(|bytes| blocks(sized, bytes, i32::from(bytes > 16) * 2, 100).len()), [4, 10]);
+    // SAFETY: a live allocator.
+    assert!(unsafe { sm_malloc(sized, 65, 0) }.is_null(), "larger than any block");
+    assert_eq!(statistics(sized, 1).capacity_bytes, 1 << 20);
+    ends(sized);
+
+    let growing = with(|options| (options.bucket_size, options.on_exhausted, options.reserve) = (64, SM_GROW, 160));
+    assert_eq!(blocks(growing, 16, 0, 100).len(), 10);
+    ends(growing);
+
+    let plain = with(|options| options.flags = SM_NO_THREAD_CACHE | SM_ZERO_ON_FREE);
+    let block = blocks(plain, 16, 0, 1)[0];
+    // SAFETY: a live block of 16 bytes.
+    unsafe { block.cast::<u128>().write(u128::MAX) };
+    // SAFETY: not used any more, but read to see what was done to it: nobody else has it.
+    unsafe { sm_free(plain, block) };
+    let again = blocks(plain, 16, 0, 1)[0];
+    // SAFETY: live again, and written when it was freed.
+    assert_eq!((again, unsafe { again.cast::<u128>().read() }), (block, 0));
+    assert_eq!(statistics(plain, -1).caches, 0);
+    ends(plain);
+
+    let cached = with(|options| options.cache_bytes = 1 << 10);
+    // SAFETY: live blocks, not used any more.
+    blocks(cached, 16, 0, 64).into_iter().for_each(|block| unsafe { sm_free(cached, block) });
+    let before = statistics(cached, -1);
+    assert!(before.caches == 1 && before.cached_bytes > 0 && before.cached_bytes <= 3 << 10);
+    // SAFETY: a live allocator.
+    unsafe { sm_allocator_thread_cache_reset(cached) };
+    let after = statistics(cached, -1);
+    assert_eq!((after.caches, after.cached_bytes, after.free_bytes), (1, 0, after.used_bytes));
+    ends(cached);
+}
+
+#[test]
+fn options_that_there_are_none_of_are_refused() {
+    #[repr(C)]
+    struct Later(SmOptions, u64);
+    // SAFETY: as large as they say, and what they lead to is there.
+    let create = |later: Later| unsafe { sm_allocator_create_with((&raw const later).cast()) };
+    let size = size_of::<Later>();
+    let refused = [
+        Later(SmOptions { size, ..options() }, 1),
+        Later(SmOptions { size: 12, ..options() }, 0),
+        Later(SmOptions { size: 0, ..options() }, 0),
+        Later(SmOptions { flags: 8, ..options() }, 0),
+        Later(SmOptions { on_exhausted: 3, ..options() }, 0),
+        Later(SmOptions { buckets_count: 0, ..options() }, 0),
+        Later(SmOptions { buckets_count: 65, ..options() }, 0),
+        Later(SmOptions { bucket_size: 10, ..options() }, 0),
+    ];
+    assert!(refused.into_iter().all(|options| create(options).is_null()));
+    // SAFETY: null.
+    assert!(unsafe { sm_allocator_create_with(std::ptr::null()) }.is_null());
+    // Of a library that knows more, and of one that knew less: its flags are not read.
+    let shorter = std::mem::offset_of!(SmOptions, reserve);
+    for known in
+        [Later(SmOptions { size, ..options() }, 0), Later(SmOptions { size: shorter, flags: 8, ..options() }, 1)]
+    {
+        let allocator = create(known);
+        assert!(!allocator.is_null());
+        // SAFETY: not used any more.
+        unsafe { sm_allocator_destroy(allocator) };
+    }
+}
+
+#[test]
+fn statistics_are_told_as_far_as_there_is_room_and_memory_goes_back() {
+    let options = SmOptions { flags: SM_NO_THREAD_CACHE, purge_after: SM_PURGE_NEVER, ..options() };
+    // SAFETY: as large as it says.
+    let allocator = unsafe { sm_allocator_create_with(&raw const options) };
+    let mut all = blocks(allocator, 64, 3, 1000);
+    // SAFETY: a live allocator.
+    all.push(unsafe { sm_malloc(allocator, 500, 0) });
+    let told = statistics(allocator, -1);
+    assert_eq!((told.live_blocks, told.live_bytes, told.capacity_bytes), (1000, 64_000, (4 << 20) - 16));
+    assert_eq!((told.system_blocks, told.system_bytes), (1, 500));
+    let of_bucket = statistics(allocator, 3);
+    assert_eq!((of_bucket.block_size, of_bucket.live_blocks, of_bucket.system_blocks), (64, 1000, 0));
+
+    let short = std::mem::offset_of!(SmStatistics, live_bytes);
+    let mut statistics = SmStatistics { size: short, live_bytes: 7, ..Default::default() };
+    // SAFETY: a live allocator, and a struct larger than it says.
+    let mut ask = |allocator, bucket| unsafe { sm_allocator_statistics(allocator, bucket, &raw mut statistics) };
+    assert_eq!([ask(allocator, -1), ask(allocator, 4), ask(allocator, -2), ask(null_mut(), -1)], [1, 0, 0, 0]);
+    assert_eq!((statistics.size, statistics.live_blocks, statistics.live_bytes), (short, 1000, 7));
+    // SAFETY: a live allocator, and nothing.
+    assert_eq!(unsafe { sm_allocator_statistics(allocator, -1, null_mut()) }, 0);
+
+    // SAFETY: live blocks of as many bytes.
+    all.iter().for_each(|block| unsafe { block.cast::<u8>().write_bytes(1, 64) });
+    // SAFETY: live blocks, not used any more.
+    unsafe { sm_free_batch(allocator, all.as_mut_ptr(), all.len()) };
+    // SAFETY: a live allocator.
+    let given_back = unsafe { sm_allocator_trim(allocator) };
+    if cfg!(all(any(target_os = "linux", windows), not(any(smarena_portable, miri)))) {
+        assert!(given_back >= 60_000, "{given_back} bytes");
+    }
+    // SAFETY: not used any more.
+    unsafe { sm_allocator_destroy(allocator) };
+}

@@ -30,7 +30,12 @@ fn header() -> String {
         cpp_compat: true,
         ..Config::default()
     };
-    let made = Builder::new().with_config(config).with_src(root.join("src/ffi.rs")).generate().unwrap();
+    let made = Builder::new()
+        .with_config(config)
+        .with_src(root.join("src/ffi.rs"))
+        .with_src(root.join("src/ffi/manage.rs"))
+        .generate()
+        .unwrap();
     let mut text = Vec::new();
     made.write(&mut text);
     without_rust(&String::from_utf8(text).unwrap())

@@ -34,7 +34,7 @@ const LAYERS: &str = "
     L1  raw::buckets::share         -> fault
     L1  raw::buckets::bucket        -> share bitmap region raw::os lock poison fault
     L1  raw::cache                  -> bucket bitmap poison
-    L1  raw::threads::registry      -> lock fault alive
+    L1  raw::threads::registry      -> lock fault raw::os alive
     L1  raw::threads::cache_slot    -> cache bucket raw::os registry lock
     L1  raw::threads::shortcut      -> cache
     L1  raw::threads::thread        -> registry cache_slot shortcut cache raw::os refusal
@@ -52,7 +52,8 @@ const LAYERS: &str = "
     L3  bytes               -> L2 boxed buf content
     L3  chain               -> L2 bytes buf content
 
-    L4  arena pool stats    -> L2 L3
+    L4  arena pool          -> L2 L3
+    L4  stats               -> L2 L3 raw::heap
     L4  compat              -> L2 arena
     L4  record              -> L2
     L4  purger              -> nothing

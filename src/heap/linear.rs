@@ -16,28 +16,37 @@ type Longest = Linear<MAX_CLASSES>;
 /// of a bucket, so small buckets are not cached at all.
 const CACHED_PART: usize = 256;
 
+/// What such a heap shall be.
+pub(crate) type Wishes = Config;
+
+impl Wishes {
+    /// `buckets` buckets, of which there are 1 to 64, with `bucket_bytes` bytes each.
+    pub(crate) fn of_linear(buckets: usize, bucket_bytes: usize) -> Self {
+        let mut wishes = Self::new(&Longest::BLOCK_SIZES[..buckets], bucket_bytes);
+        wishes.cache_bytes = wishes.cache_bytes.min(bucket_bytes / CACHED_PART);
+        wishes
+    }
+}
+
 /// Shared. As `Heap<Linear<N>>` with an `N` that is not known to the compiler.
 pub(crate) struct LinearHeap {
     raw: RawHeap,
     /// Such a heap has no caches, so that every call comes by a slow path, and the fast ones need not know.
     note: Option<Note>,
+    /// Behind the heap, which refers to it, so that it goes last.
+    _name: Option<Box<str>>,
 }
 
 impl LinearHeap {
-    pub(crate) fn new(
-        buckets: usize,
-        bucket_bytes: usize,
-        hardened: bool,
-        note: Option<Note>,
-    ) -> Result<Self, ConfigError> {
-        if buckets == 0 || buckets > MAX_CLASSES {
-            return Err(ConfigError::BucketCount { count: buckets, limit: MAX_CLASSES });
+    /// A heap as it is wished for, perhaps under a name of its own.
+    pub(crate) fn new(wishes: &Wishes, name: Option<Box<str>>, note: Option<Note>) -> Result<Self, ConfigError> {
+        let mut wishes = *wishes;
+        wishes.automatic_cache &= note.is_none();
+        if let Some(name) = &name {
+            // SAFETY: I13: the heap shows its name as long as it lives, and nobody keeps that longer but to end the process.
+            wishes.name = unsafe { NonNull::from(&**name).as_ref() };
         }
-        let mut config = Config::new(&Longest::BLOCK_SIZES[..buckets], bucket_bytes);
-        config.cache_bytes = config.cache_bytes.min(bucket_bytes / CACHED_PART);
-        config.automatic_cache = note.is_none();
-        config.hardened = hardened;
-        Ok(Self { raw: RawHeap::new(&config)?, note })
+        Ok(Self { raw: RawHeap::new(&wishes)?, note, _name: name })
     }
 
     /// As `Heap::malloc`.
@@ -160,6 +169,20 @@ impl LinearHeap {
         if self.note.is_none() {
             self.raw.reopen_cache(&|block_size| block_size.saturating_mul(blocks), warmup);
         }
+    }
+
+    /// Gives back what this thread has cached, and lets it have its cache.
+    pub(crate) fn reset_cache(&self) {
+        self.raw.state().drain_own_cache();
+    }
+
+    /// As `Heap::trim`.
+    pub(crate) fn trim(&self) -> usize {
+        self.raw.state().trim()
+    }
+
+    pub(crate) fn raw(&self) -> &RawHeap {
+        &self.raw
     }
 
     /// Gives back what this thread has cached; it caches nothing until it opens a cache again.

@@ -85,7 +85,7 @@ impl State {
     }
 
     /// Empties this thread's cache into the buckets.
-    pub(super) fn drain_own_cache(&self) {
+    pub(crate) fn drain_own_cache(&self) {
         if let Some(slot) = thread::current() {
             self.table.empty(slot, self.buckets());
         }
@@ -122,7 +122,7 @@ impl State {
     }
 
     /// Where the table lies in the reservation.
-    fn table_offset(&self) -> usize {
+    pub(super) fn table_offset(&self) -> usize {
         self.table.first().addr().get() - self.reservation.base().addr().get()
     }
 }
