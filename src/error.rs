@@ -96,7 +96,7 @@ pub enum ConfigError {
     Refused {
         /// The bytes asked for.
         bytes: usize,
-        /// The system's own code (errno).
+        /// The system's own code (`errno`, or what `GetLastError` says).
         code: i32,
     },
 }
@@ -160,10 +160,13 @@ impl fmt::Display for Plainly<'_> {
     }
 }
 
-/// What the system means by its code for "out of memory", and Linux by the one for "try again".
+/// The system's code for "out of memory", on all systems this is meant for.
+pub(crate) const NO_MEMORY: i32 = if cfg!(windows) { 8 } else { 12 };
+
+/// What the system means by that, and Linux by the one for "try again".
 fn what_is_short(code: i32) -> &'static str {
     match code {
-        12 => ". Too little memory, a limit on addresses, or too many mappings (on Linux: vm.max_map_count)",
+        NO_MEMORY => ". Too little memory, a limit on addresses, or too many mappings (on Linux: vm.max_map_count)",
         11 if cfg!(target_os = "linux") => {
             ". All memory of this process is locked (mlockall), and the limit on that (ulimit -l) counts addresses, used or not"
         }

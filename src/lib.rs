@@ -77,8 +77,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg_attr(
-    all(any(target_os = "linux", target_os = "android"), not(any(loom, shuttle))),
-    expect(unsafe_code, reason = "two system calls that the standard library does not offer: I10")
+    all(any(target_os = "linux", target_os = "android", all(windows, not(miri))), not(any(loom, shuttle))),
+    expect(unsafe_code, reason = "a few system calls that the standard library does not offer: I10")
 )]
 mod sync;
 

@@ -347,7 +347,7 @@ fn defect_18_size_zero_can_be_freed_reallocated_and_measured() {
 }
 
 #[test]
-#[cfg(all(target_os = "linux", not(any(smarena_portable, miri))))]
+#[cfg(all(any(target_os = "linux", windows), not(any(smarena_portable, miri))))]
 fn defect_19_creation_touches_next_to_nothing_and_trim_gives_memory_back() {
     // Without huge pages: of one that reaches beyond the watermark the kernel may make a whole one again, whenever it likes.
     let heap =

@@ -9,7 +9,7 @@ use smarena::{Heap, HugePages, Linear, Purger, SmBox};
 
 #[test]
 #[cfg_attr(
-    any(not(target_os = "linux"), smarena_portable, smarena_tool = "valgrind"),
+    any(not(any(target_os = "linux", windows)), smarena_portable, smarena_tool = "valgrind"),
     ignore = "no memory goes back, or nobody says so"
 )]
 fn a_silent_heap_gives_back_all_that_is_free() {

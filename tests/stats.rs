@@ -239,7 +239,7 @@ fn the_system_is_said_to_have_served_for_a_reason() {
     assert_eq!(heap.stats().fallbacks, smarena::Fallbacks::default());
 }
 
-#[cfg(all(unix, not(smarena_portable)))]
+#[cfg(all(any(unix, windows), not(smarena_portable)))]
 #[test]
 fn what_trim_gives_back_is_counted_for_each_bucket() {
     let builder = Heap::<Linear<2>>::builder().purge(Purge::Never);
@@ -334,7 +334,7 @@ fn whatever_stands_in_a_file_can_be_worked_with() {
     }
 }
 
-#[cfg(all(target_os = "linux", not(smarena_portable)))]
+#[cfg(all(any(target_os = "linux", windows), not(smarena_portable)))]
 #[test]
 fn advice_to_trim_is_followed_once() {
     let heap =

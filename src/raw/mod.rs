@@ -16,6 +16,7 @@
 //! | `buckets/share` | how many own a block, beyond the first | shared, lock-free | add, give_up |
 //! | `buckets/bucket` | span + bitmap + watermark of one size class | shared, lock-free | withdraw, deposit |
 //! | `buckets/bucket/exact` | what is certain of a bucket | shared, under the bucket's `lock` when disturbed | claim_exact, hold |
+//! | `buckets/bucket/closed` | pages that must be committed again before a block there is used | shared, lock-free | close, open |
 //! | `buckets/bucket/trim` | memory of free pages that goes back to the system | shared, under the bucket's `lock` | trim, use_up |
 //! | `buckets/bucket/wanted` | which free blocks were wanted lately: what may go back | shared, hints | taken, put, unwanted |
 //! | `cache` | one thread's lanes of chunks | one thread's | pop, push, refill, spill, drain |
@@ -48,9 +49,9 @@
 //!
 //! - **I1 reservation.** A heap's region, side table and cache table lie in one reservation, which the heap's `State`
 //!   owns from its construction to its release and nobody else maps over. Committed parts are readable and writable
-//!   and read as zero until first written.
-//! - **I2 block.** Block `i` of a bucket with `i < limit` lies wholly inside the committed part of its span. Only
-//!   `Span::block` makes pointers into a span, and it is given no other `i`.
+//!   and read as zero until first written. References may lead beyond them, and nobody reads or writes there.
+//! - **I2 block.** Block `i` of a bucket with `i < limit` lies wholly inside the committed part of its span, but for pages that are closed (I15).
+//!   Only `Span::block` makes pointers into a span, and it is given no other `i`.
 //! - **I3 one owner.** Every block below its bucket's watermark is in exactly one of these states: its free bit is set;
 //!   its pointer is parked in one slot of one thread cache; it waits in one cell of the bucket's quarantine; one thread holds
 //!   it claimed, between two of these; it is live, the caller's. A block at or above the watermark is in none of them.
@@ -91,6 +92,11 @@
 //!   subtype refer to one heap, by the contracts of `HeapRef` and `StaticHeap`, of which a struct without parameters has none.
 //! - **I14 own pointers.** Of a pointer that a caller gives back only the address is used. The block is reached, and handed out again, by a pointer
 //!   made from the bucket's or the reservation's (`Lane::own`, `State::own`), which has the right to all of it.
+//! - **I15 committed.** Where the system counts what is committed (`os::COUNTED`), purged pages are not, until they are committed again. A page of a
+//!   span is marked in the bucket's `Closed` from before it is purged until after it is committed. Who purges it holds all its blocks claimed; a block
+//!   that is live, parked, waiting, or in the hands of who withdrew it lies in no marked page. Of the side table the state and the buckets are
+//!   committed; of each bucket what stands for its blocks below the limit, and at least for one; of the table the cache slots below the
+//!   registry's `committed`, in every heap that is listed, and no thread has another slot. Elsewhere all of it is, and no page is marked.
 
 pub(crate) mod buckets;
 pub(crate) mod cache;

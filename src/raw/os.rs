@@ -1,38 +1,44 @@
 //! Address space from the system: reserve, commit, purge, release.
 //!
-//! Two forms with one interface: `unix` maps memory itself and can leave it out of reach and give it back; `portable`
+//! Three forms with one interface: `unix` and `windows` map memory themselves and can leave it out of reach and give it back; `portable`
 //! asks `std::alloc::System` for zeroed memory and gives it back only as a whole. `--cfg smarena_portable` builds the
-//! second one everywhere, so that it runs under the same tests; Miri, which knows no mappings, has it too.
+//! last one everywhere, so that it runs under the same tests; Miri, which knows no mappings, has it too.
 
 pub(crate) mod alive;
 pub(crate) mod clock;
 #[cfg(all(unix, not(any(smarena_portable, miri))))]
 mod kept;
-#[cfg(any(not(unix), smarena_portable, miri))]
+#[cfg(any(not(any(unix, windows)), smarena_portable, miri))]
 mod portable;
 #[cfg(all(unix, not(any(smarena_portable, miri))))]
 mod unix;
+#[cfg(all(windows, not(any(smarena_portable, miri))))]
+mod windows;
 
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
+pub(crate) use crate::error::NO_MEMORY;
 use crate::raw::testing::refusal;
 
-#[cfg(any(not(unix), smarena_portable, miri))]
+#[cfg(any(not(any(unix, windows)), smarena_portable, miri))]
 use portable as form;
 #[cfg(all(unix, not(any(smarena_portable, miri))))]
 use unix as form;
 #[cfg(all(unix, not(any(smarena_portable, miri, shuttle))))]
 pub(crate) use unix::lock;
+#[cfg(all(windows, not(any(smarena_portable, miri))))]
+use windows as form;
 
 /// The smallest page of any system, in bytes: what addresses are aligned to at least.
 pub(crate) const PAGE: usize = 4096;
 /// The size of a huge page in bytes.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
 /// Whether this form can give memory back and keep its addresses.
-pub(crate) const GIVES_BACK: bool = cfg!(all(target_os = "linux", not(any(smarena_portable, miri))));
-/// The system's code for "out of memory", on all systems this is meant for.
-pub(crate) const NO_MEMORY: i32 = 12;
+pub(crate) const GIVES_BACK: bool = cfg!(all(any(target_os = "linux", windows), not(any(smarena_portable, miri))));
+/// Whether the system counts all that is committed, used or not, and refuses more than it could keep. Then things are committed when they are
+/// needed and not before, and what was purged must be committed again before it is used (I15).
+pub(crate) const COUNTED: bool = cfg!(all(windows, not(any(smarena_portable, miri))));
 
 /// A range of addresses that nobody else uses, from `reserve` until it is dropped.
 #[derive(Debug)]
@@ -171,8 +177,15 @@ impl Part {
         unsafe { form::commit(start, len) }
     }
 
+    /// As `commit`, of what lies around `slice`, which is in this part.
+    pub(crate) fn commit_slice<T>(&self, slice: &[T]) -> Result<(), i32> {
+        let from = slice.as_ptr().addr() - self.start.addr().get();
+        self.commit(from, from + size_of_val(slice))
+    }
+
     /// Gives the memory of all pages that lie wholly between byte `from` and byte `to` back to the system, keeping the addresses,
-    /// and returns how many bytes of them were resident: all, where the system does not say.
+    /// and returns how many bytes of them were resident: all, where the system does not say. If committed memory is `COUNTED`, they must be
+    /// committed again before they are used.
     ///
     /// # Safety
     /// The caller owns every byte of the range, and expects nothing of its content afterwards.
@@ -250,9 +263,10 @@ mod tests {
         unsafe { byte.write(7) };
         // SAFETY: I4: this test owns the whole reservation.
         let given_back = unsafe { reservation.purge(1 << 20, 1 << 20) };
-        if cfg!(all(unix, not(any(smarena_portable, miri)))) {
-            assert_eq!(given_back, page());
-            // SAFETY: I1: still committed.
+        if cfg!(all(any(unix, windows), not(any(smarena_portable, miri)))) {
+            assert_eq!((given_back, reservation.resident(1 << 20, 1 << 20)), (page(), Some(0)));
+            reservation.commit(1 << 20, 1 << 20).unwrap();
+            // SAFETY: I1: committed again.
             assert_eq!(unsafe { byte.read() }, 0);
         } else {
             assert_eq!(given_back, 0);

@@ -13,19 +13,22 @@ mod caches;
 mod checks;
 mod exhausted;
 mod overflow;
+mod plan;
 mod purge;
 mod shown;
 
 use core::cell::Cell;
-use core::mem::{align_of, size_of};
+use core::mem::size_of;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::config::{Config, Exhausted};
 use crate::error::ConfigError;
-use crate::raw::buckets::bitmap::Bitmap;
-use crate::raw::buckets::bucket::{Bucket, Ground, Parts};
+use crate::raw::buckets::bucket::{Bucket, Closed, Ground, Parts};
 use crate::raw::buckets::region::{Region, Span};
-use crate::raw::buckets::share::{ShareCount, ShareCounts};
+#[cfg(shuttle)]
+use crate::raw::buckets::share::ShareCount;
+use crate::raw::buckets::share::ShareCounts;
 use crate::raw::cache::Cache;
 use crate::raw::fallback::Fallback;
 use crate::raw::fault::Site;
@@ -35,18 +38,17 @@ use crate::raw::hardened::quarantine::Quarantine;
 use crate::raw::lock::Lock;
 use crate::raw::os::{self, Reservation, page};
 use crate::raw::testing::poison;
-use crate::raw::threads::cache_slot::CacheSlot;
+use crate::raw::threads::cache_slot::{CacheSlot, STRIDE};
 use crate::raw::threads::cache_table::{CacheTable, TABLE_BYTES};
 use crate::raw::threads::registry::{Entry, Links, Member};
 use crate::raw::threads::thread::{self, REGISTRY};
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize};
+use crate::sync::AtomicUsize;
+#[cfg(shuttle)]
+use crate::sync::{AtomicU32, AtomicU64};
 use checks::Watch;
 use overflow::Fallbacks;
+use plan::{Carver, Plan, bitmap_words, share_bytes};
 use purge::Passes;
-
-/// Side tables from so many bytes on are mostly room for blocks that were never used: they are left out of core files, and share counts, which are most of them, are
-/// opened with the blocks.
-const LONG_SIDE: usize = 16 << 20;
 
 /// Shared, at a fixed address from `build` to `release`.
 pub(crate) struct State {
@@ -72,115 +74,27 @@ unsafe impl Sync for State {}
 // SAFETY: as for `Sync`.
 unsafe impl Send for State {}
 
-/// Where the parts lie, in bytes from the reservation's first.
-struct Plan {
-    region: Region,
-    state: usize,
-    buckets: usize,
-    words: usize,
-    table: usize,
-    /// A hardened heap's watches, ledgers and quarantines.
-    watches: usize,
-    ledgers: usize,
-    quarantines: usize,
-    shares: usize,
-    end: usize,
-}
-
-impl Plan {
-    fn new(config: &Config) -> Result<Self, ConfigError> {
-        config.check()?;
-        let count = config.block_sizes.len();
-        let span_bytes = |bucket| config.most_blocks(bucket) * config.block_sizes[bucket];
-        let longest = (0..count).map(span_bytes).max().unwrap_or(0);
-        let Some(region) = Region::new(count, longest) else {
-            return Err(ConfigError::AddressSpace {
-                buckets: count,
-                stride: longest.saturating_add(page()),
-                limit: Region::ADDRESS_SPACE,
-            });
-        };
-        let blocks = || (0..count).map(|bucket| config.most_blocks(bucket));
-        let state = region.end();
-        let buckets = (state + size_of::<State>()).next_multiple_of(align_of::<Bucket>());
-        let words = (buckets + count * size_of::<Bucket>()).next_multiple_of(64);
-        let table =
-            (words + blocks().map(bitmap_words).sum::<usize>() * size_of::<AtomicU64>()).next_multiple_of(page());
-        let watches = table + TABLE_BYTES;
-        let quarantines = (watches + count * size_of::<Watch>()).next_multiple_of(64);
-        let cells: usize = (0..count).map(|bucket| Quarantine::cells(config.waiting(bucket))).sum();
-        let ledgers = quarantines + cells * size_of::<u64>();
-        let rest = if config.hardened { ledgers + blocks().sum::<usize>() * size_of::<AtomicU32>() } else { watches };
-        let shares = rest.next_multiple_of(page());
-        let end = shares + blocks().map(share_bytes).sum::<usize>();
-        Ok(Self { region, state, buckets, words, table, watches, ledgers, quarantines, shares, end })
-    }
-
-    fn is_long(&self) -> bool {
-        self.end - self.state >= LONG_SIDE
-    }
-}
-
-/// Words of a bucket's bitmap, in whole lines of the processor's cache.
-fn bitmap_words(blocks: usize) -> usize {
-    Bitmap::words(blocks).next_multiple_of(8)
-}
-
-/// Bytes of a bucket's share counts, in whole pages.
-fn share_bytes(blocks: usize) -> usize {
-    (blocks * size_of::<ShareCount>()).next_multiple_of(page())
-}
-
-/// Hands out the side table, part by part.
-struct Carver<'r> {
-    reservation: &'r Reservation,
-    at: usize,
-}
-
-impl Carver<'_> {
-    /// The next `count` values of a type that zero bytes are a value of.
-    ///
-    /// # Safety
-    /// `Plan` left room for them here, aligned, for nobody else; they are not used once the heap is released.
-    unsafe fn next<T>(&mut self, count: usize) -> &'static [T] {
-        let first = self.reservation.at(self.at).cast::<T>();
-        self.at += count * size_of::<T>();
-        // SAFETY: I1, I10: committed, zero, aligned, and nobody else's until the heap is released.
-        unsafe { core::slice::from_raw_parts(first.as_ptr(), count) }
-    }
-
-    /// Writes what `next` will hand out: zero bytes are an atomic, but none of a schedule.
-    #[cfg(shuttle)]
-    fn make<T>(&self, count: usize, new: fn() -> T) {
-        let first = self.reservation.at(self.at).cast::<T>();
-        for index in 0..count {
-            // SAFETY: I1: `Plan` left room for as many.
-            let place = unsafe { first.add(index) };
-            // SAFETY: I1: committed, aligned, nobody else's yet.
-            unsafe { place.write(new()) };
-        }
-    }
-}
-
 impl State {
     /// Reserves, commits and lists a heap. `release` undoes it.
     pub(crate) fn build(config: &Config) -> Result<NonNull<Self>, ConfigError> {
         let plan = Plan::new(config)?;
         thread::prepare();
         let refused = |bytes| move |code| ConfigError::Refused { bytes, code };
-        let side = if plan.is_long() { plan.shares } else { plan.end } - plan.state;
+        let side = plan.committed().iter().map(|(from, to)| to - from).sum();
         // A heap that makes do with less leaves most of what a process may have to the rest of it.
         let is_much = || plan.end > os::most_addresses() / 4 || side > os::most_data() / 4;
         if config.can_be_halved() && is_much() {
             return Err(refused(plan.end)(os::NO_MEMORY));
         }
         let reservation = Reservation::reserve(plan.end).map_err(refused(plan.end))?;
-        reservation.commit(plan.state, side).map_err(refused(side))?;
+        for (from, to) in plan.committed().into_iter().filter(|(from, to)| from < to) {
+            reservation.commit(from, to - from).map_err(refused(side))?;
+        }
         if plan.is_long() {
             reservation.leave_out_of_dumps(plan.state, plan.end - plan.state);
         }
 
-        let buckets = Self::build_buckets(&plan, &reservation, config);
+        let buckets = Self::build_buckets(&plan, &reservation, config).map_err(refused(side))?;
         let watches = config.hardened.then(|| Self::build_watches(&plan, &reservation, config));
         let table = CacheTable::new(reservation.at(plan.table).cast::<CacheSlot>());
         let canary = config.canary.then(Canary::new);
@@ -203,13 +117,18 @@ impl State {
         // SAFETY: I1: `Plan` left room for it here; committed and aligned to a page.
         unsafe { place.write(state) };
         // SAFETY: I8: `release` leaves the registry before anything goes.
-        unsafe { REGISTRY.join(place as NonNull<dyn Member>) };
-        Ok(place)
+        if unsafe { REGISTRY.join(place as NonNull<dyn Member>) } {
+            return Ok(place);
+        }
+        // SAFETY: I8: nobody has seen it.
+        drop(unsafe { place.read() });
+        Err(refused(TABLE_BYTES)(os::NO_MEMORY))
     }
 
-    fn build_buckets(plan: &Plan, reservation: &Reservation, config: &Config) -> NonNull<[Bucket]> {
+    fn build_buckets(plan: &Plan, reservation: &Reservation, config: &Config) -> Result<NonNull<[Bucket]>, i32> {
         let first = reservation.at(plan.buckets).cast::<Bucket>();
         let mut words = Carver { reservation, at: plan.words };
+        let mut closed = Carver { reservation, at: plan.closed };
         let mut shares = plan.shares;
         for number in 0..plan.region.spans {
             let most = config.most_blocks(number);
@@ -219,27 +138,36 @@ impl State {
             Carver { reservation, at: shares }.make(most, ShareCount::new);
             let offset = plan.region.offset(number);
             let span = Span::new(reservation.at(offset), config.block_sizes[number]);
-            let part = reservation.part(offset, most * config.block_sizes[number]);
-            let counts = plan.is_long().then(|| reservation.part(shares, share_bytes(most)));
+            let bytes = most * config.block_sizes[number];
+            let ground = Ground::Part {
+                span: reservation.part(offset, bytes),
+                huge_pages: config.huge_pages,
+                counts: plan.counts_later().then(|| reservation.part(shares, share_bytes(most))),
+                words: os::COUNTED.then(|| reservation.part(plan.words, plan.table - plan.words)),
+            };
             let bucket = Bucket::new(Parts {
                 heap: config.name,
                 number,
                 span,
-                ground: Some(Ground::Part(part, config.huge_pages, counts)),
+                ground: Some(ground),
                 blocks: config.blocks(number),
                 most,
                 // SAFETY: I1: as `Plan` has it.
                 words: unsafe { words.next(bitmap_words(most)) },
+                // SAFETY: I1: as `Plan` has it.
+                closed: Closed::new(unsafe { closed.next(Closed::words(bytes)) }, page()),
                 shares: ShareCounts::new(reservation.at(shares).cast()),
                 exact: config.exhausted != Exhausted::NextBucketThenFallback,
             });
             shares += share_bytes(most);
+            // Who looks for free blocks looks at the first words.
+            bucket.commit_words(1)?;
             // SAFETY: I1: `Plan` left room for all buckets here.
             let place = unsafe { first.add(number) };
             // SAFETY: I1: committed, aligned, ours.
             unsafe { place.write(bucket) };
         }
-        NonNull::slice_from_raw_parts(first, plan.region.spans)
+        Ok(NonNull::slice_from_raw_parts(first, plan.region.spans))
     }
 
     fn build_watches(plan: &Plan, reservation: &Reservation, config: &Config) -> NonNull<[Watch]> {
@@ -407,6 +335,11 @@ impl Member for State {
         watches.into_iter().flatten().for_each(|watch| visit(&watch.lock));
         self.buckets().iter().for_each(|bucket| visit(bucket.lock()));
         self.fallback.locks().for_each(visit);
+    }
+
+    fn commit_slots(&self, slots: Range<usize>) -> bool {
+        let (from, to) = (slots.start * STRIDE, slots.end * STRIDE);
+        !os::COUNTED || self.reservation.commit(self.table_offset() + from, to - from).is_ok()
     }
 
     fn site_of(&self, address: NonNull<u8>) -> Option<Site> {

@@ -1,7 +1,7 @@
 //! `Word`: a number that a thread can sleep on until another thread changes it.
 //!
-//! The system's futex where there is one: it allocates nothing, and knows nothing of the word while nobody sleeps on it. Elsewhere
-//! whoever waits looks again after ever longer naps. In models a mutex and a condition variable, which do what the kernel does.
+//! The system's futex where there is one (on Windows `WaitOnAddress`): it allocates nothing, and knows nothing of the word while nobody
+//! sleeps on it. Elsewhere whoever waits looks again after ever longer naps. In models a mutex and a condition variable, which do what the kernel does.
 
 pub(crate) use form::Word;
 
@@ -49,7 +49,45 @@ mod form {
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android", loom, shuttle)))]
+#[cfg(all(windows, not(any(miri, loom, shuttle))))]
+mod form {
+    use core::ptr;
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    use windows_sys::Win32::System::Threading::{INFINITE, WaitOnAddress, WakeByAddressAll};
+
+    /// Shared.
+    #[derive(Debug)]
+    pub(crate) struct Word(AtomicU32);
+
+    impl Word {
+        pub(crate) const fn new(value: u32) -> Self {
+            Self(AtomicU32::new(value))
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> u32 {
+            self.0.load(order)
+        }
+
+        pub(crate) fn store(&self, value: u32, order: Ordering) {
+            self.0.store(value, order);
+        }
+
+        /// Sleeps, unless the word is no longer `seen`, until `wake` is called with whichever number; perhaps less long.
+        pub(crate) fn sleep(&self, seen: u32, _: u32) {
+            // SAFETY: I10: two places of four bytes, which are there as long as they are looked at.
+            unsafe { WaitOnAddress(self.0.as_ptr().cast(), ptr::from_ref(&seen).cast(), size_of::<u32>(), INFINITE) };
+        }
+
+        /// Wakes all that sleep: the system does not tell them apart.
+        pub(crate) fn wake(&self, _: u32) {
+            // SAFETY: I10: an address, which is not looked at.
+            unsafe { WakeByAddressAll(self.0.as_ptr().cast()) };
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", all(windows, not(miri)), loom, shuttle)))]
 mod form {
     use core::sync::atomic::{AtomicU32, Ordering};
     use core::time::Duration;

@@ -99,6 +99,14 @@ impl Bitmap {
         }
     }
 
+    /// The words that the first `blocks` blocks have, level by level.
+    pub(crate) fn of_first(&self, mut blocks: usize) -> impl Iterator<Item = &[AtomicU64]> {
+        self.levels[..=self.top].iter().map(move |level| {
+            blocks = blocks.div_ceil(WORD);
+            &level[..blocks]
+        })
+    }
+
     /// Takes the lowest free blocks of the lowest word that has any, `max` at most.
     pub(crate) fn claim(&self, max: usize) -> Option<Run> {
         'descend: loop {

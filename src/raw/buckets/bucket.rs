@@ -3,6 +3,7 @@
 //! `withdraw` takes blocks out, free ones first and lowest first, then never-used ones; `deposit` puts them back; `trim` gives
 //! the memory of wholly free pages to the system. Never-used blocks have no bits: a new bucket touches no memory.
 
+mod closed;
 mod exact;
 mod growth;
 mod trim;
@@ -18,6 +19,7 @@ use crate::raw::fault::{self, Misuse, Site, Stranger};
 use crate::raw::testing::poison;
 use crate::sync::fixed::AtomicUsize as Count;
 use crate::sync::{AtomicU64, AtomicUsize, CachePadded, Ordering};
+pub(crate) use closed::Closed;
 use exact::Changes;
 pub(crate) use growth::Ground;
 use wanted::Wanted;
@@ -43,6 +45,8 @@ pub(crate) struct Bucket {
     capacity: AtomicUsize,
     /// Blocks in the committed part of the span; at most `capacity`.
     limit: AtomicUsize,
+    /// Pages of the span that must be committed again.
+    closed: Closed,
     /// What commits more of the span; `None` over memory that is usable as it is.
     ground: Option<Ground>,
     /// The first never-used block; at most `limit`. On a line of its own: every refill of a growing heap writes it.
@@ -74,6 +78,7 @@ pub(crate) struct Parts {
     pub(crate) most: usize,
     /// `Bitmap::words(most)` zero words.
     pub(crate) words: &'static [AtomicU64],
+    pub(crate) closed: Closed,
     /// `most` new counts.
     pub(crate) shares: ShareCounts,
     /// Whether somebody asks whether it is exhausted for certain.
@@ -91,6 +96,7 @@ impl Bucket {
             most: parts.most,
             capacity: AtomicUsize::new(parts.blocks),
             limit: AtomicUsize::new(if parts.ground.is_some() { 0 } else { parts.blocks }),
+            closed: parts.closed,
             ground: parts.ground,
             watermark: CachePadded(AtomicUsize::new(0)),
             changes: Changes::new(parts.exact),
@@ -161,9 +167,14 @@ impl Bucket {
     /// Takes up to `max` neighbouring blocks, 64 at most; the caller now holds them claimed (I3).
     pub(crate) fn withdraw(&self, max: usize) -> Option<Run> {
         self.changes.give_way();
-        let run = self.free.claim(max).or_else(|| self.fresh(max))?;
+        let run = self.used(max).or_else(|| self.fresh(max))?;
         self.wanted.taken(run);
         Some(run)
+    }
+
+    /// Takes free blocks, whose memory is there.
+    fn used(&self, max: usize) -> Option<Run> {
+        self.free.claim(max).and_then(|run| self.opened(run))
     }
 
     /// Takes up to `most` blocks, fewer if they lie far apart, and writes them down highest first: what is parked last is popped
@@ -225,7 +236,7 @@ impl Bucket {
     /// As `withdraw_one`; and whether the block was never used, and so reads as zero (I1).
     pub(crate) fn withdraw_one_told(&self) -> Option<(NonNull<u8>, bool)> {
         self.changes.give_way();
-        let used = self.free.claim(1);
+        let used = self.used(1);
         let fresh = used.is_none();
         let run = used.or_else(|| self.fresh(1))?;
         self.wanted.taken(run);
@@ -444,6 +455,7 @@ mod tests {
             blocks,
             most: blocks,
             words: Vec::leak(words),
+            closed: Closed::new(&[], 1),
             shares: ShareCounts::new(NonNull::dangling()),
             exact: true,
             ground: None,
@@ -530,6 +542,11 @@ pub(in crate::raw) mod models {
     impl Blocks {
         /// A bucket of `blocks` blocks that can grow to `most`.
         pub(in crate::raw) fn new(blocks: usize, most: usize) -> Arc<Self> {
+            Self::with_marks(blocks, most, 0)
+        }
+
+        /// One whose memory counts, in pages of two blocks, for which there are so many words.
+        pub(super) fn with_marks(blocks: usize, most: usize, marks: usize) -> Arc<Self> {
             let words = (0..Bitmap::words(most)).map(|_| AtomicU64::new(0)).collect();
             let base = NonNull::new(core::ptr::without_provenance_mut(SIZE)).unwrap();
             let span = Span::new(base, SIZE);
@@ -540,6 +557,7 @@ pub(in crate::raw) mod models {
                 blocks,
                 most,
                 words: Vec::leak(words),
+                closed: Closed::new(Vec::leak((0..marks).map(|_| AtomicU64::new(0)).collect()), 2 * SIZE),
                 shares: ShareCounts::new(NonNull::dangling()),
                 exact: true,
                 ground: Some(Ground::Model((0..most).map(|_| AtomicBool::new(false)).collect())),
@@ -606,6 +624,17 @@ pub(in crate::raw) mod models {
             self.bucket.trim_with(0..self.bucket.watermark().div_ceil(WORD), 1, |first, count| {
                 (first..first + count).for_each(|block| self.write(block));
                 count
+            })
+        }
+
+        /// As purging does where committed memory is counted: of all blocks in pages that are wholly free. Says how many.
+        pub(super) fn give_up(&self) -> usize {
+            let Some(Ground::Model(committed)) = &self.bucket.ground else { panic!("a model's") };
+            self.bucket.trim_with(0..self.bucket.watermark().div_ceil(WORD), 1, |first, count| {
+                let bytes = self.bucket.closed.close(first * SIZE, (first + count) * SIZE);
+                let blocks = &committed[bytes.start / SIZE..bytes.end.max(bytes.start) / SIZE];
+                blocks.iter().for_each(|block| block.store(false, Ordering::Relaxed));
+                blocks.len()
             })
         }
 

@@ -1,6 +1,6 @@
 //! What time it is, roughly: for what is done about once in a while.
 
-/// Milliseconds since some moment, to within a few.
+/// Milliseconds since some moment, to within a few, or the system's tick.
 #[cfg(all(target_os = "linux", not(any(test, loom, shuttle, miri))))]
 pub(crate) fn now() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -12,8 +12,15 @@ pub(crate) fn now() -> u64 {
     seconds * 1000 + nanoseconds / 1_000_000
 }
 
+/// The time of the system's last tick, which every process can read as well.
+#[cfg(all(windows, not(any(test, loom, shuttle, miri))))]
+pub(crate) fn now() -> u64 {
+    // SAFETY: I10: no precondition.
+    unsafe { windows_sys::Win32::System::SystemInformation::GetTickCount64() }
+}
+
 /// Where nothing is ever given back nobody asks.
-#[cfg(not(any(target_os = "linux", test, loom, shuttle, miri)))]
+#[cfg(not(any(target_os = "linux", windows, test, loom, shuttle, miri)))]
 pub(crate) fn now() -> u64 {
     0
 }
@@ -31,7 +38,7 @@ std::thread_local! {
 }
 
 /// Lets time pass for this thread.
-#[cfg(all(test, target_os = "linux", not(any(loom, shuttle, smarena_portable, miri))))]
+#[cfg(all(test, any(target_os = "linux", windows), not(any(loom, shuttle, smarena_portable, miri))))]
 pub(crate) fn pass(milliseconds: u64) {
     NOW.set(NOW.get() + milliseconds);
 }

@@ -104,7 +104,7 @@ impl State {
     }
 }
 
-#[cfg(all(test, target_os = "linux", not(any(loom, shuttle, smarena_portable, miri))))]
+#[cfg(all(test, any(target_os = "linux", windows), not(any(loom, shuttle, smarena_portable, miri))))]
 mod tests {
     use core::time::Duration;
 

@@ -72,7 +72,7 @@ mod tests {
         use crate::buf::SmBuf;
         use crate::class::Linear;
         use crate::config::{CacheWarmup, Exhausted, HugePages, Purge};
-        use crate::error::{AllocError, ConfigError};
+        use crate::error::{AllocError, ConfigError, NO_MEMORY};
         use crate::heap::{Heap, HeapBuilder, StaticHeap};
         use crate::pool::{BufPool, PoolError};
         use crate::raw::lock::Lock;
@@ -110,7 +110,7 @@ mod tests {
         fn live(builder: Builder) {
             let heap = match builder.build() {
                 Ok(heap) => heap,
-                Err(error) => return assert!(matches!(error, ConfigError::Refused { code: 12, .. }), "{error}"),
+                Err(error) => return assert!(matches!(error, ConfigError::Refused { code: NO_MEMORY, .. }), "{error}"),
             };
             let cache = heap.thread_cache(4096, CacheWarmup::Hot);
             let mut held = Vec::new();

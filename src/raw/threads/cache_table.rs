@@ -6,7 +6,7 @@ use crate::class::MAX_CLASSES;
 use crate::raw::buckets::bucket::Bucket;
 use crate::raw::cache::{Cache, LanePlan, LaneSetup};
 use crate::raw::lock::Lock;
-use crate::raw::os::Reservation;
+use crate::raw::os::{self, Reservation};
 use crate::raw::threads::cache_slot::{self, CacheSlot, STRIDE};
 use crate::raw::threads::registry::{Entry, SLOTS};
 use crate::sync::Ordering::Relaxed;
@@ -35,7 +35,7 @@ pub(crate) struct CacheTable {
 }
 
 impl CacheTable {
-    /// A table over `TABLE_BYTES` committed zero bytes.
+    /// A table over `TABLE_BYTES` zero bytes, committed as far as there are threads for them (I15).
     pub(crate) fn new(first: NonNull<CacheSlot>) -> Self {
         Self { first, used: [const { AtomicU64::new(0) }; SLOTS.div_ceil(64)], lock: Lock::new() }
     }
@@ -151,6 +151,10 @@ impl CacheTable {
         let Some(cache_slot) = self.used_cache_slot(slot) else { return 0 };
         let chunks = self.lock.with(|| cache_slot.chunks.take());
         let chunks = chunks.as_ref().map_or(0, resident);
+        if os::COUNTED {
+            // Purged, it would have to be committed again before any thread has the slot, and that may be refused.
+            return chunks;
+        }
         // Relaxed: as in `set_used`.
         self.used[slot / 64].fetch_and(!(1 << (slot % 64)), Relaxed);
         // SAFETY: I4, I5: the caller's own; its cache is closed, and zero bytes are an empty cache slot.

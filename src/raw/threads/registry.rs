@@ -14,11 +14,12 @@
 //! that all share is held for a few steps.
 
 use core::cell::Cell;
+use core::ops::Range;
 use core::ptr::NonNull;
 
 use crate::raw::fault::Site;
 use crate::raw::lock::Lock;
-use crate::raw::os::alive;
+use crate::raw::os::{self, alive};
 use crate::sync::Ordering;
 use crate::sync::fixed::AtomicUsize;
 
@@ -31,6 +32,8 @@ pub(crate) const SLOTS: usize = if cfg!(loom) {
     1024
 };
 const WORDS: usize = SLOTS.div_ceil(64);
+/// How many of them have memory in every heap before there is a thread: all, unless committed memory counts.
+const FIRST_SLOTS: usize = if os::COUNTED { 8 } else { SLOTS };
 
 /// What a heap shows the registry.
 pub(crate) trait Member {
@@ -46,6 +49,10 @@ pub(crate) trait Member {
     fn forked(&self, slot: Option<usize>);
     /// Shows the heap's own locks, which a fork must hold as well. Nobody takes one of the registry's while holding one of these.
     fn each_lock(&self, visit: &dyn Fn(&Lock));
+    /// Commits what these slots have in the heap; false if the system refuses.
+    fn commit_slots(&self, _: Range<usize>) -> bool {
+        true
+    }
     /// The block that `address` points into, if it lies in one of the spans.
     fn site_of(&self, address: NonNull<u8>) -> Option<Site>;
 }
@@ -148,6 +155,8 @@ pub(crate) struct Registry {
     /// The system's numbers of the threads that have the slots. 0 where that is not known, or the slot is about to be given up.
     threads: [Cell<i32>; SLOTS],
     slots: [Slot; SLOTS],
+    /// Of how many slots there is memory in every heap: threads get no others (I15).
+    committed: Cell<usize>,
     /// How many slots nobody has, for those who had none to look at.
     free: AtomicUsize,
 }
@@ -166,6 +175,7 @@ macro_rules! registry {
             taken: Self::none_taken(),
             threads: [const { Cell::new(0) }; SLOTS],
             slots: $slots,
+            committed: Cell::new(FIRST_SLOTS),
             free: AtomicUsize::new(SLOTS - 1),
         }
     };
@@ -201,7 +211,7 @@ impl Registry {
             let word = self.taken.iter().position(|word| word.get() != u64::MAX)?;
             let bit = self.taken[word].get().trailing_ones() as usize;
             let slot = word * 64 + bit;
-            if slot >= SLOTS {
+            if slot >= SLOTS || !self.commit_through(slot) {
                 return None;
             }
             self.taken[word].set(self.taken[word].get() | 1 << bit);
@@ -210,6 +220,20 @@ impl Registry {
             self.free.fetch_sub(1, Ordering::Relaxed);
             Some(slot)
         })
+    }
+
+    /// Sees to it that every heap has memory for what a thread with `slot` has there; false if the system refuses. The caller holds the lock.
+    fn commit_through(&self, slot: usize) -> bool {
+        let before = self.committed.get();
+        if slot < before {
+            return true;
+        }
+        let (now, all) = ((2 * before).clamp(slot + 1, SLOTS), Cell::new(true));
+        self.each(|member| all.set(all.get() && member.commit_slots(before..now)));
+        if all.get() {
+            self.committed.set(now);
+        }
+        all.get()
     }
 
     /// Whether nobody had `slot`, which is the caller's now, until it gives it up by `release_slot`.
@@ -362,15 +386,19 @@ impl Registry {
         }
     }
 
-    /// Adds a heap to the list.
+    /// Adds a heap to the list; false, and it is not there, if the system refuses the memory for the threads that there are.
     ///
     /// # Safety
     /// `member` stays valid and in place until `leave` has returned.
-    pub(crate) unsafe fn join(&self, member: NonNull<dyn Member>) {
+    pub(crate) unsafe fn join(&self, member: NonNull<dyn Member>) -> bool {
         self.lock.with(|| {
             let first = self.first.get();
             // SAFETY: I10: the caller keeps it valid.
-            let links = unsafe { member.as_ref() }.links();
+            let heap = unsafe { member.as_ref() };
+            if !heap.commit_slots(0..self.committed.get()) {
+                return false;
+            }
+            let links = heap.links();
             links.next.set(first);
             links.previous.set(None);
             links.member.set(Some(member));
@@ -379,7 +407,8 @@ impl Registry {
                 unsafe { first.as_ref() }.links().previous.set(Some(member));
             }
             self.first.set(Some(member));
-        });
+            true
+        })
     }
 
     /// Takes a heap off all lists, after which no thread's end touches it. The caller sees to it that nobody else uses the heap.
@@ -416,6 +445,9 @@ mod tests {
         entries: [Entry; SLOTS],
         drained: RefCell<Vec<usize>>,
         lock: Lock,
+        /// Slots that have memory, from 0 on, and whether more are refused.
+        committed: Cell<usize>,
+        refuses: Cell<bool>,
     }
 
     impl Member for Toy {
@@ -447,6 +479,15 @@ mod tests {
             visit(&self.lock);
         }
 
+        fn commit_slots(&self, slots: Range<usize>) -> bool {
+            if !self.refuses.get() {
+                // Again, if another heap was refused.
+                assert!(slots.start <= self.committed.get());
+                self.committed.set(slots.end);
+            }
+            !self.refuses.get()
+        }
+
         fn site_of(&self, _: NonNull<u8>) -> Option<Site> {
             None
         }
@@ -458,14 +499,39 @@ mod tests {
             entries: core::array::from_fn(|_| Entry::default()),
             drained: RefCell::default(),
             lock: Lock::new(),
+            committed: Cell::new(0),
+            refuses: Cell::new(false),
         };
         Box::leak(Box::new(core::array::from_fn(|_| toy())))
     }
 
-    fn join(registry: &Registry, toy: &'static Toy) {
+    fn join(registry: &Registry, toy: &'static Toy) -> bool {
         let member: &'static dyn Member = toy;
         // SAFETY: I8: leaked, so it stays for ever.
-        unsafe { registry.join(NonNull::from(member)) };
+        unsafe { registry.join(NonNull::from(member)) }
+    }
+
+    #[test]
+    fn no_slot_is_given_out_and_no_heap_joins_without_memory_for_it() {
+        let registry = Registry { committed: Cell::new(2), ..Registry::new() };
+        let toys = toys::<3>();
+        let join = |toy: usize| join(&registry, &toys[toy]);
+        let claim = || registry.claim_slot();
+        let committed = || toys.each_ref().map(|toy| toy.committed.get());
+        assert!(join(0) && join(1));
+        assert_eq!((claim(), committed()), (Some(1), [2, 2, 0]));
+        assert_eq!((claim(), committed()), (Some(2), [4, 4, 0]), "twice as many at once");
+        toys[0].refuses.set(true);
+        assert_eq!((claim(), claim(), committed()[0]), (Some(3), None, 4));
+        toys[2].refuses.set(true);
+        assert!(!join(2));
+        toys.iter().for_each(|toy| toy.refuses.set(false));
+        assert!(join(2));
+        assert_eq!((claim(), committed()), (Some(4), [8; 3]));
+        registry.committed.set(SLOTS - 1);
+        toys.iter().for_each(|toy| toy.committed.set(SLOTS - 1));
+        while claim().is_some() {}
+        assert_eq!((registry.free.load(Ordering::Relaxed), committed()), (0, [SLOTS; 3]));
     }
 
     #[test]
@@ -483,7 +549,7 @@ mod tests {
     fn a_slot_is_drained_in_every_heap_that_its_thread_used_and_in_no_other() {
         let registry = Registry::new();
         let toys = toys::<4>();
-        toys.iter().for_each(|toy| join(&registry, toy));
+        assert!(toys.iter().all(|toy| join(&registry, toy)));
         // From the middle, then the last to come, then the first, then the only one.
         for (round, leaves) in [1, 3, 0, 2].into_iter().enumerate() {
             let there = |toy: usize| ![1, 3, 0, 2][..round].contains(&toy);
@@ -559,7 +625,7 @@ mod tests {
     fn a_forks_child_has_the_slots_of_the_threads_that_did_not_come_along() {
         let registry = Registry::new();
         let toys = toys::<2>();
-        toys.iter().for_each(|toy| join(&registry, toy));
+        assert!(toys.iter().all(|toy| join(&registry, toy)));
         let slots: Vec<_> = core::iter::from_fn(|| registry.claim_slot()).collect();
         assert!(!registry.has_free_slots());
         for &slot in &slots {
@@ -585,7 +651,7 @@ mod tests {
     fn a_fork_finds_every_lock_taken() {
         let registry = Registry::new();
         let toys = toys::<2>();
-        toys.iter().for_each(|toy| join(&registry, toy));
+        assert!(toys.iter().all(|toy| join(&registry, toy)));
         let slot = registry.claim_slot().unwrap();
         let of_slot = &registry.slots[slot].lock;
         let locks = || [&registry.building, &registry.lock, of_slot, &toys[0].lock, &toys[1].lock];

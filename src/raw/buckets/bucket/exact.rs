@@ -90,7 +90,8 @@ impl Bucket {
     /// Takes a block. The error is the capacity that the bucket had at some moment of the call when no block of it was free.
     pub(super) fn claim_exact(&self) -> Result<Run, usize> {
         let capacity = self.capacity();
-        let look = || self.free.claim_exact(self.watermark(), 1).or_else(|| self.fresh(1));
+        let used = || self.free.claim_exact(self.watermark(), 1).and_then(|run| self.opened(run));
+        let look = || used().or_else(|| self.fresh(1));
         let run = self.changes.look(look).ok_or(capacity)?;
         self.wanted.taken(run);
         Ok(run)

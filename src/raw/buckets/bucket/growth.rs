@@ -22,34 +22,42 @@ const HUGE_FROM: usize = 2 << 20;
 /// What a span's blocks stand on. Immutable.
 #[derive(Debug)]
 pub(crate) enum Ground {
-    /// Part of a reservation, and which pages it shall have; and the part of the blocks' share counts, where they are not open from the start.
-    Part(Part, HugePages, Option<Part>),
+    /// Part of a reservation, and which pages it shall have; and what is not open from the start: the part of the blocks' share counts, and the part that
+    /// has bitmaps and marks.
+    Part { span: Part, huge_pages: HugePages, counts: Option<Part>, words: Option<Part> },
     /// In models: which blocks were committed. Only the order of the limit makes that seen.
     #[cfg(all(test, loom))]
     Model(Vec<crate::sync::AtomicBool>),
 }
 
 impl Ground {
-    /// Makes the blocks from `from` up to `to`, of `size` bytes, readable and writable. False if the system refuses.
+    /// Makes the blocks from `from` up to `to`, of `size` bytes, readable and writable, and their counts. False if the system refuses.
     fn commit(&self, from: usize, to: usize, size: usize) -> bool {
+        let of_counts = |index| index * size_of::<ShareCount>();
+        let has_counts = match self {
+            Self::Part { counts: Some(part), .. } => part.commit(of_counts(from), of_counts(to)).is_ok(),
+            _ => true,
+        };
+        has_counts && self.commit_bytes(from * size, to * size, size)
+    }
+
+    /// Makes the bytes from `from` up to `to`, of blocks of `size` bytes, readable and writable. False if the system refuses.
+    pub(super) fn commit_bytes(&self, from: usize, to: usize, size: usize) -> bool {
         match self {
-            Self::Part(part, huge_pages, counts) => {
-                let of_counts = |index| index * size_of::<ShareCount>();
-                let has_counts = counts.as_ref().is_none_or(|part| part.commit(of_counts(from), of_counts(to)).is_ok());
-                let (from, to) = (from * size, to * size);
-                let is_committed = has_counts && part.commit(from, to).is_ok();
+            Self::Part { span, huge_pages, .. } => {
+                let _ = size;
+                let is_committed = span.commit(from, to).is_ok();
                 match huge_pages {
-                    HugePages::Never => part.advise_small(from, to),
+                    HugePages::Never => span.advise_small(from, to),
                     HugePages::Auto if to <= HUGE_FROM => {}
-                    HugePages::Auto => part.advise_huge(from.max(HUGE_FROM), to),
-                    HugePages::Always => part.advise_huge(from, to),
+                    HugePages::Auto => span.advise_huge(from.max(HUGE_FROM), to),
+                    HugePages::Always => span.advise_huge(from, to),
                 }
                 is_committed
             }
             #[cfg(all(test, loom))]
             Self::Model(committed) => {
-                let _ = size;
-                committed[from..to].iter().for_each(|block| block.store(true, Ordering::Relaxed));
+                committed[from / size..to / size].iter().for_each(|block| block.store(true, Ordering::Relaxed));
                 true
             }
         }
@@ -58,7 +66,7 @@ impl Ground {
     /// How far to commit when the bytes up to `from` are used.
     fn next_step(&self, from: usize) -> usize {
         match self {
-            Self::Part(_, HugePages::Always, _) => usize::MAX,
+            Self::Part { huge_pages: HugePages::Always, .. } => usize::MAX,
             _ => from + from.clamp(FIRST_STEP, LONGEST_STEP),
         }
     }
@@ -82,10 +90,17 @@ impl Bucket {
         self.most * self.block_size()
     }
 
+    /// Commits what the first `blocks` blocks have in bitmap and marks, where that is not there from the start.
+    pub(crate) fn commit_words(&self, blocks: usize) -> Result<(), i32> {
+        let Some(Ground::Part { words: Some(part), .. }) = &self.ground else { return Ok(()) };
+        let marks = self.closed.of_first(blocks * self.block_size());
+        self.free.of_first(blocks).chain([marks]).try_for_each(|words| part.commit_slice(words))
+    }
+
     /// All addresses that blocks can come from, readable and writable from now on if the system does not refuse it.
     pub(crate) fn addresses(&self) -> NonNull<[u8]> {
         if let Some(ground) = &self.ground {
-            if ground.commit(0, self.most, self.block_size()) {
+            if self.commit_words(self.most).is_ok() && ground.commit(0, self.most, self.block_size()) {
                 // Release: as in `extend`. What lies there can be resident from now on, and so be counted and given back.
                 self.limit.fetch_max(self.capacity(), Ordering::Release);
             }
@@ -93,9 +108,9 @@ impl Bucket {
         NonNull::slice_from_raw_parts(self.span.base(), self.most_bytes())
     }
 
-    /// Whether the system refuses to commit what the bucket may serve.
+    /// Whether the system refuses to commit what the bucket may serve: asked when it has not served.
     pub(crate) fn is_refused(&self) -> bool {
-        self.limit() < self.capacity()
+        self.limit() < self.capacity() || self.is_closed_to()
     }
 
     /// Whether it can be told to serve more.
@@ -120,7 +135,8 @@ impl Bucket {
         let Some(ground) = &self.ground else { return false };
         let size = self.block_size();
         let next = (ground.next_step(limit * size) / size).max(limit + 1).min(self.capacity());
-        if next > limit && self.limit() == limit && ground.commit(limit, next, size) {
+        let commit = || self.commit_words(next).is_ok() && ground.commit(limit, next, size);
+        if next > limit && self.limit() == limit && commit() {
             // Release pairs with `limit`. If another thread was first, that serves as well: committing twice changes nothing.
             let _ = self.limit.compare_exchange(limit, next, Ordering::AcqRel, Ordering::Relaxed);
         }

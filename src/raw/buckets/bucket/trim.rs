@@ -28,7 +28,8 @@ impl Bucket {
             return 0;
         }
         let Some(part) = self.part() else { return 0 };
-        self.use_up(self.end_of_tail(part), &may_purge);
+        // Never-used memory counts as well, there.
+        self.use_up(if self.closed.is_off() { self.end_of_tail(part) } else { self.limit() }, &may_purge);
         let bytes = self.trim_with(0..self.words(), self.round(), self.purge(part, may_purge));
         self.count_purged(bytes);
         bytes
@@ -54,9 +55,13 @@ impl Bucket {
             self.use_up(self.end_of_tail(part), &may_purge);
             words.end = self.words();
         }
-        let end = (here.end * self.word_bytes()).min(self.limit() * self.block_size());
-        // Where memory is used here and there, most of it has been given back by an earlier pass.
-        if part.resident(here.start * self.word_bytes(), end) == Some(0) {
+        let (from, end) = (here.start * self.word_bytes(), here.end * self.word_bytes());
+        let end = end.min(self.limit() * self.block_size());
+        // Where memory is used here and there, most of it has been given back by an earlier pass. What is committed and not resident may lie in a
+        // file.
+        let is_gone =
+            if self.closed.is_off() { part.resident(from, end) == Some(0) } else { self.closed.are_all(from, end) };
+        if is_gone {
             return 0;
         }
         let bytes = self.trim_with(here, round, self.purge(part, may_purge));
@@ -88,14 +93,20 @@ impl Bucket {
     /// What gives the memory of blocks back that are held: the first, and how many.
     fn purge<'b>(&'b self, part: &'b Part, may_purge: impl Fn() -> bool + 'b) -> impl Fn(usize, usize) -> usize + 'b {
         let size = self.block_size();
-        // SAFETY: I3, I4: `trim_with` holds all these blocks claimed, from the first byte to the last.
-        let purge = move |first, count| unsafe { part.purge(first * size, (first + count) * size) };
-        move |first, count| if may_purge() { purge(first, count) } else { 0 }
+        move |first, count| {
+            let (from, to) = (first * size, (first + count) * size);
+            if !may_purge() {
+                return 0;
+            }
+            self.closed.close(from, to);
+            // SAFETY: I3, I4, I15: `trim_with` holds all these blocks claimed, from the first byte to the last.
+            unsafe { part.purge(from, to) }
+        }
     }
 
     fn part(&self) -> Option<&Part> {
         match self.ground.as_ref()? {
-            Ground::Part(part, ..) => Some(part),
+            Ground::Part { span, .. } => Some(span),
             #[cfg(all(test, loom))]
             Ground::Model(..) => None,
         }
