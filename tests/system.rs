@@ -183,6 +183,16 @@ fn within<R>(resource: libc::__rlimit_resource_t, bytes: usize, body: impl FnOnc
 }
 
 #[test]
+fn an_error_for_want_of_data_names_the_limit() {
+    ends_well("an_error_for_want_of_data_names_the_limit", || {
+        let error =
+            within(libc::RLIMIT_DATA, told("VmData:") + (1 << 20), || Heap::<Linear<8>>::new(1 << 20).err().unwrap());
+        let said = error.to_string();
+        assert!(said.contains("data"), "{said}");
+    });
+}
+
+#[test]
 fn an_error_for_want_of_locked_memory_names_the_limit() {
     ends_well("an_error_for_want_of_locked_memory_names_the_limit", || {
         // Who may lock whatever they like gives that up. Others may not do this, and need not.
