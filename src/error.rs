@@ -166,7 +166,9 @@ pub(crate) const NO_MEMORY: i32 = if cfg!(windows) { 8 } else { 12 };
 /// What the system means by that, and Linux by the one for "try again".
 fn what_is_short(code: i32) -> &'static str {
     match code {
-        NO_MEMORY => ". Too little memory, a limit on addresses or data, or too many mappings (on Linux: vm.max_map_count)",
+        NO_MEMORY => {
+            ". Too little memory, a limit on addresses or data, or too many mappings (on Linux: vm.max_map_count)"
+        }
         11 if cfg!(target_os = "linux") => {
             ". All memory of this process is locked (mlockall), and the limit on that (ulimit -l) counts addresses, used or not"
         }

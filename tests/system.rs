@@ -183,6 +183,18 @@ fn within<R>(resource: libc::__rlimit_resource_t, bytes: usize, body: impl FnOnc
 }
 
 #[test]
+fn a_span_of_huge_pages_is_opened_as_far_as_a_limit_on_data_lets_it() {
+    ends_well("a_span_of_huge_pages_is_opened_as_far_as_a_limit_on_data_lets_it", || {
+        let heap = Heap::<Linear<1>>::builder().bucket_bytes(256 << 20).huge_pages(HugePages::Always);
+        let heap = heap.on_exhausted(Exhausted::Refuse).build().unwrap();
+        let blocks = within(libc::RLIMIT_DATA, told("VmData:") + (96 << 20), || {
+            std::iter::from_fn(|| heap.malloc(16, 0).ok()).count()
+        });
+        assert!((1 << 20..96 << 20).contains(&(16 * blocks)), "{blocks} blocks");
+    });
+}
+
+#[test]
 fn an_error_for_want_of_data_names_the_limit() {
     ends_well("an_error_for_want_of_data_names_the_limit", || {
         let error =

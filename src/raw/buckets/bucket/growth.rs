@@ -10,7 +10,7 @@ use core::mem::size_of;
 use super::Bucket;
 use crate::config::HugePages;
 use crate::raw::buckets::share::ShareCount;
-use crate::raw::os::Part;
+use crate::raw::os::{HUGE_PAGE, Part};
 use crate::sync::Ordering;
 
 /// The first step, in bytes; each of the next ones is as long as all before it together.
@@ -68,6 +68,14 @@ impl Ground {
         match self {
             Self::Part { huge_pages: HugePages::Always, .. } => usize::MAX,
             _ => from + from.clamp(FIRST_STEP, LONGEST_STEP),
+        }
+    }
+
+    /// How far at least, where the system refuses so much, if there is something between.
+    fn shorter_step(&self, from: usize) -> Option<usize> {
+        match self {
+            Self::Part { huge_pages: HugePages::Always, .. } => Some(from + from.clamp(HUGE_PAGE, LONGEST_STEP)),
+            _ => None,
         }
     }
 }
@@ -134,11 +142,15 @@ impl Bucket {
     pub(super) fn extend(&self, limit: usize) -> bool {
         let Some(ground) = &self.ground else { return false };
         let size = self.block_size();
-        let next = (ground.next_step(limit * size) / size).max(limit + 1).min(self.capacity());
-        let commit = || self.commit_words(next).is_ok() && ground.commit(limit, next, size);
-        if next > limit && self.limit() == limit && commit() {
-            // Release pairs with `limit`. If another thread was first, that serves as well: committing twice changes nothing.
-            let _ = self.limit.compare_exchange(limit, next, Ordering::AcqRel, Ordering::Relaxed);
+        let blocks = |bytes: usize| (bytes / size).max(limit + 1).min(self.capacity());
+        let next = blocks(ground.next_step(limit * size));
+        if next > limit && self.limit() == limit {
+            let shorter = || ground.shorter_step(limit * size).map(blocks);
+            let is_committed = |next: &usize| self.commit_words(*next).is_ok() && ground.commit(limit, *next, size);
+            if let Some(next) = Some(next).filter(is_committed).or_else(|| shorter().filter(is_committed)) {
+                // Release pairs with `limit`. If another thread was first, that serves as well: committing twice changes nothing.
+                let _ = self.limit.compare_exchange(limit, next, Ordering::AcqRel, Ordering::Relaxed);
+            }
         }
         self.limit() > limit
     }
