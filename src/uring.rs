@@ -14,7 +14,7 @@
 //! | this one | what a ring can be asked |
 //! | `send` | what is sent, by whom and how |
 //! | `turn` | what is to be done is submitted, and waited for |
-//! | `buffers`, `bell` | the leases that are the kernel's, by number; how the ring is told that one has come back when it had none |
+//! | `buffers`, `bell` | the leases that are the kernel's, by number; how the ring is told that one has come back when it had none, and who watches it of all |
 //! | `operations`, `sockets` | what is under way and what the kernel was told of it; on which socket, and whose turn it is |
 //! | `completions` | what becomes of what the kernel says |
 //! | `end` | a ring that is dropped with all that is under way |
@@ -54,6 +54,7 @@ mod stats;
 mod tests;
 mod turn;
 
+use core::cell::Cell;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::time::Duration;
@@ -151,6 +152,8 @@ pub struct Uring<H: HeapRef + 'static = Global> {
     receiving: ManuallyDrop<Box<libc::msghdr>>,
     pool: ManuallyDrop<InLine<H>>,
     bell: Arc<Bell>,
+    /// The kernel tells the file that is watched; before somebody asked for it that costs nothing.
+    is_watched: Cell<bool>,
     /// Whose operations and sockets are this ring's.
     number: u64,
     most: usize,
@@ -334,6 +337,9 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// ```
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<(), UringError> {
         self.is_ours()?;
+        if self.is_watched.get() {
+            self.bell.hush();
+        }
         // What needs no buffer goes on without: it may be what gives one back.
         let starved = self.refill().err().filter(|_| self.needs_buffers());
         self.start_all()?;
@@ -361,6 +367,10 @@ impl<H: HeapRef + 'static> Uring<H> {
             let completion = self.ring.completion().next()?;
             if let Some(event) = self.completed(&completion) {
                 return Some(event);
+            }
+            // The ring's own, for which it may have something to do: who is told that there is nothing need not come again by himself.
+            if self.is_watched.get() {
+                self.bell.call();
             }
         }
     }

@@ -773,11 +773,69 @@ fn leases_of_a_ring_are_different_blocks_that_nothing_is_written_to() {
     }
 }
 
+/// All that has happened, as who watches the ring's file asks for it.
+fn turns(ring: &mut Uring<Net>) -> Vec<Event<Net>> {
+    let mut events = Vec::new();
+    loop {
+        ring.wait(Some(Duration::ZERO)).unwrap();
+        match ring.next() {
+            Some(event) => events.push(event),
+            None => return events,
+        }
+    }
+}
+
+#[test]
+fn who_sleeps_until_the_rings_file_is_readable_is_woken() {
+    let pool = pool_in(&heap(), 1);
+    let Some(mut ring) = ring(&pool, 1) else { return };
+    let (peer, ours, address) = udp();
+    let socket = ring.attach(ours).unwrap();
+    ring.receive(socket).unwrap();
+    // SAFETY: no precondition.
+    let this = unsafe { libc::gettid() };
+    let when_asleep = |work: Box<dyn FnOnce() + Send>| {
+        std::thread::spawn(move || {
+            while !sleeps(this) {
+                std::thread::yield_now();
+            }
+            work();
+        })
+    };
+    while is_readable(&ring) {
+        assert!(turns(&mut ring).is_empty());
+    }
+    let sending = when_asleep(Box::new(move || {
+        for number in 1..4 {
+            peer.send_to(&[number], address).unwrap();
+        }
+    }));
+    let mut received = |number: u8| loop {
+        assert!(becomes_readable(&ring, 60_000), "it sleeps on");
+        if let Some(Event::Received { lease, .. }) = turns(&mut ring).pop() {
+            assert_eq!(lease[..], [number]);
+            break lease;
+        }
+    };
+    let mut lease = received(1);
+    sending.join().unwrap();
+    // A buffer that comes back, of which the ring has to make something; more than once.
+    for number in 2..4 {
+        let returning = when_asleep(Box::new(move || drop(lease)));
+        lease = received(number);
+        returning.join().unwrap();
+    }
+}
+
 /// Whether who watches the ring's file would be told now.
 fn is_readable(ring: &Uring<Net>) -> bool {
+    becomes_readable(ring, 0)
+}
+
+fn becomes_readable(ring: &Uring<Net>, milliseconds: libc::c_int) -> bool {
     let mut watched = libc::pollfd { fd: ring.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
     // SAFETY: one such structure, for as long as the call takes.
-    let answer = unsafe { libc::poll(&raw mut watched, 1, 0) };
+    let answer = unsafe { libc::poll(&raw mut watched, 1, milliseconds) };
     answer == 1 && watched.revents & libc::POLLIN != 0
 }
 
@@ -829,6 +887,8 @@ fn a_ring_without_buffers_has_its_turn_among_those_who_wait() {
 fn a_watched_file_tells_of_a_buffer_that_came_back() {
     let pool = pool_in(&heap(), 1);
     let Some((mut ring, _, lease)) = starving(&pool) else { return };
+    assert!(is_readable(&ring), "who begins to watch looks once");
+    is_quiet(&mut ring);
     assert!(!is_readable(&ring));
     std::thread::spawn(move || drop(lease)).join().unwrap();
     assert!(is_readable(&ring));

@@ -1,5 +1,6 @@
 //! How a ring is described, and made.
 
+use core::cell::Cell;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -163,6 +164,7 @@ impl UringBuilder {
             receiving: ManuallyDrop::new(Box::new(receiving_header())),
             pool: ManuallyDrop::new(InLine::new(pool)),
             bell,
+            is_watched: Cell::new(false),
             // Relaxed: a number of its own, with which nothing else goes.
             number: RINGS.fetch_add(1, Ordering::Relaxed),
             most: operations,

@@ -4,7 +4,7 @@ use core::fmt;
 use core::task::{Poll, Waker};
 use core::time::Duration;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
@@ -163,22 +163,6 @@ fn unless_later(done: io::Result<usize>) -> io::Result<()> {
             Err(error)
         }
         _ => Ok(()),
-    }
-}
-
-/// The ring's own file, which becomes readable when something has happened: for a runtime to watch. Then [`wait`](Uring::wait) with a timeout of zero.
-///
-/// Not to be used in the child of a fork, whose copy of it is closed by `exec`.
-impl<H: HeapRef + 'static> AsFd for Uring<H> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: R3: open as long as the ring is there.
-        unsafe { BorrowedFd::borrow_raw(self.ring.as_raw_fd()) }
-    }
-}
-
-impl<H: HeapRef + 'static> AsRawFd for Uring<H> {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.ring.as_raw_fd()
     }
 }
 
