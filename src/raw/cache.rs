@@ -9,8 +9,8 @@ mod lane;
 mod register;
 
 use core::cell::Cell;
-use core::mem::size_of;
-use core::ptr::NonNull;
+use core::mem::{offset_of, size_of};
+use core::ptr::{self, NonNull};
 
 pub(super) use back::before_buckets;
 pub(crate) use lane::{Lane, LanePlan};
@@ -24,21 +24,21 @@ use crate::sync::fixed::AtomicUsize;
 /// (relaxed): plain moves, and no peek is a race.
 #[repr(C, align(64))]
 pub(crate) struct Cache {
-    /// First: at a distance they would cost the fast paths an instruction.
-    lanes: [Lane; MAX_CLASSES],
     /// What `free` needs of the heap: where the spans lie. Zero: no address is inside.
     base: Cell<usize>,
     shift: Cell<usize>,
     spans: Cell<usize>,
     /// Whether a thread uses this cache.
     open: AtomicUsize,
+    /// Last, so that a heap of few buckets touches one page of a cache slot and not two.
+    lanes: [Lane; MAX_CLASSES],
 }
 
 // SAFETY: I5, I6: the cells are their thread's own; of a cache that several threads look at, nobody writes any.
 unsafe impl Sync for Cache {}
 
-// A lane is one line of the processor's cache.
-const _: () = assert!(size_of::<Lane>() == 64);
+// A lane is one line of the processor's cache, and one line is before them.
+const _: () = assert!(size_of::<Lane>() == 64 && offset_of!(Cache, lanes) == 64);
 
 /// The base of a cache whose frees all take the slow path: its 64 spans of one byte are where no pointer points that a heap is given. Systems keep
 /// the first pages out of reach, and who makes up a pointer for a layout without bytes makes it up from an alignment, a power of two.
@@ -56,11 +56,11 @@ impl Cache {
     /// A cache of zero bytes.
     pub(crate) const fn empty() -> Self {
         Self {
-            lanes: [const { Lane::empty() }; MAX_CLASSES],
             base: Cell::new(0),
             shift: Cell::new(0),
             spans: Cell::new(0),
             open: AtomicUsize::new(0),
+            lanes: [const { Lane::empty() }; MAX_CLASSES],
         }
     }
 
@@ -69,7 +69,17 @@ impl Cache {
     #[inline(always)]
     pub(crate) fn lane(&self, class: usize) -> &Lane {
         debug_assert!(class < MAX_CLASSES);
-        in_one_register(&self.lanes[class % MAX_CLASSES])
+        self.nth(class % MAX_CLASSES)
+    }
+
+    /// The lane of this number, below `MAX_CLASSES`.
+    #[inline(always)]
+    fn nth(&self, number: usize) -> &Lane {
+        // So many lines from the beginning is the line before the lane; the way from there is a constant that instructions have room for, as
+        // long as it is not hidden: then each call adds it up.
+        let line = in_one_register(ptr::from_ref(self).cast::<Lane>().wrapping_add(number));
+        // SAFETY: I5: below `MAX_CLASSES`: a lane of this cache, which lies one line further on.
+        unsafe { &*line.wrapping_add(1) }
     }
 
     /// The number of the span that `block` lies in; at least `spans` if it lies in none.
@@ -89,7 +99,8 @@ impl Cache {
     #[inline(always)]
     pub(crate) fn push(&self, block: NonNull<u8>) -> bool {
         // Not `lane_of`: lanes beyond the last span are zero, which reads as full, so a constant bounds the span as well.
-        self.lanes.get(self.span_of(block)).is_some_and(|lane| in_one_register(lane).push(block))
+        let span = self.span_of(block);
+        span < MAX_CLASSES && self.nth(span).push(block)
     }
 
     pub(crate) fn is_open(&self) -> bool {

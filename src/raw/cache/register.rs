@@ -7,7 +7,7 @@
 //! On Intel's Sapphire Rapids that halved a pair: inlined 2.0 to 1.07 ns, behind a call 3.9 to 2.0, by reference 2.7 to 1.4. On AMD's Zen 4 it
 //! changes nothing either way (docs/BENCHMARKS.md, "pair"). As many instructions, or one more where the class was known to the compiler.
 
-/// The same reference, of which the compiler does not know where it comes from. No instruction.
+/// The same pointer, of which the compiler does not know where it comes from. No instruction.
 #[cfg(all(
     any(
         target_arch = "x86_64",
@@ -21,17 +21,15 @@
 ))]
 #[inline(always)]
 #[expect(clippy::pointers_in_nomem_asm_block, reason = "nothing reads or writes what it points to")]
-pub(super) fn in_one_register<T>(place: &T) -> &T {
-    let mut pointer = core::ptr::from_ref(place);
+pub(super) fn in_one_register<T>(mut pointer: *const T) -> *const T {
     // SAFETY: I5: not an instruction: the pointer comes out as it went in.
     unsafe {
         core::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
     }
-    // SAFETY: I5: as above: the same reference.
-    unsafe { &*pointer }
+    pointer
 }
 
-/// Where there is no assembly, or a model runs: the reference as it is.
+/// Where there is no assembly, or a model runs: the pointer as it is.
 #[cfg(not(all(
     any(
         target_arch = "x86_64",
@@ -44,6 +42,6 @@ pub(super) fn in_one_register<T>(place: &T) -> &T {
     not(any(loom, shuttle, miri))
 )))]
 #[inline(always)]
-pub(super) fn in_one_register<T>(place: &T) -> &T {
-    place
+pub(super) fn in_one_register<T>(pointer: *const T) -> *const T {
+    pointer
 }

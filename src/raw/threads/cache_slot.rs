@@ -1,6 +1,6 @@
 //! What one thread has in one heap: its cache, and the memory that its chunks lie in.
 
-use core::mem::{ManuallyDrop, size_of};
+use core::mem::{ManuallyDrop, offset_of, size_of};
 use core::ptr::{NonNull, null_mut};
 
 use crate::raw::buckets::bucket::Bucket;
@@ -14,12 +14,12 @@ use crate::sync::fixed::{AtomicPtr, AtomicUsize};
 /// Distance between two threads' cache slots, and so between their caches. Whole pages: a neighbour's lines, pulled in by a prefetcher, would
 /// cost more than the allocator does.
 pub(crate) const STRIDE: usize = size_of::<CacheSlot>();
+/// Where in its cache slot a cache lies.
+pub(crate) const CACHE_OFFSET: usize = offset_of!(CacheSlot, cache);
 
 /// What one thread has in one heap. Its own thread's; others may peek at the atomics. Zero bytes are an empty cache slot.
 #[repr(C, align(4096))]
 pub(crate) struct CacheSlot {
-    /// First, so that the address of the cache slot is that of the cache.
-    cache: Cache,
     pub(crate) chunks: Chunks,
     /// `ThreadCache` guards of this heap that the thread holds.
     pub(crate) guards: AtomicUsize,
@@ -27,6 +27,8 @@ pub(crate) struct CacheSlot {
     pub(crate) forgoes: AtomicUsize,
     /// In the list of heaps that the thread used, from its first cache here to its end.
     pub(crate) entry: Entry,
+    /// Last: the lanes that a heap does not have are pages that nobody touches.
+    cache: Cache,
 }
 
 /// The mapping that a cache's chunks lie in. It outlasts the cache's closing, for the cache slot's next owner, if nobody gives it back before. Changed under
@@ -40,11 +42,11 @@ impl CacheSlot {
     #[cfg(all(test, not(loom)))]
     pub(crate) fn empty() -> Self {
         Self {
-            cache: Cache::empty(),
             chunks: Chunks { first: AtomicPtr::new(null_mut()), bytes: AtomicUsize::new(0) },
             guards: AtomicUsize::new(0),
             forgoes: AtomicUsize::new(0),
             entry: Entry::default(),
+            cache: Cache::empty(),
         }
     }
 

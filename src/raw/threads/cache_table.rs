@@ -7,7 +7,7 @@ use crate::raw::buckets::bucket::Bucket;
 use crate::raw::cache::{Cache, LanePlan, LaneSetup};
 use crate::raw::lock::Lock;
 use crate::raw::os::{self, Reservation};
-use crate::raw::threads::cache_slot::{self, CacheSlot, STRIDE};
+use crate::raw::threads::cache_slot::{self, CACHE_OFFSET, CacheSlot, STRIDE};
 use crate::raw::threads::registry::{Entry, SLOTS};
 use crate::sync::Ordering::Relaxed;
 use crate::sync::fixed::AtomicU64;
@@ -46,7 +46,8 @@ impl CacheTable {
 
     /// The cache of slot 0; those of the others follow at distances of `STRIDE`.
     pub(crate) fn first_cache(&self) -> NonNull<Cache> {
-        self.first.cast()
+        // SAFETY: I1: inside the table's first cache slot.
+        unsafe { self.first.byte_add(CACHE_OFFSET) }.cast()
     }
 
     /// The cache slot of the thread that has `slot`.
