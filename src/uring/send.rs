@@ -57,7 +57,7 @@ impl<H: HeapRef + 'static> Uring<H> {
     /// (generic segmentation offload), which takes little longer than a single one does, and arrive one by one. 0 bytes: as [`send_to`](Uring::send_to).
     ///
     /// # Errors
-    /// As [`send`](Uring::send). With the event comes the system's error for more than 64 datagrams, for more than 65,507 bytes, and for datagrams that would have to be
+    /// As [`send`](Uring::send). With the event comes the system's error for more datagrams than it takes as one (64, or 128 where it is newer), for more than 65,507 bytes, and for datagrams that would have to be
     /// sent in fragments.
     ///
     /// ```

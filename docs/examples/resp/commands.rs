@@ -82,7 +82,7 @@ impl<M: Memory> State<M> {
                 }
                 replies.line(format_args!("+OK"));
             }
-            (b"DEL", keys) => {
+            (b"DEL", keys @ [_, ..]) => {
                 let there = keys.iter().filter(|key| store.remove(key, now));
                 replies.line(format_args!(":{}", there.count()));
             }
@@ -102,7 +102,7 @@ impl<M: Memory> State<M> {
                 let reached = self.publish(channel, text).ok_or(NO_ROOM)?;
                 replies.line(format_args!(":{reached}"));
             }
-            (b"SUBSCRIBE", channels) if channels.len() <= MOST_CHANNELS => {
+            (b"SUBSCRIBE", channels @ [_, ..]) if channels.len() <= MOST_CHANNELS => {
                 for channel in channels {
                     if session.channels == MOST_CHANNELS || channel.len() > LONGEST_NAME {
                         return Err(format!("ERR at most {MOST_CHANNELS} channels with names of {LONGEST_NAME} bytes"));

@@ -213,6 +213,8 @@ fn commands(options: Options) {
     client.ask(&[b"EXPIRE", b"c", b"1"], ":0\r\n");
     client.ask(&[b"DEL", b"a", b"c", b"b", b"a"], ":2\r\n");
     client.ask(&[b"MSET", b"a"], "-ERR unknown command 'MSET', or not with 1 arguments\r\n");
+    client.ask(&[b"SUBSCRIBE"], "-ERR unknown command 'SUBSCRIBE', or not with 0 arguments\r\n");
+    client.ask(&[b"DEL"], "-ERR unknown command 'DEL', or not with 0 arguments\r\n");
     client.ask(&[&[b'\n'; 5000]], format!("-ERR unknown command '{}', or not with 0 arguments\r\n", "\\n".repeat(64)));
 
     // From the shortest to those that are shared, need more than a buffer, and are the largest.
