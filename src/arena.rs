@@ -19,7 +19,8 @@
 //!
 //! - **A1** A present chunk is one block of the storage's heap with the table's layout for it: first its slots, then its
 //!   vacancy words. It does not move, and goes back once, when the table has forgotten it. Absent chunks have no slots. While
-//!   a chunk is present there is a directory, a block of that heap too, which has its address. Slots before `near_end` lie in
+//!   a chunk is present there is a directory, a block of that heap too, which has its address, and `filling_origin` is what it has for chunk
+//!   `filling`. Slots before `near_end` lie in
 //!   present chunks, those behind it in pieces.
 //! - **A2** The slots below `opened_end` are opened: they have memory, their generation is initialised, and if they are
 //!   near so is the vacancy word that stands for them. So is that of the slots from there to `room_end`. In such a word, the bits of

@@ -230,8 +230,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         let place = self.table.unopened()?;
         debug_assert!(self.vacant == Place::NONE);
         let handle = Handle::new(place, self.floor.next());
-        // SAFETY: A1: chunk `filling` is present.
-        let slot = unsafe { self.table.near(place) };
+        let slot = self.table.unopened_slot(place);
         // SAFETY: A2: it is the next slot to be opened; its generation comes next.
         unsafe { self.table.open(place) };
         // SAFETY: A1: as above, and `&mut self` is alone with it.

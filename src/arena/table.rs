@@ -34,6 +34,8 @@ pub(crate) struct Table<T> {
     opened_end: u32,
     /// Slots before it can be opened without more ado: they are in chunk `filling`, and their vacancy word is begun.
     room_end: u32,
+    /// What the directory has for chunk `filling` (A1), so that an insertion need not look there.
+    filling_origin: SlotPtr<T>,
     /// Null while no chunk is present.
     directory: *mut Directory<T>,
     /// Behind the last slot that is near: in chunk `present - 1`.
@@ -63,6 +65,7 @@ impl<T> Table<T> {
         Self {
             opened_end: Self::FIRST,
             room_end: Self::FIRST,
+            filling_origin: SlotPtr::NULL,
             directory: core::ptr::null_mut(),
             near_end: Self::FIRST,
             late: Place::NONE,
@@ -409,6 +412,7 @@ mod tests {
         for before in 0..slots_of(0, Slot::<u64>::FIRST_BITS) {
             assert!(before % 64 != 0 || table.unopened().is_none() && table.begin_word());
             let place = table.unopened().unwrap();
+            assert_eq!(table.unopened_slot(place).value(), table.slot(place).value());
             // SAFETY: A2: it is what `unopened` says.
             unsafe { table.open(place) };
             assert_eq!(table.opened_slots(0), before + 1);

@@ -1,7 +1,7 @@
 //! Which slot is opened next, in which chunk and in which vacancy word.
 
 use super::super::place::Place;
-use super::super::slot::Slot;
+use super::super::slot::{Slot, SlotPtr};
 use super::Table;
 
 impl<T> Table<T> {
@@ -9,6 +9,12 @@ impl<T> Table<T> {
     #[inline(always)]
     pub(crate) const fn unopened(&self) -> Option<Place> {
         if self.opened_end < self.room_end { Some(Place::from_bits(self.opened_end)) } else { None }
+    }
+
+    /// Where the slot is whose place `unopened` has just said.
+    #[inline(always)]
+    pub(crate) const fn unopened_slot(&self, place: Place) -> SlotPtr<T> {
+        self.filling_origin.add(place.bits())
     }
 
     /// The place of the next slot to be opened, if all that are near are opened, and there is memory for one more.
@@ -55,7 +61,10 @@ impl<T> Table<T> {
     /// The next slot to be opened is the one with `offset` in `chunk`, which is present. Unless it is the first of its word, that is begun.
     pub(super) const fn fill_from(&mut self, chunk: u32, offset: u32) {
         self.filling = chunk;
-        self.opened_end = Place::first_of(chunk as usize, Slot::<T>::FIRST_BITS).bits() + offset;
+        let first = Place::first_of(chunk as usize, Slot::<T>::FIRST_BITS);
+        // SAFETY: A1: the chunk is present, so its slots are near.
+        self.filling_origin = unsafe { self.near(first) }.sub(first.bits());
+        self.opened_end = first.bits() + offset;
         let is_begun = offset % 64 != 0 && self.opened_end % 64 != 0;
         self.room_end = if is_begun { self.end_of_word() } else { self.opened_end };
     }
