@@ -21,7 +21,6 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::future::Future;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -71,10 +70,10 @@ fn main() -> ExitCode {
 
 /// The program, for these arguments, of which the first is its name; says on `output` where it listens.
 fn program(arguments: impl IntoIterator<Item = OsString, IntoIter: 'static>, output: &mut dyn Write) -> Ending {
-    let listens = |address| ending::say_where(address, output);
+    let mut served = |options: Options| serve(&options, &pool()?, ending::listen(options.port, output)?);
     match parse(arguments) {
         Ok(None) => Ending::Good(HELP.to_owned()),
-        Ok(Some(options)) => match pool().map_err(Failure::from).and_then(|pool| serve(&options, &pool, listens)) {
+        Ok(Some(options)) => match served(options) {
             Ok(never) => match never {},
             Err(error) => Ending::Failed(error),
         },
@@ -104,21 +103,13 @@ fn pool() -> Result<BufPool, smarena::ConfigError> {
     BufPool::builder().buf_size(BUFFER).limit(BUFFERS * CLIENTS).build()
 }
 
-/// Serves for ever; `listens` learns where.
-fn serve(
-    options: &Options,
-    pool: &BufPool,
-    listens: impl FnOnce(SocketAddr) -> Result<(), Failure>,
-) -> Result<Infallible, Failure> {
+/// Serves for ever.
+fn serve(options: &Options, pool: &BufPool, listener: std::net::TcpListener) -> Result<Infallible, Failure> {
     let named = |error| format!("{} cannot be read: {error}", options.file.display());
     // Once now, so that a wrong name is not found out by the first client.
     File::open(&options.file).map_err(named)?;
     tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
-        let address = (Ipv4Addr::LOCALHOST, options.port);
-        let listener = TcpListener::bind(address).await;
-        let listener =
-            listener.map_err(|error| format!("port {} of {} cannot be had: {error}", address.1, address.0))?;
-        listens(listener.local_addr()?)?;
+        let listener = TcpListener::from_std(listener)?;
         let places = Arc::new(Semaphore::new(CLIENTS));
         loop {
             let place = Arc::clone(&places).acquire_owned().await?;

@@ -3,11 +3,10 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::ending::Ending;
+use crate::ending::{self, Ending};
 use crate::{BUFFER, BUFFERS, Options, parse, pool, program, serve};
 
 /// An answer that takes longer is a failure.
@@ -29,13 +28,13 @@ fn files_arrive_as_they_are_though_others_do_not_read() {
     let file = std::env::temp_dir().join(format!("http_file-{}", std::process::id()));
     let content: Vec<u8> = (0..=250).cycle().take(400 * BUFFER + 7).collect();
     fs::write(&file, &content).unwrap();
-    let (listens, address) = mpsc::channel();
+    let listener = ending::listen(0, &mut Vec::new()).unwrap();
+    let address = listener.local_addr().unwrap();
     let pool = pool().unwrap();
     let served = pool.clone();
     let options = Options { file: file.clone(), port: 0 };
     // It serves until the tests end.
-    thread::spawn(move || serve(&options, &served, |address| Ok(listens.send(address)?)).map(drop).unwrap_err());
-    let address = address.recv().unwrap();
+    thread::spawn(move || serve(&options, &served, listener).map(drop).unwrap_err());
 
     // They ask and do not read. Each holds what hyper has not yet been able to write.
     let _silent: Vec<_> = (0..10).map(|_| ask(address)).collect();
@@ -67,7 +66,7 @@ fn arguments_and_troubles_have_a_sentence() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let error = failed(&["http_file", "Cargo.toml", "--port", &port], &mut Vec::new());
-    assert!(error.starts_with(&format!("port {port} of 127.0.0.1 cannot be had: ")), "{error}");
+    assert!(error.starts_with(&format!("127.0.0.1:{port} cannot be had: ")), "{error}");
     #[cfg(target_os = "linux")]
     {
         let mut full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();

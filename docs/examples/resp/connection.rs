@@ -1,43 +1,46 @@
 //! A connection: it holds buffers only while there is something in them, and reads on only when its replies are written.
 
 use std::future::poll_fn;
-use std::io::{self, ErrorKind};
-use std::rc::Rc;
+use std::io::ErrorKind;
 use std::task::Poll;
 
 use bytes::Buf;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::Server;
-use crate::commands::Session;
+use crate::commands::{MOST_WAITING, Session};
+use crate::ending::Failure;
 use crate::memory::{BUFFER, Memory};
 use crate::protocol::{Replies, Unfinished, parse};
-use crate::store::NEVER;
 
 /// Serves a client until one of the two closes the connection. Why, does not matter to others.
-pub(crate) async fn serve<M: Memory>(mut stream: TcpStream, server: Rc<Server<M>>) {
-    let mut session = server.state.borrow_mut().begin();
-    drop(converse(&mut stream, &server, &mut session).await);
-    server.state.borrow_mut().end(&session);
+pub(crate) async fn serve<M: Memory>(mut stream: TcpStream, server: Server<M>) {
+    drop(converse(&mut stream, &server).await);
+    server.borrow_mut().forget();
 }
 
-async fn converse<M: Memory>(stream: &mut TcpStream, server: &Server<M>, session: &mut Session<M>) -> io::Result<()> {
+async fn converse<M: Memory>(stream: &mut TcpStream, server: &Server<M>) -> Result<(), Failure> {
     stream.set_nodelay(true)?;
-    let patience = server.options.patience;
-    let mut buffers = None;
-    let mut has_begun = false;
+    let patience = server.borrow().options.patience;
+    // One place more: for the end.
+    let (inbox, mut told) = mpsc::channel(MOST_WAITING + 1);
+    let mut session = Session { channels: 0, inbox };
+    let mut buffers = None::<(M::Buffer, Replies<M>)>;
     loop {
         // A message, or that there is something to read.
-        let event = poll_fn(|context| match session.inbox.poll_recv(context) {
-            Poll::Ready(message) => Poll::Ready(message.map(Some).ok_or(ErrorKind::ConnectionAborted.into())),
+        let event = poll_fn(|context| match told.poll_recv(context) {
+            // Too far behind.
+            Poll::Ready(message) => Poll::Ready(message.flatten().map(Some).ok_or(ErrorKind::ConnectionAborted.into())),
             Poll::Pending => stream.poll_read_ready(context).map_ok(|()| None),
         });
         // Who has begun a request holds a buffer, and has to go on.
+        let has_begun = buffers.as_ref().is_some_and(|(requests, _)| requests.has_remaining());
         let message = if has_begun { timeout(patience, event).await?? } else { event.await? };
         let (mut requests, mut replies) = match buffers.take() {
             Some(buffers) => buffers,
-            None => (server.memory.buffer()?, Replies::<M>::new(server.memory.buffer()?)),
+            None => (server.borrow().memory.buffer()?, Replies::new(server.borrow().memory.buffer()?)),
         };
         match message {
             Some(message) => replies.raw(&message, 0),
@@ -48,17 +51,13 @@ async fn converse<M: Memory>(stream: &mut TcpStream, server: &Server<M>, session
                 read => drop(read?),
             },
         }
-        let now = u32::try_from(server.started.elapsed().as_secs()).unwrap_or(NEVER - 1);
         let needed = loop {
             let (words, len) = match parse(requests.as_ref()) {
                 Ok(request) => request,
-                Err(Unfinished::Needs(bytes)) => break bytes,
-                Err(Unfinished::Wrong(error)) => {
-                    replies.line(format_args!("-ERR Protocol error: {error}"));
-                    return replies.write_to(stream, patience).await;
-                }
+                Err(Unfinished::Needs(bytes)) => break Ok(bytes),
+                Err(Unfinished::Wrong(error)) => break Err(Failure::from(format!("Protocol error: {error}"))),
             };
-            let done = server.state.borrow_mut().execute(words, now, session, &mut replies);
+            let done = server.borrow_mut().execute(words, &mut session, &mut replies);
             requests.advance(len);
             if let Err(error) = done {
                 replies.line(format_args!("-{error}"));
@@ -67,14 +66,12 @@ async fn converse<M: Memory>(stream: &mut TcpStream, server: &Server<M>, session
                 replies.write_to(stream, patience).await?;
             }
         };
-        replies.write_to(stream, patience).await?;
-        has_begun = requests.has_remaining();
-        if has_begun || M::KEEPS {
-            if let Err(error) = M::make_room(&mut requests, needed.max(BUFFER)) {
-                replies.line(format_args!("-ERR {error}"));
-                return replies.write_to(stream, patience).await;
-            }
-            buffers = Some((requests, replies));
+        let room = needed.and_then(|needed| Ok(M::make_room(&mut requests, needed.max(BUFFER))?));
+        if let Err(error) = &room {
+            replies.line(format_args!("-ERR {error}"));
         }
+        replies.write_to(stream, patience).await?;
+        room?;
+        buffers = (requests.has_remaining() || M::KEEPS).then_some((requests, replies));
     }
 }

@@ -33,19 +33,20 @@ mod twin;
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lexopt::{Arg, Parser};
+use smarena::BufPool;
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
+use tokio::time::{Instant, timeout_at};
 
 use arguments::{value, within};
 use commands::State;
 use ending::{Ending, Failure};
-use memory::Memory;
+use memory::{BUFFER, LARGEST, Memory, Net};
 use twin::Plain;
 
 const HELP: &str = "\
@@ -68,15 +69,7 @@ pub(crate) struct Options {
 }
 
 /// What all connections share.
-pub(crate) struct Server<M: Memory> {
-    pub(crate) options: Options,
-    pub(crate) memory: M,
-    pub(crate) state: RefCell<State<M>>,
-    pub(crate) started: Instant,
-}
-
-/// Who learns where a server listens.
-type Listens<'l> = &'l mut dyn FnMut(SocketAddr) -> Result<(), Failure>;
+pub(crate) type Server<M> = Rc<RefCell<State<M>>>;
 
 fn main() -> ExitCode {
     program(std::env::args_os(), &mut std::io::stdout()).tell("resp")
@@ -84,10 +77,9 @@ fn main() -> ExitCode {
 
 /// The program, for these arguments, of which the first is its name; says on `output` where it listens.
 fn program(arguments: impl IntoIterator<Item = OsString, IntoIter: 'static>, output: &mut dyn Write) -> Ending {
-    let mut listens = |address| ending::say_where(address, output);
     match parse(arguments) {
         Ok(None) => Ending::Good(HELP.to_owned()),
-        Ok(Some(options)) => run(options, &mut listens).map_or_else(Ending::Failed, Ending::Good),
+        Ok(Some(options)) => ending::listen(options.port, output).and_then(|listener| run(options, listener)).into(),
         Err(error) => Ending::Misused(error),
     }
 }
@@ -108,38 +100,40 @@ fn parse(arguments: impl IntoIterator<Item = OsString, IntoIter: 'static>) -> Re
 }
 
 /// Serves until it is told to end. What it returns is for the user.
-fn run(options: Options, listens: Listens<'_>) -> Result<String, Failure> {
+fn run(options: Options, listener: std::net::TcpListener) -> Result<String, Failure> {
     if options.baseline {
-        return serve(options, Plain, listens);
+        return serve(options, Plain, listener);
     }
-    let pool = memory::pool(options.clients)?;
-    let served = serve(options, pool.clone(), listens)?;
+    // Each client holds two buffers at most, so nobody has to wait for anybody.
+    let pool = BufPool::builder().buf_size(BUFFER).limit(2 * options.clients).growth(16 * LARGEST).build_in(Net)?;
+    let served = serve(options, pool.clone(), listener)?;
     match pool.stats() {
         stats if stats.in_flight == 0 => Ok(format!("{served}{} buffers at most\n", stats.peak)),
         stats => Err(format!("{} buffers were not given back", stats.in_flight).into()),
     }
 }
 
-fn serve<M: Memory>(options: Options, memory: M, listens: Listens<'_>) -> Result<String, Failure> {
+fn serve<M: Memory>(options: Options, memory: M, listener: std::net::TcpListener) -> Result<String, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // All connections go with these tasks, and their buffers with them.
     LocalSet::new().block_on(&runtime, async {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-        let listener = TcpListener::bind(address).await.map_err(|error| format!("{address} cannot be had: {error}"))?;
-        listens(listener.local_addr()?)?;
-        let state = State::new();
-        let stop = Rc::clone(&state.stop);
-        let server = Rc::new(Server { options, memory, state: RefCell::new(state), started: Instant::now() });
-        tokio::task::spawn_local(accept(listener, Rc::clone(&server)));
-        stop.notified().await;
-        let store = &server.state.borrow().store;
+        let server = Rc::new(RefCell::new(State::new(options, memory)));
+        let stop = Rc::clone(&server.borrow().stop);
+        tokio::task::spawn_local(accept(TcpListener::from_std(listener)?, Rc::clone(&server)));
+        let mut next = Instant::now() + Duration::from_secs(1);
+        // Until then seconds go by.
+        while timeout_at(next, stop.notified()).await.is_err() {
+            next += Duration::from_secs(1);
+            server.borrow_mut().store.now += 1;
+        }
+        let store = &server.borrow().store;
         Ok(format!("{} entries, {} evicted\n", store.entries.len(), store.evicted))
     })
 }
 
 /// Lets everybody in as long as there are fewer than so many, each of whom holds the server.
-async fn accept<M: Memory>(listener: TcpListener, server: Rc<Server<M>>) {
-    let most = Rc::strong_count(&server) + server.options.clients;
+async fn accept<M: Memory>(listener: TcpListener, server: Server<M>) {
+    let most = Rc::strong_count(&server) + server.borrow().options.clients;
     loop {
         match listener.accept().await {
             Ok((stream, _)) if Rc::strong_count(&server) < most => {

@@ -1,9 +1,8 @@
 //! What the server's memory is: leases of a pool and bytes in a bounded heap.
 
-use std::io;
-
 use bytes::{Buf, BufMut};
-use smarena::{AllocError, BufPool, CacheWarmup, ConfigError, Exhausted, Lease, SizeClasses, SmBuf, SmBytes};
+use smarena::class::class_for;
+use smarena::{AllocError, BufPool, CacheWarmup, Exhausted, Lease, PoolError, SmBuf, SmBytes};
 
 /// Bytes of a buffer for requests, or for replies.
 pub(crate) const BUFFER: usize = 64 << 10;
@@ -45,21 +44,14 @@ pub(crate) trait Memory: 'static {
     /// Whether a connection keeps its buffers when they are empty.
     const KEEPS: bool;
 
-    /// Entries of a class make room for each other.
-    fn class(len: usize) -> usize;
     /// Empty, with room for `BUFFER` bytes.
-    fn buffer(&self) -> io::Result<Self::Buffer>;
+    fn buffer(&self) -> Result<Self::Buffer, PoolError>;
     /// Makes room for `len` bytes in all.
     fn make_room(buffer: &mut Self::Buffer, len: usize) -> Result<(), AllocError>;
     /// The parts in one piece, if there is room for them beside the `stored` bytes of all entries.
     fn bytes(parts: &[&[u8]], stored: usize) -> Option<Self::Bytes>;
-    /// Whether dropping these bytes makes room.
-    fn is_unique(bytes: &Self::Bytes) -> bool;
-}
-
-/// Each client holds two buffers at most, so nobody has to wait for anybody.
-pub(crate) fn pool(clients: usize) -> Result<BufPool<Net>, ConfigError> {
-    BufPool::builder().buf_size(BUFFER).limit(2 * clients).growth(16 * LARGEST).build_in(Net)
+    /// Whether dropping these bytes makes room for `len` others.
+    fn make_way(bytes: &Self::Bytes, len: usize) -> bool;
 }
 
 impl Memory for BufPool<Net> {
@@ -68,12 +60,8 @@ impl Memory for BufPool<Net> {
 
     const KEEPS: bool = false;
 
-    fn class(len: usize) -> usize {
-        Entries::BLOCK_SIZES.partition_point(|size| *size < len)
-    }
-
-    fn buffer(&self) -> io::Result<Lease<Net>> {
-        self.try_acquire().map_err(io::Error::other)
+    fn buffer(&self) -> Result<Lease<Net>, PoolError> {
+        self.try_acquire()
     }
 
     fn make_room(buffer: &mut Lease<Net>, len: usize) -> Result<(), AllocError> {
@@ -87,7 +75,7 @@ impl Memory for BufPool<Net> {
         Some(buf.freeze())
     }
 
-    fn is_unique(bytes: &SmBytes<Values>) -> bool {
-        bytes.is_unique()
+    fn make_way(bytes: &SmBytes<Values>, len: usize) -> bool {
+        bytes.is_unique() && class_for::<Entries>(bytes.len(), 1) == class_for::<Entries>(len, 1)
     }
 }

@@ -1,7 +1,7 @@
 //! The protocol: requests, which stay where they were read, and replies, which share what is large.
 
 use std::fmt;
-use std::io::{self, IoSlice, Write};
+use std::io::{IoSlice, Write};
 use std::time::Duration;
 
 use bytes::{Buf, BufMut};
@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::ending::Failure;
 use crate::memory::{BUFFER, LARGEST, Memory};
 
 /// The words of a request.
@@ -23,6 +24,8 @@ pub(crate) enum Unfinished {
     Wrong(&'static str),
 }
 
+const NO_LENGTH: Unfinished = Unfinished::Wrong("expected a length behind '*' or '$'");
+
 /// The request that `bytes` begin with, and how many of them it takes. What is only announced takes no room.
 pub(crate) fn parse(bytes: &[u8]) -> Result<(Words<'_>, usize), Unfinished> {
     // A line without its end, and where the next begins.
@@ -31,14 +34,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Words<'_>, usize), Unfinished> {
         None => Err(needs(bytes.len() + 1)),
     };
     let (first, mut at) = line(0)?;
-    if first.first() != Some(&b'*') {
+    let Some(count) = first.strip_prefix(b"*") else {
         // As one types it.
         return Ok((first.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect(), at));
-    }
+    };
     let mut words = Words::new();
-    for _ in 0..number("*", first)? {
+    for _ in 0..number::<usize>(count).ok_or(NO_LENGTH)? {
         let (length, start) = line(at)?;
-        let end = start.saturating_add(number("$", length)?);
+        let end = start.saturating_add(length.strip_prefix(b"$").and_then(number).ok_or(NO_LENGTH)?);
         at = end.saturating_add(2);
         if at > bytes.len() {
             return Err(needs(at));
@@ -48,9 +51,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Words<'_>, usize), Unfinished> {
     Ok((words, at))
 }
 
-fn number(kind: &str, line: &[u8]) -> Result<usize, Unfinished> {
-    let text = std::str::from_utf8(line).ok().and_then(|line| line.strip_prefix(kind));
-    text.and_then(|text| text.parse().ok()).ok_or(Unfinished::Wrong("expected a length behind '*' or '$'"))
+pub(crate) fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 fn needs(bytes: usize) -> Unfinished {
@@ -103,23 +105,23 @@ impl<M: Memory> Replies<M> {
     }
 
     /// Writes all, if there is something, unless the client reads nothing for too long.
-    pub(crate) async fn write_to(&mut self, stream: &mut TcpStream, patience: Duration) -> io::Result<()> {
-        let mut slices = [IoSlice::new(&[]); 2 * MOST_LARGE + 1];
-        let (mut count, mut at) = (0, 0);
+    pub(crate) async fn write_to(&mut self, stream: &mut TcpStream, patience: Duration) -> Result<(), Failure> {
+        let mut parts = SmallVec::<[IoSlice<'_>; 2 * MOST_LARGE + 1]>::new();
+        let mut at = 0;
         for (position, bytes, from) in &self.large {
-            slices[count] = IoSlice::new(&self.buffer.chunk()[at..*position]);
-            slices[count + 1] = IoSlice::new(&bytes.as_ref()[*from..]);
-            (count, at) = (count + 2, *position);
+            parts.extend([&self.buffer.chunk()[at..*position], &bytes.as_ref()[*from..]].map(IoSlice::new));
+            at = *position;
         }
-        slices[count] = IoSlice::new(&self.buffer.chunk()[at..]);
-        let mut slices = &mut slices[..=count];
+        parts.push(IoSlice::new(&self.buffer.chunk()[at..]));
+        let mut slices = &mut parts[..];
         IoSlice::advance_slices(&mut slices, 0);
         while !slices.is_empty() {
             let written = timeout(patience, stream.write_vectored(slices)).await??;
             IoSlice::advance_slices(&mut slices, written);
         }
+        drop(parts);
         self.large.clear();
         self.buffer.advance(self.buffer.remaining());
-        M::make_room(&mut self.buffer, BUFFER).map_err(io::Error::other)
+        Ok(M::make_room(&mut self.buffer, BUFFER)?)
     }
 }

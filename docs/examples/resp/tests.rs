@@ -2,16 +2,17 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use smarena::{BufPool, StaticHeap};
+use smarena::{BufPool, SizeClasses, StaticHeap};
+use tokio::sync::mpsc::{self, error::TryRecvError};
 
-use crate::ending::{Ending, Failure};
-use crate::memory::{BUFFER, ENTRIES, LARGEST, Memory, Net, Values};
-use crate::protocol::{Unfinished, parse};
-use crate::store::{NEVER, Store};
+use crate::commands::{MOST_WAITING, Session, State};
+use crate::ending::{self, Ending, Failure};
+use crate::memory::{BUFFER, ENTRIES, Entries, LARGEST, Memory, Net, Values};
+use crate::protocol::{Replies, Unfinished, parse};
+use crate::store::{Entry, NEVER, Store};
 use crate::twin::Plain;
 use crate::{Options, parse as arguments, program, run};
 
@@ -28,9 +29,8 @@ struct Serving {
 
 impl Serving {
     fn start(options: Options) -> Self {
-        let (listens, address) = mpsc::channel();
-        let thread = thread::spawn(move || run(options, &mut |address| Ok(listens.send(address)?)));
-        Self { address: address.recv().unwrap(), thread }
+        let listener = ending::listen(0, &mut Vec::new()).unwrap();
+        Self { address: listener.local_addr().unwrap(), thread: thread::spawn(move || run(options, listener)) }
     }
 
     fn client(&self) -> Client {
@@ -131,19 +131,23 @@ fn requests_are_parsed_where_they_lie() {
 
 fn entries_expire_and_are_replaced<M: Memory>() {
     let mut store = Store::<M>::new();
-    store.set(b"key", b"value", 10, 5).unwrap();
-    assert_eq!(store.get(b"key", 9).unwrap().value(), b"value");
-    assert!(store.get(b"key", 10).is_none());
+    store.now = 9;
+    store.set(b"key", b"value", 10).unwrap();
+    assert_eq!(store.get(b"key").unwrap().key_and_value(), (&b"key"[..], &b"value"[..]));
+    store.now = 10;
+    assert!(store.get(b"key").is_none());
     assert_eq!(store.entries.len(), 0);
-    store.set(b"key", b"short", NEVER, 10).unwrap();
-    store.set(b"key", &[7; 5000], NEVER, 10).unwrap();
-    assert_eq!(store.get(b"key", u32::MAX - 1).unwrap().value(), [7; 5000]);
+    store.set(b"key", b"short", NEVER).unwrap();
+    store.set(b"key", &[7; 5000], NEVER).unwrap();
+    store.now = NEVER - 1;
+    assert_eq!(store.get(b"key").unwrap().key_and_value(), (&b"key"[..], &[7; 5000][..]));
     assert_eq!(store.entries.len(), 1);
-    assert!(store.remove(b"key", 10) && !store.remove(b"key", 10));
+    assert!(store.remove(b"key") && !store.remove(b"key"));
 }
 
 #[test]
 fn the_store_keeps_what_it_is_told_as_long_as_it_is_told() {
+    assert_eq!((size_of::<Entry<Pooled>>(), size_of::<Entry<Plain>>()), (32, 40));
     entries_expire_and_are_replaced::<Pooled>();
     entries_expire_and_are_replaced::<Plain>();
 }
@@ -153,11 +157,11 @@ fn old_entries_make_room<M: Memory>() {
     let mut store = Store::<M>::new();
     let value = vec![1; 131_072];
     let room = ENTRIES / value.len();
-    store.set(b"hot", &value, NEVER, 0).unwrap();
+    store.set(b"hot", &value, NEVER).unwrap();
     let kept = M::bytes(&[b"held ", &value], 0).unwrap();
     for number in 0..5 * room {
-        store.set(format!("{number}").as_bytes(), &value, NEVER, 0).unwrap();
-        assert!(store.get(b"hot", 0).is_some(), "what is used was evicted after {number}");
+        store.set(format!("{number}").as_bytes(), &value, NEVER).unwrap();
+        assert!(store.get(b"hot").is_some(), "what is used was evicted after {number}");
     }
     assert!(
         store.entries.len() < room && store.entries.len() > room * 9 / 10,
@@ -166,17 +170,16 @@ fn old_entries_make_room<M: Memory>() {
     );
     assert!(store.evicted > 4 * room as u64);
     // What somebody has in hand would not make room.
-    let mut held = Vec::from_iter(store.get(b"hot", 0).map(|entry| entry.bytes.clone()));
+    let mut held = Vec::from_iter(store.get(b"hot").map(|entry| entry.bytes.clone()));
     held.extend(
-        (0..5 * room)
-            .filter_map(|number| store.get(format!("{number}").as_bytes(), 0).map(|entry| entry.bytes.clone())),
+        (0..5 * room).filter_map(|number| store.get(format!("{number}").as_bytes()).map(|entry| entry.bytes.clone())),
     );
     let len = store.entries.len();
-    assert!(store.set(b"one more", &value, NEVER, 0).is_none());
+    assert!(store.set(b"one more", &value, NEVER).is_err());
     assert_eq!((store.entries.len(), held.len()), (len, len));
     drop(held);
-    store.set(b"one more", &value, NEVER, 0).unwrap();
-    assert!(store.set(b"too large", &vec![0; ENTRIES], NEVER, 0).is_none());
+    store.set(b"one more", &value, NEVER).unwrap();
+    assert!(store.set(b"too large", &vec![0; ENTRIES], NEVER).is_err());
     drop(kept);
 }
 
@@ -187,9 +190,9 @@ fn what_the_heap_refuses_old_entries_make_room_for() {
     old_entries_make_room::<Plain>();
     // Those whose blocks would not do are not asked.
     let mut store = Store::<Pooled>::new();
-    store.set(b"small", b"value", NEVER, 0).unwrap();
-    (0..1600).for_each(|number: u32| store.set(&number.to_le_bytes(), &[2; 131_072], NEVER, 0).unwrap());
-    assert!(store.evicted > 0 && store.get(b"small", 0).is_some());
+    store.set(b"small", b"value", NEVER).unwrap();
+    (0..1600).for_each(|number: u32| store.set(&number.to_le_bytes(), &[2; 131_072], NEVER).unwrap());
+    assert!(store.evicted > 0 && store.get(b"small").is_some());
 }
 
 fn commands(options: Options) {
@@ -292,8 +295,26 @@ fn messages_reach_those_who_subscribed() {
             other => panic!("{other}"),
         }
     }
-    drop((first, reading));
+    // After the last message that it was sent.
+    first.0.read_to_end(&mut Vec::new()).unwrap();
+    drop(reading);
     serving.end();
+}
+
+#[test]
+fn who_is_too_far_behind_is_told_so_at_last() {
+    for text in [&b"short"[..], &[b'l'; 20_000]] {
+        let mut state = State::new(options(), Plain);
+        let (inbox, mut told) = mpsc::channel(MOST_WAITING + 1);
+        let mut session = Session { channels: 0, inbox };
+        let mut replies = Replies::new(Plain.buffer().unwrap());
+        state.execute([&b"SUBSCRIBE"[..], b"news"].into_iter().collect(), &mut session, &mut replies).unwrap();
+        let published = (0..).take_while(|_| state.publish(b"news", text).unwrap() == 1).count();
+        let heard = std::iter::from_fn(|| told.try_recv().unwrap()).count();
+        assert_eq!(heard, published);
+        assert!(heard <= MOST_WAITING && heard * text.len() < 5 << 20, "{heard}");
+        assert_eq!(told.try_recv(), Err(TryRecvError::Empty));
+    }
 }
 
 #[test]
@@ -302,7 +323,7 @@ fn who_does_not_read_is_waited_for_and_then_cut_off() {
     let (mut attacker, mut client) = (serving.client(), serving.client());
     // Of a size that no other test uses, so that its blocks can be counted.
     let value = vec![b'v'; 45_000];
-    let class = Pooled::class(value.len() + 1);
+    let class = Entries::class_of_size(value.len() + 1);
     let flood = [request(&[b"SET", b"k", &value]), request(&[b"GET", b"k"])].concat();
     let sending = thread::spawn(move || {
         let sent = (0..20_000).take_while(|_| attacker.0.get_mut().write_all(&flood).is_ok()).count();

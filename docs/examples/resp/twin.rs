@@ -1,9 +1,7 @@
 //! The twin's memory: `BytesMut` and `Bytes`.
 
-use std::io;
-
 use bytes::{Bytes, BytesMut};
-use smarena::AllocError;
+use smarena::{AllocError, PoolError};
 
 use crate::memory::{BUFFER, ENTRIES, Memory};
 
@@ -16,11 +14,7 @@ impl Memory for Plain {
 
     const KEEPS: bool = true;
 
-    fn class(_: usize) -> usize {
-        0
-    }
-
-    fn buffer(&self) -> io::Result<BytesMut> {
+    fn buffer(&self) -> Result<BytesMut, PoolError> {
         Ok(BytesMut::with_capacity(BUFFER))
     }
 
@@ -34,7 +28,7 @@ impl Memory for Plain {
         (stored + len <= ENTRIES).then(|| parts.concat().into())
     }
 
-    fn is_unique(bytes: &Bytes) -> bool {
+    fn make_way(bytes: &Bytes, _: usize) -> bool {
         bytes.is_unique()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
@@ -21,11 +21,21 @@ pub(crate) enum Ending {
     Misused(String),
 }
 
-/// Says on `output`, at once, where a server listens.
+/// Listens on loopback, for a runtime, and says on `output`, at once, where.
 #[allow(dead_code, reason = "not every example listens")]
-pub(crate) fn say_where(address: SocketAddr, output: &mut dyn Write) -> Result<(), Failure> {
-    let said = writeln!(output, "listening on {address}").and_then(|()| output.flush());
-    said.map_err(|error| format!("the address cannot be written to standard output: {error}").into())
+pub(crate) fn listen(port: u16, output: &mut dyn Write) -> Result<TcpListener, Failure> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = TcpListener::bind(address).map_err(|error| format!("{address} cannot be had: {error}"))?;
+    listener.set_nonblocking(true)?;
+    let said = writeln!(output, "listening on {}", listener.local_addr()?).and_then(|()| output.flush());
+    said.map_err(|error| format!("the address cannot be written to standard output: {error}"))?;
+    Ok(listener)
+}
+
+impl From<Result<String, Failure>> for Ending {
+    fn from(done: Result<String, Failure>) -> Self {
+        done.map_or_else(Self::Failed, Self::Good)
+    }
 }
 
 impl Ending {
