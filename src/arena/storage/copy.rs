@@ -59,6 +59,14 @@ impl<T: Clone, H: HeapRef> Storage<T, H> {
             let in_a_row = neighbours(self).min(neighbours(source)).min(end - number);
             let count = in_a_row.min(64 - place.bits() % 64);
             let (mine, theirs) = (self.table.slot(place), source.table.slot(place));
+            if self.all_occupied(place, count) && source.all_occupied(place, count) {
+                for next in 0..count {
+                    // SAFETY: A3: both slots are occupied, and lie in a row with those before them; `&mut self` is alone with mine.
+                    unsafe { copy_value(mine.add(next), theirs.add(next)) };
+                }
+                number += count;
+                continue;
+            }
             let mut vacant = 0;
             for next in 0..count {
                 // SAFETY: A2: both slots are opened, and lie in a row with those before them; `&mut self` is alone with mine.
@@ -70,6 +78,17 @@ impl<T: Clone, H: HeapRef> Storage<T, H> {
                 unsafe { self.table.mark_run(place, count, vacant) };
             }
             number += count;
+        }
+    }
+
+    /// Whether the vacancy word says so of `count` slots from `place` on, which share one, and are opened. Then none needs to be asked; nor do the
+    /// bits change where a copy is all occupied, too.
+    fn all_occupied(&self, place: Place, count: u32) -> bool {
+        let opened_end = self.table.opened_end_of(place.chunk(Self::FIRST_BITS));
+        self.table.is_near(place) && {
+            // SAFETY: A2: the slots are opened and near, so it is their word.
+            let occupied = unsafe { self.table.occupied(place.bits() / 64 * 64, opened_end) };
+            (occupied >> (place.bits() % 64)).trailing_ones() >= count
         }
     }
 
@@ -96,8 +115,25 @@ impl<T: Clone, H: HeapRef> Storage<T, H> {
     }
 }
 
+/// Makes one slot's value a copy of another one's. A panic leaves half a copy of the value under the old handle, if that is what the value's
+/// `clone_from` leaves.
+///
+/// # Safety
+/// Both are occupied, and nobody else uses `mine`.
+#[inline(always)]
+unsafe fn copy_value<T: Clone>(mine: SlotPtr<T>, theirs: SlotPtr<T>) {
+    // SAFETY: A3: a value is there; the source is only read.
+    let value = unsafe { theirs.value_ref() };
+    // SAFETY: A3: as above, and the caller is alone with it.
+    unsafe { mine.value_mut() }.clone_from(value);
+    // SAFETY: A2: the slot is opened.
+    let generation = unsafe { theirs.generation() };
+    // SAFETY: A1: the slot lies in a present chunk or piece, and the caller is alone with it.
+    unsafe { mine.set_generation(generation) };
+}
+
 /// Makes one slot a copy of another one, and says whether it is vacant then. A panic leaves it as it was, or with half a copy of the value
-/// under the old handle if that is what the value's `clone_from` leaves; or as a copy.
+/// under the old handle, as `copy_value` says; or as a copy.
 ///
 /// # Safety
 /// Both are opened, and nobody else uses `mine`.
@@ -108,15 +144,12 @@ unsafe fn copy_slot<T: Clone>(mine: SlotPtr<T>, theirs: SlotPtr<T>) -> bool {
     // SAFETY: A2: the slot is opened.
     let generation = unsafe { theirs.generation() };
     if generation.is_occupied() {
-        // SAFETY: A3: the generation says that a value is there; the source is only read.
-        let value = unsafe { theirs.value_ref() };
         if before.is_occupied() {
-            // SAFETY: A3: as above, and the caller is alone with it.
-            unsafe { mine.value_mut() }.clone_from(value);
-            // SAFETY: A1: the slot lies in a present chunk or piece, and the caller is alone with it.
-            unsafe { mine.set_generation(generation) };
+            // SAFETY: A3: the generations say that both have a value.
+            unsafe { copy_value(mine, theirs) };
         } else {
-            let value = value.clone();
+            // SAFETY: A3: the generation says that a value is there; the source is only read.
+            let value = unsafe { theirs.value_ref() }.clone();
             // SAFETY: A1: as above.
             unsafe { mine.set_generation(generation) };
             // SAFETY: A3: no value is there to be overwritten.
