@@ -97,7 +97,8 @@ const BELL: u64 = 2;
 ///   what waits there ends as cancelled.
 /// - Dropping a ring cancels what is under way and waits for the kernel to let go. What the kernel still reads in place, [by zero copy](UringBuilder::zero_copy),
 ///   is leaked instead; who minds waits until [`operations`](Uring::operations) is 0.
-/// - A ring is one thread's, and its process's: in the child of a fork its calls return [`UringError::Forked`], and dropping it there touches nothing.
+/// - A ring is one thread's, and its process's: in the child of a fork its calls return [`UringError::Forked`], and dropping it there touches
+///   nothing. If it stood in its pool's queue, the child's copy of that pool loses the buffer whose turn it is.
 ///
 /// Beside a runtime it has a thread of its own; or, in a runtime of that thread, [its file](AsFd) is watched as other files are. When that becomes readable, and
 /// before it is watched at all, [`wait`](Uring::wait) with a timeout of zero and [`next`](Uring::next) take turns until there is nothing.

@@ -16,7 +16,7 @@ pub(super) struct Bell {
     heard: File,
     /// What a runtime watches. Not io_uring's own file: completions are made when the ring's thread comes for them, and who sleeps until that file is readable is not
     /// woken when there is something to come for. The kernel writes to this one then. It does so once and never again for what was written to
-    /// another one (as of Linux 6.12), so whoever rings the bell writes to both.
+    /// another one (seen with Linux 6.18), so whoever rings the bell writes to both.
     watched: File,
 }
 
