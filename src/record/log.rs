@@ -1,8 +1,7 @@
 //! What all threads that use a recorder write to.
 
 use core::cell::Cell;
-use core::sync::atomic::Ordering::{Acquire, Relaxed};
-use core::sync::atomic::fence;
+use core::sync::atomic::Ordering::Relaxed;
 use std::collections::HashSet;
 use std::time::Instant;
 
@@ -199,17 +198,11 @@ impl Parts {
     }
 
     fn recording(&self) -> Recording {
-        let mut rate = self.rate.load(Relaxed);
-        let (noted, mut unsampled) = loop {
-            let noted = self.ring.events();
-            let unsampled: Vec<SizeCount> = self.unsampled.counts().collect();
-            // Acquire: a rate that was raised by now is seen. What was counted meanwhile may have been read twice.
-            fence(Acquire);
-            match core::mem::replace(&mut rate, self.rate.load(Relaxed)) {
-                before if before == rate => break (noted, unsampled),
-                _ => {}
-            }
-        };
+        // Relaxed: what `thin` changes, it changes under the ring's lock.
+        let (noted, (rate, mut unsampled, times)) = self.ring.read(|| {
+            let times: Vec<u64> = self.times.iter().map(|time| time.load(Relaxed)).collect();
+            (self.rate.load(Relaxed), self.unsampled.counts().collect::<Vec<SizeCount>>(), times)
+        });
         let refused = refused(&noted);
         let (mut events, mut marks) = (Vec::with_capacity(noted.len()), Vec::new());
         for (place, &words) in noted.iter().enumerate().filter(|(place, _)| !refused.contains(place)) {
@@ -219,7 +212,7 @@ impl Parts {
                 continue;
             }
             if events.len() % MARK == 0 {
-                marks.push(self.times[place / MARK].load(Relaxed));
+                marks.push(times[place / MARK]);
             }
             events.push(event);
         }

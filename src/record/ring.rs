@@ -80,12 +80,13 @@ impl Ring {
         self.next.store(kept, Ordering::Release);
     }
 
-    /// All events up to now, in order.
-    pub(crate) fn events(&self) -> Vec<Words> {
+    /// All events up to now, in order; and `beside`, what `thin`'s caller keeps beside them, as it goes with these.
+    pub(crate) fn read<R>(&self, beside: impl FnOnce() -> R) -> (Vec<Words>, R) {
         let _turn = lock(&self.turn);
         // Relaxed: of the events that are being written right now, it does not matter which are seen.
         let written = self.next.load(Ordering::Relaxed).min(self.len());
-        self.slots[..written].iter().map(Slot::wait).collect()
+        let events = self.slots[..written].iter().map(Slot::wait).collect();
+        (events, beside())
     }
 }
 
@@ -123,7 +124,7 @@ mod tests {
         assert_eq!(ring.push([6, 60]), Some(2));
         // There is room: nobody is asked.
         ring.thin(|_| -> fn(Words) -> bool { unreachable!() });
-        assert_eq!(ring.events(), [[2, 20], [4, 40], [6, 60]]);
+        assert_eq!(ring.read(|| 7), (vec![[2, 20], [4, 40], [6, 60]], 7));
     }
 }
 
@@ -152,12 +153,29 @@ mod models {
             };
             push(&ring, 21);
             other.join().unwrap();
-            let events = ring.events();
+            let (events, ()) = ring.read(|| ());
             assert!(events.iter().all(|[first, second]| first == second), "{events:?}");
             let place = |event| events.iter().position(|&[first, _]| first == event);
             // Three events in two places: at least one of those that may go went.
             assert!(place(12).is_some() && events.len() <= 2, "{events:?}");
             assert!(place(11).is_none_or(|first| Some(first) < place(12)), "{events:?}");
+        });
+    }
+
+    /// An event that has to go is counted: who reads finds it in one way, not in both.
+    #[test]
+    fn loom_an_event_is_read_or_was_counted() {
+        model(|| {
+            let (ring, counted) = (Arc::new(Ring::new(1)), Arc::new(AtomicU64::new(0)));
+            ring.push([1, 1]);
+            let other = {
+                let (ring, counted) = (ring.clone(), counted.clone());
+                // Relaxed, both: the ring's lock orders them.
+                thread::spawn(move || ring.thin(|_| move |_| counted.fetch_add(1, Ordering::Relaxed) > 0))
+            };
+            let (events, counted) = ring.read(|| counted.load(Ordering::Relaxed));
+            assert_eq!(events.len() as u64 + counted, 1);
+            other.join().unwrap();
         });
     }
 }
