@@ -8,7 +8,7 @@ use crate::args::Args;
 use crate::candidates::Entry;
 
 /// Iterations of each loop.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 const ITERATIONS: usize = 128;
 
 /// Counts for every candidate, prints the table and writes `instructions.csv`.
@@ -40,8 +40,8 @@ pub fn count(args: &Args, roster: &[Entry]) -> Result<(), String> {
     report::write(&args.out, "instructions.csv", &csv)
 }
 
-/// Runs the loops of one candidate; the parent traces this process.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+/// Runs the loops of one candidate; the parent traces this process, on ARM64 an emulator.
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub fn run_traced(entry: &Entry) -> Result<(), String> {
     use crate::candidate::Setup;
 
@@ -55,13 +55,13 @@ pub fn count(_: &Args, _: &[Entry]) -> Result<(), String> {
 }
 
 /// Never called: nobody starts a traced process here.
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 pub fn run_traced(_: &Entry) -> Result<(), String> {
-    Err("--traced needs Linux on x86-64".to_owned())
+    Err("--traced needs Linux on x86-64 or ARM64".to_owned())
 }
 
 /// The side that is traced.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod traced {
     use core::arch::asm;
     use std::hint::black_box;
@@ -85,16 +85,27 @@ mod traced {
 
     #[inline(always)]
     fn marker() {
+        #[cfg(target_arch = "x86_64")]
         // SAFETY: a traced process stops and goes on; nothing is read or written.
-        unsafe { asm!("int3", options(nomem, nostack, preserves_flags)) };
+        unsafe {
+            asm!("int3", options(nomem, nostack, preserves_flags));
+        };
+        #[cfg(target_arch = "aarch64")]
+        // SAFETY: a hint without a meaning, which does nothing, and which the emulator's log shows.
+        unsafe {
+            asm!("hint #127", options(nomem, nostack, preserves_flags));
+        };
     }
 
     impl Job for Loops {
         fn run<C: Calls>(self, calls: C) {
             let mut blocks = vec![NonNull::dangling().as_ptr(); ITERATIONS];
             warm_up(calls);
+            #[cfg(target_arch = "x86_64")]
             // SAFETY: the parent traces this process; without it the first marker ends it, which the parent reports.
-            unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) };
+            unsafe {
+                libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0)
+            };
             let dummy = black_box(NonNull::<u8>::dangling().as_ptr());
             // malloc: the loop, then the loop with the call.
             section(blocks.iter_mut(), |slot| *slot = black_box(dummy));
