@@ -167,8 +167,13 @@ fn an_error_for_want_of_mappings_names_them_and_the_setting() {
     });
 }
 
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+type Resource = libc::c_int;
+
 /// Runs `body` with a limit of so many bytes; without it afterwards, since a failure that finds no memory to be told of can hang.
-fn within<R>(resource: libc::__rlimit_resource_t, bytes: usize, body: impl FnOnce() -> R) -> R {
+fn within<R>(resource: Resource, bytes: usize, body: impl FnOnce() -> R) -> R {
     let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a valid place.
     assert_eq!(unsafe { libc::getrlimit(resource, &raw mut old) }, 0);
