@@ -224,6 +224,21 @@ impl<'a, T, V> SecondaryOccupied<'a, T, V> {
     pub fn remove(self) -> V {
         self.map.unset(self.handle).unwrap_or_else(|| unreachable!("an entry that is occupied has a value"))
     }
+
+    /// Moves the value out, with the handle.
+    ///
+    /// ```
+    /// # use smarena::{SecondaryEntry, SecondaryMap, SmArena};
+    /// # let handle = SmArena::new().insert("Ada");
+    /// # let mut ages = SecondaryMap::from_iter([(handle, 36)]);
+    /// # let Some(SecondaryEntry::Occupied(entry)) = ages.entry(handle) else { panic!() };
+    /// assert_eq!(entry.remove_entry(), (handle, 36));
+    /// assert!(!ages.contains(handle));
+    /// ```
+    #[must_use = "use the map's `remove` to throw a value away"]
+    pub fn remove_entry(self) -> (Handle<T>, V) {
+        (self.handle, self.remove())
+    }
 }
 
 impl<'a, T, V> SecondaryVacant<'a, T, V> {
