@@ -14,8 +14,7 @@ use crate::heap::Heap;
 use crate::raw::lock::count::{self, Steps};
 use crate::raw::threads::thread::REGISTRY;
 
-/// Fewer where threads that wait look again instead of being woken.
-const CROWD: usize = if cfg!(windows) { 200 } else { 2000 };
+const CROWD: usize = 2000;
 const MAKERS: usize = 64;
 const HEAPS: usize = 10;
 /// How many heaps a maker makes and drops, one after the other.
@@ -58,6 +57,7 @@ fn spawn(count: usize, first: fn(), second: fn()) -> Vec<Counted> {
 }
 
 /// The lock that all share is held until everybody who will want it has come. In a process of its own, whose slots nobody else wants.
+#[cfg_attr(windows, ignore = "one thread at a time ends there, under the loader's lock: no crowd comes together")]
 #[test]
 fn two_thousand_ends_at_once_take_steps_by_the_heap_and_wait_in_turn() {
     let test = "raw::crowds::two_thousand_ends_at_once_take_steps_by_the_heap_and_wait_in_turn";
