@@ -108,7 +108,7 @@ typedef struct {
    */
   size_t block_size;
   /**
-   * Blocks in the hands of the program.
+   * Blocks of buckets in the hands of the program.
    */
   size_t live_blocks;
   /**

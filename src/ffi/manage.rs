@@ -98,7 +98,7 @@ pub struct SmStatistics {
     pub size: usize,
     /// Bytes of a block; 0 of all buckets together.
     pub block_size: usize,
-    /// Blocks in the hands of the program.
+    /// Blocks of buckets in the hands of the program.
     pub live_blocks: usize,
     /// Their bytes, as buckets count them.
     pub live_bytes: usize,

@@ -47,6 +47,7 @@ public static class Pool
         Threads();
         Spans();
         EndsWithItsUsing();
+        Statistics();
         Console.WriteLine(right ? "pool: ok" : "pool: wrong");
         return right ? 0 : 1;
     }
@@ -226,5 +227,22 @@ public static class Pool
             instance.Free(all);
             Holds("all blocks are back after Join", own == Blocks);
         }
+    }
+
+    private static void Statistics()
+    {
+        using SmmallocInstance instance = new SmmallocInstance(8, 1024 * 1024);
+        IntPtr[] blocks = { instance.Malloc(20), instance.Malloc(32), instance.Malloc(5000) };
+        foreach (IntPtr block in blocks)
+            instance.AsSpan(block).Fill(1);
+        SmmallocStatistics all = instance.Statistics(), second = instance.Statistics(1), first = instance.Statistics(0);
+        Holds("all buckets' blocks are counted, and the system's", all.LiveBlocks == 2 && all.SystemBlocks == 1 && all.SystemBytes == 5000);
+        Holds("a bucket's are its own", second.LiveBlocks == 2 && second.LiveBytes == 64 && second.BlockSize == 32 && first.LiveBlocks == 0);
+        Holds("a bucket has what it was given", second.CapacityBytes == 1024 * 1024 && second.ResidentBytes >= 64);
+        Throws<ArgumentOutOfRangeException>("a ninth bucket", () => instance.Statistics(8));
+        Throws<ArgumentOutOfRangeException>("a bucket below the first", () => instance.Statistics(-1));
+        instance.Free(blocks);
+        Holds("what is free is not live", instance.Statistics().LiveBlocks == 0);
+        Holds("what is free goes back", instance.Trim() > 0);
     }
 }

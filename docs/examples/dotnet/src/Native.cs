@@ -27,6 +27,12 @@ namespace Smmalloc
         internal static extern void sm_allocator_thread_cache_destroy(IntPtr allocator);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        internal static extern int sm_allocator_statistics(IntPtr allocator, int bucket, SmmallocStatistics* statistics);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        internal static extern UIntPtr sm_allocator_trim(IntPtr allocator);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         internal static extern IntPtr sm_malloc(IntPtr allocator, UIntPtr bytes, UIntPtr alignment);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]

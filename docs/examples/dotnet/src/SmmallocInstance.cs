@@ -123,6 +123,19 @@ namespace Smmalloc
             return Native.sm_mbucket(Allocator, memory);
         }
 
+        /// <summary>What it is doing; of one bucket, if its number is given.</summary>
+        /// <exception cref="ArgumentOutOfRangeException">There is no such bucket.</exception>
+        public SmmallocStatistics Statistics(int? bucket = null)
+        {
+            return SmmallocStatistics.Of(Allocator, bucket);
+        }
+
+        /// <summary>Gives the memory of free blocks back to the system, with what this thread has cached; the answer is how many bytes.</summary>
+        public long Trim()
+        {
+            return (long)Native.sm_allocator_trim(Allocator);
+        }
+
         private IntPtr Allocator
         {
             get
