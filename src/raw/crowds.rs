@@ -98,7 +98,8 @@ fn two_thousand_ends_at_once_take_steps_by_the_heap_and_wait_in_turn() {
         let [waits, sleeps] = [sum(|steps| &steps.waits), sum(|steps| &steps.sleeps)];
         let ahead = most(&all, |steps| &steps.most_ahead).unwrap_or(0);
         eprintln!("{queue} in one queue; {waits} waits, behind {ahead} at most; slept {sleeps} times");
-        assert!((queue..=threads).contains(&(ahead as usize)), "nobody comes before those that were there");
+        // The last to come may look how many there are when the first are served already.
+        assert!((queue / 2..=threads).contains(&(ahead as usize)), "nobody comes before those that were there");
         // Each once; and when another one of those that share its bit, or its word, is woken.
         let share = if cfg!(any(target_os = "linux", target_os = "android")) { 256 } else { 8 };
         assert!(sleeps <= waits * (2 + ahead / share), "who sleeps was woken for others' sake");
