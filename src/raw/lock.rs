@@ -169,9 +169,10 @@ pub(crate) mod count {
         pub(crate) waits: AtomicU32,
         /// How often it slept for them.
         pub(crate) sleeps: AtomicU32,
-        /// The most that came before it when it had to wait.
-        pub(crate) most_ahead: AtomicU32,
     }
+
+    /// The most that came before one of these threads when it had to wait. All in the process together, and known as soon as that one has looked.
+    pub(crate) static MOST_AHEAD: AtomicU32 = AtomicU32::new(0);
 
     std::thread_local! {
         static STEPS: Cell<Option<&'static Steps>> = const { Cell::new(None) };
@@ -195,7 +196,7 @@ pub(crate) mod count {
 
     pub(super) fn wait(ahead: impl FnOnce() -> u32) {
         add(|steps| &steps.waits);
-        STEPS.get().map(|steps| steps.most_ahead.fetch_max(ahead(), Relaxed));
+        STEPS.get().map(|_| MOST_AHEAD.fetch_max(ahead(), Relaxed));
     }
 
     pub(super) fn sleep() {
