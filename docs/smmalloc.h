@@ -58,7 +58,7 @@ typedef struct {
    */
   size_t size;
   /**
-   * 1 to 64 buckets, of blocks of 16, 32, 48, ... bytes.
+   * 1 to 64 buckets, of blocks of 16, 32, 48, ... bytes, or of `block_sizes`.
    */
   uint32_t buckets_count;
   /**
@@ -93,6 +93,11 @@ typedef struct {
    * The allocator's name in messages, in UTF-8; it is copied. Or NULL.
    */
   const char *name;
+  /**
+   * Or NULL: bytes of a block of one bucket after the other, as many as there are buckets: multiples of 16, each larger than the one before it, 2 MiB at
+   * most. They are copied.
+   */
+  const size_t *block_sizes;
 } SmOptions;
 
 /**

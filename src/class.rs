@@ -15,7 +15,7 @@
 //! can only be made by the checked constructors beside it, and [`SizeClasses`], which is derived from the
 //! table, cannot be implemented by hand. A table that lies is not a promise broken but a program that does not build.
 
-mod table;
+pub(crate) mod table;
 
 use core::alloc::Layout;
 use core::fmt;

@@ -1,7 +1,7 @@
 //! The C interface, for C and for .NET clients of the library that this is the successor of.
 //!
 //! The functions that it had are the raw calls of a [`Heap`](crate::Heap) of [`Linear`](crate::Linear) blocks whose number of buckets is chosen at
-//! run time; beside them is what a program may want of an allocator as a whole ([`sm_allocator_create_with`], [`sm_allocator_statistics`]). One
+//! run time, or of any block sizes that are; beside them is what a program may want of an allocator as a whole ([`sm_allocator_create_with`], [`sm_allocator_statistics`]). One
 //! command makes the library, `libsmmalloc.so` and `libsmmalloc.a`, in `target/release` of the repository:
 //!
 //! ```text
@@ -15,7 +15,7 @@
 //!
 //! - No call unwinds. What cannot be done is said by `NULL`, 0 or -1 and changes nothing; a `NULL` allocator is told the same.
 //! - Any thread may use any allocator, and free what another thread allocated. A thread that ends gives back what it had cached.
-//! - Blocks have the sizes 16, 32, 48, … bytes; a bucket of `bucket_size` bytes serves exactly as many as fit. When it is used up the next
+//! - Blocks have the sizes 16, 32, 48, … bytes, unless options name others; a bucket of `bucket_size` bytes serves exactly as many as fit. When it is used up the next
 //!   buckets serve, then the system allocator, which also has what is larger than any block.
 //! - A thread that created no cache has a small one of its own accord, of a 256th of a bucket's bytes at most, unless it has called
 //!   [`sm_allocator_thread_cache_destroy`]: then it caches nothing until it creates a cache.
@@ -33,7 +33,7 @@
 //!
 //! # Invariants
 //!
-//! - **F1 allocator.** A non-null `allocator` is a `LinearHeap` that [`sm_allocator_create`] put on the heap and
+//! - **F1 allocator.** A non-null `allocator` is a `ListedHeap` that [`sm_allocator_create`] put on the heap and
 //!   [`sm_allocator_destroy`] has not taken back: the callers' contract.
 //! - **F2 block.** A non-null `memory` is a live block of the allocator, the caller's own: the callers' contract.
 //!
@@ -64,10 +64,10 @@ pub use manage::{
 use core::ffi::c_void;
 use core::ptr::{self, NonNull};
 
-use crate::class::MAX_CLASSES;
+use crate::class::table::late::LateTable;
 use crate::config::CacheWarmup;
 use crate::error::ConfigError;
-use crate::heap::linear::{LinearHeap, Wishes};
+use crate::heap::listed::{ListedHeap, Wishes};
 use crate::heap::noted::Note;
 
 /// The most pointers that a batch may have: what a C `int` counts. A negative length, whatever it was widened to, is above it.
@@ -76,9 +76,9 @@ const LONGEST_BATCH: usize = i32::MAX as usize;
 /// # Safety
 /// F1, for as long as the reference is used.
 #[inline(always)]
-unsafe fn heap<'a>(allocator: *mut c_void) -> Option<&'a LinearHeap> {
+unsafe fn heap<'a>(allocator: *mut c_void) -> Option<&'a ListedHeap> {
     // SAFETY: F1: null or a heap.
-    unsafe { allocator.cast::<LinearHeap>().as_ref() }
+    unsafe { allocator.cast::<ListedHeap>().as_ref() }
 }
 
 #[inline(always)]
@@ -111,16 +111,13 @@ fn hardened() -> bool {
 #[unsafe(no_mangle)]
 #[must_use]
 pub extern "C" fn sm_allocator_create(buckets_count: u32, bucket_size: usize) -> *mut c_void {
-    let count = buckets_count as usize;
-    if count == 0 || count > MAX_CLASSES {
-        return ptr::null_mut();
-    }
-    let wishes = Wishes { hardened: hardened(), ..Wishes::of_linear(count, bucket_size) };
-    create(|note| LinearHeap::new(&wishes, None, note))
+    let Some(table) = LateTable::linear(buckets_count as usize) else { return ptr::null_mut() };
+    let wishes = Wishes { hardened: hardened(), ..Wishes::of_buckets(bucket_size) };
+    create(|note| ListedHeap::new(&wishes, table, None, note))
 }
 
 /// The heap that `make` makes, told what notes its calls if anything does, as callers know it; null if there is none.
-fn create(make: impl FnOnce(Option<Note>) -> Result<LinearHeap, ConfigError>) -> *mut c_void {
+fn create(make: impl FnOnce(Option<Note>) -> Result<ListedHeap, ConfigError>) -> *mut c_void {
     let Ok(heap) = make(recording::asked_for()) else { return ptr::null_mut() };
     // A vector, because a box cannot tell that there is no memory.
     let mut place = Vec::new();
@@ -146,7 +143,7 @@ fn create(make: impl FnOnce(Option<Note>) -> Result<LinearHeap, ConfigError>) ->
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sm_allocator_destroy(allocator: *mut c_void) {
     if !allocator.is_null() {
-        let heap = ptr::slice_from_raw_parts_mut(allocator.cast::<LinearHeap>(), 1);
+        let heap = ptr::slice_from_raw_parts_mut(allocator.cast::<ListedHeap>(), 1);
         // SAFETY: F1: made of such a box, and taken back once.
         drop(unsafe { Box::from_raw(heap) });
     }

@@ -12,7 +12,7 @@ mod calls;
 mod global;
 mod lazy;
 #[cfg(feature = "capi")]
-pub(crate) mod linear;
+pub(crate) mod listed;
 #[cfg(any(feature = "capi", feature = "record"))]
 pub(crate) mod noted;
 mod reference;

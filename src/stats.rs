@@ -18,7 +18,7 @@ pub use total::HeapTotal;
 use crate::class::{MAX_CLASSES, SizeClasses};
 use crate::heap::Heap;
 #[cfg(feature = "capi")]
-use crate::heap::linear::LinearHeap;
+use crate::heap::listed::ListedHeap;
 use crate::raw::heap::RawHeap;
 
 /// A heap's statistics, by [`Heap::stats`]. Its `Display` is a table.
@@ -213,7 +213,7 @@ impl HeapStats {
 }
 
 #[cfg(feature = "capi")]
-impl LinearHeap {
+impl ListedHeap {
     /// As `Heap::stats`.
     pub(crate) fn stats(&self) -> HeapStats {
         HeapStats::of(self.raw())

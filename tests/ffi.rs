@@ -340,6 +340,43 @@ fn an_allocator_is_what_its_options_say() {
     ends(cached);
 }
 
+/// Twelve buckets for 16 to 4096 bytes, the largest of 2 MiB: which serves what, by which look-up, with a cache and without.
+#[test]
+fn an_allocator_has_the_block_sizes_that_it_is_told() {
+    let mut sizes = [16, 32, 48, 64, 128, 256, 512, 1024, 1536, 2048, 4096, 2 << 20];
+    for flags in [0, SM_NO_THREAD_CACHE, SM_HARDENED] {
+        let options =
+            SmOptions { buckets_count: 12, bucket_size: 4 << 20, block_sizes: sizes.as_ptr(), flags, ..options() };
+        // SAFETY: as large as it says, and the list is there.
+        let allocator = unsafe { sm_allocator_create_with(&raw const options) };
+        assert!(!allocator.is_null());
+        let told = sizes;
+        sizes.fill(0); // they were copied
+        let around = told.into_iter().flat_map(|size| [size - 1, size, size + 1]).chain([0, 1025, 40_000]);
+        for (bytes, alignment) in around.flat_map(|bytes| [0, 1, 32, 1024, 4096].map(|alignment| (bytes, alignment))) {
+            let fits = |size: usize| size >= bytes && size % alignment.max(16) == 0;
+            let expected = told.iter().position(|&size| fits(size));
+            for _ in 0..3 {
+                // SAFETY: a live allocator.
+                let memory = unsafe { sm_malloc(allocator, bytes, alignment) };
+                assert!(!memory.is_null() && memory.addr() % alignment.max(1) == 0);
+                // SAFETY: a live block.
+                let bucket = unsafe { sm_mbucket(allocator, memory) };
+                assert_eq!(usize::try_from(bucket).ok(), expected, "{bytes} bytes at {alignment}");
+                // SAFETY: a live block, and so large.
+                unsafe { memory.cast::<u8>().write_bytes(7, bytes) };
+                // SAFETY: a live block, asked for like this.
+                unsafe { sm_free_sized(allocator, memory, bytes, alignment) };
+            }
+        }
+        assert_eq!((0..12).map(|bucket| statistics(allocator, bucket).block_size).collect::<Vec<_>>(), told);
+        assert_eq!(statistics(allocator, -1).live_blocks, 0);
+        // SAFETY: not used any more, its blocks neither.
+        unsafe { sm_allocator_destroy(allocator) };
+        sizes = told;
+    }
+}
+
 #[test]
 fn options_that_there_are_none_of_are_refused() {
     #[repr(C)]
@@ -347,6 +384,9 @@ fn options_that_there_are_none_of_are_refused() {
     // SAFETY: as large as they say, and what they lead to is there.
     let create = |later: Later| unsafe { sm_allocator_create_with((&raw const later).cast()) };
     let size = size_of::<Later>();
+    let no_tables = [[16, 32, 64, 64], [16, 32, 64, 65], [0, 16, 32, 48], [16, 32, 64, (2 << 20) + 16]];
+    let listed = |list: &[usize; 4]| Later(SmOptions { size, block_sizes: list.as_ptr(), ..options() }, 0);
+    assert!(no_tables.iter().all(|list| create(listed(list)).is_null()));
     let refused = [
         Later(SmOptions { size, ..options() }, 1),
         Later(SmOptions { size: 12, ..options() }, 0),

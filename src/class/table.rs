@@ -1,5 +1,8 @@
 //! A checked table of block sizes, and the arithmetic from a size to its class.
 
+#[cfg(feature = "capi")]
+pub(crate) mod late;
+
 use super::{MAX_BLOCK_SIZE, MAX_CLASSES};
 
 /// Every block size is a multiple of this, so every block is aligned to it. Smaller alignments cost nothing.
@@ -27,14 +30,18 @@ enum Rule {
     Linear,
     Piecewise,
     Geometric,
-    Listed {
-        /// The class of every size up to `LOOKED_UP`, by the number of its last grain.
-        by_grain: ByGrain,
-        /// Of every size up to `NEAR`, by the number of its last half KiB.
-        near: Start,
-        /// Of every size, by its geometric class.
-        far: Start,
-    },
+    Listed(Listed),
+}
+
+/// How a list of block sizes gets from a size to a class.
+#[derive(Debug, Clone, Copy)]
+struct Listed {
+    /// The class of every size up to `LOOKED_UP`, by the number of its last grain.
+    by_grain: ByGrain,
+    /// Of every size up to `NEAR`, by the number of its last half KiB.
+    near: Start,
+    /// Of every size, by its geometric class.
+    far: Start,
 }
 
 /// Where to look for the class of a size.
@@ -61,26 +68,10 @@ impl Table {
     #[must_use]
     #[track_caller]
     pub const fn listed(block_sizes: &'static [usize]) -> Self {
-        assert!(!block_sizes.is_empty(), "a table of size classes needs at least one block size");
-        assert!(block_sizes.len() <= MAX_CLASSES, "a table of size classes has at most 64 block sizes");
-        let mut class = 0;
-        while class < block_sizes.len() {
-            let block_size = block_sizes[class];
-            assert!(block_size > 0, "a block size must be at least 16 bytes; this one is 0");
-            assert!(block_size % GRAIN == 0, "every block size must be a multiple of 16");
-            assert!(block_size <= MAX_BLOCK_SIZE, "a block size must be at most 2 MiB (2097152 bytes)");
-            assert!(
-                class == 0 || block_size > block_sizes[class - 1],
-                "block sizes must ascend: each one larger than the one before it"
-            );
-            class += 1;
+        if let Some(objection) = objection(block_sizes) {
+            panic!("{}", objection);
         }
-        let rule = Rule::Listed {
-            by_grain: classes_by_grain(block_sizes),
-            near: Start::new(block_sizes, &HALF_KIBS, LOOKED_UP),
-            far: Start::new(block_sizes, &GEOMETRIC, NEAR),
-        };
-        Self { block_sizes, rule }
+        Self { block_sizes, rule: Rule::Listed(Listed::new(block_sizes)) }
     }
 
     // The first `classes` block sizes of the built-in tables.
@@ -116,15 +107,58 @@ impl Table {
             Rule::Linear => linear_class(size),
             Rule::Piecewise => piecewise_class(size),
             Rule::Geometric => geometric_class(size),
-            Rule::Listed { by_grain, near, far } => {
-                if size <= LOOKED_UP {
-                    by_grain[size.div_ceil(GRAIN)] as usize
-                } else if size <= NEAR {
-                    near.scan(self.block_sizes, size, size.div_ceil(512))
-                } else {
-                    far.scan(self.block_sizes, size, geometric_class(size) + 1)
-                }
-            }
+            Rule::Listed(listed) => listed.class_of_size(self.block_sizes, size),
+        }
+    }
+}
+
+/// What keeps a list of block sizes from being a table.
+const fn objection(block_sizes: &[usize]) -> Option<&'static str> {
+    if block_sizes.is_empty() {
+        return Some("a table of size classes needs at least one block size");
+    }
+    if block_sizes.len() > MAX_CLASSES {
+        return Some("a table of size classes has at most 64 block sizes");
+    }
+    let mut class = 0;
+    while class < block_sizes.len() {
+        let block_size = block_sizes[class];
+        if block_size == 0 {
+            return Some("a block size must be at least 16 bytes; this one is 0");
+        }
+        if block_size % GRAIN != 0 {
+            return Some("every block size must be a multiple of 16");
+        }
+        if block_size > MAX_BLOCK_SIZE {
+            return Some("a block size must be at most 2 MiB (2097152 bytes)");
+        }
+        if class > 0 && block_size <= block_sizes[class - 1] {
+            return Some("block sizes must ascend: each one larger than the one before it");
+        }
+        class += 1;
+    }
+    None
+}
+
+impl Listed {
+    /// Of a list without `objection`.
+    const fn new(block_sizes: &[usize]) -> Self {
+        Self {
+            by_grain: classes_by_grain(block_sizes),
+            near: Start::new(block_sizes, &HALF_KIBS, LOOKED_UP),
+            far: Start::new(block_sizes, &GEOMETRIC, NEAR),
+        }
+    }
+
+    /// As `Table::class_of_size`, of the table with these `block_sizes`.
+    #[inline(always)]
+    const fn class_of_size(&self, block_sizes: &[usize], size: usize) -> usize {
+        if size <= LOOKED_UP {
+            self.by_grain[size.div_ceil(GRAIN)] as usize
+        } else if size <= NEAR {
+            self.near.scan(block_sizes, size, size.div_ceil(512))
+        } else {
+            self.far.scan(block_sizes, size, geometric_class(size) + 1)
         }
     }
 }

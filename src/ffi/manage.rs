@@ -12,8 +12,9 @@ use std::borrow::Cow;
 
 use super::{create, hardened, heap};
 use crate::class::MAX_CLASSES;
+use crate::class::table::late::LateTable;
 use crate::config::{Exhausted, Purge};
-use crate::heap::linear::{LinearHeap, Wishes};
+use crate::heap::listed::{ListedHeap, Wishes};
 
 /// When a bucket is used up, the next ones serve, then the system allocator.
 pub const SM_OVERFLOW: u32 = 0;
@@ -47,7 +48,7 @@ pub const SM_PURGE_NEVER: u32 = u32::MAX;
 pub struct SmOptions {
     /// sizeof(SmOptions).
     pub size: usize,
-    /// 1 to 64 buckets, of blocks of 16, 32, 48, ... bytes.
+    /// 1 to 64 buckets, of blocks of 16, 32, 48, ... bytes, or of `block_sizes`.
     pub buckets_count: u32,
     /// SM_OVERFLOW, SM_GROW or SM_REFUSE.
     pub on_exhausted: u32,
@@ -65,6 +66,9 @@ pub struct SmOptions {
     pub purge_after: u32,
     /// The allocator's name in messages, in UTF-8; it is copied. Or NULL.
     pub name: *const c_char,
+    /// Or NULL: bytes of a block of one bucket after the other, as many as there are buckets: multiples of 16, each larger than the one before it, 2 MiB at
+    /// most. They are copied.
+    pub block_sizes: *const usize,
 }
 
 impl Default for SmOptions {
@@ -80,6 +84,7 @@ impl Default for SmOptions {
             flags: 0,
             purge_after: 0,
             name: ptr::null(),
+            block_sizes: ptr::null(),
         }
     }
 }
@@ -146,7 +151,7 @@ unsafe fn read(theirs: *const SmOptions) -> Option<SmOptions> {
 /// none of, or if the system refuses. The environment variable SMMALLOC_HARDENED makes it hardened, too.
 ///
 /// # Safety
-/// `options` is NULL or leads to as many bytes as its `size` says, and what it leads to can be read: `buckets_count` sizes, a name that ends with 0.
+/// `options` is NULL or leads to as many bytes as its `size` says, and what it leads to can be read: `buckets_count` sizes each, a name that ends with 0.
 ///
 /// ```
 /// # use smarena::ffi::*;
@@ -167,6 +172,26 @@ unsafe fn read(theirs: *const SmOptions) -> Option<SmOptions> {
 ///     sm_allocator_destroy(allocator);
 /// }
 /// ```
+///
+/// Buffers of 16 to 4096 bytes, a bucket for each doubling:
+///
+/// ```
+/// # use smarena::ffi::*;
+/// let block_sizes: Vec<usize> = (0..9).map(|doubling| 16 << doubling).collect();
+/// let options = SmOptions {
+///     size: size_of::<SmOptions>(),
+///     buckets_count: 9,
+///     bucket_size: 1 << 20,
+///     block_sizes: block_sizes.as_ptr(),
+///     ..Default::default()
+/// };
+/// // SAFETY: the list is there; the allocator is used until it is destroyed.
+/// unsafe {
+///     let allocator = sm_allocator_create_with(&options);
+///     assert_eq!(sm_msize(allocator, sm_malloc(allocator, 1500, 0)), 2048);
+///     sm_allocator_destroy(allocator);
+/// }
+/// ```
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn sm_allocator_create_with(options: *const SmOptions) -> *mut c_void {
@@ -177,23 +202,33 @@ pub unsafe extern "C" fn sm_allocator_create_with(options: *const SmOptions) -> 
     let read = unsafe { read(options) };
     // SAFETY: I10: as above.
     let wishes = read.and_then(|options| unsafe { wishes(&options) });
-    wishes.map_or(ptr::null_mut(), |(wishes, name)| create(|note| LinearHeap::new(&wishes, name, note)))
+    wishes.map_or(ptr::null_mut(), |(wishes, table, name)| create(|note| ListedHeap::new(&wishes, table, name, note)))
 }
 
-/// What the options come to, and a name; `None` if there are no such.
+/// What the options come to, with block sizes and a name; `None` if there are no such.
 ///
 /// # Safety
 /// What they lead to can be read.
-unsafe fn wishes(options: &SmOptions) -> Option<(Wishes, Option<Box<str>>)> {
+unsafe fn wishes(options: &SmOptions) -> Option<(Wishes, LateTable, Option<Box<str>>)> {
     const KNOWN: u32 = SM_HARDENED | SM_ZERO_ON_FREE | SM_NO_THREAD_CACHE;
     let buckets = usize::try_from(options.buckets_count).ok().filter(|count| (1..=MAX_CLASSES).contains(count))?;
     if options.size < offset_of!(SmOptions, bucket_sizes) || options.flags & !KNOWN != 0 {
         return None;
     }
-    let mut wishes = Wishes::of_linear(buckets, options.bucket_size);
-    if !options.bucket_sizes.is_null() {
-        // SAFETY: I10: the caller says that there is one for each bucket.
-        let sizes = unsafe { slice::from_raw_parts(options.bucket_sizes, buckets) };
+    // SAFETY: I10: the caller says that there is one for each bucket.
+    let list = |sizes: *const usize| (!sizes.is_null()).then(|| unsafe { slice::from_raw_parts(sizes, buckets) });
+    let table = match list(options.block_sizes) {
+        Some(sizes) => {
+            // Not collected, which cannot tell that there is no memory.
+            let mut own = Vec::new();
+            own.try_reserve_exact(buckets).ok()?;
+            own.extend_from_slice(sizes);
+            LateTable::new(own.into())?
+        }
+        None => LateTable::linear(buckets)?,
+    };
+    let mut wishes = Wishes::of_buckets(options.bucket_size);
+    if let Some(sizes) = list(options.bucket_sizes) {
         let given = wishes.bytes.iter_mut().zip(sizes).filter(|&(_, &bytes)| bytes > 0);
         given.for_each(|(own, &bytes)| *own = bytes);
     }
@@ -218,7 +253,7 @@ unsafe fn wishes(options: &SmOptions) -> Option<(Wishes, Option<Box<str>>)> {
         // SAFETY: I10: the caller says that it ends.
         unsafe { CStr::from_ptr(options.name) }.to_string_lossy()
     });
-    Some((wishes, name.map(Cow::into_owned).map(String::into_boxed_str)))
+    Some((wishes, table, name.map(Cow::into_owned).map(String::into_boxed_str)))
 }
 
 /// Says what an allocator is doing, or one bucket of it: -1 stands for all together.
@@ -259,7 +294,7 @@ pub unsafe extern "C" fn sm_allocator_statistics(
     1
 }
 
-fn told(heap: &LinearHeap, bucket: i32, size: usize) -> Option<SmStatistics> {
+fn told(heap: &ListedHeap, bucket: i32, size: usize) -> Option<SmStatistics> {
     let stats = heap.stats();
     if bucket >= 0 {
         let of_bucket = stats.buckets().get(usize::try_from(bucket).ok()?)?;
@@ -317,7 +352,7 @@ fn told(heap: &LinearHeap, bucket: i32, size: usize) -> Option<SmStatistics> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sm_allocator_trim(allocator: *mut c_void) -> usize {
     // SAFETY: F1: the caller's contract.
-    unsafe { heap(allocator) }.map_or(0, LinearHeap::trim)
+    unsafe { heap(allocator) }.map_or(0, ListedHeap::trim)
 }
 
 /// Gives the blocks that the calling thread has cached back to their buckets, where all threads find them. It keeps its cache, empty.

@@ -13,7 +13,33 @@ static SmStatistics told(void *allocator, int32_t bucket) {
     return statistics;
 }
 
+/* Sixteen bytes to four thousand in nine buckets, as buffers for a network have them. */
+static void listed(void) {
+    size_t sizes[9];
+    for (int i = 0; i < 9; i++)
+        sizes[i] = (size_t)16 << i;
+    SmOptions options = {.size = sizeof options, .buckets_count = 9, .bucket_size = 1 << 20, .block_sizes = sizes};
+    void *allocator;
+    CHECK(allocator = sm_allocator_create_with(&options));
+    memset(sizes, 0, sizeof sizes); /* they were copied */
+    for (size_t bytes = 9; bytes <= 4096; bytes++) {
+        void *block = sm_malloc(allocator, bytes, 0);
+        size_t size = sm_msize(allocator, block);
+        int32_t bucket = sm_mbucket(allocator, block);
+        CHECK(block && size == (size_t)16 << bucket && bytes <= size && (bucket == 0 || bytes > size / 2));
+        memset(block, 1, bytes);
+        CHECK(block = sm_realloc(allocator, block, 2 * bytes, 64));
+        CHECK(sm_mbucket(allocator, block) == (bytes > 2048 ? -1 : bytes > 32 ? bucket + 1 : 2));
+        sm_free_sized(allocator, block, 2 * bytes, 64);
+    }
+    CHECK(told(allocator, 8).block_size == 4096 && told(allocator, -1).live_blocks == 0);
+    options.buckets_count = 2; /* of 0 bytes each */
+    CHECK(!sm_allocator_create_with(&options));
+    sm_allocator_destroy(allocator);
+}
+
 int main(void) {
+    listed();
     static const size_t sizes[4] = {0, 0, 0, BLOCKS * 64};
     static void *blocks[BLOCKS];
     char name[] = "packets";

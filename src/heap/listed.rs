@@ -1,59 +1,63 @@
-//! `LinearHeap`: 16, 32, 48, … bytes, as many buckets as a number says at run time. What the C interface hands out.
+//! `ListedHeap`: a heap whose block sizes are a list that is known when the program runs. What the C interface hands out.
 
 use core::ptr::NonNull;
 
-use super::Heap;
 use super::noted::{Note, Noted};
-use crate::class::{Linear, MAX_CLASSES, SizeClasses};
+use crate::class::table::late::LateTable;
 use crate::config::{CacheWarmup, Config};
 use crate::error::ConfigError;
 use crate::raw::heap::{RawHeap, checked_align};
-
-/// The longest table; a heap has the buckets of its beginning. Which class serves a layout does not depend on how many there are.
-type Longest = Linear<MAX_CLASSES>;
 
 /// A thread that was given no cache of its own size has one of at most a bucket's bytes over this. It is what other threads may miss
 /// of a bucket, so small buckets are not cached at all.
 const CACHED_PART: usize = 256;
 
-/// What such a heap shall be.
+/// What such a heap shall be, but for its block sizes and its name.
 pub(crate) type Wishes = Config;
 
 impl Wishes {
-    /// `buckets` buckets, of which there are 1 to 64, with `bucket_bytes` bytes each.
-    pub(crate) fn of_linear(buckets: usize, bucket_bytes: usize) -> Self {
-        let mut wishes = Self::new(&Longest::BLOCK_SIZES[..buckets], bucket_bytes);
+    /// Buckets of `bucket_bytes` bytes each.
+    pub(crate) fn of_buckets(bucket_bytes: usize) -> Self {
+        let mut wishes = Self::new(&[], bucket_bytes);
         wishes.cache_bytes = wishes.cache_bytes.min(bucket_bytes / CACHED_PART);
         wishes
     }
 }
 
-/// Shared. As `Heap<Linear<N>>` with an `N` that is not known to the compiler.
-pub(crate) struct LinearHeap {
+/// Shared. As `Heap<C>` with a `C` that is not known to the compiler.
+pub(crate) struct ListedHeap {
     raw: RawHeap,
     /// Such a heap has no caches, so that every call comes by a slow path, and the fast ones need not know.
     note: Option<Note>,
-    /// Behind the heap, which refers to it, so that it goes last.
+    // Behind the heap, which refers to both, so that they go last.
+    table: LateTable,
     _name: Option<Box<str>>,
 }
 
-impl LinearHeap {
+impl ListedHeap {
     /// A heap as it is wished for, perhaps under a name of its own.
-    pub(crate) fn new(wishes: &Wishes, name: Option<Box<str>>, note: Option<Note>) -> Result<Self, ConfigError> {
+    pub(crate) fn new(
+        wishes: &Wishes,
+        table: LateTable,
+        name: Option<Box<str>>,
+        note: Option<Note>,
+    ) -> Result<Self, ConfigError> {
         let mut wishes = *wishes;
         wishes.automatic_cache &= note.is_none();
+        // SAFETY: I13: they stay where they lie as long as this heap has its table, and nobody keeps them longer.
+        wishes.block_sizes = unsafe { NonNull::from(table.block_sizes()).as_ref() };
         if let Some(name) = &name {
             // SAFETY: I13: the heap shows its name as long as it lives, and nobody keeps that longer but to end the process.
             wishes.name = unsafe { NonNull::from(&**name).as_ref() };
         }
-        Ok(Self { raw: RawHeap::new(&wishes)?, note, _name: name })
+        Ok(Self { raw: RawHeap::new(&wishes)?, note, table, _name: name })
     }
 
     /// As `Heap::malloc`.
     #[inline(always)]
     pub(crate) fn malloc(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
-        if let Some(class) = Heap::<Longest>::class(size, align) {
-            // A class without a bucket has a lane of zero bytes: nothing to pop (I7).
+        if let Some(class) = self.table.class_of_small(size, align) {
+            // Behind the last class is a lane of zero bytes: nothing to pop (I7).
             if let Some(block) = self.raw.library_cache().lane(class).pop() {
                 return Some(block);
             }
@@ -65,17 +69,20 @@ impl LinearHeap {
     #[cold]
     #[inline(never)]
     extern "C" fn malloc_slow(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
+        let class = self.class(size, align);
+        // What is not small, or has an alignment of its own, was not looked for yet.
+        let cached = class.and_then(|class| self.raw.library_cache().lane(class).pop());
         let align = checked_align(align)?;
-        let block = self.raw.allocate_slow(None, self.class(size, align), size, align);
+        let block = cached.or_else(|| self.raw.allocate_slow(None, class, size, align));
         if let (Some(note), Some(block)) = (self.note, block) {
             note(block, size, align, Noted::HandedOut);
         }
         block
     }
 
-    /// The class that serves a layout, if it has a bucket here.
+    /// The class that serves a layout, if any does.
     fn class(&self, size: usize, align: usize) -> Option<usize> {
-        Heap::<Longest>::class(size, align).filter(|&class| class < self.raw.state().buckets().len())
+        self.table.class_for(size, checked_align(align)?)
     }
 
     /// As `Heap::free`.
@@ -108,8 +115,8 @@ impl LinearHeap {
     /// As `free`; `size` and `align` are what the block was last asked for with.
     #[inline(always)]
     pub(crate) unsafe fn free_sized(&self, block: NonNull<u8>, size: usize, align: usize) {
-        if let Some(class) = Heap::<Longest>::class(size, align) {
-            // A class without a bucket has a lane of zero bytes: no address is inside (I7).
+        if let Some(class) = self.table.class_of_small(size, align) {
+            // Behind the last class is a lane of zero bytes: no address is inside (I7).
             if self.raw.library_cache().lane(class).push_if_inside(block) {
                 return;
             }
