@@ -226,17 +226,14 @@ impl<H: HeapRef> SmBytes<H> {
 
     /// Gives the share of the block up, if there is one, and the block back with the last share. Neither is to be used any more, only
     /// overwritten.
-    #[inline]
-    pub(super) fn give_share_back(&self) {
-        if !self.share_count().is_some_and(ShareCount::give_up) {
-            return;
-        }
-        if self.block.is_foreign() {
-            // SAFETY: S1, I11: the last owner, told so once.
-            return unsafe { foreign::end(self.first, self.block, &self.heap) };
-        }
-        // SAFETY: S1, I11: as above; this is the block's layout. S3: the heap reference still exists.
-        unsafe { self.heap.deallocate_by_address(self.first, self.block.layout()) };
+    #[inline(always)]
+    pub(super) fn give_share_back(&mut self) {
+        // SAFETY: S3: the copy is written back two lines below; it is not dropped in between, also if the call unwinds.
+        let heap = ManuallyDrop::new(unsafe { core::ptr::read(&raw const self.heap) });
+        // SAFETY: S1: no caller uses the share afterwards.
+        let heap = unsafe { call_give_share_back(self.first, self.block, heap) };
+        // SAFETY: S3: what is overwritten was moved out above.
+        unsafe { (&raw mut self.heap).write(ManuallyDrop::into_inner(heap)) };
     }
 
     /// Takes the bytes apart; the share of the block goes with the parts.
@@ -247,4 +244,28 @@ impl<H: HeapRef> SmBytes<H> {
         let heap = unsafe { core::ptr::read(&raw const this.heap) };
         Parts { start: this.start, first: this.first, len: this.len, block: this.block, heap }
     }
+}
+
+/// Gives a share of a block up, if there is one, and the block back with the last share. A call by value, the heap reference there and back: see
+/// `call_give_block_back` of buffers.
+///
+/// # Safety
+/// S1: `first` and `block` are those of bytes of this heap, whose share nobody uses afterwards.
+#[inline(never)]
+unsafe fn call_give_share_back<H: HeapRef>(
+    first: NonNull<u8>,
+    block: BlockSize,
+    heap: ManuallyDrop<H>,
+) -> ManuallyDrop<H> {
+    // SAFETY: S1: an owner until here.
+    if block.exists() && unsafe { share_count(&*heap, first, block) }.give_up() {
+        if block.is_foreign() {
+            // SAFETY: S1, I11: the last owner, told so once.
+            unsafe { foreign::end(first, block, &*heap) };
+        } else {
+            // SAFETY: S1, I11: as above; this is the block's layout. S3: the heap reference still exists.
+            unsafe { heap.deallocate_by_address(first, block.layout()) };
+        }
+    }
+    heap
 }

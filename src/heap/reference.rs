@@ -4,12 +4,11 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{
-    Heap, LazyHeap, ShareCount, StaticHeap,
-    shortcut::{built, by_type},
-};
+use super::shortcut::by_type;
+use super::{Heap, LazyHeap, ShareCount, StaticHeap};
 use crate::class::{Class, SizeClasses};
 use crate::error::AllocError;
+use crate::raw::heap::RawShortcut;
 
 /// A reference to a heap, as a box, buf or pool holds it: what gives its block back.
 ///
@@ -178,10 +177,9 @@ pub trait IfStatic<H>: Sized {
         H: Send + Sync + 'static;
 }
 
-/// Writes the same impl for one kind of reference, from its heap and the cache that this thread has for it, if the reference says so by itself;
-/// and from its heap alone, for what needs no cache.
+/// Writes the same impl for one kind of reference, from its heap and the cache that this thread has for it, if the reference says so by itself.
 macro_rules! heap_ref {
-    ($type:ty, <$generic:ident: $bound:ident>, $Classes:ty, |$this:ident| $called:expr, $heap:expr, $($item:item)+) => {
+    ($type:ty, <$generic:ident: $bound:ident>, $Classes:ty, |$this:ident| $called:expr, $($item:item)+) => {
         // SAFETY: I10, I13: the heap stays alive and in place as long as the reference, and a clone leads to the same one: a borrow, a count, or
         // one static for the whole type, and statics are never dropped.
         unsafe impl<$generic: $bound> HeapRef for $type {
@@ -235,8 +233,9 @@ macro_rules! heap_ref {
             #[inline]
             unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
                 let $this = self;
+                let (heap, _): (_, Option<&RawShortcut>) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { ($heap).share_count(block) }
+                unsafe { heap.share_count(block) }
             }
 
             #[inline]
@@ -258,21 +257,21 @@ macro_rules! heap_ref {
 }
 
 heap_ref! {
-    &Heap<C>, <C: SizeClasses>, C, |this| (&**this, None), &**this,
+    &Heap<C>, <C: SizeClasses>, C, |this| (&**this, None),
     fn is_same(&self, other: &Self) -> bool {
         core::ptr::eq(*self, *other)
     }
 }
 
 heap_ref! {
-    &LazyHeap<C>, <C: SizeClasses>, C, |this| (&***this, None), &***this,
+    &LazyHeap<C>, <C: SizeClasses>, C, |this| (&***this, None),
     fn is_same(&self, other: &Self) -> bool {
         core::ptr::eq(*self, *other)
     }
 }
 
 heap_ref! {
-    Arc<Heap<C>>, <C: SizeClasses>, C, |this| (&**this, None), &**this,
+    Arc<Heap<C>>, <C: SizeClasses>, C, |this| (&**this, None),
     fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(self, other)
     }
@@ -282,7 +281,7 @@ heap_ref! {
 }
 
 heap_ref! {
-    S, <S: StaticHeap>, S::Table, |this| by_type(this), built(this),
+    S, <S: StaticHeap>, S::Table, |this| by_type(this),
     fn is_same(&self, _: &Self) -> bool {
         true
     }

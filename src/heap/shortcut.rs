@@ -50,12 +50,6 @@ pub(crate) fn by_type<S: StaticHeap>(named: &S) -> (&'static Heap<S::Table>, Opt
     (S::HEAP.called_by(shortcut), shortcut)
 }
 
-/// The heap that `S` names, built if need be, for what needs no cache.
-#[inline(always)]
-pub(super) fn built<S: StaticHeap>(_: &S) -> &'static Heap<S::Table> {
-    S::HEAP
-}
-
 /// This thread's shortcut to the heap that `S` names, if `S` says how to find it.
 ///
 /// Not a closure inside of `LocalKey::with`: in builds with many codegen units both would stay calls. `try_with` is inlined anywhere.

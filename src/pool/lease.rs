@@ -92,6 +92,7 @@ impl<H: HeapRef> Lease<H> {
     /// assert_eq!(pool.in_flight(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     #[must_use = "the buffer goes back when it is dropped"]
     pub fn freeze(self) -> SmBytes<PoolHeap<H>> {
         self.0.freeze()

@@ -213,6 +213,7 @@ impl State {
         &self.table
     }
 
+    #[inline]
     pub(crate) fn buckets(&self) -> &[Bucket] {
         // SAFETY: I1: written by `build`, in place until `release`.
         unsafe { self.buckets.as_ref() }
@@ -233,6 +234,12 @@ impl State {
         self.region.locate(self.first_span(), block)
     }
 
+    /// As `locate`.
+    #[inline]
+    pub(crate) fn bucket_at(&self, block: NonNull<u8>) -> Option<&Bucket> {
+        self.buckets().get(self.region.number(self.first_span(), block))
+    }
+
     /// The heap's own pointer to a live block: a caller's may have the right to a part of it alone (I14).
     pub(crate) fn own(&self, block: NonNull<u8>) -> NonNull<u8> {
         self.measured(block).0
@@ -247,6 +254,7 @@ impl State {
     }
 
     /// The address of the first span.
+    #[inline]
     fn first_span(&self) -> usize {
         self.reservation.base().addr().get() + self.region.offset(0)
     }

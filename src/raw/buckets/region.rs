@@ -101,8 +101,14 @@ impl Region {
     /// The span that `block` points into, given the address of the first.
     #[inline]
     pub(crate) fn locate(self, base: usize, block: NonNull<u8>) -> Option<usize> {
-        let span = block.addr().get().wrapping_sub(base) >> self.shift;
+        let span = self.number(base, block);
         (span < self.spans).then_some(span)
+    }
+
+    /// As `locate`; not below the number of spans if `block` points into none.
+    #[inline]
+    pub(crate) fn number(self, base: usize, block: NonNull<u8>) -> usize {
+        block.addr().get().wrapping_sub(base) >> self.shift
     }
 }
 

@@ -13,8 +13,8 @@ impl RawHeap {
     #[inline]
     pub(crate) unsafe fn share_count(&self, block: NonNull<u8>) -> NonNull<ShareCount> {
         let state = self.state();
-        match state.locate(block) {
-            Some(class) => NonNull::from(state.buckets()[class].share_count(block)),
+        match state.bucket_at(block) {
+            Some(bucket) => NonNull::from(bucket.share_count(block)),
             // SAFETY: I10: in no bucket, so the fallback's.
             None => unsafe { state.fallback().share_count(block) },
         }

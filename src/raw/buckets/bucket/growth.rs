@@ -82,6 +82,7 @@ impl Ground {
 
 impl Bucket {
     /// Blocks in the committed part of the span.
+    #[inline]
     pub(crate) fn limit(&self) -> usize {
         // Acquire pairs with `extend_with`: whoever sees the blocks sees them committed.
         self.limit.load(Ordering::Acquire)
