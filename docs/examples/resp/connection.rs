@@ -28,6 +28,8 @@ async fn converse<M: Memory>(stream: &mut TcpStream, server: &Server<M>) -> Resu
     let (inbox, mut told) = mpsc::channel(MOST_WAITING + 1);
     let mut session = Session { channels: 0, inbox };
     let mut buffers = None::<(M::Buffer, Replies<M>)>;
+    // Bytes before there can be a request.
+    let mut needed = 1;
     loop {
         // A message, or that there is something to read.
         let event = poll_fn(|context| match told.poll_recv(context) {
@@ -51,10 +53,10 @@ async fn converse<M: Memory>(stream: &mut TcpStream, server: &Server<M>) -> Resu
                 read => drop(read?),
             },
         }
-        let needed = loop {
-            let (words, len) = match parse(requests.as_ref()) {
+        let understood = loop {
+            let (words, len) = match parse(requests.as_ref(), &mut needed) {
                 Ok(request) => request,
-                Err(Unfinished::Needs(bytes)) => break Ok(bytes),
+                Err(Unfinished::Needs(_)) => break Ok(()),
                 Err(Unfinished::Wrong(error)) => break Err(Failure::from(format!("Protocol error: {error}"))),
             };
             let done = server.borrow_mut().execute(words, &mut session, &mut replies);
@@ -66,7 +68,7 @@ async fn converse<M: Memory>(stream: &mut TcpStream, server: &Server<M>) -> Resu
                 replies.write_to(stream, patience).await?;
             }
         };
-        let room = needed.and_then(|needed| Ok(M::make_room(&mut requests, needed.max(BUFFER))?));
+        let room = understood.and_then(|()| Ok(M::make_room(&mut requests, needed.max(BUFFER))?));
         if let Err(error) = &room {
             replies.line(format_args!("-ERR {error}"));
         }

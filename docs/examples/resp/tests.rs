@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 use crate::commands::{MOST_WAITING, Session, State};
 use crate::ending::{self, Ending, Failure};
 use crate::memory::{BUFFER, ENTRIES, Entries, LARGEST, Memory, Net, Values};
-use crate::protocol::{Replies, Unfinished, parse};
+use crate::protocol::Replies;
 use crate::store::{Entry, NEVER, Store};
 use crate::twin::Plain;
 use crate::{Options, parse as arguments, program, run};
@@ -91,7 +91,7 @@ impl Client {
     }
 }
 
-fn request(words: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn request(words: &[&[u8]]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {
         bytes.extend(format!("${}\r\n", word.len()).bytes());
@@ -99,34 +99,6 @@ fn request(words: &[&[u8]]) -> Vec<u8> {
         bytes.extend(b"\r\n");
     }
     bytes
-}
-
-#[test]
-fn requests_are_parsed_where_they_lie() {
-    let bytes = request(&[b"SET", b"key", b"a\r\nb"]);
-    for len in 0..bytes.len() {
-        let Err(Unfinished::Needs(needed)) = parse(&bytes[..len]) else { panic!("{len} bytes are enough") };
-        assert!(needed > len && needed <= bytes.len(), "{len} bytes need {needed}");
-    }
-    let pipelined = [&bytes[..], b"PING  \r\n"].concat();
-    let Ok((words, len)) = parse(&pipelined) else { panic!("it is all there") };
-    assert_eq!((&words[..], len), (&[&b"SET"[..], b"key", b"a\r\nb"][..], bytes.len()));
-    assert!(pipelined.as_ptr_range().contains(&words[2].as_ptr()));
-    assert!(matches!(parse(&pipelined[len..]), Ok((words, 8)) if words[..] == [b"PING"]));
-    assert!(matches!(parse(b"\r\n"), Ok((words, 2)) if words.is_empty()));
-
-    let [length, too_long] = ["expected a length behind '*' or '$'", "a request has a MiB at most"];
-    for (bytes, complaint) in [
-        (&b"*2\r\n+GET\r\n"[..], length),
-        (b"*-1\r\n", length),
-        (b"*1\r\n$99999999999999999999999\r\n", length),
-        (b"*1\r\n$18446744073709551615\r\n", too_long),
-        (&[b' '; LARGEST], too_long),
-    ] {
-        assert!(matches!(parse(bytes), Err(Unfinished::Wrong(error)) if error == complaint));
-    }
-    // Nothing is kept for what is announced.
-    assert!(matches!(parse(b"*4000000000\r\n$1\r\na\r\n"), Err(Unfinished::Needs(21))));
 }
 
 fn entries_expire_and_are_replaced<M: Memory>() {
