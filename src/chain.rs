@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use crate::buf::SmBuf;
 use crate::bytes::SmBytes;
 use crate::content::copied;
+use crate::derived::{collect, extend_by};
 use crate::heap::{Global, HeapRef};
 
 /// A chain of [`SmBytes`], read from its front and appended to at its back. Up to four parts need no memory but its own.
@@ -315,31 +316,14 @@ impl<H: HeapRef> Default for SmChain<H> {
     }
 }
 
-impl<H: HeapRef, B: Into<SmBytes<H>>> Extend<B> for SmChain<H> {
-    #[track_caller]
-    fn extend<I: IntoIterator<Item = B>>(&mut self, parts: I) {
-        for part in parts {
-            self.push(part);
-        }
-    }
-}
-
-impl<H: HeapRef, B: Into<SmBytes<H>>> FromIterator<B> for SmChain<H> {
-    #[track_caller]
-    fn from_iter<I: IntoIterator<Item = B>>(parts: I) -> Self {
-        let mut chain = Self::new();
-        chain.extend(parts);
-        chain
-    }
-}
+extend_by! { [H: HeapRef, B: Into<SmBytes<H>>] SmChain<H>: push(B) }
+collect! { [H: HeapRef, B: Into<SmBytes<H>>] SmChain<H>: B }
 
 /// A chain of one part.
 impl<H: HeapRef> From<SmBytes<H>> for SmChain<H> {
     #[track_caller]
     fn from(part: SmBytes<H>) -> Self {
-        let mut chain = Self::new();
-        chain.push(part);
-        chain
+        Self::from_iter([part])
     }
 }
 

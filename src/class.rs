@@ -21,6 +21,7 @@ use core::alloc::Layout;
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::derived::copy;
 pub use table::Table;
 use table::{GRAIN, LOOKED_UP};
 
@@ -363,13 +364,7 @@ impl<C: SizeClasses> Class<C> {
     }
 }
 
-impl<C> Clone for Class<C> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<C> Copy for Class<C> {}
+copy! { [C] Class<C> }
 
 impl<C> PartialEq for Class<C> {
     fn eq(&self, other: &Self) -> bool {

@@ -23,7 +23,6 @@ mod thread_cache;
 mod variance;
 
 use core::alloc::Layout;
-use core::fmt;
 use core::marker::PhantomData;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
@@ -40,6 +39,7 @@ pub use thread_cache::ThreadCache;
 
 use crate::class::{MAX_ALIGN, SizeClasses, class_for};
 use crate::config::{CacheWarmup, Config, Exhausted};
+use crate::derived::debug_by;
 use crate::error::{AllocError, ConfigError};
 pub use crate::raw::heap::ShareCount;
 use crate::raw::heap::{MOST_ALIGN, RawHeap, checked_align};
@@ -428,8 +428,4 @@ impl<C: SizeClasses> Heap<C> {
     }
 }
 
-impl<C: SizeClasses> fmt::Debug for Heap<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Heap").field("name", &self.name()).field("block_sizes", &C::BLOCK_SIZES).finish_non_exhaustive()
-    }
-}
+debug_by! { [C: SizeClasses] Heap<C> |heap| { name: heap.name(), block_sizes: C::BLOCK_SIZES } }

@@ -84,6 +84,7 @@ mod sync;
 
 pub mod class;
 mod config;
+mod derived;
 mod error;
 
 #[cfg_attr(any(not(unix), smarena_portable, miri), allow(dead_code, reason = "what a fork needs"))]

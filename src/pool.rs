@@ -70,6 +70,7 @@ use core::fmt;
 
 use crate::buf::BlockSize;
 use crate::class::Class;
+use crate::derived::clone_fields;
 use crate::heap::{Global, HeapRef};
 use crate::sync::AtomicUsize;
 
@@ -148,11 +149,9 @@ struct Buffers<H: HeapRef> {
     heap: H,
 }
 
-/// Another handle to the same pool.
-impl<H: HeapRef> Clone for BufPool<H> {
-    fn clone(&self) -> Self {
-        BufPool { handle: self.handle.clone() }
-    }
+clone_fields! {
+    /// Another handle to the same pool.
+    [H: HeapRef] BufPool<H>: handle
 }
 
 impl<H: HeapRef> fmt::Debug for BufPool<H> {

@@ -3,6 +3,7 @@
 use core::error::Error;
 use core::fmt;
 
+use crate::derived::debug_by;
 use crate::error::AllocError;
 
 /// The heap had no block for a value: here is the value, and why.
@@ -59,11 +60,7 @@ impl<T> fmt::Display for TryNewError<T> {
     }
 }
 
-impl<T> fmt::Debug for TryNewError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The value need not be `Debug`; an error must be.
-        f.debug_struct("TryNewError").field("reason", &self.reason).finish_non_exhaustive()
-    }
-}
+// The value need not be `Debug`; an error must be.
+debug_by! { [T] TryNewError<T> |error| { reason: error.reason } }
 
 impl<T> Error for TryNewError<T> {}

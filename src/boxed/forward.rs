@@ -1,6 +1,5 @@
 //! A box does what its value does: the standard library's traits, forwarded.
 
-use core::borrow::{Borrow, BorrowMut};
 use core::cmp::Ordering;
 use core::error::Error;
 use core::fmt;
@@ -10,6 +9,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::SmBox;
+use crate::derived::lend_as;
 use crate::heap::HeapRef;
 
 /// A clone of the value in a block of its own, of the same heap.
@@ -46,33 +46,7 @@ impl<T> From<T> for SmBox<T> {
     }
 }
 
-impl<T: ?Sized, H: HeapRef> AsRef<T> for SmBox<T, H> {
-    #[inline]
-    fn as_ref(&self) -> &T {
-        self
-    }
-}
-
-impl<T: ?Sized, H: HeapRef> AsMut<T> for SmBox<T, H> {
-    #[inline]
-    fn as_mut(&mut self) -> &mut T {
-        self
-    }
-}
-
-impl<T: ?Sized, H: HeapRef> Borrow<T> for SmBox<T, H> {
-    #[inline]
-    fn borrow(&self) -> &T {
-        self
-    }
-}
-
-impl<T: ?Sized, H: HeapRef> BorrowMut<T> for SmBox<T, H> {
-    #[inline]
-    fn borrow_mut(&mut self) -> &mut T {
-        self
-    }
-}
+lend_as! { [T: ?Sized, H: HeapRef] SmBox<T, H> => T }
 
 impl<T: ?Sized + fmt::Debug, H: HeapRef> fmt::Debug for SmBox<T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,10 +1,10 @@
 //! Buffers out of other types of bytes, and buffers seen as such.
 
-use core::borrow::{Borrow, BorrowMut};
 use core::slice;
 
 use super::{BlockSize, SmBuf, narrow, refused};
 use crate::content::{IntoBytes, copied};
+use crate::derived::{iterate_by_reference, lend_as};
 use crate::heap::{Global, HeapRef};
 
 impl<H: HeapRef> SmBuf<H> {
@@ -210,50 +210,6 @@ impl<H: HeapRef> IntoIterator for SmBuf<H> {
     }
 }
 
-impl<'a, H: HeapRef> IntoIterator for &'a SmBuf<H> {
-    type Item = &'a u8;
-    type IntoIter = slice::Iter<'a, u8>;
+iterate_by_reference! { [H: HeapRef] SmBuf<H>: slice::Iter<'a, u8> => &'a u8, slice::IterMut<'a, u8> => &'a mut u8 }
 
-    #[inline]
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl<'a, H: HeapRef> IntoIterator for &'a mut SmBuf<H> {
-    type Item = &'a mut u8;
-    type IntoIter = slice::IterMut<'a, u8>;
-
-    #[inline]
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter_mut()
-    }
-}
-
-impl<H: HeapRef> AsRef<[u8]> for SmBuf<H> {
-    #[inline]
-    fn as_ref(&self) -> &[u8] {
-        self
-    }
-}
-
-impl<H: HeapRef> AsMut<[u8]> for SmBuf<H> {
-    #[inline]
-    fn as_mut(&mut self) -> &mut [u8] {
-        self
-    }
-}
-
-impl<H: HeapRef> Borrow<[u8]> for SmBuf<H> {
-    #[inline]
-    fn borrow(&self) -> &[u8] {
-        self
-    }
-}
-
-impl<H: HeapRef> BorrowMut<[u8]> for SmBuf<H> {
-    #[inline]
-    fn borrow_mut(&mut self) -> &mut [u8] {
-        self
-    }
-}
+lend_as! { [H: HeapRef] SmBuf<H> => [u8] }

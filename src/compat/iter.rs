@@ -5,6 +5,7 @@ use core::slice;
 use std::vec;
 
 use super::{Arena, Index, Slot};
+use crate::derived::{clone_fields, iterate_by_reference};
 
 /// Indices and values. Made by [`Arena::iter`].
 ///
@@ -118,11 +119,7 @@ iterate!(['a, T] IterMut<'a, T>, (Index, &'a mut T), seen_mut);
 iterate!([T] Drain<'_, T>, (Index, T), taken);
 iterate!([T] IntoIter<T>, T, value_of);
 
-impl<T> Clone for Iter<'_, T> {
-    fn clone(&self) -> Self {
-        Self { slots: self.slots.clone(), remaining: self.remaining }
-    }
-}
+clone_fields! { [T] Iter<'_, T>: slots, remaining }
 
 impl<T> Arena<T> {
     /// Indices and values, in slot order.
@@ -173,20 +170,6 @@ impl<T> IntoIterator for Arena<T> {
     }
 }
 
-impl<'a, T> IntoIterator for &'a Arena<T> {
-    type Item = (Index, &'a T);
-    type IntoIter = Iter<'a, T>;
-
-    fn into_iter(self) -> Iter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<'a, T> IntoIterator for &'a mut Arena<T> {
-    type Item = (Index, &'a mut T);
-    type IntoIter = IterMut<'a, T>;
-
-    fn into_iter(self) -> IterMut<'a, T> {
-        self.iter_mut()
-    }
+iterate_by_reference! {
+    [T] Arena<T>: Iter<'a, T> => (Index, &'a T), IterMut<'a, T> => (Index, &'a mut T)
 }

@@ -4,6 +4,7 @@ use core::{fmt, ops};
 
 use super::build::Builder;
 use super::{Arena, Index};
+use crate::derived::extend_by;
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
@@ -35,14 +36,7 @@ impl<T> ops::IndexMut<Index> for Arena<T> {
     }
 }
 
-impl<T> Extend<T> for Arena<T> {
-    #[track_caller]
-    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
-        for value in values {
-            self.insert(value);
-        }
-    }
-}
+extend_by! { [T] Arena<T>: insert(T) }
 
 /// The capacity is the upper bound of the iterator's length, or the lower if there is none.
 impl<T> FromIterator<T> for Arena<T> {

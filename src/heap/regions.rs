@@ -1,11 +1,11 @@
 //! `Regions`: a heap's addresses, for somebody outside who keeps them.
 
-use core::fmt;
 use core::iter::FusedIterator;
 use core::ptr::NonNull;
 
 use super::Heap;
 use crate::class::SizeClasses;
+use crate::derived::debug_by;
 
 /// The addresses of each bucket, by [`Heap::regions`]: an iterator, and a guard. While it lives the memory behind the addresses stays what it is.
 ///
@@ -56,8 +56,4 @@ impl<C: SizeClasses> Drop for Regions<'_, C> {
     }
 }
 
-impl<C: SizeClasses> fmt::Debug for Regions<'_, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Regions").field("left", &self.len()).finish_non_exhaustive()
-    }
-}
+debug_by! { [C: SizeClasses] Regions<'_, C> |regions| { left: regions.len() } }

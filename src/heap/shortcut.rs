@@ -3,11 +3,11 @@
 //! One pointer in the thread's own memory for each such heap: a call by the type need not look for the heap's table. A thread that never
 //! uses the heap pays for nothing else.
 
-use core::fmt;
 use core::marker::PhantomData;
 use core::ptr;
 
 use super::{Heap, StaticHeap};
+use crate::derived::debug_by;
 use crate::raw::heap::{NATIVE, RawShortcut};
 
 /// What [`static_heap!`](crate::static_heap) declares a thread-local of.
@@ -37,11 +37,7 @@ impl<S: StaticHeap> Default for Shortcut<S> {
     }
 }
 
-impl<S> fmt::Debug for Shortcut<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shortcut").finish_non_exhaustive()
-    }
-}
+debug_by! { [S] Shortcut<S> |_| {} }
 
 /// The heap that `S` names, and this thread's shortcut to its cache there, for calls that bring that along.
 #[inline(always)]

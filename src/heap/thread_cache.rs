@@ -1,12 +1,12 @@
 //! `ThreadCache`: this thread's cache of one heap, held in the hand.
 
-use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use super::Heap;
 use crate::class::SizeClasses;
 use crate::config::CacheWarmup;
+use crate::derived::debug_by;
 use crate::error::AllocError;
 use crate::raw::heap::Cache;
 
@@ -89,8 +89,4 @@ impl<C: SizeClasses> Drop for ThreadCache<'_, C> {
     }
 }
 
-impl<C: SizeClasses> fmt::Debug for ThreadCache<'_, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ThreadCache").field("heap", &self.heap.name()).finish_non_exhaustive()
-    }
-}
+debug_by! { [C: SizeClasses] ThreadCache<'_, C> |cache| { heap: cache.heap.name() } }

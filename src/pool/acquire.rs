@@ -1,6 +1,5 @@
 //! Waiting for a buffer: as a task, or as a thread.
 
-use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -8,6 +7,7 @@ use core::time::Duration;
 
 use super::wait::Wait;
 use super::{BufPool, Buffers, Lease, PoolError};
+use crate::derived::debug_by;
 use crate::heap::{Global, HeapRef};
 
 impl<H: HeapRef> BufPool<H> {
@@ -99,8 +99,4 @@ impl<H: HeapRef> Future for Acquire<'_, H> {
     }
 }
 
-impl<H: HeapRef> fmt::Debug for Acquire<'_, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acquire").field("waiting", &self.0.has_place()).finish_non_exhaustive()
-    }
-}
+debug_by! { [H: HeapRef] Acquire<'_, H> |acquire| { waiting: acquire.0.has_place() } }

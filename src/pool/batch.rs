@@ -1,9 +1,8 @@
 //! Several permits, taken at once.
 
-use core::fmt;
-
 use super::owners::Several;
 use super::{Buffers, Lease, PoolError};
+use crate::derived::debug_by;
 use crate::heap::{Global, HeapRef};
 
 /// Buffers on loan that were acquired together, by [`BufPool::acquire_batch`](crate::BufPool::acquire_batch): an iterator that takes them out one by one.
@@ -47,8 +46,4 @@ impl<H: HeapRef> ExactSizeIterator for Batch<'_, H> {}
 
 impl<H: HeapRef> core::iter::FusedIterator for Batch<'_, H> {}
 
-impl<H: HeapRef> fmt::Debug for Batch<'_, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("left", &self.0.len()).finish_non_exhaustive()
-    }
-}
+debug_by! { [H: HeapRef] Batch<'_, H> |batch| { left: batch.0.len() } }

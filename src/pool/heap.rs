@@ -1,13 +1,13 @@
 //! What the buffers of a pool have for a heap: it gives their block back, and the permit with it.
 
 use core::alloc::Layout;
-use core::fmt;
 use core::ptr::NonNull;
 
 use super::Buffers;
 use super::owners::{Permit, Shared};
 use crate::buf::SmBuf;
 use crate::content::copied;
+use crate::derived::{clone_fields, debug_by};
 use crate::error::AllocError;
 use crate::heap::{Global, HeapRef, IfStatic, ShareCount};
 use crate::sync::Ordering;
@@ -175,15 +175,6 @@ impl<H: HeapRef, W: IfStatic<PoolHeap<H>>> IfStatic<H> for OfPool<W> {
     }
 }
 
-impl<H: HeapRef> Clone for PoolHeap<H> {
-    #[inline]
-    fn clone(&self) -> Self {
-        PoolHeap { heap: self.heap.clone(), shared: self.shared }
-    }
-}
+clone_fields! { [H: HeapRef] PoolHeap<H>: heap, shared }
 
-impl<H: HeapRef> fmt::Debug for PoolHeap<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolHeap").finish_non_exhaustive()
-    }
-}
+debug_by! { [H: HeapRef] PoolHeap<H> |_| {} }

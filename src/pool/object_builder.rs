@@ -1,11 +1,10 @@
 //! How a pool of values is described, and made.
 
-use core::fmt;
-
 use super::builder::limit_and_marks;
 use super::objects::{ObjectPool, Objects};
 use super::owners::Handle;
 use super::permits::Permits;
+use crate::derived::debug_by;
 use crate::error::ConfigError;
 
 /// How an [`ObjectPool`] is to be: made by [`ObjectPool::builder`].
@@ -83,11 +82,4 @@ impl<T> ObjectPoolBuilder<T> {
     }
 }
 
-impl<T> fmt::Debug for ObjectPoolBuilder<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ObjectPoolBuilder")
-            .field("limit", &self.limit)
-            .field("watermarks", &self.watermarks)
-            .finish_non_exhaustive()
-    }
-}
+debug_by! { [T] ObjectPoolBuilder<T> |builder| { limit: builder.limit, watermarks: builder.watermarks } }

@@ -17,6 +17,7 @@ use super::object_builder::ObjectPoolBuilder;
 use super::owners::{Handle, Several};
 #[cfg(feature = "async")]
 use super::wait::Wait;
+use crate::derived::{clone_fields, debug_by};
 use crate::sync::{Mutex, lock};
 
 /// A bounded source of values that are costly to make: connections, compressors, parsers, buffers of other crates.
@@ -277,11 +278,9 @@ impl<T> ObjectPool<T> {
     }
 }
 
-/// Another handle to the same pool.
-impl<T> Clone for ObjectPool<T> {
-    fn clone(&self) -> Self {
-        ObjectPool { handle: self.handle.clone() }
-    }
+clone_fields! {
+    /// Another handle to the same pool.
+    [T] ObjectPool<T>: handle
 }
 
 impl<T> fmt::Debug for ObjectPool<T> {
@@ -320,11 +319,7 @@ impl<T> ExactSizeIterator for ObjectBatch<'_, T> {}
 
 impl<T> core::iter::FusedIterator for ObjectBatch<'_, T> {}
 
-impl<T> fmt::Debug for ObjectBatch<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ObjectBatch").field("left", &self.0.len()).finish_non_exhaustive()
-    }
-}
+debug_by! { [T] ObjectBatch<'_, T> |batch| { left: batch.0.len() } }
 
 /// A future that waits for a value: made by [`ObjectPool::acquire`]. Safe to drop at any moment.
 ///
@@ -349,11 +344,7 @@ impl<T> Future for AcquireObject<'_, T> {
 }
 
 #[cfg(feature = "async")]
-impl<T> fmt::Debug for AcquireObject<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AcquireObject").field("waiting", &self.0.has_place()).finish_non_exhaustive()
-    }
-}
+debug_by! { [T] AcquireObject<'_, T> |acquire| { waiting: acquire.0.has_place() } }
 
 /// Why an [`ObjectPool`] had no value.
 ///

@@ -1,6 +1,5 @@
 //! A ring's turn: buffers and what is to be done go to the kernel, and one call submits and waits.
 
-use core::fmt;
 use core::task::{Poll, Waker};
 use core::time::Duration;
 use std::io;
@@ -14,6 +13,7 @@ use super::operations::{Doing, What};
 use super::sockets::Attached;
 use super::{BELL, NOBODY, Operation, Socket, ToDo, Uring, UringError};
 use crate::arena::Handle;
+use crate::derived::debug_by;
 use crate::heap::HeapRef;
 use crate::pool::PoolError;
 
@@ -166,13 +166,11 @@ fn unless_later(done: io::Result<usize>) -> io::Result<()> {
     }
 }
 
-impl<H: HeapRef + 'static> fmt::Debug for Uring<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Uring")
-            .field("sockets", &self.sockets.len())
-            .field("operations", &self.operations.len())
-            .field("buffers", &self.buffers.standing())
-            .field("stats", &self.stats)
-            .finish_non_exhaustive()
+debug_by! {
+    [H: HeapRef + 'static] Uring<H> |uring| {
+        sockets: uring.sockets.len(),
+        operations: uring.operations.len(),
+        buffers: uring.buffers.standing(),
+        stats: uring.stats,
     }
 }
