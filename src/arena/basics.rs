@@ -115,9 +115,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// ```
     #[track_caller]
     pub fn reserve(&mut self, additional: usize) {
-        if let Err(error) = self.try_reserve(additional) {
-            error.fail()
-        }
+        GrowError::or_fail(self.try_reserve(additional));
     }
 
     /// Makes room for at least `additional` more values, if it can.
@@ -231,10 +229,8 @@ impl<T, H: HeapRef> SmArena<T, H> {
     #[inline]
     #[track_caller]
     pub fn vacant_entry(&mut self) -> VacantEntry<'_, T, H> {
-        match self.storage.next() {
-            Ok(handle) => VacantEntry::new(&mut self.storage, handle),
-            Err(error) => error.fail(),
-        }
+        let handle = GrowError::or_fail(self.storage.next());
+        VacantEntry::new(&mut self.storage, handle)
     }
 
     /// The slot the next value goes into, if there is one or the arena can grow: for a value whose making can fail, too.

@@ -1,13 +1,12 @@
 //! Branded arenas: a handle of another arena does not compile.
 
-use core::cmp::Ordering;
 use core::fmt;
-use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
-use core::ops::{Index, IndexMut};
 
 use super::SmArena;
 use super::handle::Handle;
+use super::index::index_by_handle;
+use crate::derived::{compare_by, copy};
 use crate::heap::HeapRef;
 
 /// A lifetime that equals no other: neither longer nor shorter lifetimes convert into it.
@@ -182,20 +181,8 @@ impl<T> BrandedHandle<'_, T> {
     }
 }
 
-impl<'brand, T, H: HeapRef> Index<BrandedHandle<'brand, T>> for BrandedArena<'brand, '_, T, H> {
-    type Output = T;
-
-    #[track_caller]
-    fn index(&self, handle: BrandedHandle<'brand, T>) -> &T {
-        &self.arena[handle.handle]
-    }
-}
-
-impl<'brand, T, H: HeapRef> IndexMut<BrandedHandle<'brand, T>> for BrandedArena<'brand, '_, T, H> {
-    #[track_caller]
-    fn index_mut(&mut self, handle: BrandedHandle<'brand, T>) -> &mut T {
-        &mut self.arena[handle.handle]
-    }
+index_by_handle! {
+    ['brand, T, H: HeapRef] BrandedArena<'brand, '_, T, H>, BrandedHandle<'brand, T> => T, "names no value of this arena"
 }
 
 impl<T: fmt::Debug, H: HeapRef> fmt::Debug for BrandedArena<'_, '_, T, H> {
@@ -210,36 +197,5 @@ impl<T> fmt::Debug for BrandedHandle<'_, T> {
     }
 }
 
-impl<T> Clone for BrandedHandle<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for BrandedHandle<'_, T> {}
-
-impl<T> PartialEq for BrandedHandle<'_, T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.handle == other.handle
-    }
-}
-
-impl<T> Eq for BrandedHandle<'_, T> {}
-
-impl<T> PartialOrd for BrandedHandle<'_, T> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for BrandedHandle<'_, T> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.handle.cmp(&other.handle)
-    }
-}
-
-impl<T> Hash for BrandedHandle<'_, T> {
-    fn hash<S: Hasher>(&self, state: &mut S) {
-        self.handle.hash(state);
-    }
-}
+copy! { [T] BrandedHandle<'_, T> }
+compare_by! { [T] BrandedHandle<'_, T>: handle }

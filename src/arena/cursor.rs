@@ -6,6 +6,7 @@ use super::pieces::Found;
 use super::place::Place;
 use super::slot::{PREFETCHES, Slot, SlotPtr};
 use super::table::Table;
+use crate::derived::clone_fields;
 
 /// Where both ends of an iteration are. One iterator's.
 ///
@@ -49,29 +50,10 @@ struct Run<T> {
     end: u32,
 }
 
-impl<T> Clone for Run<T> {
-    fn clone(&self) -> Self {
-        Self { ..*self }
-    }
-}
-
-impl<T> Clone for End<T> {
-    fn clone(&self) -> Self {
-        Self { run: self.run.clone(), ..*self }
-    }
-}
-
-impl<T> Clone for Cursor<T> {
-    fn clone(&self) -> Self {
-        Self { front: self.front.clone(), back: self.back.clone(), untaken: self.untaken, far: self.far.clone() }
-    }
-}
-
-impl<T> Clone for Far<T> {
-    fn clone(&self) -> Self {
-        Self { numbers: self.numbers.clone(), ..*self }
-    }
-}
+clone_fields! { [T] Run<T>: first, place, end }
+clone_fields! { [T] End<T>: run, bits, word, opened_end }
+clone_fields! { [T] Cursor<T>: front, back, untaken, far }
+clone_fields! { [T] Far<T>: numbers, untaken, ends }
 
 impl<T> Far<T> {
     /// The next occupied one from the front or from the back, as a run of one.

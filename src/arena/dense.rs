@@ -8,10 +8,11 @@ mod parts;
 mod walk;
 
 use core::fmt;
-use core::ops::{Index, IndexMut};
 
 use super::generation::Generation;
 use super::handle::Handle;
+use super::index::index_by_handle;
+use crate::derived::{collect, extend_by};
 
 /// Values side by side in one slice, named by [`Handle`]s.
 ///
@@ -89,49 +90,11 @@ impl<T> Default for DenseArena<T> {
     }
 }
 
-/// # Panics
-/// If the handle is stale.
-impl<T> Index<Handle<T>> for DenseArena<T> {
-    type Output = T;
+index_by_handle! { [T] DenseArena<T>, Handle<T> => T, "names no value of this arena" }
 
-    #[inline]
-    #[track_caller]
-    fn index(&self, handle: Handle<T>) -> &T {
-        match self.get(handle) {
-            Some(value) => value,
-            None => panic!("{handle:?} names no value of this arena"),
-        }
-    }
-}
+extend_by! { [T] DenseArena<T>: insert(T) }
 
-impl<T> IndexMut<Handle<T>> for DenseArena<T> {
-    #[inline]
-    #[track_caller]
-    fn index_mut(&mut self, handle: Handle<T>) -> &mut T {
-        match self.get_mut(handle) {
-            Some(value) => value,
-            None => panic!("{handle:?} names no value of this arena"),
-        }
-    }
-}
-
-impl<T> Extend<T> for DenseArena<T> {
-    #[track_caller]
-    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
-        for value in values {
-            self.insert(value);
-        }
-    }
-}
-
-impl<T> FromIterator<T> for DenseArena<T> {
-    #[track_caller]
-    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
-        let mut arena = Self::new();
-        arena.extend(values);
-        arena
-    }
-}
+collect! { [T] DenseArena<T>: T }
 
 impl<T: fmt::Debug> fmt::Debug for DenseArena<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ use core::alloc::Layout;
 use core::fmt;
 
 use super::handle::Handle;
+use crate::derived::debug_by;
 use crate::error::AllocError;
 
 /// Why an arena could not grow. It is as it was before the call.
@@ -62,6 +63,16 @@ impl GrowError {
             Self::Full { wanted, limit, .. } => *wanted = slots.max(*limit + 1),
         }
         self
+    }
+
+    /// What an infallible call has got; or its end.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn or_fail<T>(result: Result<T, Self>) -> T {
+        match result {
+            Ok(value) => value,
+            Err(error) => error.fail(),
+        }
     }
 
     /// Ends an infallible call.
@@ -194,11 +205,7 @@ impl core::error::Error for DisjointError {}
 
 // By hand, so that nothing is asked of `T`.
 
-impl<T> fmt::Debug for InsertError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InsertError").field("error", &self.error).finish_non_exhaustive()
-    }
-}
+debug_by! { [T] InsertError<T> |error| { error: error.error } }
 
 impl<T> fmt::Display for InsertError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,14 +1,13 @@
 //! `Handle<T>`: a slot number and a generation in 8 bytes, typed.
 
-use core::cmp::Ordering;
 use core::fmt;
-use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
 
 use super::generation::Generation;
 use super::place::Place;
 use super::slot::Slot;
+use crate::derived::{compare_by, copy};
 
 /// Names one value in an [`SmArena<T>`](crate::SmArena), for as long as that value lives and never again after.
 ///
@@ -165,16 +164,7 @@ impl<T> Handle<T> {
     }
 }
 
-// By hand, because a derive would ask the same of `T`.
-
-impl<T> Clone for Handle<T> {
-    #[inline]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Handle<T> {}
+copy! { [T] Handle<T> }
 
 /// [`DANGLING`](Handle::DANGLING), for what is to name a value later.
 ///
@@ -190,35 +180,7 @@ impl<T> Default for Handle<T> {
     }
 }
 
-impl<T> PartialEq for Handle<T> {
-    #[inline]
-    fn eq(&self, other: &Self) -> bool {
-        self.both() == other.both()
-    }
-}
-
-impl<T> Eq for Handle<T> {}
-
-impl<T> PartialOrd for Handle<T> {
-    #[inline]
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<T> Ord for Handle<T> {
-    #[inline]
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.both().cmp(&other.both())
-    }
-}
-
-impl<T> Hash for Handle<T> {
-    #[inline]
-    fn hash<S: Hasher>(&self, state: &mut S) {
-        self.both().hash(state);
-    }
-}
+compare_by! { [T] Handle<T>: both() }
 
 impl<T> fmt::Debug for Handle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -228,7 +190,8 @@ impl<T> fmt::Debug for Handle<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Generation, Handle, Hash, Hasher, Place, Slot};
+    use super::{Generation, Handle, Place, Slot};
+    use core::hash::{Hash, Hasher};
     use std::collections::hash_map::DefaultHasher;
 
     fn handle(place: u32, generation: u32) -> Handle<()> {

@@ -8,10 +8,12 @@ use super::SmArena;
 use super::cursor::Cursor;
 use super::generation::Generation;
 use super::handle::Handle;
+use super::on_drop::drop_all;
 use super::place::Place;
 use super::slot::SlotPtr;
 use super::storage::Storage;
 use super::table::Table;
+use crate::derived::{clone_fields, debug_by};
 use crate::heap::HeapRef;
 
 #[inline]
@@ -82,12 +84,6 @@ impl<'a, T> Iter<'a, T> {
         let table = in_memory(storage.table());
         Self { cursor: Cursor::new(table), table, values: PhantomData }
     }
-
-    #[inline]
-    fn item(found: (Place, SlotPtr<T>)) -> (Handle<T>, &'a T) {
-        // SAFETY: A3: the cursor gives occupied slots; the arena is borrowed for 'a, so the value stays and is not changed.
-        (handle_of(found), unsafe { found.1.value_ref() })
-    }
 }
 
 impl<'a, T> IterMut<'a, T> {
@@ -95,31 +91,11 @@ impl<'a, T> IterMut<'a, T> {
         let table = in_memory(storage.table());
         Self { cursor: Cursor::new(table), table, values: PhantomData }
     }
-
-    #[inline]
-    fn item(found: (Place, SlotPtr<T>)) -> (Handle<T>, &'a mut T) {
-        // SAFETY: A3: the cursor gives occupied slots, each once; the arena is mutably borrowed for 'a, and the table,
-        // which is all this iterator shares, holds no values.
-        (handle_of(found), unsafe { found.1.value_mut() })
-    }
 }
 
 impl<'a, T, H: HeapRef> Drain<'a, T, H> {
     pub(super) fn new(storage: &'a mut Storage<T, H>) -> Self {
         Self { cursor: Cursor::new(storage.table()), storage }
-    }
-
-    #[inline]
-    fn item(&mut self, found: (Place, SlotPtr<T>)) -> Option<(Handle<T>, T)> {
-        let handle = handle_of(found);
-        Some((handle, self.storage.take(handle)?))
-    }
-
-    /// Drops the values that were not handed out, where they lie.
-    fn discard_rest(&mut self) {
-        while let Some(found) = self.cursor.next(self.storage.table()) {
-            self.storage.discard(handle_of(found));
-        }
     }
 }
 
@@ -128,126 +104,77 @@ impl<T, H: HeapRef> IntoIter<T, H> {
         let storage = &arena.storage;
         Self { cursor: Cursor::new(storage.table()), arena }
     }
-
-    #[inline]
-    fn item(&mut self, found: (Place, SlotPtr<T>)) -> Option<(Handle<T>, T)> {
-        let handle = handle_of(found);
-        Some((handle, self.arena.remove(handle)?))
-    }
 }
 
-impl<'a, T> Iterator for Iter<'a, T> {
-    type Item = (Handle<T>, &'a T);
+/// What all of them are, by the table they walk along and by what they make of a slot that the cursor has found.
+macro_rules! iterator {
+    (
+        [$($generics:tt)*] $type:ty: $Value:ty, #[$inline:meta]
+        |$this:ident| $table:expr, |$found:ident| $item:expr
+    ) => {
+        impl<$($generics)*> Iterator for $type {
+            type Item = (Handle<T>, $Value);
 
-    #[inline(always)]
-    fn next(&mut self) -> Option<Self::Item> {
-        self.cursor.next(self.table).map(Self::item)
-    }
+            #[$inline]
+            fn next(&mut self) -> Option<Self::Item> {
+                let $this = self;
+                let $found = $this.cursor.next($table)?;
+                Some($item)
+            }
 
-    #[inline]
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.cursor.remaining(), Some(self.cursor.remaining()))
-    }
-}
-
-impl<T> DoubleEndedIterator for Iter<'_, T> {
-    #[inline(always)]
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.cursor.next_back(self.table).map(Self::item)
-    }
-}
-
-impl<'a, T> Iterator for IterMut<'a, T> {
-    type Item = (Handle<T>, &'a mut T);
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<Self::Item> {
-        self.cursor.next(self.table).map(Self::item)
-    }
-
-    #[inline]
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.cursor.remaining(), Some(self.cursor.remaining()))
-    }
-}
-
-impl<T> DoubleEndedIterator for IterMut<'_, T> {
-    #[inline(always)]
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.cursor.next_back(self.table).map(Self::item)
-    }
-}
-
-impl<T, H: HeapRef> Iterator for Drain<'_, T, H> {
-    type Item = (Handle<T>, T);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let found = self.cursor.next(self.storage.table())?;
-        self.item(found)
-    }
-
-    #[inline]
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.cursor.remaining(), Some(self.cursor.remaining()))
-    }
-}
-
-impl<T, H: HeapRef> DoubleEndedIterator for Drain<'_, T, H> {
-    #[inline]
-    fn next_back(&mut self) -> Option<Self::Item> {
-        let found = self.cursor.next_back(self.storage.table())?;
-        self.item(found)
-    }
-}
-
-impl<T, H: HeapRef> Drop for Drain<'_, T, H> {
-    fn drop(&mut self) {
-        /// Goes on with the rest when a value's drop panics.
-        struct Rest<'d, 'a, T, H: HeapRef>(&'d mut Drain<'a, T, H>);
-
-        impl<T, H: HeapRef> Drop for Rest<'_, '_, T, H> {
-            fn drop(&mut self) {
-                self.0.discard_rest();
+            #[inline]
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                (self.cursor.remaining(), Some(self.cursor.remaining()))
             }
         }
 
-        let rest = Rest(self);
-        rest.0.discard_rest();
-    }
+        impl<$($generics)*> DoubleEndedIterator for $type {
+            #[$inline]
+            fn next_back(&mut self) -> Option<Self::Item> {
+                let $this = self;
+                let $found = $this.cursor.next_back($table)?;
+                Some($item)
+            }
+        }
+
+        impl<$($generics)*> ExactSizeIterator for $type {}
+        impl<$($generics)*> FusedIterator for $type {}
+    };
 }
 
-impl<T, H: HeapRef> Iterator for IntoIter<T, H> {
-    type Item = (Handle<T>, T);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let found = self.cursor.next(self.arena.storage.table())?;
-        self.item(found)
-    }
-
-    #[inline]
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.cursor.remaining(), Some(self.cursor.remaining()))
-    }
+iterator! {
+    ['a, T] Iter<'a, T>: &'a T, #[inline(always)]
+    // SAFETY: A3: the cursor gives occupied slots; the arena is borrowed for 'a, so the value stays and is not changed.
+    |iter| iter.table, |found| (handle_of(found), unsafe { found.1.value_ref() })
 }
 
-impl<T, H: HeapRef> DoubleEndedIterator for IntoIter<T, H> {
-    #[inline]
-    fn next_back(&mut self) -> Option<Self::Item> {
-        let found = self.cursor.next_back(self.arena.storage.table())?;
-        self.item(found)
-    }
+iterator! {
+    ['a, T] IterMut<'a, T>: &'a mut T, #[inline(always)]
+    // SAFETY: A3: the cursor gives occupied slots, each once; the arena is mutably borrowed for 'a, and the table,
+    // which is all this iterator shares, holds no values.
+    |iter| iter.table, |found| (handle_of(found), unsafe { found.1.value_mut() })
 }
 
-impl<T> ExactSizeIterator for Iter<'_, T> {}
-impl<T> ExactSizeIterator for IterMut<'_, T> {}
-impl<T, H: HeapRef> ExactSizeIterator for Drain<'_, T, H> {}
-impl<T, H: HeapRef> ExactSizeIterator for IntoIter<T, H> {}
-impl<T> FusedIterator for Iter<'_, T> {}
-impl<T> FusedIterator for IterMut<'_, T> {}
-impl<T, H: HeapRef> FusedIterator for Drain<'_, T, H> {}
-impl<T, H: HeapRef> FusedIterator for IntoIter<T, H> {}
+iterator! {
+    [T, H: HeapRef] Drain<'_, T, H>: T, #[inline]
+    |drain| drain.storage.table(), |found| (handle_of(found), drain.storage.take(handle_of(found))?)
+}
+
+iterator! {
+    [T, H: HeapRef] IntoIter<T, H>: T, #[inline]
+    |iter| iter.arena.storage.table(), |found| (handle_of(found), iter.arena.remove(handle_of(found))?)
+}
+
+/// Drops the values that were not handed out, where they lie.
+impl<T, H: HeapRef> Drop for Drain<'_, T, H> {
+    fn drop(&mut self) {
+        drop_all(|| {
+            while let Some(found) = self.cursor.next(self.storage.table()) {
+                self.storage.discard(handle_of(found));
+            }
+        });
+    }
+}
 
 // SAFETY: an `Iter` is a shared borrow of the values (A3), and its pointers reach nothing else.
 unsafe impl<T: Sync> Send for Iter<'_, T> {}
@@ -266,11 +193,7 @@ unsafe impl<T: Send, H: HeapRef + Send> Send for IntoIter<T, H> {}
 // SAFETY: as above; `&IntoIter` gives out no values.
 unsafe impl<T: Sync, H: HeapRef + Sync> Sync for IntoIter<T, H> {}
 
-impl<T> Clone for Iter<'_, T> {
-    fn clone(&self) -> Self {
-        Self { cursor: self.cursor.clone(), ..*self }
-    }
-}
+clone_fields! { [T] Iter<'_, T>: cursor, table, values }
 
 impl<T: fmt::Debug> fmt::Debug for Iter<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -278,18 +201,7 @@ impl<T: fmt::Debug> fmt::Debug for Iter<'_, T> {
     }
 }
 
-/// What is left in an iterator whose values cannot be looked at.
-macro_rules! debug_remaining {
-    ($name:ident, $type:ty $(, $heap:ident)?) => {
-        impl<T $(, $heap: HeapRef)?> fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let remaining = self.cursor.remaining();
-                f.debug_struct(stringify!($name)).field("remaining", &remaining).finish_non_exhaustive()
-            }
-        }
-    };
-}
-
-debug_remaining!(IterMut, IterMut<'_, T>);
-debug_remaining!(Drain, Drain<'_, T, H>, H);
-debug_remaining!(IntoIter, IntoIter<T, H>, H);
+// Their values cannot be looked at.
+debug_by! { [T] IterMut<'_, T> |iter| { remaining: iter.cursor.remaining() } }
+debug_by! { [T, H: HeapRef] Drain<'_, T, H> |drain| { remaining: drain.cursor.remaining() } }
+debug_by! { [T, H: HeapRef] IntoIter<T, H> |iter| { remaining: iter.cursor.remaining() } }

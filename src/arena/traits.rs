@@ -1,11 +1,13 @@
 //! The standard traits of an arena.
 
 use core::fmt;
-use core::ops::{Index, IndexMut};
 
 use super::SmArena;
+use super::error::GrowError;
 use super::handle::Handle;
+use super::index::index_by_handle;
 use super::iter::{IntoIter, Iter, IterMut};
+use crate::derived::{collect, extend_by, iterate_by_reference};
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> Drop for SmArena<T, H> {
@@ -49,9 +51,7 @@ impl<T: Clone, H: HeapRef> Clone for SmArena<T, H> {
     #[track_caller]
     fn clone(&self) -> Self {
         let mut copy = Self::new_in(self.heap().clone());
-        if let Err(error) = copy.storage.grow_to(self.storage.table().backed()) {
-            error.fail()
-        }
+        GrowError::or_fail(copy.storage.grow_to(self.storage.table().backed()));
         // Into an arena, so that a panicking clone finds an owner for the values cloned before.
         copy.clone_from(self);
         copy
@@ -65,66 +65,17 @@ impl<T: Clone, H: HeapRef> Clone for SmArena<T, H> {
     /// some slots are as they were and the others as in `source`, and the arena can be used.
     #[track_caller]
     fn clone_from(&mut self, source: &Self) {
-        if let Err(error) = self.storage.copy_from(&source.storage) {
-            error.fail()
-        }
+        GrowError::or_fail(self.storage.copy_from(&source.storage));
     }
 }
 
-/// The value.
-///
-/// # Panics
-/// If the handle is stale.
-impl<T, H: HeapRef> Index<Handle<T>> for SmArena<T, H> {
-    type Output = T;
+index_by_handle! { [T, H: HeapRef] SmArena<T, H>, Handle<T> => T, "names no value of this arena" }
 
-    #[inline]
-    #[track_caller]
-    fn index(&self, handle: Handle<T>) -> &T {
-        match self.get(handle) {
-            Some(value) => value,
-            None => stale(handle),
-        }
-    }
-}
-
-impl<T, H: HeapRef> IndexMut<Handle<T>> for SmArena<T, H> {
-    #[inline]
-    #[track_caller]
-    fn index_mut(&mut self, handle: Handle<T>) -> &mut T {
-        match self.get_mut(handle) {
-            Some(value) => value,
-            None => stale(handle),
-        }
-    }
-}
-
-#[cold]
-#[inline(never)]
-#[track_caller]
-fn stale<T>(handle: Handle<T>) -> ! {
-    panic!("{handle:?} names no value of this arena")
-}
-
-impl<T, H: HeapRef> Extend<T> for SmArena<T, H> {
-    #[track_caller]
-    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
-        // The iterator's word on its length is not taken: growing copies nothing, so there is little to win.
-        for value in values {
-            self.insert(value);
-        }
-    }
-}
+// Growing copies nothing, so there is little to win by the iterator's word on its length.
+extend_by! { [T, H: HeapRef] SmArena<T, H>: insert(T) }
 
 // For the process-wide heap alone, as inference could not tell which one is meant.
-impl<T> FromIterator<T> for SmArena<T> {
-    #[track_caller]
-    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
-        let mut arena = Self::new();
-        arena.extend(values);
-        arena
-    }
-}
+collect! { [T] SmArena<T>: T }
 
 impl<T, H: HeapRef> IntoIterator for SmArena<T, H> {
     type Item = (Handle<T>, T);
@@ -135,22 +86,8 @@ impl<T, H: HeapRef> IntoIterator for SmArena<T, H> {
     }
 }
 
-impl<'a, T, H: HeapRef> IntoIterator for &'a SmArena<T, H> {
-    type Item = (Handle<T>, &'a T);
-    type IntoIter = Iter<'a, T>;
-
-    fn into_iter(self) -> Iter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<'a, T, H: HeapRef> IntoIterator for &'a mut SmArena<T, H> {
-    type Item = (Handle<T>, &'a mut T);
-    type IntoIter = IterMut<'a, T>;
-
-    fn into_iter(self) -> IterMut<'a, T> {
-        self.iter_mut()
-    }
+iterate_by_reference! {
+    [T, H: HeapRef] SmArena<T, H>: Iter<'a, T> => (Handle<T>, &'a T), IterMut<'a, T> => (Handle<T>, &'a mut T)
 }
 
 impl<T: fmt::Debug, H: HeapRef> fmt::Debug for SmArena<T, H> {

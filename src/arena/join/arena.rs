@@ -1,6 +1,5 @@
 //! Arenas in a join: walked along, or looked up in.
 
-use core::fmt;
 use core::marker::PhantomData;
 
 use super::Part;
@@ -9,6 +8,7 @@ use crate::arena::handle::Handle;
 use crate::arena::iter::{Iter, IterMut};
 use crate::arena::place::Place;
 use crate::arena::storage::Storage;
+use crate::derived::debug_by;
 use crate::heap::HeapRef;
 
 impl<'a, T, H: HeapRef> Part for &'a SmArena<T, H> {
@@ -43,11 +43,7 @@ pub struct Seek<'a, T, H: HeapRef> {
     values: PhantomData<&'a mut T>,
 }
 
-impl<T, H: HeapRef> fmt::Debug for Seek<'_, T, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seek").field("from", &self.from).finish_non_exhaustive()
-    }
-}
+debug_by! { [T, H: HeapRef] Seek<'_, T, H> |seek| { from: seek.from } }
 
 impl<'a, T, H: HeapRef> Part for &'a mut SmArena<T, H> {
     type Of = T;

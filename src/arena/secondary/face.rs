@@ -2,13 +2,14 @@
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::ops::{Index, IndexMut};
 use std::collections::BTreeMap;
 
 use super::super::error::make_room;
 use super::super::handle::Handle;
+use super::super::index::index_by_handle;
 use super::entry::{SecondaryEntry, SecondaryOccupied, SecondaryVacant, Store};
 use super::{SecondaryMap, SparseSecondaryMap, generation};
+use crate::derived::collect;
 
 /// The methods and traits of a map that has `cell`, `cell_mut`, `put`, `take`, `count`, `throw_all` and `keep_if`.
 macro_rules! secondary_map {
@@ -266,29 +267,7 @@ macro_rules! secondary_map {
                 }
             }
 
-            /// # Panics
-            /// If there is no value for the handle.
-            impl<T, V> Index<Handle<T>> for $Map<T, V> {
-                type Output = V;
-
-                #[track_caller]
-                fn index(&self, handle: Handle<T>) -> &V {
-                    match self.get(handle) {
-                        Some(value) => value,
-                        None => panic!("{handle:?} has no value in this map"),
-                    }
-                }
-            }
-
-            impl<T, V> IndexMut<Handle<T>> for $Map<T, V> {
-                #[track_caller]
-                fn index_mut(&mut self, handle: Handle<T>) -> &mut V {
-                    match self.get_mut(handle) {
-                        Some(value) => value,
-                        None => panic!("{handle:?} has no value in this map"),
-                    }
-                }
-            }
+            index_by_handle! { [T, V] $Map<T, V>, Handle<T> => V, "has no value in this map" }
 
             impl<T, V> Extend<(Handle<T>, V)> for $Map<T, V> {
                 fn extend<I: IntoIterator<Item = (Handle<T>, V)>>(&mut self, values: I) {
@@ -298,13 +277,7 @@ macro_rules! secondary_map {
                 }
             }
 
-            impl<T, V> FromIterator<(Handle<T>, V)> for $Map<T, V> {
-                fn from_iter<I: IntoIterator<Item = (Handle<T>, V)>>(values: I) -> Self {
-                    let mut map = Self::new();
-                    map.extend(values);
-                    map
-                }
-            }
+            collect! { [T, V] $Map<T, V>: (Handle<T>, V) }
     };
 }
 

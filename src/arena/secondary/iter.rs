@@ -1,6 +1,5 @@
 //! Walking secondary maps, in slot order.
 
-use core::fmt;
 use core::iter::{Enumerate, FusedIterator};
 use core::marker::PhantomData;
 use std::collections::btree_map;
@@ -8,6 +7,7 @@ use std::{slice, vec};
 
 use super::{Cell, SecondaryMap, SparseSecondaryMap};
 use crate::arena::handle::Handle;
+use crate::derived::{debug_by, iterate_by_reference};
 
 type Cells<'a, V> = slice::Iter<'a, Option<Cell<V>>>;
 type CellsMut<'a, V> = slice::IterMut<'a, Option<Cell<V>>>;
@@ -98,11 +98,7 @@ macro_rules! iterator {
         impl<$($life,)? T, V> ExactSizeIterator for $Iter<$($life,)? T, V> {}
         impl<$($life,)? T, V> FusedIterator for $Iter<$($life,)? T, V> {}
 
-        impl<$($life,)? T, V> fmt::Debug for $Iter<$($life,)? T, V> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($Iter)).field("remaining", &self.0.left).finish_non_exhaustive()
-            }
-        }
+        debug_by! { [$($life,)? T, V] $Iter<$($life,)? T, V> |iter| { remaining: iter.0.left } }
     };
 }
 
@@ -166,22 +162,9 @@ macro_rules! walked {
             }
         }
 
-        impl<'a, T, V> IntoIterator for &'a $Map<T, V> {
-            type Item = (Handle<T>, &'a V);
-            type IntoIter = SecondaryIter<'a, T, V>;
-
-            fn into_iter(self) -> SecondaryIter<'a, T, V> {
-                self.iter()
-            }
-        }
-
-        impl<'a, T, V> IntoIterator for &'a mut $Map<T, V> {
-            type Item = (Handle<T>, &'a mut V);
-            type IntoIter = SecondaryIterMut<'a, T, V>;
-
-            fn into_iter(self) -> SecondaryIterMut<'a, T, V> {
-                self.iter_mut()
-            }
+        iterate_by_reference! {
+            [T, V] $Map<T, V>:
+            SecondaryIter<'a, T, V> => (Handle<T>, &'a V), SecondaryIterMut<'a, T, V> => (Handle<T>, &'a mut V)
         }
     };
 }

@@ -10,6 +10,7 @@ use super::chunks::Slot;
 use super::slots::{NONE, Slots, head, top_of};
 use crate::arena::generation::Generation;
 use crate::arena::handle::Handle;
+use crate::arena::on_drop::{OnDrop, drop_all};
 use crate::heap::HeapRef;
 use crate::sync::{Ordering, lock};
 
@@ -131,20 +132,11 @@ impl<T, H: HeapRef> Slots<T, H> {
 
     /// Sleeps until `is_free`, which what others do with guards and readings may change.
     pub(super) fn wait(&self, mut is_free: impl FnMut() -> bool) {
-        /// Counts a thread that waits, until it does no longer.
-        struct Waiting<'a, T, H: HeapRef>(&'a Slots<T, H>);
-
-        impl<T, H: HeapRef> Drop for Waiting<'_, T, H> {
-            fn drop(&mut self) {
-                lock(&self.0.aside).waiting -= 1;
-            }
-        }
-
         let mut aside = lock(&self.aside);
         aside.waiting += 1;
         self.book.set_awaited(true);
         drop(aside);
-        let _waiting = Waiting(self);
+        let _waiting = OnDrop::new(|| lock(&self.aside).waiting -= 1);
         loop {
             // Acquire pairs with `go_on`: what was done before the number changed is seen below.
             let seen = self.woken.load(Ordering::Acquire);
@@ -166,32 +158,20 @@ impl<T, H: HeapRef> Slots<T, H> {
     }
 
     /// Drops the values in these lists. Goes on with the rest when a drop panics.
-    fn drop_values_of(&self, lists: [u64; 2]) {
-        struct Rest<'a, T, H: HeapRef>(&'a Slots<T, H>, [u64; 2]);
-
-        impl<T, H: HeapRef> Rest<'_, T, H> {
-            fn drop_values(&mut self) {
-                for list in &mut self.1 {
-                    while let Some(slot) = self.0.slot(top_of(*list)).filter(|_| *list != NONE) {
-                        #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
-                        let handle = Handle::new(top_of(*list), Generation::new(*list as u32));
-                        // Relaxed: written under the lock that the list came from.
-                        *list = slot.link.load(Ordering::Relaxed);
-                        // SAFETY: G5: what was set aside has its value and no guards, and all readings have ended that may have
-                        // seen it. The list has just let go of it.
-                        unsafe { self.0.drop_value_of(slot, handle) };
-                    }
+    fn drop_values_of(&self, mut lists: [u64; 2]) {
+        drop_all(|| {
+            for list in &mut lists {
+                while let Some(slot) = self.slot(top_of(*list)).filter(|_| *list != NONE) {
+                    #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+                    let handle = Handle::new(top_of(*list), Generation::new(*list as u32));
+                    // Relaxed: written under the lock that the list came from.
+                    *list = slot.link.load(Ordering::Relaxed);
+                    // SAFETY: G5: what was set aside has its value and no guards, and all readings have ended that may have
+                    // seen it. The list has just let go of it.
+                    unsafe { self.drop_value_of(slot, handle) };
                 }
             }
-        }
-
-        impl<T, H: HeapRef> Drop for Rest<'_, T, H> {
-            fn drop(&mut self) {
-                self.drop_values();
-            }
-        }
-
-        Rest(self, lists).drop_values();
+        });
     }
 
     /// Frees all that is set aside, for the end of the arena: there is no reading any more but those that were forgotten.

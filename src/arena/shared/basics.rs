@@ -1,6 +1,6 @@
 //! Making shared arenas, and putting values in, finding and removing them.
 
-use super::super::error::InsertError;
+use super::super::error::{GrowError, InsertError};
 use super::super::handle::Handle;
 use super::slots::Slots;
 use super::state::Removal;
@@ -123,10 +123,7 @@ impl<T, H: HeapRef> SharedArena<T, H> {
     /// ```
     #[track_caller]
     pub fn insert_with(&self, make: impl FnOnce(Handle<T>) -> T) -> Handle<T> {
-        match self.slots.insert_with(0, make) {
-            Ok((_, handle)) => handle,
-            Err(error) => error.fail(),
-        }
+        GrowError::or_fail(self.slots.insert_with(0, make)).1
     }
 
     /// The value that `handle` names; or if it is stale, a new one that `make` returns, under the guard's [`handle`](Guard::handle).
@@ -149,10 +146,8 @@ impl<T, H: HeapRef> SharedArena<T, H> {
         if let Some(guard) = self.get(handle) {
             return guard;
         }
-        match self.slots.insert_with(1, make) {
-            Ok((slot, handle)) => Guard::counted(self, slot, handle),
-            Err(error) => error.fail(),
-        }
+        let (slot, handle) = GrowError::or_fail(self.slots.insert_with(1, make));
+        Guard::counted(self, slot, handle)
     }
 
     /// The value that `handle` names; or if it is stale, this one, under the guard's [`handle`](Guard::handle).

@@ -1,9 +1,8 @@
 //! A reading: many values of a shared arena looked at, none of them counted.
 
-use core::fmt;
-
 use super::SharedArena;
 use crate::arena::handle::Handle;
+use crate::derived::debug_by;
 use crate::heap::{Global, HeapRef};
 
 /// Looks at values of a [`SharedArena`] without a guard for each. Made by [`SharedArena::reading`].
@@ -86,8 +85,4 @@ impl<T, H: HeapRef> Drop for Reading<'_, T, H> {
     }
 }
 
-impl<T, H: HeapRef> fmt::Debug for Reading<'_, T, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reading").finish_non_exhaustive()
-    }
-}
+debug_by! { [T, H: HeapRef] Reading<'_, T, H> |_| {} }

@@ -15,6 +15,7 @@ use super::chunks::{Chunks, Slot};
 use crate::arena::error::GrowError;
 use crate::arena::generation::Generation;
 use crate::arena::handle::Handle;
+use crate::arena::on_drop::{OnDrop, drop_all};
 use crate::arena::place::Place;
 use crate::heap::HeapRef;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, Word, lock};
@@ -118,18 +119,10 @@ impl<T, H: HeapRef> Slots<T, H> {
         guards: u32,
         make: impl FnOnce(Handle<T>) -> T,
     ) -> Result<(&Slot<T>, Handle<T>), GrowError> {
-        /// Gives the slot up if `make` panics. Its handle is known by then: it is as if its value had come and gone.
-        struct Unused<'a, T, H: HeapRef>(&'a Slots<T, H>, &'a Slot<T>, Handle<T>);
-
-        impl<T, H: HeapRef> Drop for Unused<'_, T, H> {
-            fn drop(&mut self) {
-                self.0.pass_on(self.1, self.2);
-            }
-        }
-
         let (place, slot) = self.vacancy()?;
         let handle = Handle::new(place, slot.state.generation().next());
-        let unused = Unused(self, slot, handle);
+        // If `make` panics, the slot is given up. Its handle is known by then: it is as if its value had come and gone.
+        let unused = OnDrop::new(|| self.pass_on(slot, handle));
         let value = make(handle);
         // It is used now.
         let _ = ManuallyDrop::new(unused);
@@ -249,19 +242,12 @@ impl<T, H: HeapRef> Slots<T, H> {
 
 impl<T, H: HeapRef> Drop for Slots<T, H> {
     fn drop(&mut self) {
-        /// Goes on with the rest when a value's drop panics.
-        struct Rest<'a, T, H: HeapRef>(&'a Slots<T, H>, u32);
-
-        impl<T, H: HeapRef> Drop for Rest<'_, T, H> {
-            fn drop(&mut self) {
-                self.0.drop_values(&mut self.1);
-            }
-        }
-
-        let mut rest = Rest(self, 0);
-        // By its generation such a slot may be vacant, so they come first.
-        rest.0.free_all_aside();
-        rest.0.drop_values(&mut rest.1);
+        let mut next = 0;
+        drop_all(|| {
+            // By its generation such a slot may be vacant, so they come first.
+            self.free_all_aside();
+            self.drop_values(&mut next);
+        });
     }
 }
 
