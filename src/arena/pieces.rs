@@ -21,7 +21,9 @@ use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 
 pub(crate) use self::own::{Changing, Own};
+use super::error::GrowError;
 use crate::class::SizeClasses;
+use crate::derived::copy;
 use crate::error::AllocError;
 use crate::heap::HeapRef;
 use crate::sync::{AtomicPtr, AtomicU32, Ordering};
@@ -65,22 +67,16 @@ pub(crate) struct Found<S> {
     pub(crate) behind: u32,
 }
 
-impl<S> Clone for Found<S> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<S> Copy for Found<S> {}
+copy! { [S] Found<S> }
 
 impl<S> Found<S> {
     pub(crate) const NONE: Self = Self { slot: null_mut(), before: 0, behind: 0 };
 }
 
 /// What the heap did not have.
-pub(crate) struct Refused {
-    pub(crate) layout: Layout,
-    pub(crate) error: AllocError,
+struct Refused {
+    layout: Layout,
+    error: AllocError,
 }
 
 type Child = AtomicPtr<u8>;
@@ -131,17 +127,28 @@ impl<S> Pieces<S> {
         Some(Found { slot, before, behind: slots - 1 - before })
     }
 
-    /// Adds a piece: its slots follow the `backed` that there are. `fill` gets each slot before others can find it. Says how
-    /// many slots were added; or what was refused, if there are blocks that have room for a slot.
+    /// Adds a piece: its slots follow the `backed` that there are, and are among the `limit` that an arena of this type can have.
+    /// `error` is why it is no chunk. `fill` gets each slot before others can find it. Says how many slots were added.
     ///
     /// One thread at a time.
-    pub(crate) fn add<H: HeapRef>(&self, heap: &H, backed: u32, fill: impl Fn(*mut S)) -> Result<u32, Option<Refused>> {
+    pub(crate) fn add<H: HeapRef>(
+        &self,
+        heap: &H,
+        backed: u32,
+        limit: usize,
+        error: GrowError,
+        fill: impl Fn(*mut S),
+    ) -> Result<u32, GrowError> {
+        let most = H::Classes::LARGEST / size_of::<S>();
+        if most == 0 || backed as usize + most > limit {
+            return Err(error);
+        }
         if let Some(stretch) = self.newest().filter(|stretch| stretch.has_room()) {
             if stretch.add::<S, H>(heap, &fill).is_ok() {
                 return Ok(Self::slots_of(stretch.block));
             }
         }
-        let mut refused = None;
+        let (mut refused, wanted) = (error, backed as usize + 1);
         for block in from_large_to_small::<H::Classes>() {
             #[expect(clippy::cast_possible_truncation, reason = "a block has 2 MiB at most")]
             let block = block as u32;
@@ -151,7 +158,7 @@ impl<S> Pieces<S> {
             }
             match self.begin(heap, backed, block, &fill) {
                 Ok(()) => return Ok(Self::slots_of(block)),
-                Err(what) => refused = Some(what),
+                Err(Refused { layout, error }) => refused = GrowError::Alloc { wanted, layout, error },
             }
         }
         Err(refused)

@@ -140,6 +140,12 @@ pub(crate) const fn slots_before(chunk: usize, first_bits: u32) -> u32 {
     slots_of(chunk, first_bits) - slots_of(0, first_bits)
 }
 
+/// Slots of an arena that has all the chunks that it can, as far as these have a layout.
+pub(crate) fn most_slots(first_bits: u32, has_layout: impl Fn(usize) -> bool) -> usize {
+    let chunks = (0..max_chunks(first_bits)).take_while(|&chunk| has_layout(chunk));
+    chunks.map(|chunk| slots_of(chunk, first_bits) as usize).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Place, end, max_chunks, slots_before, slots_of};

@@ -4,6 +4,8 @@ use core::mem::{ManuallyDrop, offset_of};
 
 use super::generation::Generation;
 use super::place::Place;
+use crate::class::MAX_ALIGN;
+use crate::derived::copy;
 
 /// About how many bytes the first chunk of an arena has. Small, so that many small arenas cost little.
 /// Models want few slots.
@@ -35,19 +37,16 @@ impl<T> Slot<T> {
             Some(_) => 6,
         }
     };
+
+    /// Named by whatever makes an arena: a value aligned to more does not compile.
+    pub(crate) const ALIGN_IS_SERVED: () =
+        assert!(align_of::<T>() <= MAX_ALIGN, "an arena's values can be aligned to 4096 bytes at most");
 }
 
 /// Where a slot is. A mere address: what may be done with it is each function's contract.
 pub(crate) struct SlotPtr<T>(*const Slot<T>);
 
-impl<T> Clone for SlotPtr<T> {
-    #[inline]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for SlotPtr<T> {}
+copy! { [T] SlotPtr<T> }
 
 impl<T> SlotPtr<T> {
     pub(crate) const NULL: Self = Self(core::ptr::null());

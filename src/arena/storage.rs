@@ -14,10 +14,10 @@ pub(crate) use self::restore::Content;
 use super::error::GrowError;
 use super::generation::Generation;
 use super::handle::Handle;
+use super::on_drop::OnDrop;
 use super::place::Place;
 use super::slot::{Slot, SlotPtr};
 use super::table::Table;
-use crate::class::MAX_ALIGN;
 use crate::heap::HeapRef;
 
 /// One owner's (`&mut` changes, `&` reads). Drops no values, only chunks: the arena drops the values before.
@@ -43,11 +43,9 @@ impl<T, H: HeapRef> Storage<T, H> {
     pub(crate) const FIRST_BITS: u32 = Slot::<T>::FIRST_BITS;
     #[cfg(feature = "serde")]
     pub(crate) const SLOT_BYTES: usize = size_of::<Slot<T>>();
-    const ALIGN_IS_SERVED: () =
-        assert!(align_of::<T>() <= MAX_ALIGN, "an arena's values can be aligned to 4096 bytes at most");
 
     pub(crate) const fn new(heap: H) -> Self {
-        const { Self::ALIGN_IS_SERVED };
+        const { Slot::<T>::ALIGN_IS_SERVED };
         Self {
             table: Table::new(),
             vacant: Place::NONE,
@@ -266,20 +264,13 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// Drops the value that `handle` names where it lies: there may be no room for it on the stack. If that panics, it is gone all the same.
     pub(crate) fn discard(&mut self, handle: Handle<T>) {
-        struct Emptied<'a, T, H: HeapRef>(&'a mut Storage<T, H>, SlotPtr<T>, Handle<T>);
-
-        impl<T, H: HeapRef> Drop for Emptied<'_, T, H> {
-            fn drop(&mut self) {
-                let Self(storage, slot, handle) = self;
-                // SAFETY: A2: the slot was occupied, so it is opened.
-                unsafe { storage.table.mark_vacant(handle.place()) };
-                // SAFETY: A3: the value was dropped just now, or its drop has panicked.
-                unsafe { storage.hand_on(*slot, handle.place(), handle.generation_of_slot().next()) };
-            }
-        }
-
         let Some(slot) = self.find(handle) else { return };
-        let _emptied = Emptied(self, slot, handle);
+        let _emptied = OnDrop::new(|| {
+            // SAFETY: A2: the slot was occupied, so it is opened.
+            unsafe { self.table.mark_vacant(handle.place()) };
+            // SAFETY: A3: the value was dropped just now, or its drop has panicked.
+            unsafe { self.hand_on(slot, handle.place(), handle.generation_of_slot().next()) };
+        });
         // SAFETY: A3: `find` has seen that the slot is occupied, and `&mut self` is alone. Whatever comes, the slot is vacant afterwards.
         unsafe { slot.value().drop_in_place() };
     }

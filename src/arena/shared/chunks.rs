@@ -7,10 +7,9 @@ use core::mem::MaybeUninit;
 use super::state::State;
 use crate::arena::error::GrowError;
 use crate::arena::generation::Generation;
-use crate::arena::pieces::{Pieces, Refused};
-use crate::arena::place::{HIGHEST_BITS, Place, max_chunks, slots_before, slots_of};
+use crate::arena::pieces::Pieces;
+use crate::arena::place::{HIGHEST_BITS, Place, most_slots, slots_before, slots_of};
 use crate::arena::slot;
-use crate::class::{MAX_ALIGN, SizeClasses};
 use crate::heap::HeapRef;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
@@ -27,20 +26,22 @@ impl<T> Slot<T> {
         Self { state: State::new(generation), link: AtomicU64::new(0), value: UnsafeCell::new(MaybeUninit::uninit()) }
     }
 
+    fn place(&self) -> *mut T {
+        self.value.get().cast()
+    }
+
     /// # Safety
     /// The slot is the caller's alone and has no value (G2).
     pub(super) unsafe fn write(&self, value: T) {
         // SAFETY: G2: the slot is the caller's alone, as it promises.
-        unsafe { self.value.get().write(MaybeUninit::new(value)) };
+        unsafe { self.place().write(value) };
     }
 
     /// # Safety
     /// The slot is the caller's alone and has a value, which is gone afterwards (G2).
     pub(super) unsafe fn read(&self) -> T {
-        // SAFETY: G2: the slot is the caller's alone, as it promises, and initialised memory.
-        let value = unsafe { self.value.get().read() };
-        // SAFETY: G2: the caller says that there was a value.
-        unsafe { value.assume_init() }
+        // SAFETY: G2: the slot is the caller's alone and has a value, as it promises.
+        unsafe { self.place().read() }
     }
 
     /// Drops the value where it lies: there may be no room for it on the stack.
@@ -48,29 +49,23 @@ impl<T> Slot<T> {
     /// # Safety
     /// As [`read`](Self::read).
     pub(super) unsafe fn discard(&self) {
-        // SAFETY: G2: the slot is the caller's alone, as it promises.
-        let value = unsafe { &mut *self.value.get() };
-        // SAFETY: G2: the caller says that there was a value.
-        unsafe { value.assume_init_drop() };
+        // SAFETY: G2: the slot is the caller's alone and has a value, as it promises.
+        unsafe { self.place().drop_in_place() };
     }
 
     /// # Safety
     /// There is a value, and a guard is counted for as long as the reference lives (G3).
     pub(super) unsafe fn value(&self) -> &T {
-        // SAFETY: G3: nobody writes to the slot while a guard is counted.
-        let value = unsafe { &*self.value.get() };
-        // SAFETY: G3: the caller says that there is a value.
-        unsafe { value.assume_init_ref() }
+        // SAFETY: G3: there is a value, as the caller says, and nobody writes to the slot while a guard is counted.
+        unsafe { &*self.place() }
     }
 
     /// # Safety
     /// There is a value, and the slot is the caller's alone for as long as the reference lives (G2).
     #[expect(clippy::mut_from_ref, reason = "the caller has the arena to itself")]
     pub(super) unsafe fn value_mut(&self) -> &mut T {
-        // SAFETY: G2: the slot is the caller's alone, as it promises.
-        let value = unsafe { &mut *self.value.get() };
-        // SAFETY: G2: the caller says that there is a value.
-        unsafe { value.assume_init_mut() }
+        // SAFETY: G2: the slot is the caller's alone and has a value, as it promises.
+        unsafe { &mut *self.place() }
     }
 }
 
@@ -84,19 +79,17 @@ pub(super) struct Chunks<T, H: HeapRef> {
 
 impl<T, H: HeapRef> Chunks<T, H> {
     pub(super) const FIRST_BITS: u32 = slot::Slot::<T>::FIRST_BITS;
-    const ALIGN_IS_SERVED: () =
-        assert!(align_of::<T>() <= MAX_ALIGN, "an arena's values can be aligned to 4096 bytes at most");
 
     #[cfg(not(loom))]
     pub(super) const fn new(heap: H) -> Self {
-        const { Self::ALIGN_IS_SERVED };
+        const { slot::Slot::<T>::ALIGN_IS_SERVED };
         Self { first: [const { AtomicPtr::new(core::ptr::null_mut()) }; HIGHEST_BITS], pieces: Pieces::new(), heap }
     }
 
     /// A model's atomics cannot be made at compile time.
     #[cfg(loom)]
     pub(super) fn new(heap: H) -> Self {
-        const { Self::ALIGN_IS_SERVED };
+        const { slot::Slot::<T>::ALIGN_IS_SERVED };
         Self { first: core::array::from_fn(|_| AtomicPtr::new(core::ptr::null_mut())), pieces: Pieces::new(), heap }
     }
 
@@ -129,12 +122,13 @@ impl<T, H: HeapRef> Chunks<T, H> {
         Layout::array::<Slot<T>>(slots_of(chunk, Self::FIRST_BITS) as usize).ok()
     }
 
+    fn limit() -> usize {
+        most_slots(Self::FIRST_BITS, |chunk| Self::layout(chunk).is_some())
+    }
+
     /// The error of an arena that has all its slots.
     pub(super) fn full() -> GrowError {
-        let slots = (0..max_chunks(Self::FIRST_BITS))
-            .take_while(|&chunk| Self::layout(chunk).is_some())
-            .map(|chunk| slots_of(chunk, Self::FIRST_BITS) as usize);
-        let limit: usize = slots.sum();
+        let limit = Self::limit();
         GrowError::Full { wanted: limit + 1, value_size: size_of::<T>(), limit }
     }
 
@@ -167,23 +161,11 @@ impl<T, H: HeapRef> Chunks<T, H> {
     /// `error` is why it is no chunk.
     fn add_piece(&self, place: Place, generation: Generation, error: GrowError) -> Result<(), GrowError> {
         let backed = place.number(Self::FIRST_BITS);
-        // A place must be one that any arena of this type can have.
-        let most = H::Classes::LARGEST / size_of::<Slot<T>>();
-        if most == 0
-            || Place::of_number(backed.saturating_add(u32::try_from(most).unwrap_or(u32::MAX)), Self::FIRST_BITS)
-                .is_none()
-        {
-            return Err(error);
-        }
-        let added = self.pieces.add(&self.heap, backed, |slot| {
+        let added = self.pieces.add(&self.heap, backed, Self::limit(), error, |slot| {
             // SAFETY: G1: the slot lies in a block that nobody else knows yet.
             unsafe { slot.write(Slot::new(generation)) };
         });
-        let wanted = backed as usize + 1;
-        added.map(drop).map_err(|refused| match refused {
-            Some(Refused { layout, error }) => GrowError::Alloc { wanted, layout, error },
-            None => error,
-        })
+        added.map(drop)
     }
 }
 

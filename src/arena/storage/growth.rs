@@ -6,12 +6,10 @@ use core::ptr::NonNull;
 use super::super::error::GrowError;
 use super::super::generation::Generation;
 use super::super::handle::Handle;
-use super::super::pieces::Refused;
-use super::super::place::{Place, max_chunks, slots_before, slots_of};
-use super::super::slot::{Slot, SlotPtr};
+use super::super::place::{Place, max_chunks, most_slots, slots_before};
+use super::super::slot::SlotPtr;
 use super::super::table::{Directory, Table};
 use super::{Claimed, Storage};
-use crate::class::SizeClasses;
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> Storage<T, H> {
@@ -50,10 +48,7 @@ impl<T, H: HeapRef> Storage<T, H> {
     #[inline(never)]
     #[track_caller]
     pub(super) fn claim_elsewhere_or_fail(&mut self) -> Claimed<T> {
-        match self.claim_elsewhere() {
-            Ok(claimed) => claimed,
-            Err(error) => error.fail(),
-        }
+        GrowError::or_fail(self.claim_elsewhere())
     }
 
     /// Opens the slot at `place`, which is the next to be opened, and puts it at the head of the vacant list.
@@ -128,16 +123,13 @@ impl<T, H: HeapRef> Storage<T, H> {
         let refused = |layout| move |error| GrowError::Alloc { wanted, layout, error };
         let block = self.heap.allocate(layout).map_err(refused(layout))?;
         if chunk == 0 {
-            let layout = Layout::new::<Directory<T>>();
-            let directory = match self.heap.allocate(layout) {
-                Ok(directory) => directory.cast::<Directory<T>>(),
-                Err(error) => {
-                    let Some((chunk, _)) = Table::<T>::layout(0) else { return Err(Self::full()) };
-                    // SAFETY: A1: the block is of this heap and layout, and was never a chunk.
-                    unsafe { self.heap.deallocate(block, chunk) };
-                    return Err(refused(layout)(error));
-                }
-            };
+            let of_directory = Layout::new::<Directory<T>>();
+            let directory = self.heap.allocate(of_directory).map_err(|error| {
+                // SAFETY: A1: the block is of this heap and layout, and was never a chunk.
+                unsafe { self.heap.deallocate(block, layout) };
+                refused(of_directory)(error)
+            })?;
+            let directory = directory.cast::<Directory<T>>();
             // SAFETY: A1: the block has a directory's layout, and nobody else knows it.
             unsafe { directory.write(Directory::EMPTY) };
             self.table.set_directory(directory.as_ptr());
@@ -149,28 +141,16 @@ impl<T, H: HeapRef> Storage<T, H> {
 
     /// Adds a piece. `error` is why it is no chunk.
     fn grow_far(&mut self, error: GrowError) -> Result<(), GrowError> {
-        let (backed, wanted) = (self.table.backed(), self.table.backed() as usize + 1);
-        // A place must be one that any arena of this type can have.
-        let most = H::Classes::LARGEST / size_of::<Slot<T>>();
-        if backed as usize + most > Self::limit() || most == 0 {
-            return Err(error);
-        }
+        let backed = self.table.backed();
         // Slots are opened later: there is nothing to be written.
-        let added = self.table.pieces_mut().add(&self.heap, backed, |_| ());
-        match added {
-            Ok(slots) => self.table.add_far(slots),
-            Err(Some(Refused { layout, error })) => return Err(GrowError::Alloc { wanted, layout, error }),
-            Err(None) => return Err(error),
-        }
+        let slots = self.table.pieces_mut().add(&self.heap, backed, Self::limit(), error, |_| ())?;
+        self.table.add_far(slots);
         Ok(())
     }
 
     /// The most slots an arena of `T` has.
     fn limit() -> usize {
-        (0..max_chunks(Self::FIRST_BITS))
-            .take_while(|&chunk| Table::<T>::layout(chunk).is_some())
-            .map(|chunk| slots_of(chunk, Self::FIRST_BITS) as usize)
-            .sum()
+        most_slots(Self::FIRST_BITS, |chunk| Table::<T>::layout(chunk).is_some())
     }
 
     /// Grows until `additional` more values fit.
