@@ -322,39 +322,22 @@ impl BucketStats {
         blocks.saturating_mul(self.block_size)
     }
 
-    const HEADINGS: [&'static str; 12] = [
-        "block size",
-        "capacity",
-        "live",
-        "free",
-        "cached",
-        "peak",
-        "watermark",
-        "resident KiB",
-        "purged KiB",
-        "overflowed",
-        "refills",
-        "spills",
-    ];
-
-    fn row(&self) -> [String; 12] {
-        let Self { block_size, capacity, live, free, cached, peak, watermark, resident, .. } = *self;
-        let resident = resident.map_or("not known".into(), |bytes| (bytes / 1024).to_string());
-        let [block_size, capacity, live, free, cached, peak, watermark, purged, overflowed, refills, spills] = [
-            block_size,
-            capacity,
-            live,
-            free,
-            cached,
-            peak,
-            watermark,
-            self.purged / 1024,
-            self.overflowed,
-            self.refills,
-            self.spills,
+    /// What a line of the table says of it, each with its heading.
+    fn cells(&self) -> [(&'static str, String); 12] {
+        [
+            ("block size", self.block_size.to_string()),
+            ("capacity", self.capacity.to_string()),
+            ("live", self.live.to_string()),
+            ("free", self.free.to_string()),
+            ("cached", self.cached.to_string()),
+            ("peak", self.peak.to_string()),
+            ("watermark", self.watermark.to_string()),
+            ("resident KiB", self.resident.map_or("not known".into(), |bytes| (bytes / 1024).to_string())),
+            ("purged KiB", (self.purged / 1024).to_string()),
+            ("overflowed", self.overflowed.to_string()),
+            ("refills", self.refills.to_string()),
+            ("spills", self.spills.to_string()),
         ]
-        .map(|count| count.to_string());
-        [block_size, capacity, live, free, cached, peak, watermark, resident, purged, overflowed, refills, spills]
     }
 }
 
@@ -374,8 +357,9 @@ impl fmt::Display for HeapStats {
                 "the system served {size} times for the size, {alignment} for the alignment, {exhausted} because buckets were exhausted"
             )?;
         }
-        let rows = self.buckets.iter().filter(|bucket| bucket.watermark > 0).map(BucketStats::row);
-        f.write_str(&table::aligned(BucketStats::HEADINGS, rows))?;
+        let headings = BucketStats::default().cells().map(|(heading, _)| heading);
+        let used = self.buckets.iter().filter(|bucket| bucket.watermark > 0);
+        f.write_str(&table::aligned(headings, used.map(|bucket| bucket.cells().map(|(_, cell)| cell))))?;
         writeln!(f, "{}", self.total())?;
         let unused = self.buckets.iter().filter(|bucket| bucket.watermark == 0).count();
         if unused > 0 { writeln!(f, "{unused} buckets were never used") } else { Ok(()) }

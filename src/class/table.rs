@@ -210,54 +210,32 @@ impl Start {
 }
 
 // Constants, not statics: another crate's optimiser sees the numbers only if they are compiled into it.
-const LINEAR: [usize; 64] = {
-    let mut sizes = [0; 64];
-    let mut class = 0;
-    while class < sizes.len() {
-        sizes[class] = 16 * (class + 1);
-        class += 1;
-    }
-    sizes
-};
+macro_rules! numbers {
+    ($count:literal, $number:ident => $value:expr) => {{
+        let mut values = [0; $count];
+        let mut $number = 0;
+        while $number < values.len() {
+            values[$number] = $value;
+            $number += 1;
+        }
+        values
+    }};
+}
 
-const PIECEWISE: [usize; 62] = {
-    let mut sizes = [0; 62];
-    let mut class = 0;
-    while class < sizes.len() {
-        sizes[class] = match class {
-            0..=7 => 16 * (class + 1),
-            8..=14 => 128 * (class - 6),
-            _ => 512 * (class - 12),
-        };
-        class += 1;
-    }
-    sizes
-};
-
-const GEOMETRIC: [usize; 64] = {
-    let mut sizes = [0; 64];
-    let mut class = 0;
-    while class < sizes.len() {
-        sizes[class] = match class {
-            0..=3 => 16 * (class + 1),
-            _ => (class % 4 + 5) << (class / 4 + 3),
-        };
-        class += 1;
-    }
-    sizes
-};
+const LINEAR: [usize; 64] = numbers!(64, class => 16 * (class + 1));
+const PIECEWISE: [usize; 62] = numbers!(62, class => match class {
+    0..=7 => 16 * (class + 1),
+    8..=14 => 128 * (class - 6),
+    _ => 512 * (class - 12),
+});
+const GEOMETRIC: [usize; 64] = numbers!(64, class => match class {
+    0..=3 => 16 * (class + 1),
+    _ => (class % 4 + 5) << (class / 4 + 3),
+});
 
 /// Larger sizes are looked up by their geometric class.
 const NEAR: usize = 32 << 10;
-const HALF_KIBS: [usize; 64] = {
-    let mut ends = [0; 64];
-    let mut stretch = 0;
-    while stretch < ends.len() {
-        ends[stretch] = 512 * (stretch + 1);
-        stretch += 1;
-    }
-    ends
-};
+const HALF_KIBS: [usize; 64] = numbers!(64, stretch => 512 * (stretch + 1));
 
 #[inline(always)]
 const fn linear_class(size: usize) -> usize {
