@@ -106,6 +106,17 @@ macro_rules! collect {
     };
 }
 
+/// `From` of what a variant of an enum holds and nothing else: `wrap! { [] UringError: System(io::Error) }`.
+macro_rules! wrap {
+    ([$($generics:tt)*] $type:ty: $variant:ident($inner:ty)) => {
+        impl<$($generics)*> From<$inner> for $type {
+            fn from(inner: $inner) -> Self {
+                Self::$variant(inner)
+            }
+        }
+    };
+}
+
 /// `IntoIterator` of references to a collection that has `iter` and `iter_mut`.
 macro_rules! iterate_by_reference {
     ([$($generics:tt)*] $type:ty: $Iter:ty => $Item:ty, $IterMut:ty => $ItemMut:ty) => {
@@ -164,4 +175,4 @@ macro_rules! lend_as {
     };
 }
 
-pub(crate) use {clone_fields, collect, compare_by, copy, debug_by, extend_by, iterate_by_reference, lend_as};
+pub(crate) use {clone_fields, collect, compare_by, copy, debug_by, extend_by, iterate_by_reference, lend_as, wrap};

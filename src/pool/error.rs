@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::io;
 
+use crate::derived::wrap;
 use crate::error::AllocError;
 
 /// Why a pool had no buffer to lend.
@@ -54,11 +55,7 @@ impl fmt::Display for PoolError {
 
 impl core::error::Error for PoolError {}
 
-impl From<AllocError> for PoolError {
-    fn from(error: AllocError) -> Self {
-        Self::Alloc(error)
-    }
-}
+wrap! { [] PoolError: Alloc(AllocError) }
 
 /// Of kind `WouldBlock` if the limit is reached, of kind `TimedOut` if waiting did not help, and otherwise of that
 /// which the [`AllocError`] has. The error itself is inside.

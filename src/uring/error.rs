@@ -4,6 +4,7 @@ use core::error::Error;
 use core::fmt;
 use std::io;
 
+use crate::derived::wrap;
 use crate::error::AllocError;
 
 /// Why there is no ring, or it refused.
@@ -90,17 +91,8 @@ impl Error for UringError {
     }
 }
 
-impl From<AllocError> for UringError {
-    fn from(error: AllocError) -> Self {
-        UringError::Alloc(error)
-    }
-}
-
-impl From<io::Error> for UringError {
-    fn from(error: io::Error) -> Self {
-        UringError::System(error)
-    }
-}
+wrap! { [] UringError: Alloc(AllocError) }
+wrap! { [] UringError: System(io::Error) }
 
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {

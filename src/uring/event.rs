@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use super::sockets::Attached;
 use crate::arena::Handle;
 use crate::bytes::SmBytes;
+use crate::derived::wrap;
 use crate::heap::{Global, HeapRef};
 use crate::pool::{Lease, PoolHeap};
 
@@ -123,20 +124,6 @@ impl<H: HeapRef> Deref for Payload<H> {
     }
 }
 
-impl<H: HeapRef> From<Lease<H>> for Payload<H> {
-    fn from(lease: Lease<H>) -> Self {
-        Payload::Lease(lease)
-    }
-}
-
-impl<H: HeapRef> From<SmBytes<PoolHeap<H>>> for Payload<H> {
-    fn from(bytes: SmBytes<PoolHeap<H>>) -> Self {
-        Payload::Frozen(bytes)
-    }
-}
-
-impl<H: HeapRef> From<SmBytes<H>> for Payload<H> {
-    fn from(bytes: SmBytes<H>) -> Self {
-        Payload::Bytes(bytes)
-    }
-}
+wrap! { [H: HeapRef] Payload<H>: Lease(Lease<H>) }
+wrap! { [H: HeapRef] Payload<H>: Frozen(SmBytes<PoolHeap<H>>) }
+wrap! { [H: HeapRef] Payload<H>: Bytes(SmBytes<H>) }

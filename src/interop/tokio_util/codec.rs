@@ -5,6 +5,7 @@ use core::fmt;
 use std::io;
 
 use crate::bytes::SmBytes;
+use crate::derived::wrap;
 use crate::heap::HeapRef;
 use crate::pool::{Lease, PoolError, PoolHeap};
 
@@ -126,17 +127,8 @@ impl Error for FrameError {
     }
 }
 
-impl From<PoolError> for FrameError {
-    fn from(error: PoolError) -> Self {
-        FrameError::Pool(error)
-    }
-}
-
-impl From<io::Error> for FrameError {
-    fn from(error: io::Error) -> Self {
-        FrameError::Io(error)
-    }
-}
+wrap! { [] FrameError: Pool(PoolError) }
+wrap! { [] FrameError: Io(io::Error) }
 
 /// Of kind `InvalidData` if a frame is too large, of kind `UnexpectedEof` if the stream ended in one, and otherwise of that which the inner error has.
 ///
