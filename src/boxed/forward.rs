@@ -103,6 +103,15 @@ impl<T: ?Sized + Hash, H: HeapRef> Hash for SmBox<T, H> {
     }
 }
 
+macro_rules! forward_to {
+    ($Of:ident: $($method:ident($type:ty)),+) => {$(
+        #[inline]
+        fn $method(&mut self, what: $type) {
+            $Of::$method(self, what);
+        }
+    )+};
+}
+
 /// Every number is forwarded as itself: a hasher may treat it differently from its bytes.
 impl<S: ?Sized + Hasher, H: HeapRef> Hasher for SmBox<S, H> {
     #[inline]
@@ -110,69 +119,9 @@ impl<S: ?Sized + Hasher, H: HeapRef> Hasher for SmBox<S, H> {
         S::finish(self)
     }
 
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        S::write(self, bytes);
-    }
-
-    #[inline]
-    fn write_u8(&mut self, number: u8) {
-        S::write_u8(self, number);
-    }
-
-    #[inline]
-    fn write_u16(&mut self, number: u16) {
-        S::write_u16(self, number);
-    }
-
-    #[inline]
-    fn write_u32(&mut self, number: u32) {
-        S::write_u32(self, number);
-    }
-
-    #[inline]
-    fn write_u64(&mut self, number: u64) {
-        S::write_u64(self, number);
-    }
-
-    #[inline]
-    fn write_u128(&mut self, number: u128) {
-        S::write_u128(self, number);
-    }
-
-    #[inline]
-    fn write_usize(&mut self, number: usize) {
-        S::write_usize(self, number);
-    }
-
-    #[inline]
-    fn write_i8(&mut self, number: i8) {
-        S::write_i8(self, number);
-    }
-
-    #[inline]
-    fn write_i16(&mut self, number: i16) {
-        S::write_i16(self, number);
-    }
-
-    #[inline]
-    fn write_i32(&mut self, number: i32) {
-        S::write_i32(self, number);
-    }
-
-    #[inline]
-    fn write_i64(&mut self, number: i64) {
-        S::write_i64(self, number);
-    }
-
-    #[inline]
-    fn write_i128(&mut self, number: i128) {
-        S::write_i128(self, number);
-    }
-
-    #[inline]
-    fn write_isize(&mut self, number: isize) {
-        S::write_isize(self, number);
+    forward_to! {
+        S: write(&[u8]), write_u8(u8), write_u16(u16), write_u32(u32), write_u64(u64), write_u128(u128), write_usize(usize),
+        write_i8(i8), write_i16(i16), write_i32(i32), write_i64(i64), write_i128(i128), write_isize(isize)
     }
 }
 

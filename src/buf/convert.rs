@@ -81,55 +81,26 @@ impl<H: HeapRef + Default> Default for SmBuf<H> {
     }
 }
 
-impl From<&[u8]> for SmBuf {
-    #[inline]
-    #[track_caller]
-    fn from(bytes: &[u8]) -> Self {
-        SmBuf::copy_from_slice_in(bytes, Global)
-    }
+macro_rules! copied_from {
+    ($([$($parameter:tt)*] $source:ty;)+) => {$(
+        /// A copy: the memory belongs to another allocator.
+        impl<$($parameter)*> From<$source> for SmBuf {
+            #[inline]
+            #[track_caller]
+            fn from(bytes: $source) -> Self {
+                SmBuf::copy_from_slice_in(bytes.as_ref(), Global)
+            }
+        }
+    )+};
 }
 
-impl<const N: usize> From<&[u8; N]> for SmBuf {
-    #[inline]
-    #[track_caller]
-    fn from(bytes: &[u8; N]) -> Self {
-        SmBuf::from(bytes.as_slice())
-    }
-}
-
-impl From<&str> for SmBuf {
-    #[inline]
-    #[track_caller]
-    fn from(text: &str) -> Self {
-        SmBuf::from(text.as_bytes())
-    }
-}
-
-/// A copy: the vector's memory belongs to another allocator.
-impl From<Vec<u8>> for SmBuf {
-    #[inline]
-    #[track_caller]
-    fn from(bytes: Vec<u8>) -> Self {
-        SmBuf::from(bytes.as_slice())
-    }
-}
-
-/// A copy: the slice's memory belongs to another allocator.
-impl From<Box<[u8]>> for SmBuf {
-    #[inline]
-    #[track_caller]
-    fn from(bytes: Box<[u8]>) -> Self {
-        SmBuf::from(&bytes[..])
-    }
-}
-
-/// A copy: the text's memory belongs to another allocator.
-impl From<String> for SmBuf {
-    #[inline]
-    #[track_caller]
-    fn from(text: String) -> Self {
-        SmBuf::from(text.as_bytes())
-    }
+copied_from! {
+    [] &[u8];
+    [const N: usize] &[u8; N];
+    [] &str;
+    [] Vec<u8>;
+    [] Box<[u8]>;
+    [] String;
 }
 
 /// A copy: a vector's memory belongs to the system's allocator.

@@ -18,6 +18,28 @@ use crate::heap::{HeapRef, IfStatic};
 /// its while.
 const ROOM: usize = 64;
 
+/// What `Buf` asks of a type that has `len` and `consume_front`, by the first of its bytes that lie in a row.
+macro_rules! taken_from_the_front {
+    (|$this:ident| $chunk:expr) => {
+        #[inline]
+        fn remaining(&self) -> usize {
+            self.len()
+        }
+
+        #[inline]
+        fn chunk(&self) -> &[u8] {
+            let $this = self;
+            $chunk
+        }
+
+        #[inline]
+        #[track_caller]
+        fn advance(&mut self, count: usize) {
+            self.consume_front(count);
+        }
+    };
+}
+
 /// Takes from the front; the rest stays where it is. `copy_to_bytes` [splits](SmBuf::split_to) the bytes off, and copies nothing; but see [`SmBytes`].
 ///
 /// ```
@@ -29,21 +51,7 @@ const ROOM: usize = 64;
 /// assert_eq!(packet, b"rest");
 /// ```
 impl<H: HeapRef> Buf for SmBuf<H> {
-    #[inline]
-    fn remaining(&self) -> usize {
-        self.len()
-    }
-
-    #[inline]
-    fn chunk(&self) -> &[u8] {
-        self
-    }
-
-    #[inline]
-    #[track_caller]
-    fn advance(&mut self, count: usize) {
-        self.consume_front(count);
-    }
+    taken_from_the_front! { |bytes| bytes }
 
     #[track_caller]
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {
@@ -145,21 +153,7 @@ unsafe impl<H: HeapRef> BufMut for SmBuf<H> {
 /// assert_eq!(packet, b"rest");
 /// ```
 impl<H: HeapRef> Buf for SmBytes<H> {
-    #[inline]
-    fn remaining(&self) -> usize {
-        self.len()
-    }
-
-    #[inline]
-    fn chunk(&self) -> &[u8] {
-        self
-    }
-
-    #[inline]
-    #[track_caller]
-    fn advance(&mut self, count: usize) {
-        self.consume_front(count);
-    }
+    taken_from_the_front! { |bytes| bytes }
 
     #[track_caller]
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {
@@ -272,15 +266,7 @@ impl<H: HeapRef> Extend<Bytes> for SmBuf<H> {
 /// assert_eq!(chain.chunk(), b"rest");
 /// ```
 impl<H: HeapRef> Buf for SmChain<H> {
-    #[inline]
-    fn remaining(&self) -> usize {
-        self.len()
-    }
-
-    #[inline]
-    fn chunk(&self) -> &[u8] {
-        self.first()
-    }
+    taken_from_the_front! { |chain| chain.first() }
 
     fn chunks_vectored<'a>(&'a self, target: &mut [IoSlice<'a>]) -> usize {
         self.fill_io_slices(target)
@@ -296,12 +282,6 @@ impl<H: HeapRef> Buf for SmChain<H> {
         let mut copy = BytesMut::with_capacity(count);
         copy.put(self.take(count));
         copy.freeze()
-    }
-
-    #[inline]
-    #[track_caller]
-    fn advance(&mut self, count: usize) {
-        self.consume_front(count);
     }
 }
 
