@@ -162,16 +162,12 @@ unsafe impl<H: HeapRef, L: LogRef + Clone + Send + Sync + 'static> HeapRef for R
 
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let block = self.heap.allocate(layout)?;
-        self.note(block, layout, Noted::HandedOut);
-        Ok(block)
+        self.heap.allocate(layout).inspect(|&block| self.note(block, layout, Noted::HandedOut))
     }
 
     #[inline]
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        let block = self.heap.allocate_zeroed(layout)?;
-        self.note(block, layout, Noted::HandedOut);
-        Ok(block)
+        self.heap.allocate_zeroed(layout).inspect(|&block| self.note(block, layout, Noted::HandedOut))
     }
 
     #[inline]

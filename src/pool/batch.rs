@@ -2,7 +2,6 @@
 
 use super::owners::Several;
 use super::{Buffers, Lease, PoolError};
-use crate::derived::debug_by;
 use crate::heap::{Global, HeapRef};
 
 /// Buffers on loan that were acquired together, by [`BufPool::acquire_batch`](crate::BufPool::acquire_batch): an iterator that takes them out one by one.
@@ -27,23 +26,32 @@ impl<'p, H: HeapRef> Batch<'p, H> {
     }
 }
 
-/// Yields [`PoolError::Alloc`] where the heap refuses a block; that permit has gone back then, the others are still there.
-impl<H: HeapRef> Iterator for Batch<'_, H> {
-    type Item = Result<Lease<H>, PoolError>;
+/// The iterator over what is made of several permits.
+macro_rules! batch {
+    ($(#[$meta:meta])* [$($generics:tt)*] $Batch:ident <'_, $parameter:ident>: $Item:ty, $make:path) => {
+        $(#[$meta])*
+        impl<$($generics)*> Iterator for $Batch<'_, $parameter> {
+            type Item = $Item;
 
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(Lease::new)
-    }
+            #[inline]
+            fn next(&mut self) -> Option<Self::Item> {
+                self.0.next().map($make)
+            }
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.0.len() as usize;
-        (left, Some(left))
-    }
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                let left = self.0.len() as usize;
+                (left, Some(left))
+            }
+        }
+
+        impl<$($generics)*> ExactSizeIterator for $Batch<'_, $parameter> {}
+        impl<$($generics)*> core::iter::FusedIterator for $Batch<'_, $parameter> {}
+        crate::derived::debug_by! { [$($generics)*] $Batch<'_, $parameter> |batch| { left: batch.0.len() } }
+    };
 }
+pub(super) use batch;
 
-impl<H: HeapRef> ExactSizeIterator for Batch<'_, H> {}
-
-impl<H: HeapRef> core::iter::FusedIterator for Batch<'_, H> {}
-
-debug_by! { [H: HeapRef] Batch<'_, H> |batch| { left: batch.0.len() } }
+batch! {
+    /// Yields [`PoolError::Alloc`] where the heap refuses a block; that permit has gone back then, the others are still there.
+    [H: HeapRef] Batch<'_, H>: Result<Lease<H>, PoolError>, Lease::new
+}

@@ -12,6 +12,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use std::io;
 
+use super::batch::batch;
 use super::loan::Loan;
 use super::object_builder::ObjectPoolBuilder;
 use super::owners::{Handle, Several};
@@ -301,25 +302,7 @@ impl<T> fmt::Debug for ObjectPool<T> {
 #[must_use = "the values are free again when the batch is dropped"]
 pub struct ObjectBatch<'p, T>(Several<'p, Objects<T>>);
 
-impl<T> Iterator for ObjectBatch<'_, T> {
-    type Item = Loan<T>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Loan<T>> {
-        self.0.next().map(Loan::new)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.0.len() as usize;
-        (left, Some(left))
-    }
-}
-
-impl<T> ExactSizeIterator for ObjectBatch<'_, T> {}
-
-impl<T> core::iter::FusedIterator for ObjectBatch<'_, T> {}
-
-debug_by! { [T] ObjectBatch<'_, T> |batch| { left: batch.0.len() } }
+batch! { [T] ObjectBatch<'_, T>: Loan<T>, Loan::new }
 
 /// A future that waits for a value: made by [`ObjectPool::acquire`]. Safe to drop at any moment.
 ///

@@ -14,6 +14,7 @@ use super::buffers::Buffers;
 use super::operations::{GROUP, receiving_header};
 use super::{ToDo, Uring, UringError, UringStats};
 use crate::arena::SmArena;
+use crate::buf::narrow;
 use crate::heap::HeapRef;
 use crate::pool::{BufPool, InLine};
 
@@ -191,9 +192,4 @@ fn set_up(operations: usize, buffers: usize) -> Result<IoUring, UringError> {
         Some(libc::ENFILE | libc::EMFILE) => UringError::System(source),
         _ => UringError::Unsupported { missing: "a ring of one thread", source },
     })
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "at most 65536")]
-const fn narrow(count: usize) -> u32 {
-    count as u32
 }

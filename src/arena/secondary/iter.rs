@@ -67,7 +67,7 @@ impl<D: Iterator, S, T> Walk<D, S, T> {
 }
 
 macro_rules! iterator {
-    ($Iter:ident <$($life:lifetime,)? T, V>, $Item:ty, |$cell:ident| $dense:expr, |$entry:ident| $sparse:expr) => {
+    ($Iter:ident <$($life:lifetime,)? T, V>, $Item:ty, |$cell:ident| $dense:expr) => {
         impl<$($life,)? T, V> Iterator for $Iter<$($life,)? T, V> {
             type Item = (Handle<T>, $Item);
 
@@ -79,9 +79,8 @@ macro_rules! iterator {
                         Some((u32::try_from(slot).ok()?, generation.get(), value))
                     })?,
                     Source::Sparse(cells) => {
-                        let $entry = cells.next()?;
-                        let (slot, (generation, value)) = $sparse;
-                        (slot, generation.get(), value)
+                        let (slot, (generation, value)) = cells.next()?;
+                        (slot.to_owned(), generation.get(), value)
                     }
                 };
                 self.0.left -= 1;
@@ -102,25 +101,9 @@ macro_rules! iterator {
     };
 }
 
-iterator!(
-    SecondaryIter<'a, T, V>,
-    &'a V,
-    |cell| cell.as_ref().map(|(generation, value)| (*generation, value)),
-    |entry| {
-        let (slot, (generation, value)) = entry;
-        (*slot, (*generation, value))
-    }
-);
-iterator!(
-    SecondaryIterMut<'a, T, V>,
-    &'a mut V,
-    |cell| cell.as_mut().map(|(generation, value)| (*generation, value)),
-    |entry| {
-        let (slot, (generation, value)) = entry;
-        (*slot, (*generation, value))
-    }
-);
-iterator!(SecondaryIntoIter<T, V>, V, |cell| cell, |entry| entry);
+iterator!(SecondaryIter<'a, T, V>, &'a V, |cell| cell.as_ref());
+iterator!(SecondaryIterMut<'a, T, V>, &'a mut V, |cell| cell.as_mut());
+iterator!(SecondaryIntoIter<T, V>, V, |cell| cell);
 
 macro_rules! walked {
     ($Map:ident, $kind:ident) => {
