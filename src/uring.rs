@@ -341,7 +341,7 @@ impl<H: HeapRef + 'static> Uring<H> {
         if self.is_watched.get() {
             self.bell.hush();
         }
-        // What needs no buffer goes on without: it may be what gives one back.
+        // If buffers are refused, operations that need none go on: one of them may give a buffer back.
         let starved = self.refill().err().filter(|_| self.needs_buffers());
         self.start_all()?;
         if self.under_way > 0 || self.pool.has_place() {
@@ -369,7 +369,8 @@ impl<H: HeapRef + 'static> Uring<H> {
             if let Some(event) = self.completed(&completion) {
                 return Some(event);
             }
-            // The ring's own, for which it may have something to do: who is told that there is nothing need not come again by himself.
+            // A completion that only the ring is interested in. It may have left the ring something to do, so whoever watches the ring is told to come
+            // again: after `None` nobody has to do so unasked.
             if self.is_watched.get() {
                 self.bell.call();
             }

@@ -112,7 +112,7 @@ fn look_ahead<T>(table: &Table<T>, word: u32, opened_end: u32) {
         return;
     }
     if slots * step >= 16 {
-        // In most lines there is one, and all in a row come faster than some.
+        // Most cache lines have an occupied slot, and it is faster to fetch all of them in a row than to pick some.
         (0..64).step_by(step).for_each(|offset| first.add(offset).prefetch());
         return;
     }
@@ -238,7 +238,7 @@ impl<T> End<T> {
         }
         let first = self.bits.trailing_zeros();
         let len = (self.bits >> first).trailing_ones();
-        // The addition carries over the run's ones and leaves what is above.
+        // Adding the run's lowest bit clears all of its ones; the bits above the run stay.
         self.bits &= self.bits.wrapping_add(1 << first);
         self.take(table, first, len.min(most))
     }

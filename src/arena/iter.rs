@@ -201,7 +201,7 @@ impl<T: fmt::Debug> fmt::Debug for Iter<'_, T> {
     }
 }
 
-// Their values cannot be looked at.
+// To show their values, these would have to hand them out.
 debug_by! { [T] IterMut<'_, T> |iter| { remaining: iter.cursor.remaining() } }
 debug_by! { [T, H: HeapRef] Drain<'_, T, H> |drain| { remaining: drain.cursor.remaining() } }
 debug_by! { [T, H: HeapRef] IntoIter<T, H> |iter| { remaining: iter.cursor.remaining() } }

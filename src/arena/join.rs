@@ -142,7 +142,7 @@ macro_rules! joined {
             #[inline]
             fn next(&mut self) -> Option<Self::Item> {
                 loop {
-                    // One of them is walked along.
+                    // Exactly one of them is walked along, and says which handle is next.
                     let mut at = None;
                     let $first = step(&mut self.0.0, &mut at)?;
                     $(let $value = step(&mut self.0.$at, &mut at)?;)+

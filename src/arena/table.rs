@@ -279,7 +279,7 @@ impl<T> Table<T> {
         let word = last_word.wrapping_sub((last.word() - first / 64) as usize);
         // SAFETY: A2: the caller says that the word stands for an opened slot, so it is initialised.
         let mut vacant = unsafe { word.read() };
-        // Should it be a slot of another chunk with the same word's number, its bit stands for no slot here.
+        // `late` may lie in another chunk, in a word of the same number. Then its bit stands for no slot of this chunk.
         if self.late.word() == first / 64 {
             vacant |= self.late.bit();
         }
@@ -351,7 +351,7 @@ impl<T> Table<T> {
             self.late = Place::NONE;
             marked -= 1;
         }
-        // A table that ends may have values that need no drop: then this is no number of anything.
+        // At the end of an arena, values that need no drop are still counted as there. Then this wraps, and nobody looks at it any more.
         self.marked = self.marked.wrapping_sub(marked);
         self.present -= 1;
         self.backed -= slots(chunk);
@@ -403,7 +403,7 @@ mod tests {
     #[test]
     fn slots_are_opened_in_order_and_as_occupied_ones() {
         let (layout, words_at) = Table::<u64>::layout(0).unwrap();
-        // No bit in it is as that of a new word should be.
+        // All bits are set, as none would be in a new word.
         let mut memory = vec![u128::MAX; layout.size().div_ceil(16)];
         let (mut table, mut directory) = (Table::<u64>::new(), Directory::EMPTY);
         table.set_directory(&raw mut directory);

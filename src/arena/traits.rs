@@ -52,7 +52,7 @@ impl<T: Clone, H: HeapRef> Clone for SmArena<T, H> {
     fn clone(&self) -> Self {
         let mut copy = Self::new_in(self.heap().clone());
         GrowError::or_fail(copy.storage.grow_to(self.storage.table().backed()));
-        // Into an arena, so that a panicking clone finds an owner for the values cloned before.
+        // The clones belong to an arena from the beginning: if a value's `clone` panics, that arena drops those made before.
         copy.clone_from(self);
         copy
     }
@@ -74,7 +74,7 @@ index_by_handle! { [T, H: HeapRef] SmArena<T, H>, Handle<T> => T, "names no valu
 // Growing copies nothing, so there is little to win by the iterator's word on its length.
 extend_by! { [T, H: HeapRef] SmArena<T, H>: insert(T) }
 
-// For the process-wide heap alone, as inference could not tell which one is meant.
+// For the process-wide heap alone: of any heap, type inference could not tell which one is meant.
 collect! { [T] SmArena<T>: T }
 
 impl<T, H: HeapRef> IntoIterator for SmArena<T, H> {

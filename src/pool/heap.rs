@@ -122,7 +122,7 @@ unsafe impl<H: HeapRef> HeapRef for PoolHeap<H> {
         permit.give_growth_back(layout);
     }
 
-    // Into the one call that a buffer's drop is.
+    // Always inlined, so that dropping a buffer is one call.
     #[inline(always)]
     unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
         // SAFETY: as above.

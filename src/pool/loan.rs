@@ -47,7 +47,8 @@ impl<T> Loan<T> {
     pub fn into_inner(self) -> T {
         // SAFETY: P6: the loan is not used again, nor dropped.
         let (value, permit) = unsafe { ManuallyDrop::new(self).take_parts() };
-        // Not by the function's end: there the compiler loses what is returned, should passing the permit on panic.
+        // Dropped here, not by the end of the function: if passing the permit on panicked there, the value that is being
+        // returned would not be dropped.
         drop(permit);
         value
     }
@@ -70,7 +71,7 @@ impl<T> Drop for Loan<T> {
         // SAFETY: P6: this is the drop.
         let (value, permit) = unsafe { self.take_parts() };
         permit.put(value);
-        // Here the permit goes, after the value is back; also if resetting panicked.
+        // The permit is dropped here, after the value is back in the list, and also if resetting the value panics.
     }
 }
 

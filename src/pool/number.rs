@@ -80,7 +80,7 @@ mod own {
 
     /// How many threads have numbers; 1 at least.
     pub(in crate::pool) fn taken() -> u32 {
-        // Relaxed: a number to go by.
+        // Relaxed: an estimate, with which nothing is published.
         TAKEN.load(Ordering::Relaxed).count_ones().max(1)
     }
 

@@ -176,7 +176,7 @@ impl<S> Several<'_, S> {
     #[inline]
     pub(super) fn next(&mut self) -> Option<Permit<S>> {
         self.left = self.left.checked_sub(1)?;
-        // P1: it was one of these until the line above.
+        // P1: it is counted, and `left` no longer includes it.
         Some(Permit(self.handle.0))
     }
 }

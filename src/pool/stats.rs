@@ -65,7 +65,7 @@ impl<H: HeapRef> BufPool<H> {
             in_flight: self.in_flight(),
             peak: semaphore.peak() as usize,
             growth: self.handle.growth,
-            // Relaxed: a number to look at.
+            // Relaxed: a statistic.
             grown: self.handle.grown.load(Ordering::Relaxed),
             refusals: semaphore.refusals(),
             waiting: permits.waiting(),

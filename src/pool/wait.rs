@@ -30,7 +30,7 @@ impl<'p, S> Wait<'p, S> {
 
     /// Waits until it is ready, and `None` if that takes longer than `timeout`.
     pub(super) fn block(mut self, timeout: Option<Duration>) -> Option<Permit<S>> {
-        // A moment that no clock reaches is as good as none.
+        // A deadline beyond what the clock can express is no deadline.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let waker = this_threads_waker();
         let mut context = Context::from_waker(&waker);
@@ -87,7 +87,7 @@ impl<S> Handle<S> {
                 Poll::Pending
             }
             Err(waker) => {
-                // In this order: dropping the waker may panic.
+                // The permit has an owner before the waker is dropped. If that panics, the permit goes back all the same.
                 let permit = self.handed_over();
                 drop(waker);
                 Poll::Ready(permit)
@@ -97,7 +97,7 @@ impl<S> Handle<S> {
 
     pub(super) fn leave(&self, place: &mut Option<Place>) {
         if place.take().is_some_and(|place| self.permits().leave(&place)) {
-            // To the next in the queue.
+            // Dropping the permit passes it on to the next in the queue.
             drop(self.handed_over());
         }
     }

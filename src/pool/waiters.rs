@@ -52,7 +52,7 @@ impl Waiters {
     #[cold]
     pub(super) fn join(&self, waker: Waker, take_permit_or_wait: impl FnOnce() -> bool) -> Result<Place, Waker> {
         let mut queue = lock(&self.0);
-        // First: it may allocate, and so panic.
+        // Before anything has changed: it may allocate, and so panic.
         queue.reserve();
         if take_permit_or_wait() {
             return Err(waker);
@@ -100,17 +100,17 @@ impl Waiters {
                 semaphore.give_past_waiters(count - served, false);
                 break;
             };
-            // L3: one of ours is the first one's now.
+            // L3: one of the permits now belongs to the first in the queue.
             semaphore.give_past_waiters(0, queue.len() > 0);
             drop(queue);
             // Whatever a waker does, the permits are not lost and the others are told.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| first.wake())) {
-                // Those before it are not dropped: that may panic again.
+                // Earlier panics are forgotten, not dropped: dropping one may panic again.
                 panicked = Some(ManuallyDrop::new(panic));
             }
         }
         match panicked {
-            // While this thread unwinds already, one more would end the process.
+            // If this thread unwinds already, a second panic would abort the process.
             Some(panic) if !thread::panicking() => resume_unwind(ManuallyDrop::into_inner(panic)),
             _ => {}
         }

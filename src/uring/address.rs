@@ -23,7 +23,7 @@ impl From<SocketAddr> for Address {
                 (libc::AF_INET, 16)
             }
             SocketAddr::V6(v6) => {
-                // As the standard library has them: in the machine's own order.
+                // In the machine's own byte order, as the standard library has it.
                 put(4, &v6.flowinfo().to_ne_bytes());
                 put(8, &v6.ip().octets());
                 put(24, &v6.scope_id().to_ne_bytes());

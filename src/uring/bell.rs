@@ -32,7 +32,7 @@ impl Bell {
 
     /// What happens from now on is told again.
     pub(super) fn hush(&self) {
-        // There may be nothing.
+        // It fails if there is nothing to read, which is as good.
         drop((&self.watched).read(&mut [0; 8]));
     }
 }
@@ -77,7 +77,7 @@ impl<H: HeapRef + 'static> AsFd for Uring<H> {
         let watched = &self.bell.watched;
         if !self.is_watched.get() && self.is_ours().is_ok() {
             self.is_watched.set(self.ring.submitter().register_eventfd(watched.as_raw_fd()).is_ok());
-            // Of what came before nobody tells; nor of anything if that failed: then it is always readable.
+            // The file does not tell of what happened before it was registered, so it is made readable once. If registering failed, it stays readable.
             self.bell.call();
         }
         watched.as_fd()

@@ -106,7 +106,7 @@ impl<H: HeapRef> Buffers<H> {
             let mut lease = lease?;
             let Some(number) = self.free.pop() else { break };
             let room = lease.spare_capacity_mut();
-            // Exposed: the kernel writes by addresses.
+            // The provenance is exposed, because the kernel knows buffers by their addresses.
             let (address, len) = (room.as_mut_ptr().expose_provenance(), narrow(room.len()));
             self.write(self.tail & self.mask, address as u64, len, number);
             // R1: from the next store of the tail on it is the kernel's.
@@ -139,7 +139,7 @@ impl<H: HeapRef> Buffers<H> {
         assert!(all <= lease.capacity(), "the kernel fills a buffer with no more than it has room for");
         // SAFETY: R6: initialised by the kernel.
         unsafe { lease.set_len(all) };
-        // R1: an incremental one is the kernel's until it is full, whatever else is said of it.
+        // R1: an incremental buffer belongs to the kernel until it is full, whatever the completion says.
         if self.incremental && lease.room() > 0 {
             return lease.split_front();
         }

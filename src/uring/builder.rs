@@ -144,7 +144,7 @@ impl UringBuilder {
         if pool.buf_size() < LEAST_BYTES {
             return Err(UringError::SmallBuffers { bytes: pool.buf_size(), least: LEAST_BYTES });
         }
-        // First: what is the ring's already would stay behind if there were none.
+        // Before the ring: if the bell could not be made later, what the ring has by then would be leaked.
         let bell = Arc::new(Bell::new()?);
         let ring = set_up(operations, count)?;
         let buffers = Buffers::new(numbers, incremental)?;
@@ -166,7 +166,7 @@ impl UringBuilder {
             pool: ManuallyDrop::new(InLine::new(pool)),
             bell,
             is_watched: Cell::new(false),
-            // Relaxed: a number of its own, with which nothing else goes.
+            // Relaxed: the number only has to differ from other rings'.
             number: RINGS.fetch_add(1, Ordering::Relaxed),
             most: operations,
             zero_copy,
@@ -186,7 +186,7 @@ fn set_up(operations: usize, buffers: usize) -> Result<IoUring, UringError> {
     let completions = operations.saturating_mul(2).saturating_add(buffers).clamp(2 * entries, 1 << 16);
     let mut builder = IoUring::builder();
     builder.dontfork().setup_clamp().setup_cqsize(narrow(completions.next_power_of_two()));
-    // Completions are made when this thread comes for them, and by nobody else: so they cost no interruption.
+    // The kernel completes operations only when this thread enters it to fetch them, so that completions interrupt nobody.
     builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
     builder.build(narrow(entries)).map_err(|source| match source.raw_os_error() {
         Some(libc::ENFILE | libc::EMFILE) => UringError::System(source),

@@ -57,7 +57,7 @@ impl<H: HeapRef + 'static> Uring<H> {
             return self.ended(handle, result);
         }
         if is_last {
-            // The kernel has stopped for reasons of its own.
+            // The kernel has ended the operation without an error: it is started again.
             self.to_do.push_back(ToDo::Start(handle));
         }
         let mut lease = lease.filter(|_| result > 0)?;
@@ -70,7 +70,7 @@ impl<H: HeapRef + 'static> Uring<H> {
             let front = narrow(lease.headroom() + about);
             lease.consume_front(about);
             if lease.is_empty() {
-                // Which has become room.
+                // An empty buffer has put the consumed bytes back into its room: they become headroom again.
                 lease.set_front(front);
             }
         }
@@ -80,7 +80,8 @@ impl<H: HeapRef + 'static> Uring<H> {
 
     fn accepted(&mut self, handle: Handle<Doing<H>>, result: i32, is_last: bool) -> Option<Event<H>> {
         let doing = self.operations.get(handle)?;
-        // Nothing to do has a result, too, which is no file. Any other is one, also the last of what was cancelled since.
+        // An operation that was cancelled before it started was given to the kernel as one that does nothing, and has a result that is no file.
+        // Any other result is a file, even that of an operation that has been cancelled since.
         if result < 0 || doing.is_nothing {
             return self.ended(handle, result);
         }
@@ -106,7 +107,7 @@ impl<H: HeapRef + 'static> Uring<H> {
             let nothing_done = result == 0 && *cancelled && len > 0;
             sending.result = if nothing_done { CANCELLED } else { result };
             let next = sending.next.take();
-            // Behind half of something nothing may follow, nor behind what did not for that reason.
+            // If only a part was sent, nothing may follow it in the stream; nor may anything follow what was held back for that reason.
             let is_torn = sending.torn || result > 0 && (result.unsigned_abs() as usize) < len;
             if let Some(attached) = self.sockets.get_mut(socket.0) {
                 attached.unqueue(handle);

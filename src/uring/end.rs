@@ -35,21 +35,21 @@ impl<H: HeapRef + 'static> Uring<H> {
 impl<H: HeapRef + 'static> Drop for Uring<H> {
     fn drop(&mut self) {
         let mut events = Vec::new();
-        // R4: in a child all of it is forgotten.
+        // R4: the child of a fork forgets all of it.
         if self.is_ours().is_err() {
             return;
         }
         // SAFETY: R4: taken once, here. Its place in the queue goes with it, whatever comes of the rest, so that no buffer is kept for a ring that is gone.
         let _pool = unsafe { ManuallyDrop::take(&mut self.pool) };
-        // R3: where the kernel may go on writing, all else is.
+        // R3: if the kernel may go on writing, everything is forgotten, too.
         if !self.let_go(&mut events) {
             return;
         }
         let is_quiet = self.under_way == 0;
         let idle = |(handle, doing): (_, &Doing<H>)| (!is_quiet && !doing.is_kernels).then_some(handle);
         let idle: Vec<_> = self.operations.iter().filter_map(idle).collect();
-        // R2: what the kernel reads in place stays; what it never had goes. From here on all goes that has a name, the last first, also if something of
-        // it panics: a payload's owner, or the waker of who waits for a buffer.
+        // R2: operations whose payload the kernel may still read stay; those that it never had are dropped. All that is bound to a variable from here on
+        // is dropped at the end, the last first, and also if one of the drops panics: that of a payload's owner, or of a waker.
         let _idle: Vec<_> = idle.into_iter().filter_map(|handle| self.operations.remove(handle)).collect();
         // SAFETY: R2, R3: taken once, here, and only if nothing is under way.
         let _operations = is_quiet.then(|| unsafe { ManuallyDrop::take(&mut self.operations) });

@@ -115,7 +115,7 @@ impl<H: HeapRef> Doing<H> {
         let fd = Fd(socket);
         self.is_nothing = self.cancelled;
         if self.is_nothing {
-            // Its end comes as that of all others does.
+            // It does nothing, and its end is reported as that of any other.
             return opcode::Nop::new().build();
         }
         match &mut self.what {
@@ -141,7 +141,7 @@ impl<H: HeapRef> Sending<H> {
                 opcode::SendMsg::new(fd, header).flags(flags).build()
             };
         }
-        // With the address beside it, since Linux 6.1: a header would be copied into the kernel, and looked through, for each datagram.
+        // The address is an argument of its own, since Linux 6.1: a header would be copied into the kernel and checked for each datagram.
         let (to, len) = (to.cast(), crate::buf::narrow(len));
         if self.in_place {
             opcode::SendZc::new(fd, start, len).flags(FLAGS).dest_addr(to).dest_addr_len(to_len).build()

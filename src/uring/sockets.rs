@@ -25,7 +25,7 @@ impl Attached {
     pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
         let (kind, family) = (option(&fd, libc::SO_TYPE)?, option(&fd, libc::SO_DOMAIN)?);
         if kind == libc::SOCK_SEQPACKET {
-            // Its end would be one empty datagram after the other.
+            // At the end of such a connection there would be one empty datagram after the other.
             let what = "a socket of packets in sequence is neither a stream nor one of datagrams";
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         }

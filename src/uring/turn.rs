@@ -66,7 +66,7 @@ impl<H: HeapRef + 'static> Uring<H> {
 
     pub(super) fn cancel_one(&mut self, handle: Handle<Doing<H>>) {
         let Some(doing) = self.operations.get_mut(handle) else { return };
-        // What is not the kernel's yet is given to it as nothing to do.
+        // An operation that the kernel has not got yet is cancelled when it starts: it is given to the kernel as one that does nothing.
         if !core::mem::replace(&mut doing.cancelled, true) && doing.is_kernels {
             self.to_do.push_back(ToDo::Cancel(handle));
         }
@@ -150,7 +150,7 @@ impl<H: HeapRef + 'static> Uring<H> {
     pub(super) fn enter(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.stats.calls += 1;
         let Some(timeout) = timeout else { return unless_later(self.ring.submit_and_wait(1)) };
-        // The kernel's seconds have a sign: more than half of ours would be over.
+        // The kernel's seconds are signed: a larger number would be a time in the past.
         let time = Timespec::new().sec(timeout.as_secs().min(i64::MAX.unsigned_abs())).nsec(timeout.subsec_nanos());
         unless_later(self.ring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&time)))
     }

@@ -84,7 +84,7 @@ macro_rules! iterator {
                     }
                 };
                 self.0.left -= 1;
-                // What is in a map is there for a handle.
+                // Every value was inserted by a handle, so there is one with this slot and generation.
                 Some((Handle::from_parts(slot, generation)?, value))
             }
 

@@ -39,7 +39,7 @@ impl Aside {
         let ripe = replace(&mut self.ripening, NONE);
         let fresh = replace(&mut self.fresh, NONE);
         if now == 0 {
-            // As if there had been two turns.
+            // Nobody reads, so all readings have ended: the same as two turns.
             self.turns += 2;
             book.set_awaited(self.waiting > 0);
             return [ripe, fresh];

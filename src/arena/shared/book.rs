@@ -75,7 +75,7 @@ impl Book {
 
     /// Whether there are readings, which may have seen a value that was removed before.
     pub(super) fn ask(&self) -> bool {
-        // As `went`. A mere load could miss a reading that misses the removal.
+        // Orderings as in `went`. It is a read-modify-write, since a plain load could miss a reading that has missed the removal.
         is_read(self.0.fetch_add(0, Ordering::AcqRel))
     }
 

@@ -40,7 +40,7 @@ impl<'a, T, H: HeapRef> Guard<'a, T, H> {
     #[track_caller]
     pub(super) fn new(arena: &'a SharedArena<T, H>, handle: Handle<T>) -> Option<Self> {
         let slot = arena.slots.slot(handle.place())?;
-        // Lazily: a guard that was not counted must not be dropped.
+        // `then`, not `then_some`: a guard that was not counted must not exist, as its drop would count it off.
         slot.state.guard(handle.generation_of_slot()).then(|| Self { arena, slot, handle })
     }
 
@@ -75,7 +75,7 @@ impl<'a, T, H: HeapRef> Guard<'a, T, H> {
         match others {
             // SAFETY: G3: it was the last guard of a removed value, and readings are asked for (G5).
             0 => unsafe { slots.give_up(self.slot, self.handle, slots.book.ask()) },
-            // That one may wait to be alone.
+            // The one that is left may be that of a `Withdrawn`, which waits to be alone.
             1 => slots.wake_all(),
             _ => {}
         }

@@ -124,7 +124,7 @@ impl<T, H: HeapRef> Slots<T, H> {
         // If `make` panics, the slot is given up. Its handle is known by then: it is as if its value had come and gone.
         let unused = OnDrop::new(|| self.pass_on(slot, handle));
         let value = make(handle);
-        // It is used now.
+        // `make` has returned: the slot is used, and must not be given up.
         let _ = ManuallyDrop::new(unused);
         // SAFETY: G2: the slot is this thread's own since it was taken, and has no value.
         unsafe { slot.write(value) };

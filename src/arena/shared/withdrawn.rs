@@ -89,7 +89,7 @@ impl<T, H: HeapRef> Withdrawn<'_, T, H> {
     }
 
     fn into_value(self) -> T {
-        // Its drop would give the value up.
+        // The guard's drop would drop the value.
         let guard = ManuallyDrop::new(self.guard);
         // SAFETY: G3, G5: as `is_free` has said, there is no other guard, and all readings have ended that may have seen the value.
         unsafe { guard.vacate() }

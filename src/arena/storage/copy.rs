@@ -159,7 +159,7 @@ unsafe fn copy_slot<T: Clone>(mine: SlotPtr<T>, theirs: SlotPtr<T>) -> bool {
     }
     // SAFETY: A3: the source's slot is not occupied.
     let link = unsafe { theirs.link() };
-    // Dropped when the slot is done.
+    // Dropped only when the slot is complete, as its drop may panic.
     let value = before.is_occupied().then(|| {
         // SAFETY: A3: a value is there, and its slot forgets it.
         unsafe { mine.value().read() }

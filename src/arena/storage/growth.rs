@@ -178,7 +178,7 @@ impl<T, H: HeapRef> Storage<T, H> {
         let place_of = |number| Place::of_number(number, Self::FIRST_BITS);
         let needed = (0..self.table.opened_count()).rev().filter_map(place_of).find(|&place| !self.is_idle(place));
         let kept = needed.map_or(0, |place| self.table.end_of_neighbours(place));
-        // A6: slots that are opened later must not begin below what a slot given back had got to.
+        // A6: a slot that is opened later must not begin with a lower generation than one that is given back now has reached.
         let lost = (kept..self.table.opened_count()).filter_map(|number| self.generation_at(place_of(number)?));
         self.floor = lost.fold(self.floor, Generation::max);
         if let Some(first) = place_of(kept).filter(|_| kept < self.table.opened_count()) {

@@ -45,7 +45,8 @@ impl<T> Table<T> {
         let place = Place::from_bits(self.opened_end);
         // SAFETY: A1: the slot is near.
         let word = unsafe { self.word(place) };
-        // A chunk so small begins amid its one word: in which the bits below stand for no slot, as if vacant.
+        // A small chunk begins in the middle of its only word. The bits below its first slot stand for no slot, and are set like those of vacant
+        // ones.
         // SAFETY: A1: the chunk's block has room for the words of all its slots, and `&mut self` is alone with them.
         unsafe { word.write(place.bit() - 1) };
         self.room_end = self.end_of_word();
@@ -76,7 +77,7 @@ impl<T> Table<T> {
     #[inline(always)]
     pub(crate) unsafe fn open(&mut self, place: Place) {
         if place.bits() < self.room_end {
-            // A2 has it that the slot's bit is 0 already.
+            // By A2 the slot's bit is 0 already.
             self.opened_end = place.bits() + 1;
         } else {
             self.far_opened += 1;
