@@ -266,7 +266,7 @@ int32_t sm_mbucket(void *allocator, void *memory);
  * Creates an allocator as `options` say.
  *
  * Returns NULL for what cannot be (as sm_allocator_create, which has no more than `buckets_count` and `bucket_size`), for options that there are
- * none of, or if the system refuses. The environment variable SMMALLOC_HARDENED makes it hardened, too.
+ * none of, for a `size` of more than 4096, or if the system refuses. The environment variable SMMALLOC_HARDENED makes it hardened, too.
  */
 void *sm_allocator_create_with(const SmOptions *options);
 

@@ -391,6 +391,9 @@ fn options_that_there_are_none_of_are_refused() {
         Later(SmOptions { size, ..options() }, 1),
         Later(SmOptions { size: 12, ..options() }, 0),
         Later(SmOptions { size: 0, ..options() }, 0),
+        // Forgotten, and so whatever was there.
+        Later(SmOptions { size: usize::MAX, ..options() }, 0),
+        Later(SmOptions { size: 4097, ..options() }, 0),
         Later(SmOptions { flags: 8, ..options() }, 0),
         Later(SmOptions { on_exhausted: 3, ..options() }, 0),
         Later(SmOptions { buckets_count: 0, ..options() }, 0),

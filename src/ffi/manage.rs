@@ -129,13 +129,19 @@ pub struct SmStatistics {
     pub system_bytes: usize,
 }
 
+/// Larger than any version's options will be. Whoever forgot to set `size` has any number there, and not so many bytes to be read.
+const LARGEST_OPTIONS: usize = 4096;
+
 /// The caller's options as far as both sides know them, and zero for the rest; `None` if there are some that this library does not know.
 ///
 /// # Safety
-/// `theirs` can be read for as many bytes as its first word says.
+/// `theirs` can be read for as many bytes as its first word says, if these are not more than `LARGEST_OPTIONS`.
 unsafe fn read(theirs: *const SmOptions) -> Option<SmOptions> {
     // SAFETY: I10: the caller says so.
     let size = unsafe { theirs.cast::<usize>().read_unaligned() };
+    if size > LARGEST_OPTIONS {
+        return None;
+    }
     // SAFETY: I10: as above.
     let bytes = unsafe { slice::from_raw_parts(theirs.cast::<u8>(), size) };
     let (known, unknown) = bytes.split_at(size.min(size_of::<SmOptions>()));
@@ -148,10 +154,10 @@ unsafe fn read(theirs: *const SmOptions) -> Option<SmOptions> {
 /// Creates an allocator as `options` say.
 ///
 /// Returns NULL for what cannot be (as sm_allocator_create, which has no more than `buckets_count` and `bucket_size`), for options that there are
-/// none of, or if the system refuses. The environment variable SMMALLOC_HARDENED makes it hardened, too.
+/// none of, for a `size` of more than 4096, or if the system refuses. The environment variable SMMALLOC_HARDENED makes it hardened, too.
 ///
 /// # Safety
-/// `options` is NULL or leads to as many bytes as its `size` says, and what it leads to can be read: `buckets_count` sizes each, a name that ends with 0.
+/// `options` is NULL or leads to as many bytes as its `size` says, or to that alone if it is more than 4096; and what it leads to can be read: `buckets_count` sizes each, a name that ends with 0.
 ///
 /// ```
 /// # use smarena::ffi::*;
