@@ -115,9 +115,9 @@ impl PermitCaches {
     pub(super) fn take(&self, number: usize, wanted: u32) -> u32 {
         let Some(cache) = self.caches.get(number) else { return 0 };
         let mut taken = 0;
-        let busy = cache.change(|kept| {
+        let (busy, _) = cache.change(|kept| {
             taken = wanted.min(kept);
-            kept - taken
+            (taken > 0).then(|| kept - taken)
         });
         busy.end();
         taken
@@ -128,11 +128,9 @@ impl PermitCaches {
     #[inline(always)]
     pub(super) fn put(&self, number: usize, count: u32) -> Option<Busy<'_>> {
         let cache = self.caches.get(number)?;
-        let mut put = false;
-        let busy = cache.change(|kept| {
+        let (busy, put) = cache.change(|kept| {
             // As in `share`.
-            put = count <= cache.room.load(Ordering::Relaxed).saturating_sub(kept);
-            if put { kept + count } else { kept }
+            (count <= cache.room.load(Ordering::Relaxed).saturating_sub(kept)).then(|| kept + count)
         });
         if put {
             return Some(busy);
@@ -199,19 +197,22 @@ impl PermitCaches {
 }
 
 impl PermitCache {
-    /// Lets the cache's thread change what is kept, unless the cache is closed. The thread is busy until it says that it is not.
+    /// Lets the cache's thread change what is kept, if it wants to, unless the cache is closed; says whether it did. The thread is busy until it says
+    /// that it is not.
     #[inline(always)]
-    fn change(&self, change: impl FnOnce(u32) -> u32) -> Busy<'_> {
+    fn change(&self, change: impl FnOnce(u32) -> Option<u32>) -> (Busy<'_>, bool) {
         // Relaxed: the barrier keeps it before the look at `closed`, and its partner is that of `collect`.
         self.busy.store(true, Ordering::Relaxed);
         self.barrier.light();
         // Relaxed: opened by this thread alone.
         if !self.closed.load(Ordering::Relaxed) {
             // Relaxed, twice: K1: nobody else writes it meanwhile.
-            let kept = self.kept.load(Ordering::Relaxed);
-            self.kept.store(change(kept), Ordering::Relaxed);
+            if let Some(changed) = change(self.kept.load(Ordering::Relaxed)) {
+                self.kept.store(changed, Ordering::Relaxed);
+                return (Busy(&self.busy), true);
+            }
         }
-        Busy(&self.busy)
+        (Busy(&self.busy), false)
     }
 
     /// Waits until the cache's thread is not busy with it, and takes everything. It is closed, and a heavy barrier ago.
