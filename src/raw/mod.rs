@@ -55,7 +55,8 @@
 //! - **I3 one owner.** Every block below its bucket's watermark is in exactly one of these states: its free bit is set;
 //!   its pointer is parked in one slot of one thread cache; it waits in one cell of the bucket's quarantine; one thread holds
 //!   it claimed, between two of these; it is live, the caller's. A block at or above the watermark is in none of them.
-//! - **I4 quiet.** Nobody reads or writes a block it does not own. The allocator owns a block it holds claimed.
+//! - **I4 quiet.** Nobody reads or writes a block it does not own. The allocator owns a block it holds claimed, a thread
+//!   one that is parked in its cache.
 //! - **I5 cache of one thread.** The caches of cache slot `s > 0` are written only by the thread that holds thread slot
 //!   `s`; a slot changes hands under the registry's lock. In a fork's child the slots of the threads that did not come along are free, and
 //!   their caches were made zero before, whatever state they were in. A cache is opened and closed under its table's lock, and under that

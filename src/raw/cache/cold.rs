@@ -19,7 +19,7 @@ use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
 use super::back::give_back;
-use super::lane::{LONGEST_CHUNK, Lane, SLOTS, Slot};
+use super::lane::{Crossing, LONGEST_CHUNK, Lane, SLOTS, Slot};
 use crate::raw::buckets::bucket::Bucket;
 use crate::raw::testing::poison;
 use crate::sync::Ordering::{Relaxed, Release};
@@ -29,6 +29,9 @@ use crate::sync::fixed::{AtomicU16, AtomicUsize};
 const MOST: usize = 4 * LONGEST_CHUNK;
 /// The most blocks that a thread's first refill puts into the alloc chunk: those of many threads that want a few each lie close together.
 const FIRST: usize = 15;
+/// The largest blocks, in bytes, that a thread which only ever gives makes its processor's own. Of larger ones the line that is written to would be one of
+/// many, and perhaps the first byte of a page that anybody touches.
+const SMALL: usize = 256;
 
 impl Lane {
     /// Called when `pop` found nothing: a block out of this cache, if it has one.
@@ -64,14 +67,14 @@ impl Lane {
     }
 
     /// Takes blocks from the bucket: the lowest for the caller, the next ones into the alloc chunk, whole chunks of the rest
-    /// onto the stack. Both are empty.
+    /// onto the stack. Both are empty. The first time only a few are fetched, since many threads never want more.
     fn withdraw(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
         let chunk = self.chunk_len();
         let ahead = usize::from(self.spare.get()).div_ceil(2).min(MOST / chunk - 1);
-        match (self.single.get(), self.refilled.replace(true)) {
+        match (self.single.get(), self.crossed.replace(Crossing::Refill)) {
             (true, _) => self.withdraw_up_to::<1>(bucket, 1),
-            (false, false) => self.withdraw_up_to::<{ 1 + FIRST }>(bucket, 1 + chunk.min(FIRST)),
-            (false, true) => self.withdraw_up_to::<{ 1 + MOST }>(bucket, 1 + chunk * (1 + ahead)),
+            (false, Crossing::Never) => self.withdraw_up_to::<{ 1 + FIRST }>(bucket, 1 + chunk.min(FIRST)),
+            (false, _) => self.withdraw_up_to::<{ 1 + MOST }>(bucket, 1 + chunk * (1 + ahead)),
         }
     }
 
@@ -133,10 +136,15 @@ impl Lane {
             return bucket.deposit_one(block);
         }
         count(&self.spills, &bucket.spills);
+        let before = self.crossed.replace(Crossing::Spill);
         if self.spare.get() == 0 {
             self.deposit_free(bucket);
         } else {
-            self.deposit_oldest(bucket, self.full.load(Relaxed).div_ceil(2));
+            let oldest = self.full.load(Relaxed).div_ceil(2);
+            if before == Crossing::Spill {
+                self.own_lines(oldest);
+            }
+            self.deposit_oldest(bucket, oldest);
         }
         let parked = self.push(block) || self.spill_to_stack(block);
         debug_assert!(parked, "room was just made");
@@ -162,6 +170,28 @@ impl Lane {
         let start = last.wrapping_sub(count);
         // SAFETY: I7: `count` parked blocks lie there, and are parked no more when this returns.
         give_back(bucket, [unsafe { parked(start.wrapping_add(1), count) }], &self.alloc, start);
+    }
+
+    /// Writes to the blocks of the `count` oldest full chunks, if they are small, so that this processor alone has their lines.
+    ///
+    /// For a thread that gives and does not take: what it frees others allocate, and perhaps it has only read it. Then both processors share the line, and
+    /// each store of the next owner waits for this one's consent; a line that was written to goes over as a whole, and is fetched ahead. See
+    /// docs/BENCHMARKS.md.
+    #[cold]
+    fn own_lines(&self, count: u16) {
+        // What a tool poisoned nobody touches.
+        if self.block_size() > SMALL || poison::ON {
+            return;
+        }
+        for index in 0..count {
+            // SAFETY: I5: `count` is at most `full`, which is at most the length of the order.
+            let start = self.chunk(unsafe { self.order(index).read() });
+            // SAFETY: I7: a full chunk.
+            for &block in unsafe { parked(self.first(start), self.chunk_len()) } {
+                // SAFETY: I3, I4: parked here, so this thread's; a block has 16 bytes at least, aligned to as many.
+                unsafe { self.own(block).cast::<u64>().write(0) };
+            }
+        }
     }
 
     /// Puts the blocks of the `count` oldest full chunks back into the bucket.
@@ -243,4 +273,83 @@ fn fill(first: *mut Slot, blocks: &[MaybeUninit<Slot>]) {
 unsafe fn parked<'c>(first: *mut Slot, count: usize) -> &'c [Slot] {
     // SAFETY: I10: the caller's contract.
     unsafe { core::slice::from_raw_parts(first, count) }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use core::ptr::NonNull;
+
+    use super::SMALL;
+    use crate::class::Linear;
+    use crate::config::Purge;
+    use crate::heap::Heap;
+
+    type Many = Heap<Linear<32>>;
+    /// Enough for several spills, of the smallest blocks too.
+    const BLOCKS: usize = 16_000;
+
+    fn heap() -> Many {
+        Many::builder().purge(Purge::Never).build().unwrap()
+    }
+
+    /// Blocks without a zero byte.
+    fn filled(heap: &Many, size: usize) -> impl Iterator<Item = NonNull<u8>> {
+        core::iter::repeat_with(move || {
+            let block = heap.malloc(size, 0).unwrap();
+            // SAFETY: the block has `size` bytes.
+            unsafe { block.write_bytes(1, size) };
+            block
+        })
+    }
+
+    fn free(heap: &Many, block: NonNull<u8>) {
+        // SAFETY: each block is freed once.
+        unsafe { heap.free(block) };
+    }
+
+    /// How many of these freed blocks were written to since.
+    fn written(blocks: &[NonNull<u8>]) -> usize {
+        // SAFETY: blocks of a heap that is still there, and no other thread has it.
+        blocks.iter().filter(|block| unsafe { block.cast::<u64>().read_volatile() } == 0).count()
+    }
+
+    #[test]
+    #[cfg_attr(
+        any(smarena_tool = "asan", smarena_tool = "msan", smarena_tool = "valgrind"),
+        ignore = "what a tool poisoned nobody touches"
+    )]
+    fn who_gives_again_and_again_writes_to_small_blocks() {
+        for (size, is_written) in [(16, true), (64, true), (SMALL, true), (SMALL + 16, false), (512, false)] {
+            let heap = heap();
+            let blocks: Vec<_> = filled(&heap, size).take(BLOCKS).collect();
+            blocks.iter().for_each(|&block| free(&heap, block));
+            let written = written(&blocks);
+            assert_eq!(written > 0, is_written, "{written} blocks of {size} bytes");
+            assert!(written < BLOCKS, "not those that are still parked, nor those of the first spill");
+        }
+    }
+
+    #[test]
+    fn who_takes_between_two_spills_writes_to_nothing() {
+        let heap = heap();
+        let crossings = || {
+            let stats = heap.stats();
+            let bucket = &stats.buckets()[3];
+            [bucket.refills, bucket.spills]
+        };
+        let mut fresh = filled(&heap, 64);
+        let mut live: Vec<_> = fresh.by_ref().take(BLOCKS).collect();
+        for _ in 0..3 {
+            let ([_, spills], mut freed) = (crossings(), Vec::new());
+            while crossings()[1] == spills {
+                freed.push(live.pop().unwrap());
+                free(&heap, freed[freed.len() - 1]);
+            }
+            assert_eq!(written(&freed), 0);
+            let [refills, _] = crossings();
+            while crossings()[0] == refills {
+                live.push(fresh.next().unwrap());
+            }
+        }
+    }
 }

@@ -48,8 +48,8 @@ pub(crate) struct Lane {
     chunk: AtomicU16,
     /// Whether it holds one block in all: then in the free chunk, and the alloc chunk is empty but for the moment of a pop.
     pub(super) single: Cell<bool>,
-    /// Whether it was refilled before: the first time only a few blocks are fetched, since many threads never want more.
-    pub(super) refilled: Cell<bool>,
+    /// Which way blocks crossed the border to the bucket last.
+    pub(super) crossed: Cell<Crossing>,
     /// Refills and spills that the bucket was not told of yet. Counted here, since a line that all threads count in would be waited for.
     pub(super) refills: AtomicU16,
     pub(super) spills: AtomicU16,
@@ -68,6 +68,15 @@ pub(crate) struct Lane {
     pub(super) spare: Cell<u16>,
     /// Bytes of a block.
     block_size: Cell<u32>,
+}
+
+/// A refill or a spill, or neither yet; zero is neither, since a lane is zero bytes at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Crossing {
+    Never = 0,
+    Refill,
+    Spill,
 }
 
 /// How a number of cached blocks is divided into chunks.
@@ -126,7 +135,7 @@ impl Lane {
             order: Cell::new(null_mut()),
             full: AtomicU16::new(0),
             spare: Cell::new(0),
-            refilled: Cell::new(false),
+            crossed: Cell::new(Crossing::Never),
             block_size: Cell::new(0),
         }
     }
@@ -322,7 +331,7 @@ impl Lane {
         self.order.set(null_mut());
         self.full.store(0, Relaxed);
         self.spare.set(0);
-        self.refilled.set(false);
+        self.crossed.set(Crossing::Never);
     }
 }
 

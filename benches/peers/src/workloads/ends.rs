@@ -21,7 +21,7 @@ const MADE: usize = 20;
 pub fn cases(plan: &Plan) -> Vec<Case> {
     let row = Row::new("thread-ends", &[(Metric::AtOnce, TARGETS)]);
     let ends = Ends { threads: plan.count(2000, 500), heaps: plan.pick(10, 3) };
-    vec![Case::new("thread-ends", vec![row], ends).alone(plan.count(7, 1))]
+    vec![Case::new("thread-ends", vec![row], ends).alone(plan.count(3, 1))]
 }
 
 struct Ends {

@@ -43,7 +43,7 @@ pub fn cases(plan: &Plan) -> Vec<Case> {
         at_once: plan.count(500, 100),
         sizes: Sizes::new(16, plan.pick(1024, 300), plan.spread()),
     };
-    vec![Case::new("threads", rows, work).alone(plan.count(7, 1))]
+    vec![Case::new("threads", rows, work).alone(plan.count(3, 1))]
 }
 
 struct Threads {
