@@ -7,7 +7,7 @@
 
 use crate::sync::{Ordering, fence};
 
-/// Which of the two ways it is. Shared by all threads, immutable.
+/// Which of the two kinds of barrier this process has. Shared by all threads, immutable.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Barrier {
     /// `membarrier` was granted to this process.
@@ -15,12 +15,12 @@ pub(super) struct Barrier {
 }
 
 impl Barrier {
-    /// Asks the system what it has. Whoever may meet each other must use copies of one.
+    /// Asks the system which kind it offers. Threads that synchronize with each other must use copies of one barrier.
     pub(super) fn new() -> Self {
         Barrier { expedited: system::register() }
     }
 
-    /// Between the store and the load of the thread that does so often.
+    /// What the thread that comes often has between its store and its load.
     #[inline(always)]
     pub(super) fn light(self) {
         if self.expedited {
@@ -31,7 +31,7 @@ impl Barrier {
         }
     }
 
-    /// Between the store and the load of the other one. A system call.
+    /// What the thread that comes seldom has between its store and its load. A system call.
     #[cold]
     pub(super) fn heavy(self) {
         if self.expedited {

@@ -69,7 +69,7 @@ impl<H: HeapRef> BufPool<H> {
         Ok(batch)
     }
 
-    /// As [`acquire_batch`](BufPool::acquire_batch), for who does as well with none: that is no refusal.
+    /// As [`acquire_batch`](BufPool::acquire_batch), for a caller that can go on without any buffer: an empty batch is not counted as a refusal.
     pub(crate) fn batch(&self, count: usize) -> Batch<'_, H> {
         Batch::new(self.handle.take(u32::try_from(count).unwrap_or(u32::MAX)))
     }

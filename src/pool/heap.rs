@@ -74,7 +74,7 @@ impl<H: HeapRef> Buffers<H> {
         layout.size().saturating_sub(self.lent as usize)
     }
 
-    /// The block of this layout is the pool's no more.
+    /// Counts off the growth of a block of this layout, which has left the pool.
     #[inline]
     fn give_growth_back(&self, layout: Layout) {
         self.count_less(self.growth_of(layout));
@@ -161,7 +161,7 @@ unsafe impl<H: HeapRef> HeapRef for PoolHeap<H> {
     }
 }
 
-/// Work for a pool's heap, to be done if the pool's heap is such a one.
+/// Work for a `PoolHeap`, as the heap below it is asked to do it.
 struct OfPool<W>(W);
 
 impl<H: HeapRef, W: IfStatic<PoolHeap<H>>> IfStatic<H> for OfPool<W> {

@@ -6,7 +6,7 @@ use super::queue::Place;
 use super::{BufPool, Lease, PoolError};
 use crate::heap::HeapRef;
 
-/// A pool, with a place in its queue for who is no future but looks from time to time.
+/// A pool and a place in its queue, for an owner that is no future but looks from time to time.
 pub(crate) struct InLine<H: HeapRef> {
     pub(crate) pool: BufPool<H>,
     place: Option<Place>,

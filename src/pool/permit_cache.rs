@@ -36,14 +36,14 @@ const MOST_KEPT: u32 = 128;
 pub(super) struct PermitCaches {
     /// By the numbers of their threads.
     caches: [CachePadded<PermitCache>; THREADS],
-    /// Who opens and closes caches.
+    /// Held by the thread that opens or closes caches.
     turn: Mutex<()>,
     /// What all caches together have room for.
     room: u32,
     barrier: Barrier,
 }
 
-/// A number's permits. One thread's while it is open (K1); that no other is on its cache line is what it is there for.
+/// The permits that the thread with one number keeps. One thread's while it is open (K1), and alone on its cache lines, for speed.
 #[derive(Debug)]
 struct PermitCache {
     kept: AtomicU32,
@@ -52,7 +52,7 @@ struct PermitCache {
     closed: AtomicBool,
     /// The most permits that may lie here. The thread's alone.
     room: Own,
-    /// Here to be at hand.
+    /// A copy, beside what the fast path reads anyway.
     barrier: Barrier,
 }
 
@@ -74,7 +74,7 @@ impl PermitCaches {
         if limit as usize >= THREADS { limit } else { 0 }
     }
 
-    /// All closed.
+    /// All caches begin closed.
     pub(super) fn new(room: u32, barrier: Barrier) -> Self {
         let cache = |_| {
             CachePadded(PermitCache {
@@ -104,7 +104,7 @@ impl PermitCaches {
         room
     }
 
-    /// How many permits lie in permit caches: right for some moment each.
+    /// How many permits lie in permit caches. Each cache is read at another moment.
     pub(super) fn kept(&self) -> u32 {
         // Relaxed: numbers to look at.
         self.caches.iter().map(|cache| cache.kept.load(Ordering::Relaxed)).sum()
@@ -215,7 +215,7 @@ impl PermitCache {
         (Busy(&self.busy), false)
     }
 
-    /// Waits until the cache's thread is not busy with it, and takes everything. It is closed, and a heavy barrier ago.
+    /// Waits until the cache's thread is not busy with it, and takes everything. The cache was closed before the last heavy barrier.
     fn leave_empty(&self) -> u32 {
         // Acquire: pairs with the Release of `Busy::end`.
         spin_until(|| (!self.busy.load(Ordering::Acquire)).then_some(()));

@@ -40,7 +40,7 @@ impl Permits {
         }
     }
 
-    /// For what concerns no permit.
+    /// For calls that neither take nor give a permit.
     #[inline]
     pub(super) fn semaphore(&self) -> &Semaphore {
         &self.semaphore
@@ -144,7 +144,7 @@ impl Permits {
         })
     }
 
-    /// Ready when the permit is the caller's; the place is no more then.
+    /// Ready when the permit is the caller's; the place is gone by then.
     #[cfg(feature = "async")]
     pub(super) fn poll(&self, place: &Place, waker: &Waker) -> Poll<()> {
         self.waiters.poll(place, waker)

@@ -23,7 +23,7 @@ pub(crate) struct Changing<'a, S> {
 impl<S> Own<S> {
     pub(crate) const NONE: Self = Self { newest: null_mut(), slots: PhantomData };
 
-    /// To look at.
+    /// The pieces, for reading.
     #[inline]
     pub(crate) fn pieces(&self) -> Pieces<S> {
         Pieces { newest: AtomicPtr::new(self.newest), slots: PhantomData }
@@ -49,7 +49,7 @@ impl<S> DerefMut for Changing<'_, S> {
     }
 }
 
-/// Also when the heap panics.
+/// Writes the change back, also when the heap panics.
 impl<S> Drop for Changing<'_, S> {
     fn drop(&mut self) {
         // Relaxed: the owner is alone.

@@ -35,7 +35,7 @@ impl State {
         Self(AtomicU64::new(at_rest(generation)))
     }
 
-    /// The generation now, whatever becomes of it.
+    /// The generation at this moment. It may change right afterwards.
     pub(super) fn generation(&self) -> Generation {
         // Relaxed: who acts on it owns the slot already, or asks again with `guard`.
         Generation::new((self.0.load(Ordering::Relaxed) >> 32) as u32)

@@ -27,7 +27,7 @@ use crate::heap::{Global, HeapRef};
 /// ```
 #[must_use = "the value is dropped with it"]
 pub struct Withdrawn<'a, T, H: HeapRef = Global> {
-    /// Counted as the others are.
+    /// Counted like any other guard.
     guard: Guard<'a, T, H>,
     /// If readings may have seen the value: how many turns there had been.
     turns: Option<u64>,
@@ -83,7 +83,7 @@ impl<T, H: HeapRef> SharedArena<T, H> {
 }
 
 impl<T, H: HeapRef> Withdrawn<'_, T, H> {
-    /// Whether nobody looks at the value any more. Nobody begins to.
+    /// Whether nobody looks at the value any more. Since it was removed, nobody can begin to.
     fn is_free(&self) -> bool {
         self.guard.is_last() && self.turns.is_none_or(|turns| self.guard.arena().slots.have_ended(turns))
     }
