@@ -272,8 +272,15 @@ impl Bucket {
     pub(crate) fn deposit<'c>(&self, chunks: impl IntoIterator<Item = &'c [NonNull<u8>]>) {
         let mut gathered = Gathered::default();
         for mut blocks in chunks {
-            while !blocks.is_empty() {
-                let (neighbours, behind) = blocks.split_at(self.neighbours(blocks));
+            while let [block, rest @ ..] = blocks {
+                let len = self.neighbours(blocks);
+                if len == 1 {
+                    // Freed in no order: most of a program that drops what it has built comes like this.
+                    gathered.add(Run::of(self.index(*block), 1), |run| self.put(run));
+                    blocks = rest;
+                    continue;
+                }
+                let (neighbours, behind) = blocks.split_at(len);
                 let ends = [neighbours[0], neighbours[neighbours.len() - 1]].map(|block| self.index(block));
                 let (mut index, end) = (ends[0].min(ends[1]), ends[0].max(ends[1]) + 1);
                 while index < end {
@@ -290,6 +297,7 @@ impl Bucket {
 
     /// How many at the head of `blocks` follow each other, in the order of their addresses or against it. Blocks come back as they were handed out more
     /// often than not, and those that were not handed out as they were fetched.
+    #[inline]
     fn neighbours(&self, blocks: &[NonNull<u8>]) -> usize {
         let distance = |pair: &[NonNull<u8>]| pair[1].addr().get().wrapping_sub(pair[0].addr().get());
         let pairs = || blocks.windows(2);
@@ -301,6 +309,7 @@ impl Bucket {
     }
 
     /// Puts a run back as it was withdrawn, or a part of it.
+    #[inline]
     pub(crate) fn put(&self, run: Run) {
         if run.bits > 0 {
             self.put_back(run);
@@ -309,6 +318,7 @@ impl Bucket {
     }
 
     /// As `put`, for blocks that were held for a moment only, and so were never anybody's.
+    #[inline]
     fn put_back(&self, run: Run) {
         // Poisoned before they are put back, since afterwards they may be somebody's.
         self.poison(run);
@@ -338,6 +348,7 @@ impl Bucket {
     }
 
     /// The number of a block that was handed out before.
+    #[inline]
     pub(crate) fn index(&self, block: NonNull<u8>) -> usize {
         match self.span.index(block) {
             Ok(index) if index < self.watermark() => index,
@@ -404,6 +415,7 @@ struct Gathered {
 
 impl Gathered {
     /// Adds `run`, and hands to `put` what had its place or, where a block is in both, must be seen to be there twice.
+    #[inline]
     fn add(&mut self, run: Run, put: impl FnOnce(Run)) {
         let number = run.first / WORD % GATHERED;
         let place = &mut self.places[number];
@@ -427,6 +439,7 @@ impl Gathered {
 
 impl Run {
     /// The `len` blocks from `index` on, which are of one word.
+    #[inline]
     fn of(index: usize, len: usize) -> Self {
         Self { first: index - index % WORD, bits: first_bits(len) << (index % WORD) }
     }

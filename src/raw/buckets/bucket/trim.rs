@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use super::{Bucket, Ground};
 use crate::raw::buckets::bitmap::{Run, WORD};
-use crate::raw::os::{self, Part, page};
+use crate::raw::os::{self, PAGE, Part, page};
 
 /// Words whose blocks are held at once, at most: so many blocks are a whole number of pages whatever their size.
 const MOST_WORDS: usize = 64;
@@ -95,7 +95,8 @@ impl Bucket {
         let size = self.block_size();
         move |first, count| {
             let (from, to) = (first * size, (first + count) * size);
-            if !may_purge() {
+            // No whole page is inside, as with most stretches of small blocks.
+            if to - from < PAGE || !may_purge() {
                 return 0;
             }
             self.closed.close(from, to);
