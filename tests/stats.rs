@@ -261,6 +261,26 @@ fn what_trim_gives_back_is_counted_for_each_bucket() {
     }
 }
 
+/// A stretch of free blocks may be a single page, and no more.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(smarena_portable)))]
+#[test]
+fn a_free_page_between_two_used_ones_goes_back() {
+    let builder = Heap::<smarena::Piecewise<21>>::builder().purge(Purge::Never);
+    let heap = builder.bucket_bytes(1 << 20).no_thread_cache().build().unwrap();
+    let (mut used, mut free) = (Vec::new(), Vec::new());
+    for block in 0..16 {
+        let kept = if block % 2 == 0 { &mut used } else { &mut free };
+        kept.push(heap.malloc(4096, 0).unwrap());
+        // SAFETY: live, from this heap, 4096 bytes.
+        unsafe { kept[block / 2].write_bytes(1, 4096) };
+    }
+    // SAFETY: live, from this heap, not used any more.
+    free.drain(..).for_each(|block| unsafe { heap.free(block) });
+    assert!(heap.trim() >= 8 * 4096);
+    // SAFETY: as above.
+    used.drain(..).for_each(|block| unsafe { heap.free(block) });
+}
+
 /// Where nothing goes back, as in the portable form, never-used blocks stay so.
 #[test]
 fn trimming_uses_no_block_and_makes_none_resident() {
