@@ -297,7 +297,6 @@ impl Bucket {
 
     /// How many at the head of `blocks` follow each other, in the order of their addresses or against it. Blocks come back as they were handed out more
     /// often than not, and those that were not handed out as they were fetched.
-    #[inline]
     fn neighbours(&self, blocks: &[NonNull<u8>]) -> usize {
         let distance = |pair: &[NonNull<u8>]| pair[1].addr().get().wrapping_sub(pair[0].addr().get());
         let pairs = || blocks.windows(2);
@@ -415,7 +414,6 @@ struct Gathered {
 
 impl Gathered {
     /// Adds `run`, and hands to `put` what had its place or, where a block is in both, must be seen to be there twice.
-    #[inline]
     fn add(&mut self, run: Run, put: impl FnOnce(Run)) {
         let number = run.first / WORD % GATHERED;
         let place = &mut self.places[number];
