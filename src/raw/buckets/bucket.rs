@@ -571,14 +571,14 @@ pub(in crate::raw) mod models {
                 closed: Closed::new(Vec::leak((0..marks).map(|_| AtomicU64::new(0)).collect()), 2 * SIZE),
                 shares: ShareCounts::new(NonNull::dangling()),
                 exact: true,
-                ground: Some(Ground::Model((0..most).map(|_| AtomicBool::new(false)).collect())),
+                ground: Some(Ground::Model((0..most).map(|_| AtomicBool::new(false)).collect(), SIZE)),
             };
             Arc::new(Self { bucket: Bucket::new(parts), content: (0..most).map(|_| UnsafeCell::new(0)).collect() })
         }
 
         /// Owns a block for a moment: loom reports a race if somebody else does too.
         fn write(&self, block: usize) {
-            let Some(Ground::Model(committed)) = &self.bucket.ground else { panic!("a model's") };
+            let Some(Ground::Model(committed, _)) = &self.bucket.ground else { panic!("a model's") };
             assert!(committed[block].load(Ordering::Relaxed), "block {block} is out of reach");
             // SAFETY: I4: the block is claimed; that nobody else has it is what the model checks.
             self.content[block].with_mut(|content| unsafe { *content += 1 });
@@ -640,7 +640,7 @@ pub(in crate::raw) mod models {
 
         /// As purging does where committed memory is counted: of all blocks in pages that are wholly free. Says how many.
         pub(super) fn give_up(&self) -> usize {
-            let Some(Ground::Model(committed)) = &self.bucket.ground else { panic!("a model's") };
+            let Some(Ground::Model(committed, _)) = &self.bucket.ground else { panic!("a model's") };
             self.bucket.trim_with(0..self.bucket.watermark().div_ceil(WORD), 1, |first, count| {
                 let bytes = self.bucket.closed.close(first * SIZE, (first + count) * SIZE);
                 let blocks = &committed[bytes.start / SIZE..bytes.end.max(bytes.start) / SIZE];

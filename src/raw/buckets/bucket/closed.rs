@@ -94,7 +94,7 @@ impl Bucket {
     /// A run that was claimed just now, once its blocks can be used; `None` if the system refuses their memory: then it is as it was.
     pub(super) fn opened(&self, run: Run) -> Option<Run> {
         let size = self.block_size();
-        let commit = |from, to| self.ground.as_ref().is_none_or(|ground| ground.commit_bytes(from, to, size));
+        let commit = |from, to| self.ground.as_ref().is_none_or(|ground| ground.commit_bytes(from, to));
         let is_open = self.closed.is_off()
             || run.stretches().all(|blocks| self.closed.open(blocks.start * size, blocks.end * size, commit));
         if !is_open {

@@ -3,9 +3,8 @@
 //! A span is committed in steps, by whoever finds all that is committed used; and with it, in a heap whose side table is long, its blocks' share counts. What lies beyond takes no mapping of its own, stands in no core
 //! file, and no call that locks all memory makes it resident.
 
-use core::ptr::NonNull;
-
 use core::mem::size_of;
+use core::ptr::NonNull;
 
 use super::Bucket;
 use crate::config::HugePages;
@@ -25,9 +24,9 @@ pub(crate) enum Ground {
     /// Part of a reservation, and which pages it shall have; and what is not open from the start: the part of the blocks' share counts, and the part that
     /// has bitmaps and marks.
     Part { span: Part, huge_pages: HugePages, counts: Option<Part>, words: Option<Part> },
-    /// In models: which blocks were committed. Only the order of the limit makes that seen.
+    /// In models: which blocks were committed, and their size. Only the order of the limit makes that seen.
     #[cfg(all(test, loom))]
-    Model(Vec<crate::sync::AtomicBool>),
+    Model(Vec<crate::sync::AtomicBool>, usize),
 }
 
 impl Ground {
@@ -38,14 +37,13 @@ impl Ground {
             Self::Part { counts: Some(part), .. } => part.commit(of_counts(from), of_counts(to)).is_ok(),
             _ => true,
         };
-        has_counts && self.commit_bytes(from * size, to * size, size)
+        has_counts && self.commit_bytes(from * size, to * size)
     }
 
-    /// Makes the bytes from `from` up to `to`, of blocks of `size` bytes, readable and writable. False if the system refuses.
-    pub(super) fn commit_bytes(&self, from: usize, to: usize, size: usize) -> bool {
+    /// Makes the bytes from `from` up to `to` readable and writable. False if the system refuses.
+    pub(super) fn commit_bytes(&self, from: usize, to: usize) -> bool {
         match self {
             Self::Part { span, huge_pages, .. } => {
-                let _ = size;
                 let is_committed = span.commit(from, to).is_ok();
                 match huge_pages {
                     HugePages::Never => span.advise_small(from, to),
@@ -56,7 +54,7 @@ impl Ground {
                 is_committed
             }
             #[cfg(all(test, loom))]
-            Self::Model(committed) => {
+            Self::Model(committed, size) => {
                 committed[from / size..to / size].iter().for_each(|block| block.store(true, Ordering::Relaxed));
                 true
             }
