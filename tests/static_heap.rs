@@ -634,6 +634,26 @@ fn a_thread_local_may_use_the_heap_by_type_while_it_is_destroyed() {
     assert_eq!((cached::<Net>(), Net::HEAP.stats().live()), ((0, 0), 0));
 }
 
+/// Whoever leaked a cache keeps its slot, also when what the thread knows of itself is gone: then a heap that is first used by type has no shortcut. Setting
+/// one panicked there, in the forms in which that goes before other thread-locals.
+#[test]
+fn a_thread_local_may_use_a_heap_first_of_all_when_its_thread_has_leaked_a_cache() {
+    smarena::static_heap! {
+        struct Leaked: Eight { bucket_bytes: 1 << 20 }
+        struct First: Eight { bucket_bytes: 1 << 20 }
+    }
+    thread_local! {
+        static LAST: RefCell<Option<UsesAtEnd<First>>> = const { RefCell::new(None) };
+    }
+    thread::spawn(|| {
+        LAST.with(|local| *local.borrow_mut() = Some(UsesAtEnd(First, None)));
+        let _ = std::mem::ManuallyDrop::new(Leaked::HEAP.thread_cache(4096, CacheWarmup::Cold));
+    })
+    .join()
+    .unwrap();
+    assert_eq!((First::HEAP.stats().live(), Leaked::HEAP.stats().live()), (0, 0));
+}
+
 #[test]
 fn a_hardened_heap_has_no_caches() {
     smarena::static_heap! { struct Guarded: Eight { bucket_bytes: 1 << 20, hardened: true } }

@@ -16,6 +16,7 @@ pub(crate) use crate::raw::cache::Cache;
 use crate::raw::fallback::Fallback;
 pub(crate) use crate::raw::fallback::MOST_ALIGN;
 use crate::raw::fault;
+use crate::raw::os;
 pub(crate) use crate::raw::os::PAGE;
 use crate::raw::published::Published;
 use crate::raw::state::State;
@@ -400,7 +401,8 @@ impl RawHeap {
 
 impl Drop for RawHeap {
     fn drop(&mut self) {
-        if let Some(state) = self.published.state() {
+        // When the process ends everything goes as it is.
+        if let Some(state) = self.published.state().filter(|_| !os::is_last()) {
             // SAFETY: I8, I10: exclusive now; whoever borrowed from the heap is gone.
             unsafe { State::release(state) }
         }

@@ -18,6 +18,8 @@ mod windows;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
+pub(crate) use alive::is_last;
+
 pub(crate) use crate::error::NO_MEMORY;
 use crate::raw::testing::refusal;
 

@@ -1,4 +1,4 @@
-//! Whether a thread is still there, by the system's number for it: for those whose end nobody was told.
+//! Who is still there: a thread, by the system's number for it, for those whose end nobody was told; and all others, when the process ends.
 
 #[cfg(all(target_os = "linux", not(any(smarena_portable, miri, loom, shuttle))))]
 mod form {
@@ -30,3 +30,21 @@ mod form {
 }
 
 pub(crate) use form::{is_gone, this_thread};
+
+/// Whether this is the last thread of a process that is ending. Windows ends all others first, in the midst of whatever they do, and then has the last
+/// one's thread-locals destroyed.
+#[cfg(all(windows, not(any(loom, shuttle, miri))))]
+pub(crate) fn is_last() -> bool {
+    #[link(name = "ntdll", kind = "raw-dylib")]
+    unsafe extern "system" {
+        fn RtlDllShutdownInProgress() -> u8;
+    }
+    // SAFETY: I10: no precondition.
+    unsafe { RtlDllShutdownInProgress() != 0 }
+}
+
+/// Elsewhere nobody who comes by is.
+#[cfg(not(all(windows, not(any(loom, shuttle, miri)))))]
+pub(crate) fn is_last() -> bool {
+    false
+}

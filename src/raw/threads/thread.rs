@@ -24,6 +24,9 @@ mod initial {
     pub(super) fn set(_: usize) {}
 }
 
+#[cfg(all(windows, not(any(loom, miri))))]
+mod windows;
+
 use core::cell::Cell;
 
 use crate::raw::cache::Cache;
@@ -123,7 +126,8 @@ pub(crate) fn current() -> Option<usize> {
 
 /// From now on, this thread's `shortcut` leads to its `cache`, as long as it has its slot.
 pub(crate) fn lead(shortcut: &RawShortcut, cache: &Cache) {
-    THIS.with(|this| this.shortcuts.lead(shortcut, cache));
+    // Whose slot stays its own beyond that, for a guard's sake, has none from then on.
+    let _ = THIS.try_with(|this| this.shortcuts.lead(shortcut, cache));
 }
 
 /// This thread's slot, claimed now if it has none yet; `None` if it cannot have one.
@@ -208,8 +212,11 @@ fn end(this: &This) -> bool {
 ))]
 impl Drop for This {
     fn drop(&mut self) {
-        // With a guard still alive the slot is kept: a leak of one slot, never a shared cache.
-        end(self);
+        // When the process ends, what others held is held for ever, and everything goes as it is.
+        if !crate::raw::os::is_last() {
+            // With a guard still alive the slot is kept: a leak of one slot, never a shared cache.
+            end(self);
+        }
     }
 }
 
@@ -378,7 +385,10 @@ mod at_end {
     }
 
     /// A fork is not prepared for: this form knows no such thing.
-    pub(super) fn prepare() {}
+    pub(super) fn prepare() {
+        #[cfg(all(windows, not(any(loom, miri))))]
+        super::windows::pin();
+    }
 }
 
 /// Threads of a schedule are none of the system's: they say themselves that they end.
