@@ -45,8 +45,13 @@ public static class Pool
         Forgotten();
         Buffers();
         Threads();
+        EndsAmongRenters();
+        LeavesNothing();
+        BlockSizes();
         Spans();
         EndsWithItsUsing();
+        EndsInsideOfItsUsing();
+        EndsTwiceAtOnce();
         Statistics();
         Console.WriteLine(right ? "pool: ok" : "pool: wrong");
         return right ? 0 : 1;
@@ -89,6 +94,10 @@ public static class Pool
         using SmmallocMemoryPool pool = new SmmallocMemoryPool(8, 1024 * 1024);
         IMemoryOwner<byte> owner = pool.Rent(10);
         Throws<ArgumentOutOfRangeException>("a pin beyond the end", () => ((MemoryManager<byte>)owner).Pin(11));
+        Throws<ArgumentOutOfRangeException>("a pin before the start", () => ((MemoryManager<byte>)owner).Pin(-1));
+        ((MemoryManager<byte>)owner).Pin(10).Dispose();
+        Throws<InvalidOperationException>("an unpin of what is not pinned", () => ((MemoryManager<byte>)owner).Unpin());
+        Holds("it takes nothing from the renter", pool.Rented == 1);
         MemoryHandle first = owner.Memory.Pin();
         MemoryHandle second = owner.Memory.Slice(4).Pin();
         Holds("a pin knows its place", (byte*)second.Pointer == (byte*)first.Pointer + 4);
@@ -100,6 +109,8 @@ public static class Pool
         Holds("the other pin keeps it", pool.Rented == 1);
         second.Dispose();
         Holds("the last pin gives it back", pool.Rented == 0);
+        Throws<InvalidOperationException>("an unpin of what is back", () => ((MemoryManager<byte>)owner).Unpin());
+        Throws<ObjectDisposedException>("a pin of what is back", () => ((MemoryManager<byte>)owner).Pin());
     }
 
     private static void OutlivesItsPool()
@@ -185,6 +196,100 @@ public static class Pool
         Holds("all threads' are back", pool.Rented == 0);
     }
 
+    /// <summary>Whoever rents while the pool is closed gets a buffer or is refused, and the last one out takes the allocator along.</summary>
+    private static void EndsAmongRenters()
+    {
+        for (int round = 0; round < 200; round++)
+        {
+            SmmallocMemoryPool pool = new SmmallocMemoryPool(8, 64 * 1024);
+            int spoilt = 0;
+            using Barrier start = new Barrier(4);
+            // Each hands its last buffer over, to be disposed of by this thread.
+            IMemoryOwner<byte>[] left = new IMemoryOwner<byte>[3];
+            Thread[] threads = new Thread[3];
+            for (int t = 0; t < threads.Length; t++)
+            {
+                int own = t;
+                threads[own] = new Thread(() =>
+                {
+                    start.SignalAndWait();
+                    try
+                    {
+                        while (true)
+                        {
+                            IMemoryOwner<byte> next = pool.Rent(100);
+                            left[own]?.Dispose();
+                            left[own] = next;
+                            next.Memory.Span.Fill((byte)own);
+                            if (next.Memory.Span.IndexOf((byte)(own + 1)) != -1)
+                                Interlocked.Increment(ref spoilt);
+                        }
+                    }
+                    catch (ObjectDisposedException)
+                    {
+                    }
+                });
+                threads[own].Start();
+            }
+            start.SignalAndWait();
+            pool.Dispose();
+            foreach (Thread thread in threads)
+                thread.Join();
+            int held = 0;
+            foreach (IMemoryOwner<byte> owner in left)
+                held += owner == null ? 0 : 1;
+            Holds("what was rented before the end is still there", pool.Rented == held && spoilt == 0);
+            foreach (IMemoryOwner<byte> owner in left)
+                owner?.Dispose();
+            Holds("all of it goes back", pool.Rented == 0);
+        }
+    }
+
+    /// <summary>More address space than there is, one pool after the other, ended in each order.</summary>
+    private static void LeavesNothing()
+    {
+        for (int round = 0; round < 1200; round++)
+        {
+            SmmallocMemoryPool pool = new SmmallocMemoryPool(64, int.MaxValue);
+            IMemoryOwner<byte> owner = pool.Rent(10);
+            if (round % 2 == 0)
+                owner.Dispose();
+            pool.Dispose();
+            Throws<ObjectDisposedException>("a rent after the end", () => pool.Rent(10));
+            owner.Dispose();
+        }
+    }
+
+    private static void BlockSizes()
+    {
+        using SmmallocMemoryPool usual = new SmmallocMemoryPool();
+        using (IMemoryOwner<byte> largest = usual.Rent(65536))
+        using (usual.Rent(1300))
+        {
+            largest.Memory.Span.Fill(1);
+            Holds("no size of up to 64 KiB goes to the system", usual.Statistics().LiveBlocks == 2 && usual.Statistics().SystemBlocks == 0);
+            Holds("a quarter more than was asked for, at most", usual.Statistics().LiveBytes == 65536 + 1536);
+            Holds("the largest is the last", usual.Statistics(43).BlockSize == 65536);
+        }
+        Holds("the pool gives back what is free", usual.Trim() > 0);
+        using SmmallocMemoryPool own = new SmmallocMemoryPool(new[] { 64, 4096 }, 1024 * 1024);
+        using (own.Rent(65))
+            Holds("a pool has the sizes that it was told", own.Statistics(1).LiveBlocks == 1);
+        using SmmallocInstance instance = new SmmallocInstance(new[] { 64, 4096 }, 1024 * 1024);
+        IntPtr block = instance.Malloc(65);
+        Holds("so has an instance", instance.Size(block) == 4096 && instance.Bucket(block) == 1);
+        instance.Free(block, 65);
+
+        Throws<ArgumentNullException>("no list of sizes", () => new SmmallocInstance(null!, 4096));
+        int[][] lists = { new int[0], new int[65], new[] { 0 }, new[] { -16 }, new[] { 24 }, new[] { 32, 16 }, new[] { 16, 16 }, new[] { 16, 8192 }, new[] { (2 << 20) + 16 } };
+        foreach (int[] list in lists)
+            Throws<ArgumentOutOfRangeException>("block sizes that there cannot be", () => new SmmallocMemoryPool(list, 4096));
+        SmmallocMemoryPool ended = new SmmallocMemoryPool(8, 1024 * 1024);
+        ended.Dispose();
+        Throws<ObjectDisposedException>("statistics after the end", () => ended.Statistics());
+        Throws<ObjectDisposedException>("a trim after the end", () => ended.Trim());
+    }
+
     private static void Spans()
     {
         using SmmallocInstance instance = new SmmallocInstance(8, 1024 * 1024);
@@ -226,6 +331,32 @@ public static class Pool
             }
             instance.Free(all);
             Holds("all blocks are back after Join", own == Blocks);
+        }
+    }
+
+    private static void EndsInsideOfItsUsing()
+    {
+        SmmallocInstance instance = new SmmallocInstance(8, 1024 * 1024);
+        using (instance.UseThreadCache(8, CacheWarmupOptions.Hot))
+            instance.Dispose();
+        default(SmmallocInstance.ThreadCache).Dispose();
+    }
+
+    private static void EndsTwiceAtOnce()
+    {
+        for (int round = 0; round < 1000; round++)
+        {
+            SmmallocInstance instance = new SmmallocInstance(1, 1024);
+            using Barrier start = new Barrier(2);
+            Thread other = new Thread(() =>
+            {
+                start.SignalAndWait();
+                instance.Dispose();
+            });
+            other.Start();
+            start.SignalAndWait();
+            instance.Dispose();
+            other.Join();
         }
     }
 

@@ -1,4 +1,5 @@
-// What a rent and a return cost, beside what .NET has: nanoseconds for each pair, and collections of generation 0.
+// What a rent and a return cost, beside what .NET has: nanoseconds for each pair of ArrayPool, how many times that the others take, and, in
+// brackets, how often generation 0 was collected in a round.
 
 using System;
 using System.Buffers;
@@ -8,7 +9,7 @@ using Smmalloc;
 
 public static class Rents
 {
-    private const int Rounds = 7;
+    private const int Rounds = 5;
     private const int Smallest = 16;
     private const int Largest = 4096;
 
@@ -20,19 +21,22 @@ public static class Rents
 
     public static void Main(string[] arguments)
     {
-        int pairs = arguments.Length > 0 ? int.Parse(arguments[0]) : 2_000_000;
-        using (instance = new SmmallocInstance(64, 16 * 1024 * 1024))
+        int pairs = arguments.Length > 0 ? int.Parse(arguments[0]) : 500_000;
+        using (instance = new SmmallocInstance(new[] { 16, 32, 64, 128, 256, 512, 1024, 2048, 4096 }, 256 * 1024 * 1024))
         using (pool = new SmmallocMemoryPool())
         {
             (string Name, Work Work)[] candidates =
             {
+                ("ArrayPool.Shared", ByArrayPool),
                 ("SmmallocInstance", ByPointer),
                 ("SmmallocMemoryPool", (sizes, live) => ByPool(pool, sizes, live)),
-                ("ArrayPool.Shared", ByArrayPool),
                 ("MemoryPool.Shared", (sizes, live) => ByPool(MemoryPool<byte>.Shared, sizes, live)),
                 ("new byte[n]", ByNew),
             };
-            Console.WriteLine("{0,-20} {1,7} {2,6} {3,8} {4,9} {5,6}", "", "threads", "live", "ns/pair", "/ArrayPool", "gen 0");
+            Console.Write("{0,-8} {1,7} {2,6}", "bytes", "threads", "live");
+            foreach ((string name, _) in candidates)
+                Console.Write("  {0,18}", name);
+            Console.WriteLine();
             foreach (int largest in new[] { 1024, Largest })
                 foreach (int threads in new[] { 1, 4 })
                     foreach (int live in new[] { 1, 65536 })
@@ -64,11 +68,15 @@ public static class Rents
                 collections[candidate] += GC.CollectionCount(0) - before;
             }
         }
-        Console.WriteLine("16 to {0} bytes", largest);
-        double[] medians = Array.ConvertAll(times, Median);
+        Console.Write("{0}..{1,-4} {2,7} {3,6}", Smallest, largest, threads, live);
+        double array = Median(times[0]);
         for (int candidate = 0; candidate < candidates.Length; candidate++)
-            Console.WriteLine("{0,-20} {1,7} {2,6} {3,8:F1} {4,9:F2} {5,6}", candidates[candidate].Name, threads, live,
-                medians[candidate], medians[candidate] / medians[2], collections[candidate] / Rounds);
+        {
+            double median = Median(times[candidate]);
+            string figure = candidate == 0 ? median.ToString("F1") + " ns" : (median / array).ToString("F2");
+            Console.Write("  {0,18}", figure + " (" + collections[candidate] / Rounds + ")");
+        }
+        Console.WriteLine();
     }
 
     private static int[] Sizes(int largest, int count, int seed)

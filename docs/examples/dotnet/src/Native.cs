@@ -10,12 +10,29 @@ using System.Runtime.InteropServices;
 
 namespace Smmalloc
 {
+    /// <summary>As in <c>smmalloc.h</c>; zero is the default of what is not set.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct SmOptions
+    {
+        internal UIntPtr size;
+        internal uint bucketsCount, onExhausted;
+        internal UIntPtr bucketSize;
+        internal UIntPtr* bucketSizes;
+        internal UIntPtr reserve, cacheBytes;
+        internal uint flags, purgeAfter;
+        internal byte* name;
+        internal UIntPtr* blockSizes;
+    }
+
     internal static unsafe class Native
     {
         private const string Library = "smmalloc";
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         internal static extern IntPtr sm_allocator_create(uint bucketsCount, UIntPtr bucketSize);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
+        internal static extern IntPtr sm_allocator_create_with(SmOptions* options);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         internal static extern void sm_allocator_destroy(IntPtr allocator);
@@ -47,13 +64,11 @@ namespace Smmalloc
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         internal static extern IntPtr sm_realloc(IntPtr allocator, IntPtr memory, UIntPtr bytes, UIntPtr alignment);
 
-        // These two only look, so they need not tell the collector that managed code is left. The others may wait for the system.
-#if NET5_0_OR_GREATER
-        [SuppressGCTransition]
-#endif
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)]
         internal static extern UIntPtr sm_msize(IntPtr allocator, IntPtr memory);
 
+        // It only looks, so it need not tell the collector that managed code is left. The others may wait: for the system, or, sm_msize of a
+        // block of the system's, for a lock.
 #if NET5_0_OR_GREATER
         [SuppressGCTransition]
 #endif

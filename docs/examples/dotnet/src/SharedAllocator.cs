@@ -11,40 +11,43 @@ namespace Smmalloc
     /// </summary>
     internal sealed class SharedAllocator
     {
-        /// <summary>What the count is set to at the end; no number of late comers makes it positive.</summary>
-        private const long Destroyed = long.MinValue / 2;
+        // Each thread counts in one of a few cells, which lie apart, so that threads seldom wait for each other: how many entered, and, in
+        // the place behind, how many left. By any thread: who leaves may count elsewhere.
+        private const int Cells = 16;
+        private const int CellLongs = 16;
+        private const int Left = 1;
 
         internal readonly IntPtr Pointer;
-        // One for the owner, one for each block.
-        private long holders = 1;
+        // One cell more: the array's length lies in front, which every thread reads.
+        private readonly long[] counts = new long[(Cells + 1) * CellLongs];
         private int closed;
+        private int destroyed;
 
-        internal SharedAllocator(uint bucketsCount, int bucketSize)
+        internal SharedAllocator(IntPtr pointer)
         {
-            SmmallocInstance.CheckBuckets(bucketsCount, bucketSize);
-            Pointer = Native.sm_allocator_create(bucketsCount, (UIntPtr)bucketSize);
-            if (Pointer == IntPtr.Zero)
-                throw new OutOfMemoryException();
+            Pointer = pointer;
         }
 
         /// <summary>How many blocks there are.</summary>
-        internal long Blocks => Math.Max(0, Interlocked.Read(ref holders) - 1 + Volatile.Read(ref closed));
+        internal long Blocks
+        {
+            get
+            {
+                // Those who left first: whoever enters or leaves meanwhile makes it more than it was at any moment, never less.
+                long left = Sum(Left);
+                return Sum(0) - left;
+            }
+        }
 
         /// <summary>A block, whose holder gives it back by <see cref="Free"/>.</summary>
         internal IntPtr Malloc(int bytes)
         {
-            Interlocked.Increment(ref holders);
-            // Looked at after the count is up: until it is down again, nobody destroys.
-            if (Volatile.Read(ref closed) != 0)
-            {
-                Release();
-                throw new ObjectDisposedException(nameof(SmmallocMemoryPool));
-            }
+            Enter();
             IntPtr block = Native.sm_malloc(Pointer, (UIntPtr)bytes, UIntPtr.Zero);
             if (block == IntPtr.Zero)
             {
-                Release();
-                throw new OutOfMemoryException();
+                Leave();
+                throw SmmallocInstance.NoMemory(bytes);
             }
             return block;
         }
@@ -52,21 +55,55 @@ namespace Smmalloc
         internal void Free(IntPtr block, int bytes)
         {
             Native.sm_free_sized(Pointer, block, (UIntPtr)bytes, UIntPtr.Zero);
-            Release();
+            Leave();
+        }
+
+        /// <summary>Keeps the allocator until <see cref="Leave"/>.</summary>
+        internal void Enter()
+        {
+            Interlocked.Increment(ref Cell(0));
+            // Looked at after the count is up, as `Close` counts after it has closed: one of the two sees the other.
+            if (Volatile.Read(ref closed) == 0)
+                return;
+            Leave();
+            throw new ObjectDisposedException(nameof(SmmallocMemoryPool));
+        }
+
+        internal void Leave()
+        {
+            Interlocked.Increment(ref Cell(Left));
+            if (Volatile.Read(ref closed) != 0)
+                DestroyIfNobodyIsLeft();
         }
 
         /// <summary>The owner is done: no more blocks.</summary>
         internal void Close()
         {
             if (Interlocked.Exchange(ref closed, 1) == 0)
-                Release();
+                DestroyIfNobodyIsLeft();
         }
 
-        private void Release()
+        private void DestroyIfNobodyIsLeft()
         {
-            // Who was refused may come and go while the last one leaves: one of them destroys.
-            if (Interlocked.Decrement(ref holders) == 0 && Interlocked.CompareExchange(ref holders, Destroyed, 0) == 0)
+            // Between the two sums nobody was there. Who enters later is sent away; of all who find that, one destroys.
+            if (Blocks == 0 && Interlocked.Exchange(ref destroyed, 1) == 0)
                 Native.sm_allocator_destroy(Pointer);
+        }
+
+        private unsafe ref long Cell(int place)
+        {
+            // By where this thread's stack lies: cheaper to find than the thread's number.
+            byte here;
+            uint cell = ((uint)((ulong)&here >> 16) * 0x9E37_79B1) >> 28;
+            return ref counts[(cell + 1) * CellLongs + place];
+        }
+
+        private long Sum(int place)
+        {
+            long sum = 0;
+            for (int cell = 1; cell <= Cells; cell++)
+                sum += Interlocked.Read(ref counts[cell * CellLongs + place]);
+            return sum;
         }
     }
 }

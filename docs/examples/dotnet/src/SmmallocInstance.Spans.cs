@@ -33,7 +33,8 @@ namespace Smmalloc
         /// <summary>Gives this thread a cache until the end of the <c>using</c> that holds the answer.</summary>
         /// <remarks>
         /// A thread that ends gives its cache back by itself, but on .NET Core <c>Thread.Join</c> can return before that.
-        /// Whoever counts on the blocks after <c>Join</c> ends the cache by this, inside of the thread.
+        /// Whoever counts on the blocks after <c>Join</c> ends the cache by this, inside of the thread. A thread has one cache: of a second
+        /// <c>using</c> inside of the first, the end is the end of both, and what follows goes without a cache.
         /// </remarks>
         public ThreadCache UseThreadCache(int cacheSize, CacheWarmupOptions warmupOption)
         {
@@ -41,7 +42,7 @@ namespace Smmalloc
             return new ThreadCache(this);
         }
 
-        /// <summary>A thread's cache for the length of a <c>using</c>. It lies on its thread's stack and cannot leave it.</summary>
+        /// <summary>A thread's cache for the length of a <c>using</c>. It lies on its thread's stack and cannot leave it, nor cross an <c>await</c>.</summary>
         public readonly ref struct ThreadCache
         {
             private readonly SmmallocInstance instance;
@@ -51,10 +52,12 @@ namespace Smmalloc
                 this.instance = instance;
             }
 
-            /// <summary>Gives back what this thread has cached.</summary>
+            /// <summary>Gives back what this thread has cached; with the instance, if that was disposed of before, it is gone already.</summary>
             public void Dispose()
             {
-                instance?.DestroyThreadCache();
+                // Zero of one that was disposed of, which is ignored.
+                if (instance != null)
+                    Native.sm_allocator_thread_cache_destroy(instance.allocator);
             }
         }
     }

@@ -1,6 +1,7 @@
 // The class that .NET code has always used smmalloc by. What needs spans is in SmmallocInstance.Spans.cs.
 
 using System;
+using System.Threading;
 
 namespace Smmalloc
 {
@@ -24,6 +25,9 @@ namespace Smmalloc
     {
         private const uint MostBuckets = 64;
         private const int LargestAlignment = 4096;
+        private const int LargestBlock = 2 * 1024 * 1024;
+        /// <summary>What block sizes are multiples of.</summary>
+        private const int Grain = 16;
 
         private IntPtr allocator;
 
@@ -32,25 +36,30 @@ namespace Smmalloc
         /// <exception cref="OutOfMemoryException">The system refused the memory.</exception>
         public SmmallocInstance(uint bucketsCount, int bucketSize)
         {
-            CheckBuckets(bucketsCount, bucketSize);
-            allocator = Native.sm_allocator_create(bucketsCount, (UIntPtr)bucketSize);
-            if (allocator == IntPtr.Zero)
-                throw new OutOfMemoryException();
+            allocator = Create(bucketsCount, bucketSize);
+        }
+
+        /// <summary>A bucket for each block size, each with <paramref name="bucketSize"/> bytes of them.</summary>
+        /// <exception cref="ArgumentOutOfRangeException">
+        /// Not 1 to 64 sizes, or not multiples of 16 up to 2 MiB, each larger than the one before; or the buckets are too small for a block of the last one.
+        /// </exception>
+        /// <exception cref="OutOfMemoryException">The system refused the memory.</exception>
+        public SmmallocInstance(int[] blockSizes, int bucketSize)
+        {
+            allocator = Create(blockSizes, bucketSize);
         }
 
         /// <summary>Gives all memory back, blocks in use included. No other thread may be using the instance.</summary>
         public void Dispose()
         {
-            IntPtr last = allocator;
-            allocator = IntPtr.Zero;
-            Native.sm_allocator_destroy(last);
+            Native.sm_allocator_destroy(Interlocked.Exchange(ref allocator, IntPtr.Zero));
         }
 
         /// <summary>Gives this thread a cache of up to <paramref name="cacheSize"/> blocks of each bucket.</summary>
         public void CreateThreadCache(int cacheSize, CacheWarmupOptions warmupOption)
         {
             if (cacheSize < 0)
-                throw new ArgumentOutOfRangeException("cacheSize", cacheSize, "it is a number of blocks");
+                throw new ArgumentOutOfRangeException("cacheSize", cacheSize, "it is a number of blocks, 0 or more");
             Native.sm_allocator_thread_cache_create(Allocator, (int)warmupOption, (UIntPtr)cacheSize);
         }
 
@@ -67,7 +76,7 @@ namespace Smmalloc
             Check(bytesCount, alignment);
             IntPtr block = Native.sm_malloc(Allocator, (UIntPtr)bytesCount, (UIntPtr)alignment);
             if (block == IntPtr.Zero)
-                throw new OutOfMemoryException();
+                throw NoMemory(bytesCount);
             return block;
         }
 
@@ -105,7 +114,7 @@ namespace Smmalloc
             Check(bytesCount, alignment);
             IntPtr block = Native.sm_realloc(Allocator, memory, (UIntPtr)bytesCount, (UIntPtr)alignment);
             if (block == IntPtr.Zero && bytesCount > 0)
-                throw new OutOfMemoryException();
+                throw NoMemory(bytesCount);
             return block;
         }
 
@@ -140,18 +149,61 @@ namespace Smmalloc
         {
             get
             {
-                if (allocator == IntPtr.Zero)
+                // Read once: it may be disposed of meanwhile.
+                IntPtr current = allocator;
+                if (current == IntPtr.Zero)
                     throw new ObjectDisposedException("SmmallocInstance");
-                return allocator;
+                return current;
             }
         }
 
-        internal static void CheckBuckets(uint bucketsCount, int bucketSize)
+        internal static IntPtr Create(uint bucketsCount, int bucketSize)
         {
-            if (bucketsCount == 0 || bucketsCount > MostBuckets)
-                throw new ArgumentOutOfRangeException("bucketsCount", bucketsCount, "there are 1 to 64 buckets");
-            if (bucketSize < 16 * (int)bucketsCount)
-                throw new ArgumentOutOfRangeException("bucketSize", bucketSize, "each bucket needs room for one block");
+            CheckBuckets("bucketsCount", bucketsCount, bucketSize, Grain * (long)bucketsCount);
+            return Created(Native.sm_allocator_create(bucketsCount, (UIntPtr)bucketSize), bucketsCount, bucketSize);
+        }
+
+        internal static IntPtr Create(int[] blockSizes, int bucketSize)
+        {
+            if (blockSizes == null)
+                throw new ArgumentNullException("blockSizes");
+            int count = blockSizes.Length;
+            CheckBuckets("blockSizes", count, bucketSize, count == 0 ? 0 : blockSizes[count - 1]);
+            UIntPtr* sizes = stackalloc UIntPtr[count];
+            int before = 0;
+            for (int i = 0; i < count; i++)
+            {
+                int size = blockSizes[i];
+                if (size <= before || size % Grain != 0 || size > LargestBlock)
+                    throw new ArgumentOutOfRangeException("blockSizes", size, "they are multiples of 16 up to 2 MiB, each larger than the one before");
+                sizes[i] = (UIntPtr)size;
+                before = size;
+            }
+            SmOptions options = new SmOptions
+            {
+                size = (UIntPtr)sizeof(SmOptions), bucketsCount = (uint)count, bucketSize = (UIntPtr)bucketSize, blockSizes = sizes,
+            };
+            return Created(Native.sm_allocator_create_with(&options), count, bucketSize);
+        }
+
+        private static IntPtr Created(IntPtr allocator, long bucketsCount, int bucketSize)
+        {
+            if (allocator == IntPtr.Zero)
+                throw NoMemory(bucketsCount * bucketSize);
+            return allocator;
+        }
+
+        private static void CheckBuckets(string name, long count, int bucketSize, long largestBlock)
+        {
+            if (count == 0 || count > MostBuckets)
+                throw new ArgumentOutOfRangeException(name, count, "there are 1 to 64 buckets");
+            if (bucketSize < largestBlock)
+                throw new ArgumentOutOfRangeException("bucketSize", bucketSize, "each bucket needs room for one block of " + largestBlock + " bytes");
+        }
+
+        internal static OutOfMemoryException NoMemory(long bytes)
+        {
+            return new OutOfMemoryException("the system has no " + bytes + " bytes");
         }
 
         private static void Check(IntPtr memory)
@@ -163,7 +215,7 @@ namespace Smmalloc
         private static void Check(int bytesCount, int alignment)
         {
             if (bytesCount < 0)
-                throw new ArgumentOutOfRangeException("bytesCount", bytesCount, "it is a number of bytes");
+                throw new ArgumentOutOfRangeException("bytesCount", bytesCount, "it is a number of bytes, 0 or more");
             if (alignment < 0 || alignment > LargestAlignment || (alignment & (alignment - 1)) != 0)
                 throw new ArgumentOutOfRangeException("alignment", alignment, "it is 0 or a power of two up to 4096");
         }

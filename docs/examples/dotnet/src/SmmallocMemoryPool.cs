@@ -22,12 +22,29 @@ namespace Smmalloc
 
         private readonly SharedAllocator allocator;
 
+        /// <summary>
+        /// A pool of blocks of 16 bytes to 64 KiB, four sizes to each doubling, with up to 64 MiB of each (2 MiB in a process of 32 bits); what is
+        /// larger, or more, comes from the system's allocator. The address space is reserved at once, memory is used when it is first written.
+        /// </summary>
+        /// <exception cref="OutOfMemoryException">The system refused the memory.</exception>
+        public SmmallocMemoryPool() : this(DefaultBlockSizes(), IntPtr.Size == 8 ? 64 * 1024 * 1024 : 2 * 1024 * 1024)
+        {
+        }
+
         /// <summary>A pool over an allocator as <see cref="SmmallocInstance(uint, int)"/> makes it; what is larger than its blocks comes from the system's.</summary>
         /// <exception cref="ArgumentOutOfRangeException">Not 1 to 64 buckets, or too small for a block of the last one.</exception>
         /// <exception cref="OutOfMemoryException">The system refused the memory.</exception>
-        public SmmallocMemoryPool(uint bucketsCount = 64, int bucketSize = 16 * 1024 * 1024)
+        public SmmallocMemoryPool(uint bucketsCount, int bucketSize = 16 * 1024 * 1024)
         {
-            allocator = new SharedAllocator(bucketsCount, bucketSize);
+            allocator = new SharedAllocator(SmmallocInstance.Create(bucketsCount, bucketSize));
+        }
+
+        /// <summary>A pool over an allocator as <see cref="SmmallocInstance(int[], int)"/> makes it; what is larger than its blocks comes from the system's.</summary>
+        /// <exception cref="ArgumentOutOfRangeException">Block sizes or buckets as that constructor refuses.</exception>
+        /// <exception cref="OutOfMemoryException">The system refused the memory.</exception>
+        public SmmallocMemoryPool(int[] blockSizes, int bucketSize)
+        {
+            allocator = new SharedAllocator(SmmallocInstance.Create(blockSizes, bucketSize));
         }
 
         /// <summary>Closes a pool that was forgotten.</summary>
@@ -40,7 +57,7 @@ namespace Smmalloc
         /// <summary>The largest buffer that can be asked for.</summary>
         public override int MaxBufferSize => int.MaxValue;
 
-        /// <summary>How many buffers are rented, those that were forgotten included.</summary>
+        /// <summary>How many buffers are rented, those that were forgotten included. Exact while nobody rents or gives back.</summary>
         public long Rented => allocator.Blocks;
 
         /// <summary>A buffer of exactly so many bytes, whose content is undefined; 4096 if it is not said.</summary>
@@ -50,8 +67,11 @@ namespace Smmalloc
         public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
         {
             if (minBufferSize < -1)
-                throw new ArgumentOutOfRangeException(nameof(minBufferSize), minBufferSize, "it is a number of bytes, or -1 for 4096");
-            return new RentedMemory(allocator, minBufferSize == -1 ? DefaultBufferSize : minBufferSize);
+                throw new ArgumentOutOfRangeException(nameof(minBufferSize), minBufferSize, "it is a number of bytes, 0 or more, or -1 for 4096");
+            RentedMemory rented = new RentedMemory(allocator, minBufferSize == -1 ? DefaultBufferSize : minBufferSize);
+            // Or, if this was the last use of the pool, its finalizer could close it on the way, and the rent would be refused.
+            GC.KeepAlive(this);
+            return rented;
         }
 
         /// <summary>
@@ -63,8 +83,50 @@ namespace Smmalloc
         public SmmallocBuffer RentBuffer(int bytesCount)
         {
             if (bytesCount < 0)
-                throw new ArgumentOutOfRangeException(nameof(bytesCount), bytesCount, "it is a number of bytes");
-            return new SmmallocBuffer(allocator, bytesCount);
+                throw new ArgumentOutOfRangeException(nameof(bytesCount), bytesCount, "it is a number of bytes, 0 or more");
+            SmmallocBuffer rented = new SmmallocBuffer(allocator, bytesCount);
+            GC.KeepAlive(this);
+            return rented;
+        }
+
+        /// <summary>What the pool's allocator is doing; of one bucket, if its number is given.</summary>
+        /// <exception cref="ArgumentOutOfRangeException">There is no such bucket.</exception>
+        /// <exception cref="ObjectDisposedException">The pool is disposed of.</exception>
+        public SmmallocStatistics Statistics(int? bucket = null)
+        {
+            allocator.Enter();
+            try
+            {
+                return SmmallocStatistics.Of(allocator.Pointer, bucket);
+            }
+            finally
+            {
+                allocator.Leave();
+                GC.KeepAlive(this);
+            }
+        }
+
+        /// <summary>Gives the memory of free blocks back to the system, with what this thread has cached; the answer is how many bytes.</summary>
+        /// <exception cref="ObjectDisposedException">The pool is disposed of.</exception>
+        public long Trim()
+        {
+            allocator.Enter();
+            long bytes = (long)Native.sm_allocator_trim(allocator.Pointer);
+            allocator.Leave();
+            GC.KeepAlive(this);
+            return bytes;
+        }
+
+        private static int[] DefaultBlockSizes()
+        {
+            int[] sizes = new int[44];
+            for (int i = 0, step = 16; i < sizes.Length; i++)
+            {
+                if (i >= 8 && i % 4 == 0)
+                    step *= 2;
+                sizes[i] = (i == 0 ? 0 : sizes[i - 1]) + step;
+            }
+            return sizes;
         }
 
         /// <summary>Rents nothing from now on. What is rented stays until it is disposed of itself.</summary>
@@ -74,14 +136,17 @@ namespace Smmalloc
             GC.SuppressFinalize(this);
         }
 
-        /// <summary>One block. Its life is counted in references: one of the renter, one of each pin.</summary>
+        /// <summary>One block. It is given back when neither the renter nor a pin has it.</summary>
         private sealed unsafe class RentedMemory : MemoryManager<byte>
         {
+            private const int Held = 1;
+            private const int Pinned = 2;
+
             private readonly SharedAllocator allocator;
             private readonly IntPtr block;
             private readonly int length;
-            private int references = 1;
-            private int disposed;
+            /// <summary><see cref="Held"/> until it is disposed of, and <see cref="Pinned"/> for each pin.</summary>
+            private int holders = Held;
 
             internal RentedMemory(SharedAllocator allocator, int length)
             {
@@ -94,14 +159,14 @@ namespace Smmalloc
             {
                 get
                 {
-                    CheckAlive();
+                    CheckHeld(Volatile.Read(ref holders));
                     return CreateMemory(length);
                 }
             }
 
             public override Span<byte> GetSpan()
             {
-                CheckAlive();
+                CheckHeld(Volatile.Read(ref holders));
                 return new Span<byte>((void*)block, length);
             }
 
@@ -109,39 +174,50 @@ namespace Smmalloc
             {
                 if ((uint)elementIndex > (uint)length)
                     throw new ArgumentOutOfRangeException(nameof(elementIndex), elementIndex, "there are " + length + " bytes");
-                // A reference is only taken beside another: who has come to none has freed the block.
-                int seen = Volatile.Read(ref references);
+                int seen = Volatile.Read(ref holders);
                 while (true)
                 {
-                    CheckAlive();
-                    if (seen == 0)
-                        throw new ObjectDisposedException(nameof(IMemoryOwner<byte>));
-                    int before = Interlocked.CompareExchange(ref references, seen + 1, seen);
+                    CheckHeld(seen);
+                    int before = Interlocked.CompareExchange(ref holders, checked(seen + Pinned), seen);
                     if (before == seen)
                         return new MemoryHandle((byte*)block + elementIndex, default, this);
                     seen = before;
                 }
             }
 
-            public override void Unpin() => Release();
+            /// <exception cref="InvalidOperationException">There is no pin that has not been undone.</exception>
+            public override void Unpin()
+            {
+                // One too many would take the block from under its renter.
+                if (!LetGo(Pinned))
+                    throw new InvalidOperationException("the memory is not pinned");
+            }
 
             /// <summary>Gives the block back, or leaves that to the last pin.</summary>
-            protected override void Dispose(bool disposing)
+            protected override void Dispose(bool disposing) => LetGo(Held);
+
+            /// <summary>Takes one of these holders off, and gives the block back after the last; false if there is none.</summary>
+            private bool LetGo(int holder)
             {
-                if (Interlocked.Exchange(ref disposed, 1) == 0)
-                    Release();
+                int seen = Volatile.Read(ref holders);
+                while (holder == Held ? (seen & Held) != 0 : seen >= Pinned)
+                {
+                    int before = Interlocked.CompareExchange(ref holders, seen - holder, seen);
+                    if (before == seen)
+                    {
+                        if (seen == holder)
+                            allocator.Free(block, length);
+                        return true;
+                    }
+                    seen = before;
+                }
+                return false;
             }
 
-            private void CheckAlive()
+            private static void CheckHeld(int holders)
             {
-                if (Volatile.Read(ref disposed) != 0)
+                if ((holders & Held) == 0)
                     throw new ObjectDisposedException(nameof(IMemoryOwner<byte>));
-            }
-
-            private void Release()
-            {
-                if (Interlocked.Decrement(ref references) == 0)
-                    allocator.Free(block, length);
             }
         }
     }
