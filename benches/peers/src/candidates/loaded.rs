@@ -4,6 +4,8 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use core::mem::transmute;
 use std::ffi::CString;
 
+use smarena::ffi;
+
 use crate::candidate::{Calls, Candidate, Job, Setup, Skip, UseHeap};
 use crate::owners::Standard;
 
@@ -220,13 +222,20 @@ impl Drop for ExtraHeap {
     }
 }
 
-impl Extra {
-    /// Loads the library at `path` and creates a heap that holds what `setup` says.
-    ///
-    /// The buckets are linear (16, 32, … bytes), and each may have to hold all live bytes.
-    pub fn load(path: &str, setup: &Setup) -> Result<Self, Skip> {
-        let library = Library::open(path)?;
-        let functions = Functions {
+impl Functions {
+    /// Our own, compiled into this program as the library for C has them: what a program has that links it statically.
+    const LINKED: Self = Self {
+        create: ffi::sm_allocator_create,
+        destroy: ffi::sm_allocator_destroy,
+        cache_create: ffi::sm_allocator_thread_cache_create,
+        cache_destroy: ffi::sm_allocator_thread_cache_destroy,
+        malloc: ffi::sm_malloc,
+        free: ffi::sm_free,
+        realloc: ffi::sm_realloc,
+    };
+
+    fn of(library: &Library) -> Result<Self, Skip> {
+        Ok(Self {
             // SAFETY: the interface's type of this function.
             create: unsafe { transmute::<*mut c_void, Create>(library.symbol(c"sm_allocator_create")?) },
             // SAFETY: the interface's type of this function.
@@ -245,7 +254,23 @@ impl Extra {
             free: unsafe { transmute::<*mut c_void, SmFree>(library.symbol(c"sm_free")?) },
             // SAFETY: the interface's type of this function.
             realloc: unsafe { transmute::<*mut c_void, SmRealloc>(library.symbol(c"sm_realloc")?) },
-        };
+        })
+    }
+}
+
+impl Extra {
+    /// Loads the library at `path` and creates a heap that holds what `setup` says.
+    pub fn load(path: &str, setup: &Setup) -> Result<Self, Skip> {
+        Self::new(Functions::of(&Library::open(path)?)?, setup)
+    }
+
+    /// The same of our own library, linked into this program.
+    pub fn linked(setup: &Setup) -> Result<Self, Skip> {
+        Self::new(Functions::LINKED, setup)
+    }
+
+    /// The buckets are linear (16, 32, … bytes), and each may have to hold all live bytes.
+    fn new(functions: Functions, setup: &Setup) -> Result<Self, Skip> {
         let buckets = setup.largest.div_ceil(16).clamp(8, 64);
         let heap =
             ExtraHeap::new(&functions, u32::try_from(buckets).expect("at most 64"), setup.live_bytes.max(16 << 20))?;

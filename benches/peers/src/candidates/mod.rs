@@ -43,7 +43,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether its calls are a shared library's or a C library's, which no compiler inlines: what our own library is compared with.
+    /// Whether its calls are a library's, which no compiler inlines: what our own library is compared with.
     pub fn is_called(&self) -> bool {
         !["smalloc", "rusty_alloc"].contains(&self.name.as_str())
     }
@@ -79,16 +79,9 @@ pub fn roster(peers: &[(String, String)], extras: &[(String, String)]) -> Vec<En
         .collect()
 }
 
-/// Where a library lies that takes part without being named: our own is built into the same directory as this program.
+/// Where a library lies that takes part without being named.
 fn known_path(name: &str) -> String {
-    match name {
-        "tcmalloc" => "libtcmalloc_minimal.so.4".to_owned(),
-        LIBRARY => {
-            let program = std::env::current_exe().unwrap_or_default();
-            program.with_file_name("libsmmalloc.so").display().to_string()
-        }
-        _ => String::new(),
-    }
+    if name == "tcmalloc" { "libtcmalloc_minimal.so.4".to_owned() } else { String::new() }
 }
 
 /// What is done with an opened candidate, whatever its type.
@@ -103,9 +96,8 @@ pub trait Visitor {
 pub fn open<V: Visitor>(entry: &Entry, setup: &Setup, visitor: V) -> Result<V::Output, Skip> {
     Ok(match entry.name.as_str() {
         LIBRARY if setup.any_program => return Err("has no heap for any program".to_owned()),
-        _ if entry.kind == Kind::Extra || entry.name == LIBRARY => {
-            visitor.visit(loaded::Extra::load(&entry.path, setup)?)
-        }
+        LIBRARY => visitor.visit(loaded::Extra::linked(setup)?),
+        _ if entry.kind == Kind::Extra => visitor.visit(loaded::Extra::load(&entry.path, setup)?),
         _ if !entry.path.is_empty() => visitor.visit(loaded::Loaded::load(&entry.path)?),
         "smarena" => visitor.visit(ours::Inlined::new(setup)?),
         "smarena-call" => visitor.visit(ours::Called::new(setup)?),
