@@ -359,7 +359,8 @@ impl fmt::Display for HeapStats {
         }
         let headings = BucketStats::default().cells().map(|(heading, _)| heading);
         let used = self.buckets.iter().filter(|bucket| bucket.watermark > 0);
-        f.write_str(&table::aligned(headings, used.map(|bucket| bucket.cells().map(|(_, cell)| cell))))?;
+        let cells: Vec<_> = used.flat_map(|bucket| bucket.cells().map(|(_, cell)| cell)).collect();
+        f.write_str(&table::aligned(&headings, &cells))?;
         writeln!(f, "{}", self.total())?;
         let unused = self.buckets.iter().filter(|bucket| bucket.watermark == 0).count();
         if unused > 0 { writeln!(f, "{unused} buckets were never used") } else { Ok(()) }

@@ -168,13 +168,13 @@ impl fmt::Display for HeapChange {
              for the alignment, {exhausted} because buckets were exhausted); thread caches {caches:+}, resident bytes {resident:+}"
         )?;
         let headings = ["block size", "live", "free", "cached", "used", "purged", "overflowed", "refills", "spills"];
-        let rows = buckets.iter().filter(|bucket| !bucket.is_nothing()).map(|bucket| {
+        let cells = buckets.iter().filter(|bucket| !bucket.is_nothing()).flat_map(|bucket| {
             let BucketChange { block_size, live, free, cached, used, purged, overflowed, refills, spills } = bucket;
             let [live, free, cached] = [live, free, cached].map(|change| format!("{change:+}"));
             let [used, purged, overflowed, refills, spills] =
                 [used, purged, overflowed, refills, spills].map(|count| format!("+{count}"));
             [block_size.to_string(), live, free, cached, used, purged, overflowed, refills, spills]
         });
-        f.write_str(&table::aligned(headings, rows))
+        f.write_str(&table::aligned(&headings, &cells.collect::<Vec<_>>()))
     }
 }
