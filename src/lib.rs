@@ -30,7 +30,7 @@
 //! | hold bytes, or share them | [`SmBuf`], [`SmBytes`] |
 //! | bound the buffers of a server | [`BufPool`], [`Lease`] |
 //! | lend values that are costly to make | [`ObjectPool`], [`Loan`] |
-//! | let the kernel fill a pool's buffers (io_uring) | `Uring` (feature `io-uring`, Linux) |
+//! | let the kernel fill a pool's buffers (io_uring) | `Uring` (feature `io-uring`, Linux, 64 bits) |
 //! | keep values under handles | [`SmArena`], [`SharedArena`], [`compat`] |
 //! | have a heap of your own | [`Heap`], [`HeapBuilder`], [`static_heap!`] |
 //! | choose block sizes | [`Linear`], [`Piecewise`], [`Geometric`], [`size_classes!`], [`class`] |
@@ -51,7 +51,7 @@
 //! | `bytes` | yes | the traits of the crate `bytes` for [`SmBuf`], [`SmBytes`], [`Lease`] and [`SmChain`] |
 //! | `zerocopy` | yes | typed views of buffers, zeroed boxes of typed values |
 //! | `tokio-util` | | `LeaseFramed`: frames over tokio's streams, in leases |
-//! | `io-uring` | | `Uring`: buffers that the kernel fills (Linux) |
+//! | `io-uring` | | `Uring`: buffers that the kernel fills (Linux, 64 bits) |
 //! | `serde` | | statistics, arenas, handles, boxes and bytes in files |
 //! | `metrics`, `tracing` | | statistics for the crate `metrics`, an event of the crate `tracing` |
 //! | `record`, `pictures` | | recording what a program asks for, and showing it |
@@ -116,7 +116,7 @@ mod purger;
 #[expect(unsafe_code, reason = "a heap reference and a global allocator by another one: I10")]
 pub mod record;
 mod stats;
-#[cfg(all(feature = "io-uring", target_os = "linux", not(any(loom, shuttle, miri))))]
+#[cfg(all(feature = "io-uring", target_os = "linux", target_pointer_width = "64", not(any(loom, shuttle, miri))))]
 #[expect(unsafe_code, reason = "lends memory to the kernel: invariants R1.. at its top")]
 mod uring;
 
@@ -165,7 +165,7 @@ pub use crate::purger::Purger;
 pub use crate::stats::{
     BucketChange, BucketMap, BucketStats, Fallbacks, HeapChange, HeapMap, HeapStats, HeapTotal, Patch,
 };
-#[cfg(all(feature = "io-uring", target_os = "linux", not(any(loom, shuttle, miri))))]
+#[cfg(all(feature = "io-uring", target_os = "linux", target_pointer_width = "64", not(any(loom, shuttle, miri))))]
 pub use crate::uring::{Event, Operation, Payload, Socket, Uring, UringBuilder, UringError, UringStats};
 
 /// The README's examples, run as tests.

@@ -47,7 +47,10 @@ mod batch;
 mod builder;
 mod error;
 mod heap;
-#[cfg(any(feature = "tokio-util", all(target_os = "linux", feature = "io-uring", not(any(loom, shuttle, miri)))))]
+#[cfg(any(
+    feature = "tokio-util",
+    all(target_os = "linux", target_pointer_width = "64", feature = "io-uring", not(any(loom, shuttle, miri)))
+))]
 mod in_line;
 mod lease;
 mod loan;
@@ -82,7 +85,10 @@ pub use batch::Batch;
 pub use builder::BufPoolBuilder;
 pub use error::PoolError;
 pub use heap::PoolHeap;
-#[cfg(any(feature = "tokio-util", all(target_os = "linux", feature = "io-uring", not(any(loom, shuttle, miri)))))]
+#[cfg(any(
+    feature = "tokio-util",
+    all(target_os = "linux", target_pointer_width = "64", feature = "io-uring", not(any(loom, shuttle, miri)))
+))]
 pub(crate) use in_line::InLine;
 pub use lease::Lease;
 pub use loan::Loan;

@@ -1,4 +1,4 @@
-//! `Uring`: a pool whose buffers the kernel fills, by io_uring. Linux alone.
+//! `Uring`: a pool whose buffers the kernel fills, by io_uring. Linux alone, with addresses of 64 bits.
 //!
 //! ```text
 //!  pool ──leases──> buffers ──addresses──> kernel: takes the next one when something has come in
@@ -85,7 +85,7 @@ const BELL: u64 = 2;
 /// A thread's way to the kernel by io_uring, with buffers of a [`BufPool`](crate::BufPool) that stand ready there: what comes in arrives as a [`Lease`](crate::Lease) that is
 /// filled already, and goes out without a call of its own.
 ///
-/// With feature `io-uring`, on Linux 6.1 or later. Where the kernel is older, or forbids it, [`build`](UringBuilder::build) says so, and the ordinary calls are the
+/// With feature `io-uring`, on Linux 6.1 or later with addresses of 64 bits. Where the kernel is older, or forbids it, [`build`](UringBuilder::build) says so, and the ordinary calls are the
 /// way: a [`Lease`](crate::Lease) is a `BufMut`.
 ///
 /// - A receiving is asked for once and goes on: one [`wait`](Uring::wait), which is one call of the system, submits all that is to be sent and brings

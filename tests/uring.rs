@@ -1,5 +1,5 @@
 //! `Uring`: what came in arrives once and whole, what was sent comes back, and every buffer is in one place; whatever ends first.
-#![cfg(all(feature = "io-uring", target_os = "linux", not(miri)))]
+#![cfg(all(feature = "io-uring", target_os = "linux", target_pointer_width = "64", not(miri)))]
 #![cfg(not(any(smarena_tool = "asan", smarena_tool = "msan", smarena_tool = "tsan", smarena_tool = "valgrind")))]
 #![expect(unsafe_code, reason = "forks, and filters of system calls")]
 

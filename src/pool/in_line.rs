@@ -23,7 +23,7 @@ impl<H: HeapRef> InLine<H> {
     }
 
     /// Whether it waits, or has had its turn since the last look.
-    #[cfg(all(target_os = "linux", feature = "io-uring", not(any(loom, shuttle, miri))))]
+    #[cfg(all(target_os = "linux", target_pointer_width = "64", feature = "io-uring", not(any(loom, shuttle, miri))))]
     pub(crate) fn has_place(&self) -> bool {
         self.place.is_some()
     }

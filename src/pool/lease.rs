@@ -158,7 +158,7 @@ impl<H: HeapRef> Lease<H> {
     }
 
     /// Takes the content out, and keeps the room behind it.
-    #[cfg(all(target_os = "linux", feature = "io-uring"))]
+    #[cfg(all(target_os = "linux", target_pointer_width = "64", feature = "io-uring"))]
     pub(crate) fn split_front(&mut self) -> Self {
         Lease(self.0.split())
     }

@@ -41,7 +41,7 @@ mod tests;
 #[path = "../shared/trouble.rs"]
 mod trouble;
 mod udp;
-#[cfg(all(target_os = "linux", feature = "io-uring"))]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", feature = "io-uring"))]
 mod uring;
 /// In the package `packet_pool` alone (`docs/examples/watch`), which has what it takes.
 #[cfg(feature = "watch")]
@@ -104,7 +104,7 @@ fn can_be_watched() -> bool {
 }
 
 /// For builds without it.
-#[cfg(not(all(target_os = "linux", feature = "io-uring")))]
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64", feature = "io-uring")))]
 mod uring {
     use super::*;
 

@@ -59,8 +59,11 @@ fn a_port_that_is_taken_is_named() {
 /// Neither build nor system may have it.
 fn is_without_ring(error: &dyn std::error::Error) -> bool {
     let said = error.to_string();
-    let refusal =
-        if cfg!(all(target_os = "linux", feature = "io-uring")) { "io_uring is not to be had" } else { "--uring" };
+    let refusal = if cfg!(all(target_os = "linux", target_pointer_width = "64", feature = "io-uring")) {
+        "io_uring is not to be had"
+    } else {
+        "--uring"
+    };
     said.starts_with(refusal)
 }
 

@@ -26,7 +26,7 @@ mod ending;
 mod on_tokio;
 #[path = "../shared/payload.rs"]
 mod payload;
-#[cfg(all(target_os = "linux", feature = "io-uring"))]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", feature = "io-uring"))]
 mod ring;
 #[cfg(test)]
 mod tests;
@@ -126,9 +126,9 @@ impl Way {
     /// The server's side.
     fn server(self, socket: UdpSocket, pool: &BufPool<Net>) -> Result<Box<dyn Server>, Failure> {
         Ok(match self {
-            #[cfg(all(target_os = "linux", feature = "io-uring"))]
+            #[cfg(all(target_os = "linux", target_pointer_width = "64", feature = "io-uring"))]
             Way::Uring | Way::UringTogether => Box::new(ring::Echo::new(socket, pool, self == Way::UringTogether)?),
-            #[cfg(not(all(target_os = "linux", feature = "io-uring")))]
+            #[cfg(not(all(target_os = "linux", target_pointer_width = "64", feature = "io-uring")))]
             Way::Uring | Way::UringTogether => return Err("it takes Linux, and the feature io-uring".into()),
             Way::Batch => Box::new(batch::Echo::new(socket, pool)?),
             Way::Pool => Box::new(on_tokio::Echo::new(socket, pool.clone())?),
