@@ -164,21 +164,24 @@ fn shuttle_statistics_never_count_more_than_there_is() {
 fn shuttle_no_block_is_live_because_a_cache_gives_it_back() {
     schedules(|| {
         let heap = heap(Exhausted::NextBucketThenFallback);
-        let (filled, other) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&heap));
-        let is_filled = Arc::clone(&filled);
+        let (step, other) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&heap));
+        let seen = Arc::clone(&step);
         let thread = spawn(move || {
             let cache = other.thread_cache(64, crate::config::CacheWarmup::Hot);
             let blocks = [(); 4].map(|()| other.malloc(16, 0).unwrap());
             // SAFETY: I10: live, from this heap, given up.
             blocks.into_iter().for_each(|block| unsafe { other.free(block) });
-            filled.store(1, Ordering::Release);
+            step.store(1, Ordering::Release);
             drop(cache);
+            step.store(2, Ordering::Release);
         });
-        while is_filled.load(Ordering::Acquire) == 0 {
+        while seen.load(Ordering::Acquire) == 0 {
             thread::yield_now();
         }
-        for _ in 0..4 {
+        // Looks for as long as the cache gives back.
+        while seen.load(Ordering::Acquire) == 1 {
             assert_eq!(heap.stats().live(), 0);
+            thread::yield_now();
         }
         thread.join().unwrap();
     });

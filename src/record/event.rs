@@ -91,8 +91,9 @@ mod tests {
 
     #[test]
     fn an_event_survives_its_two_words() {
+        let largest = usize::try_from((1_u64 << 48) - 1).unwrap_or(usize::MAX);
         for (block, size, align, thread, freed) in
-            [(1, 0, 1, 1, false), ((1 << 52) - 1, (1 << 48) - 1, 1 << 21, u16::MAX, true), (77, 100, 4096, 3, false)]
+            [(1, 0, 1, 1, false), ((1 << 52) - 1, largest, 1 << 21, u16::MAX, true), (77, 100, 4096, 3, false)]
         {
             let event = Event { block, size, align, thread, freed };
             assert_eq!(Event::unpack(event.pack()), event);

@@ -285,5 +285,7 @@ fn block_of(header: NonNull<Header>) -> usize {
 
 /// A number whose lower bits depend on all of `value`'s.
 fn spread(value: usize) -> usize {
-    value.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
+    #[expect(clippy::cast_possible_truncation, reason = "its lower half does where addresses have 32 bits")]
+    const FACTOR: usize = 0x9e37_79b9_7f4a_7c15_u64 as usize;
+    value.wrapping_mul(FACTOR).rotate_left(usize::BITS / 2)
 }
