@@ -24,10 +24,10 @@ mod unsize;
 use core::alloc::Layout;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::ops::{Deref, DerefMut};
 use core::panic::UnwindSafe;
 use core::ptr::NonNull;
 
+use crate::derived::dereference;
 use crate::error::AllocError;
 use crate::heap::{Global, HeapRef};
 
@@ -298,20 +298,10 @@ impl<H: HeapRef> Drop for Block<'_, H> {
     }
 }
 
-impl<T: ?Sized, H: HeapRef> Deref for SmBox<T, H> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        // SAFETY: B1, B2: aligned, initialised, ours; `&self` keeps others from changing it.
-        unsafe { self.ptr.as_ref() }
-    }
-}
-
-impl<T: ?Sized, H: HeapRef> DerefMut for SmBox<T, H> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: B1, B2: aligned, initialised, ours; `&mut self` makes this the only reference.
-        unsafe { self.ptr.as_mut() }
-    }
+dereference! {
+    [T: ?Sized, H: HeapRef] SmBox<T, H> => T: |boxed|
+    // SAFETY: B1, B2: aligned, initialised, ours; `&self` keeps others from changing it.
+    unsafe { boxed.ptr.as_ref() },
+    // SAFETY: B1, B2: aligned, initialised, ours; `&mut self` makes this the only reference.
+    mut unsafe { boxed.ptr.as_mut() }
 }

@@ -47,9 +47,9 @@ mod read;
 mod split;
 
 use core::alloc::Layout;
-use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 
+use crate::derived::dereference;
 use crate::error::AllocError;
 use crate::heap::{Global, HeapRef};
 
@@ -113,21 +113,7 @@ impl<H: HeapRef> Drop for SmBuf<H> {
     }
 }
 
-impl<H: HeapRef> Deref for SmBuf<H> {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        self.as_slice()
-    }
-}
-
-impl<H: HeapRef> DerefMut for SmBuf<H> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [u8] {
-        self.as_mut_slice()
-    }
-}
+dereference! { [H: HeapRef] SmBuf<H> => [u8]: |buf| buf.as_slice(), mut buf.as_mut_slice() }
 
 crate::content::compares_by_content!(SmBuf);
 crate::content::shows_content!(SmBuf);

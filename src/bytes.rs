@@ -32,10 +32,10 @@ mod convert;
 mod foreign;
 mod part;
 
-use core::ops::Deref;
 use core::ptr::NonNull;
 
 use crate::buf::{BlockSize, Parts, SmBuf, give_block_back};
+use crate::derived::dereference;
 use crate::heap::{Global, HeapRef};
 
 /// Shared, immutable bytes: what a [`SmBuf`] becomes when it is [frozen](SmBuf::freeze).
@@ -144,14 +144,7 @@ impl<H: HeapRef> Drop for SmBytes<H> {
     }
 }
 
-impl<H: HeapRef> Deref for SmBytes<H> {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        self.as_slice()
-    }
-}
+dereference! { [H: HeapRef] SmBytes<H> => [u8]: |bytes| bytes.as_slice() }
 
 crate::content::compares_by_content!(SmBytes);
 crate::content::shows_content!(SmBytes);

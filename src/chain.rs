@@ -3,7 +3,6 @@
 //! Consumed parts give up their blocks at once, and leave the list only when they are half of it: so consuming is O(1) a part
 //! in the long run, however long the chain.
 
-use core::fmt;
 use core::mem;
 use std::io::{self, BufRead, IoSlice, Read, Write};
 
@@ -12,7 +11,7 @@ use smallvec::SmallVec;
 use crate::buf::SmBuf;
 use crate::bytes::SmBytes;
 use crate::content::copied;
-use crate::derived::{collect, extend_by};
+use crate::derived::{collect, debug_entries, default, extend_by, from};
 use crate::heap::{Global, HeapRef};
 
 /// A chain of [`SmBytes`], read from its front and appended to at its back. Up to four parts need no memory but its own.
@@ -310,21 +309,14 @@ impl<H: HeapRef> BufRead for SmChain<H> {
     }
 }
 
-impl<H: HeapRef> Default for SmChain<H> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+default! { [H: HeapRef] SmChain<H>: Self::new() }
 
 extend_by! { [H: HeapRef, B: Into<SmBytes<H>>] SmChain<H>: push(B) }
 collect! { [H: HeapRef, B: Into<SmBytes<H>>] SmChain<H>: B }
 
-/// A chain of one part.
-impl<H: HeapRef> From<SmBytes<H>> for SmChain<H> {
-    #[track_caller]
-    fn from(part: SmBytes<H>) -> Self {
-        Self::from_iter([part])
-    }
+from! {
+    /// A chain of one part.
+    [H: HeapRef] SmBytes<H> => SmChain<H>: |part| Self::from_iter([part]);
 }
 
 /// A copy of all parts in a row.
@@ -342,9 +334,7 @@ impl<H: HeapRef> From<SmChain<H>> for Vec<u8> {
     }
 }
 
-/// The parts, as byte strings.
-impl<H: HeapRef> fmt::Debug for SmChain<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.parts()).finish()
-    }
+debug_entries! {
+    /// The parts, as byte strings.
+    [H: HeapRef] SmChain<H>: debug_list |chain| chain.parts()
 }

@@ -18,10 +18,9 @@
 pub(crate) mod table;
 
 use core::alloc::Layout;
-use core::fmt;
 use core::marker::PhantomData;
 
-use crate::derived::copy;
+use crate::derived::{copy, debug_by};
 pub use table::Table;
 use table::{GRAIN, LOOKED_UP};
 
@@ -374,11 +373,7 @@ impl<C> PartialEq for Class<C> {
 
 impl<C> Eq for Class<C> {}
 
-impl<C: SizeClasses> fmt::Debug for Class<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Class").field("index", &self.index).field("block_size", &self.block_size()).finish()
-    }
-}
+debug_by! { [C: SizeClasses] Class<C> |class| { index: class.index, block_size: class.block_size() } }
 
 /// The size in bytes of the block that serves `size` bytes at a multiple of `align`, or `None` if no class does.
 ///

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::class::MAX_CLASSES;
+use crate::derived::default;
 use crate::error::ConfigError;
 
 /// The most bytes a span can have: 1 TiB, up to which block numbers are computed exactly; 1 GiB where addresses have 32 bits.
@@ -122,11 +123,7 @@ impl Purge {
     pub(crate) const DEFAULT: Self = Self::After(Duration::from_secs(1));
 }
 
-impl Default for Purge {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
+default! { [] Purge: Self::DEFAULT }
 
 /// Everything a heap is built from.
 #[derive(Debug, Clone, Copy)]

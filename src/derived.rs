@@ -15,6 +15,97 @@ macro_rules! debug_by {
     };
 }
 
+/// `Debug` of a type as that of a tuple of what it can tell: `debug_tuple! { [T] VacantEntry<'_, T> |entry| entry.handle }`.
+macro_rules! debug_tuple {
+    ([$($generics:tt)*] $Type:ident $(<$($parameter:tt),+>)? |$this:ident| $($value:expr),+) => {
+        impl<$($generics)*> core::fmt::Debug for $Type $(<$($parameter),+>)? {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                let $this = self;
+                f.debug_tuple(stringify!($Type))$(.field(&$value))+.finish()
+            }
+        }
+    };
+}
+
+/// `Debug` of a collection by its entries, as `debug_map` or `debug_list`.
+macro_rules! debug_entries {
+    ($(#[$meta:meta])* [$($generics:tt)*] $type:ty: $debug:ident |$this:ident| $entries:expr) => {
+        $(#[$meta])*
+        impl<$($generics)*> core::fmt::Debug for $type {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                let $this = self;
+                f.$debug().entries($entries).finish()
+            }
+        }
+    };
+}
+
+/// A trait of `core::fmt` of a type by that of something it has: `format_as! { [T: Debug] Loan<T>: Debug |loan| **loan }`.
+macro_rules! format_as {
+    ($(#[$meta:meta])* [$($generics:tt)*] $type:ty: $Trait:ident |$this:ident| $shown:expr) => {
+        $(#[$meta])*
+        impl<$($generics)*> core::fmt::$Trait for $type {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                let $this = self;
+                core::fmt::$Trait::fmt(&$shown, f)
+            }
+        }
+    };
+}
+
+/// `Display` of an error by a sentence for each of its variants: `says! { [] WasLate: Self { by } => "late by {by} seconds"; }`.
+macro_rules! says {
+    ([$($generics:tt)*] $type:ty: $($variant:pat $(if $condition:expr)? => $sentence:literal $(, $value:expr)*;)+) => {
+        impl<$($generics)*> core::fmt::Display for $type {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                match self {
+                    $($variant $(if $condition)? => write!(f, $sentence $(, $value)*),)+
+                }
+            }
+        }
+    };
+}
+
+/// `Deref` of a type to what it holds, and behind `mut` `DerefMut`:
+/// `dereference! { [T] Loan<T> => T: |loan| &loan.value, mut &mut loan.value }`.
+macro_rules! dereference {
+    ([$($generics:tt)*] $type:ty => $target:ty: |$this:ident| $held:expr, mut $held_mut:expr) => {
+        crate::derived::dereference! { [$($generics)*] $type => $target: |$this| $held }
+
+        impl<$($generics)*> core::ops::DerefMut for $type {
+            #[inline(always)]
+            fn deref_mut(&mut self) -> &mut $target {
+                let $this = self;
+                $held_mut
+            }
+        }
+    };
+    ([$($generics:tt)*] $type:ty => $target:ty: |$this:ident| $held:expr) => {
+        impl<$($generics)*> core::ops::Deref for $type {
+            type Target = $target;
+
+            #[inline(always)]
+            fn deref(&self) -> &$target {
+                let $this = self;
+                $held
+            }
+        }
+    };
+}
+
+/// `Default` of a type: `default! { [T] DenseArena<T>: Self::new() }`.
+macro_rules! default {
+    ($(#[$meta:meta])* [$($generics:tt)*] $type:ty: $value:expr) => {
+        $(#[$meta])*
+        impl<$($generics)*> Default for $type {
+            #[inline]
+            fn default() -> Self {
+                $value
+            }
+        }
+    };
+}
+
 /// `Clone` and `Copy` of a type.
 macro_rules! copy {
     ([$($generics:tt)*] $type:ty) => {
@@ -106,6 +197,20 @@ macro_rules! collect {
     };
 }
 
+/// `From` of one type for another: `from! { [H: HeapRef] SmBuf<H> => SmBytes<H>: |buf| buf.freeze(); }`.
+macro_rules! from {
+    ($($(#[$meta:meta])* [$($generics:tt)*] $source:ty => $type:ty: |$value:ident| $made:expr;)+) => {$(
+        $(#[$meta])*
+        impl<$($generics)*> From<$source> for $type {
+            #[inline]
+            #[track_caller]
+            fn from($value: $source) -> Self {
+                $made
+            }
+        }
+    )+};
+}
+
 /// `From` of what a variant of an enum holds and nothing else: `wrap! { [] UringError: System(io::Error) }`.
 macro_rules! wrap {
     ([$($generics:tt)*] $type:ty: $variant:ident($inner:ty)) => {
@@ -117,18 +222,10 @@ macro_rules! wrap {
     };
 }
 
-/// `IntoIterator` of references to a collection that has `iter` and `iter_mut`.
+/// `IntoIterator` of references to a collection that has `iter`, and, if there are two, `iter_mut`.
 macro_rules! iterate_by_reference {
     ([$($generics:tt)*] $type:ty: $Iter:ty => $Item:ty, $IterMut:ty => $ItemMut:ty) => {
-        impl<'a, $($generics)*> IntoIterator for &'a $type {
-            type Item = $Item;
-            type IntoIter = $Iter;
-
-            #[inline]
-            fn into_iter(self) -> $Iter {
-                self.iter()
-            }
-        }
+        crate::derived::iterate_by_reference! { [$($generics)*] $type: $Iter => $Item }
 
         impl<'a, $($generics)*> IntoIterator for &'a mut $type {
             type Item = $ItemMut;
@@ -140,28 +237,27 @@ macro_rules! iterate_by_reference {
             }
         }
     };
-}
+    ([$($generics:tt)*] $type:ty: $Iter:ty => $Item:ty) => {
+        impl<'a, $($generics)*> IntoIterator for &'a $type {
+            type Item = $Item;
+            type IntoIter = $Iter;
 
-/// `AsRef`, `AsMut`, `Borrow` and `BorrowMut` of what a type dereferences to.
-macro_rules! lend_as {
-    ([$($generics:tt)*] $type:ty => $target:ty) => {
-        impl<$($generics)*> AsRef<$target> for $type {
             #[inline]
-            fn as_ref(&self) -> &$target {
-                self
+            fn into_iter(self) -> $Iter {
+                self.iter()
             }
         }
+    };
+}
+
+/// `AsRef` and `Borrow` of what a type dereferences to, and behind `mut` `AsMut` and `BorrowMut`, too.
+macro_rules! lend_as {
+    ([$($generics:tt)*] $type:ty => mut $target:ty) => {
+        crate::derived::lend_as! { [$($generics)*] $type => $target }
 
         impl<$($generics)*> AsMut<$target> for $type {
             #[inline]
             fn as_mut(&mut self) -> &mut $target {
-                self
-            }
-        }
-
-        impl<$($generics)*> core::borrow::Borrow<$target> for $type {
-            #[inline]
-            fn borrow(&self) -> &$target {
                 self
             }
         }
@@ -173,6 +269,24 @@ macro_rules! lend_as {
             }
         }
     };
+    ([$($generics:tt)*] $type:ty => $target:ty) => {
+        impl<$($generics)*> AsRef<$target> for $type {
+            #[inline]
+            fn as_ref(&self) -> &$target {
+                self
+            }
+        }
+
+        impl<$($generics)*> core::borrow::Borrow<$target> for $type {
+            #[inline]
+            fn borrow(&self) -> &$target {
+                self
+            }
+        }
+    };
 }
 
-pub(crate) use {clone_fields, collect, compare_by, copy, debug_by, extend_by, iterate_by_reference, lend_as, wrap};
+pub(crate) use {
+    clone_fields, collect, compare_by, copy, debug_by, debug_entries, debug_tuple, default, dereference, extend_by,
+    format_as, from, iterate_by_reference, lend_as, says, wrap,
+};

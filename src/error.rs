@@ -1,5 +1,6 @@
 //! What can go wrong, with the value that was asked for and the limit it met.
 
+use crate::derived::{from, says};
 use core::alloc::Layout;
 use core::fmt;
 use std::io;
@@ -101,46 +102,26 @@ pub enum ConfigError {
     },
 }
 
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BucketTooSmall { bucket, block_size, bytes } => write!(
-                f,
-                "bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; it needs at least {block_size}"
-            ),
-            Self::BucketTooLarge { bucket, block_size, bytes, limit } => write!(
-                f,
-                "bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; a span holds at most {limit}"
-            ),
-            Self::BucketCount { count, limit } => {
-                write!(f, "{count} buckets were asked for; a heap of this table has 1 to {limit}")
-            }
-            Self::NoSuchBucket { block_size, block_sizes } => {
-                write!(f, "no bucket has blocks of {block_size} bytes; the table's sizes are {block_sizes:?}")
-            }
-            Self::PoolBufSize { bytes, headroom, limit } => write!(
-                f,
-                "a pool's buffers were given {bytes} bytes each behind {headroom} of headroom; they have at least 1, and {limit} at most with the headroom"
-            ),
-            Self::PoolAlignment { align, limit } => {
-                write!(f, "a pool's buffers were given the alignment {align}; it is a power of two up to {limit}")
-            }
-            Self::PoolLimit { buffers, limit } => write!(f, "a pool was given {buffers} buffers; it has 1 to {limit}"),
-            Self::PoolWatermarks { low, high, limit } => write!(
-                f,
-                "a pool of {limit} buffers was given the watermarks {low} and {high}; the low one is below the high one, and that at most {limit}"
-            ),
-            Self::AddressSpace { buckets, stride, limit } => {
-                write!(f, "{buckets} spans of {stride} bytes each do not fit into {limit} bytes of address space")
-            }
-            Self::Refused { bytes, code } => write!(
-                f,
-                "the system refused to reserve {bytes} bytes: {}{}",
-                io::Error::from_raw_os_error(*code),
-                what_is_short(*code)
-            ),
-        }
-    }
+says! {
+    [] ConfigError:
+    Self::BucketTooSmall { bucket, block_size, bytes } =>
+        "bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; it needs at least {block_size}";
+    Self::BucketTooLarge { bucket, block_size, bytes, limit } =>
+        "bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; a span holds at most {limit}";
+    Self::BucketCount { count, limit } => "{count} buckets were asked for; a heap of this table has 1 to {limit}";
+    Self::NoSuchBucket { block_size, block_sizes } =>
+        "no bucket has blocks of {block_size} bytes; the table's sizes are {block_sizes:?}";
+    Self::PoolBufSize { bytes, headroom, limit } =>
+        "a pool's buffers were given {bytes} bytes each behind {headroom} of headroom; they have at least 1, and {limit} at most with the headroom";
+    Self::PoolAlignment { align, limit } =>
+        "a pool's buffers were given the alignment {align}; it is a power of two up to {limit}";
+    Self::PoolLimit { buffers, limit } => "a pool was given {buffers} buffers; it has 1 to {limit}";
+    Self::PoolWatermarks { low, high, limit } =>
+        "a pool of {limit} buffers was given the watermarks {low} and {high}; the low one is below the high one, and that at most {limit}";
+    Self::AddressSpace { buckets, stride, limit } =>
+        "{buckets} spans of {stride} bytes each do not fit into {limit} bytes of address space";
+    Self::Refused { bytes, code } =>
+        "the system refused to reserve {bytes} bytes: {}{}", io::Error::from_raw_os_error(*code), what_is_short(*code);
 }
 
 impl core::error::Error for ConfigError {}
@@ -250,38 +231,20 @@ pub enum AllocError {
     },
 }
 
-impl fmt::Display for AllocError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Alignment { align, limit } if align.is_power_of_two() => {
-                write!(f, "alignment {align} is above the limit of {limit}")
-            }
-            Self::Alignment { align, limit } => {
-                write!(f, "alignment {align} is not a power of two from 1 to {limit} (0 stands for 16)")
-            }
-            Self::TooLarge { size, limit } => {
-                write!(f, "{size} bytes are more than can be had at once; the limit is {limit}")
-            }
-            Self::NoBucket { heap, size, align } => write!(
-                f,
-                "no bucket of heap `{heap}` has blocks for {size} bytes aligned to {align}, and it refuses what no bucket serves"
-            ),
-            Self::Exhausted { heap, bucket, block_size, blocks } => write!(
-                f,
-                "bucket {bucket} of heap `{heap}` is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads"
-            ),
-            Self::PoolGrowth { size, block, left } => write!(
-                f,
-                "a pool's buffer with a block of {block} bytes was to get one of {size}; the pool's buffers may grow by {left} bytes more (`BufPoolBuilder::growth`)"
-            ),
-            Self::OneBlock { size } => {
-                write!(f, "a buffer of a pool has one block and gets no second one; {size} bytes were asked for")
-            }
-            Self::OutOfMemory { heap, size, align } => {
-                write!(f, "the system refused memory to heap `{heap}`: {size} bytes aligned to {align} were asked for")
-            }
-        }
-    }
+says! {
+    [] AllocError:
+    Self::Alignment { align, limit } if align.is_power_of_two() => "alignment {align} is above the limit of {limit}";
+    Self::Alignment { align, limit } => "alignment {align} is not a power of two from 1 to {limit} (0 stands for 16)";
+    Self::TooLarge { size, limit } => "{size} bytes are more than can be had at once; the limit is {limit}";
+    Self::NoBucket { heap, size, align } =>
+        "no bucket of heap `{heap}` has blocks for {size} bytes aligned to {align}, and it refuses what no bucket serves";
+    Self::Exhausted { heap, bucket, block_size, blocks } =>
+        "bucket {bucket} of heap `{heap}` is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads";
+    Self::PoolGrowth { size, block, left } =>
+        "a pool's buffer with a block of {block} bytes was to get one of {size}; the pool's buffers may grow by {left} bytes more (`BufPoolBuilder::growth`)";
+    Self::OneBlock { size } => "a buffer of a pool has one block and gets no second one; {size} bytes were asked for";
+    Self::OutOfMemory { heap, size, align } =>
+        "the system refused memory to heap `{heap}`: {size} bytes aligned to {align} were asked for";
 }
 
 impl core::error::Error for AllocError {}
@@ -312,20 +275,18 @@ impl AllocError {
     }
 }
 
-/// Of kind `OutOfMemory` if memory is short now, of kind `InvalidInput` if the heap never serves this. The error itself is inside.
-///
-/// ```
-/// use smarena::SmBuf;
-/// use std::io;
-///
-/// fn read(len: usize) -> io::Result<SmBuf> {
-///     let buf = SmBuf::try_with_capacity(len)?;
-///     Ok(buf)
-/// }
-/// assert_eq!(read(usize::MAX).unwrap_err().kind(), io::ErrorKind::InvalidInput);
-/// ```
-impl From<AllocError> for io::Error {
-    fn from(error: AllocError) -> Self {
-        io::Error::new(error.kind(), error)
-    }
+from! {
+    /// Of kind `OutOfMemory` if memory is short now, of kind `InvalidInput` if the heap never serves this. The error itself is inside.
+    ///
+    /// ```
+    /// use smarena::SmBuf;
+    /// use std::io;
+    ///
+    /// fn read(len: usize) -> io::Result<SmBuf> {
+    ///     let buf = SmBuf::try_with_capacity(len)?;
+    ///     Ok(buf)
+    /// }
+    /// assert_eq!(read(usize::MAX).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    /// ```
+    [] AllocError => io::Error: |error| io::Error::new(error.kind(), error);
 }

@@ -69,11 +69,9 @@ mod wait;
 #[cfg(feature = "async")]
 mod waiters;
 
-use core::fmt;
-
 use crate::buf::BlockSize;
 use crate::class::Class;
-use crate::derived::clone_fields;
+use crate::derived::{clone_fields, debug_by};
 use crate::heap::{Global, HeapRef};
 use crate::sync::AtomicUsize;
 
@@ -160,12 +158,6 @@ clone_fields! {
     [H: HeapRef] BufPool<H>: handle
 }
 
-impl<H: HeapRef> fmt::Debug for BufPool<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BufPool")
-            .field("buf_size", &self.buf_size())
-            .field("limit", &self.limit())
-            .field("in_flight", &self.in_flight())
-            .finish()
-    }
+debug_by! {
+    [H: HeapRef] BufPool<H> |pool| { buf_size: pool.buf_size(), limit: pool.limit(), in_flight: pool.in_flight() }
 }

@@ -66,14 +66,7 @@ pub(crate) mod fixed {
 #[repr(align(128))]
 pub(crate) struct CachePadded<T>(pub(crate) T);
 
-impl<T> core::ops::Deref for CachePadded<T> {
-    type Target = T;
-
-    #[inline(always)]
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
+dereference! { [T] CachePadded<T> => T: |padded| &padded.0 }
 
 /// Looks until there is an answer, for which another thread needs a few instructions more. That thread may have to be given
 /// this one's processor first, so it soon is.
@@ -94,11 +87,12 @@ pub(crate) fn spin_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+#[cfg(not(any(loom, shuttle)))]
+use crate::derived::dereference;
 #[cfg(loom)]
 pub(crate) use loom::thread;
 #[cfg(shuttle)]
 pub(crate) use shuttle::thread;
-#[cfg(not(any(loom, shuttle)))]
 use std::thread;
 
 /// What models are made of.

@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use super::SmArena;
 use super::handle::Handle;
 use super::index::index_by_handle;
-use crate::derived::{compare_by, copy};
+use crate::derived::{compare_by, copy, format_as};
 use crate::heap::HeapRef;
 
 /// A lifetime that equals no other: neither longer nor shorter lifetimes convert into it.
@@ -185,17 +185,9 @@ index_by_handle! {
     ['brand, T, H: HeapRef] BrandedArena<'brand, '_, T, H>, BrandedHandle<'brand, T> => T, "names no value of this arena"
 }
 
-impl<T: fmt::Debug, H: HeapRef> fmt::Debug for BrandedArena<'_, '_, T, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.arena.fmt(f)
-    }
-}
+format_as! { [T: fmt::Debug, H: HeapRef] BrandedArena<'_, '_, T, H>: Debug |branded| branded.arena }
 
-impl<T> fmt::Debug for BrandedHandle<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.handle.fmt(f)
-    }
-}
+format_as! { [T] BrandedHandle<'_, T>: Debug |branded| branded.handle }
 
 copy! { [T] BrandedHandle<'_, T> }
 compare_by! { [T] BrandedHandle<'_, T>: handle }

@@ -12,7 +12,7 @@ use core::fmt;
 use super::generation::Generation;
 use super::handle::Handle;
 use super::index::index_by_handle;
-use crate::derived::{collect, extend_by};
+use crate::derived::{collect, debug_entries, default, extend_by};
 
 /// Values side by side in one slice, named by [`Handle`]s.
 ///
@@ -84,11 +84,7 @@ impl<T: Clone> Clone for DenseArena<T> {
     }
 }
 
-impl<T> Default for DenseArena<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+default! { [T] DenseArena<T>: Self::new() }
 
 index_by_handle! { [T] DenseArena<T>, Handle<T> => T, "names no value of this arena" }
 
@@ -96,11 +92,7 @@ extend_by! { [T] DenseArena<T>: insert(T) }
 
 collect! { [T] DenseArena<T>: T }
 
-impl<T: fmt::Debug> fmt::Debug for DenseArena<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
-    }
-}
+debug_entries! { [T: fmt::Debug] DenseArena<T>: debug_map |arena| arena.iter() }
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use core::fmt;
 use super::handle::Handle;
 use super::slot::SlotPtr;
 use super::storage::{Claimed, Storage};
+use crate::derived::debug_tuple;
 use crate::heap::HeapRef;
 
 /// The slot the next value goes into. Made by [`SmArena::vacant_entry`](crate::SmArena::vacant_entry).
@@ -183,14 +184,6 @@ unsafe impl<T: Send, H: HeapRef + Send> Send for OccupiedEntry<'_, T, H> {}
 // SAFETY: as above; `&OccupiedEntry` gives `&T`.
 unsafe impl<T: Sync, H: HeapRef + Sync> Sync for OccupiedEntry<'_, T, H> {}
 
-impl<T, H: HeapRef> fmt::Debug for VacantEntry<'_, T, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("VacantEntry").field(&self.handle()).finish()
-    }
-}
+debug_tuple! { [T, H: HeapRef] VacantEntry<'_, T, H> |entry| entry.handle }
 
-impl<T: fmt::Debug, H: HeapRef> fmt::Debug for OccupiedEntry<'_, T, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OccupiedEntry").field(&self.handle).field(self.get()).finish()
-    }
-}
+debug_tuple! { [T: fmt::Debug, H: HeapRef] OccupiedEntry<'_, T, H> |entry| entry.handle, entry.get() }

@@ -4,7 +4,7 @@ use core::alloc::Layout;
 use core::fmt;
 
 use super::handle::Handle;
-use crate::derived::debug_by;
+use crate::derived::{debug_by, says};
 use crate::error::AllocError;
 
 /// Why an arena could not grow. It is as it was before the call.
@@ -39,17 +39,12 @@ pub enum GrowError {
     },
 }
 
-impl fmt::Display for GrowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Alloc { wanted, layout, error } => {
-                write!(f, "no block of {} bytes for an arena of {wanted} slots: {error}", layout.size())
-            }
-            Self::Full { wanted, value_size, limit } => {
-                write!(f, "{wanted} slots were asked for; an arena of {value_size}-byte values has at most {limit}")
-            }
-        }
-    }
+says! {
+    [] GrowError:
+    Self::Alloc { wanted, layout, error } =>
+        "no block of {} bytes for an arena of {wanted} slots: {error}", layout.size();
+    Self::Full { wanted, value_size, limit } =>
+        "{wanted} slots were asked for; an arena of {value_size}-byte values has at most {limit}";
 }
 
 impl core::error::Error for GrowError {}
@@ -188,17 +183,11 @@ pub enum DisjointError {
     },
 }
 
-impl fmt::Display for DisjointError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stale { position, slot, generation } => {
-                write!(f, "handle {position} of the list, of slot {slot} and generation {generation}, names no value")
-            }
-            Self::Repeated { first, again, slot } => {
-                write!(f, "handle {again} of the list is handle {first} again, that of slot {slot}")
-            }
-        }
-    }
+says! {
+    [] DisjointError:
+    Self::Stale { position, slot, generation } =>
+        "handle {position} of the list, of slot {slot} and generation {generation}, names no value";
+    Self::Repeated { first, again, slot } => "handle {again} of the list is handle {first} again, that of slot {slot}";
 }
 
 impl core::error::Error for DisjointError {}
@@ -207,11 +196,7 @@ impl core::error::Error for DisjointError {}
 
 debug_by! { [T] InsertError<T> |error| { error: error.error } }
 
-impl<T> fmt::Display for InsertError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
+says! { [T] InsertError<T>: Self { error, .. } => "{error}"; }
 
 impl<T> core::error::Error for InsertError<T> {}
 
@@ -224,23 +209,13 @@ impl<T> fmt::Debug for InsertAtError<T> {
     }
 }
 
-impl<T> fmt::Display for InsertAtError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stale { handle, .. } if *handle == Handle::DANGLING => {
-                write!(f, "the handle is `Handle::DANGLING`, which is of no slot")
-            }
-            Self::Stale { handle, .. } => {
-                write!(
-                    f,
-                    "slot {} has left generation {} behind, or is not detached with it",
-                    handle.slot(),
-                    handle.generation()
-                )
-            }
-            Self::Grow(error) => error.fmt(f),
-        }
-    }
+says! {
+    [T] InsertAtError<T>:
+    Self::Stale { handle, .. } if *handle == Handle::DANGLING =>
+        "the handle is `Handle::DANGLING`, which is of no slot";
+    Self::Stale { handle, .. } =>
+        "slot {} has left generation {} behind, or is not detached with it", handle.slot(), handle.generation();
+    Self::Grow(error) => "{error}";
 }
 
 impl<T> core::error::Error for InsertAtError<T> {}

@@ -7,7 +7,7 @@ use core::num::NonZeroU32;
 use super::generation::Generation;
 use super::place::Place;
 use super::slot::Slot;
-use crate::derived::{compare_by, copy};
+use crate::derived::{compare_by, copy, default};
 
 /// Names one value in an [`SmArena<T>`](crate::SmArena), for as long as that value lives and never again after.
 ///
@@ -166,18 +166,16 @@ impl<T> Handle<T> {
 
 copy! { [T] Handle<T> }
 
-/// [`DANGLING`](Handle::DANGLING), for what is to name a value later.
-///
-/// ```
-/// #[derive(Default)]
-/// struct Enemy { target: smarena::Handle<Enemy> }
-///
-/// assert_eq!(Enemy::default().target, smarena::Handle::DANGLING);
-/// ```
-impl<T> Default for Handle<T> {
-    fn default() -> Self {
-        Self::DANGLING
-    }
+default! {
+    /// [`DANGLING`](Handle::DANGLING), for what is to name a value later.
+    ///
+    /// ```
+    /// #[derive(Default)]
+    /// struct Enemy { target: smarena::Handle<Enemy> }
+    ///
+    /// assert_eq!(Enemy::default().target, smarena::Handle::DANGLING);
+    /// ```
+    [T] Handle<T>: Self::DANGLING
 }
 
 compare_by! { [T] Handle<T>: both() }

@@ -13,7 +13,7 @@ use super::place::Place;
 use super::slot::SlotPtr;
 use super::storage::Storage;
 use super::table::Table;
-use crate::derived::{clone_fields, debug_by};
+use crate::derived::{clone_fields, debug_by, debug_entries};
 use crate::heap::HeapRef;
 
 #[inline]
@@ -195,11 +195,7 @@ unsafe impl<T: Sync, H: HeapRef + Sync> Sync for IntoIter<T, H> {}
 
 clone_fields! { [T] Iter<'_, T>: cursor, table, values }
 
-impl<T: fmt::Debug> fmt::Debug for Iter<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.clone()).finish()
-    }
-}
+debug_entries! { [T: fmt::Debug] Iter<'_, T>: debug_map |iter| iter.clone() }
 
 // To show their values, these would have to hand them out.
 debug_by! { [T] IterMut<'_, T> |iter| { remaining: iter.cursor.remaining() } }

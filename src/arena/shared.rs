@@ -37,6 +37,7 @@ pub use self::guard::Guard;
 pub use self::reading::Reading;
 use self::slots::Slots;
 pub use self::withdrawn::Withdrawn;
+use crate::derived::{debug_entries, default};
 use crate::heap::{Global, HeapRef};
 
 /// Values in slots, named by [`Handle`](crate::Handle)s, shared by threads.
@@ -83,14 +84,6 @@ pub struct SharedArena<T, H: HeapRef = Global> {
 impl<T: RefUnwindSafe + UnwindSafe, H: HeapRef + UnwindSafe> UnwindSafe for SharedArena<T, H> {}
 impl<T: RefUnwindSafe + UnwindSafe, H: HeapRef + RefUnwindSafe> RefUnwindSafe for SharedArena<T, H> {}
 
-impl<T, H: HeapRef + Default> Default for SharedArena<T, H> {
-    fn default() -> Self {
-        Self::new_in(H::default())
-    }
-}
+default! { [T, H: HeapRef + Default] SharedArena<T, H>: Self::new_in(H::default()) }
 
-impl<T: fmt::Debug, H: HeapRef> fmt::Debug for SharedArena<T, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
+debug_entries! { [T: fmt::Debug, H: HeapRef] SharedArena<T, H>: debug_list |arena| arena.iter() }

@@ -7,7 +7,7 @@ use super::error::GrowError;
 use super::handle::Handle;
 use super::index::index_by_handle;
 use super::iter::{IntoIter, Iter, IterMut};
-use crate::derived::{collect, extend_by, iterate_by_reference};
+use crate::derived::{collect, debug_entries, default, extend_by, iterate_by_reference};
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> Drop for SmArena<T, H> {
@@ -19,11 +19,7 @@ impl<T, H: HeapRef> Drop for SmArena<T, H> {
     }
 }
 
-impl<T, H: HeapRef + Default> Default for SmArena<T, H> {
-    fn default() -> Self {
-        Self::new_in(H::default())
-    }
-}
+default! { [T, H: HeapRef + Default] SmArena<T, H>: Self::new_in(H::default()) }
 
 /// In the copy every handle of this arena is valid, and names the copied value. If this arena ever held a value, the copy
 /// gives out the same handles next.
@@ -90,8 +86,4 @@ iterate_by_reference! {
     [T, H: HeapRef] SmArena<T, H>: Iter<'a, T> => (Handle<T>, &'a T), IterMut<'a, T> => (Handle<T>, &'a mut T)
 }
 
-impl<T: fmt::Debug, H: HeapRef> fmt::Debug for SmArena<T, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.iter().fmt(f)
-    }
-}
+debug_entries! { [T: fmt::Debug, H: HeapRef] SmArena<T, H>: debug_map |arena| arena.iter() }

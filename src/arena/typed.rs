@@ -6,6 +6,7 @@ use core::ops::{Index, IndexMut};
 use super::SmArena;
 use super::error::InsertError;
 use super::handle::Handle;
+use crate::derived::{debug_entries, default};
 use crate::heap::{Global, HeapRef};
 
 /// A handle type of one's own. Implemented by [`handle_type!`](crate::handle_type).
@@ -329,11 +330,7 @@ impl<K: HandleType, H: HeapRef> TypedArena<K, H> {
     }
 }
 
-impl<K: HandleType, H: HeapRef + Default> Default for TypedArena<K, H> {
-    fn default() -> Self {
-        Self { arena: SmArena::default() }
-    }
-}
+default! { [K: HandleType, H: HeapRef + Default] TypedArena<K, H>: Self { arena: SmArena::default() } }
 
 impl<K: HandleType<Value: Clone>, H: HeapRef> Clone for TypedArena<K, H> {
     #[track_caller]
@@ -365,8 +362,4 @@ impl<K: HandleType, H: HeapRef> IndexMut<K> for TypedArena<K, H> {
     }
 }
 
-impl<K: HandleType<Value: fmt::Debug>, H: HeapRef> fmt::Debug for TypedArena<K, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
-    }
-}
+debug_entries! { [K: HandleType<Value: fmt::Debug>, H: HeapRef] TypedArena<K, H>: debug_map |arena| arena.iter() }

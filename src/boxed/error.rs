@@ -1,9 +1,8 @@
 //! A box that could not be had, with the value that was to go into it.
 
 use core::error::Error;
-use core::fmt;
 
-use crate::derived::debug_by;
+use crate::derived::{debug_by, says};
 use crate::error::AllocError;
 
 /// The heap had no block for a value: here is the value, and why.
@@ -54,11 +53,7 @@ impl<T> TryNewError<T> {
     }
 }
 
-impl<T> fmt::Display for TryNewError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.reason.fmt(f)
-    }
-}
+says! { [T] TryNewError<T>: Self { reason, .. } => "{reason}"; }
 
 // The value need not be `Debug`; an error must be.
 debug_by! { [T] TryNewError<T> |error| { reason: error.reason } }

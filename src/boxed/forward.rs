@@ -9,7 +9,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::SmBox;
-use crate::derived::lend_as;
+use crate::derived::{format_as, from, lend_as};
 use crate::heap::HeapRef;
 
 /// A clone of the value in a block of its own, of the same heap.
@@ -38,33 +38,17 @@ impl<T: Default, H: HeapRef + Default> Default for SmBox<T, H> {
     }
 }
 
-impl<T> From<T> for SmBox<T> {
-    #[inline]
-    #[track_caller]
-    fn from(value: T) -> Self {
-        SmBox::new(value)
-    }
-}
+from! { [T] T => SmBox<T>: |value| SmBox::new(value); }
 
-lend_as! { [T: ?Sized, H: HeapRef] SmBox<T, H> => T }
+lend_as! { [T: ?Sized, H: HeapRef] SmBox<T, H> => mut T }
 
-impl<T: ?Sized + fmt::Debug, H: HeapRef> fmt::Debug for SmBox<T, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        T::fmt(self, f)
-    }
-}
+format_as! { [T: ?Sized + fmt::Debug, H: HeapRef] SmBox<T, H>: Debug |boxed| **boxed }
 
-impl<T: ?Sized + fmt::Display, H: HeapRef> fmt::Display for SmBox<T, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        T::fmt(self, f)
-    }
-}
+format_as! { [T: ?Sized + fmt::Display, H: HeapRef] SmBox<T, H>: Display |boxed| **boxed }
 
-/// The value's address.
-impl<T: ?Sized, H: HeapRef> fmt::Pointer for SmBox<T, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Pointer::fmt(&self.ptr, f)
-    }
+format_as! {
+    /// The value's address.
+    [T: ?Sized, H: HeapRef] SmBox<T, H>: Pointer |boxed| boxed.ptr
 }
 
 impl<T: ?Sized + Error, H: HeapRef> Error for SmBox<T, H> {

@@ -8,6 +8,7 @@
 use core::pin::Pin;
 
 use super::SmBox;
+use crate::derived::from;
 use crate::heap::{Global, HeapRef};
 
 impl<T> SmBox<T> {
@@ -85,10 +86,7 @@ impl<T: ?Sized, H: HeapRef + 'static> SmBox<T, H> {
     }
 }
 
-/// As [`SmBox::into_pin`].
-impl<T: ?Sized, H: HeapRef + 'static> From<SmBox<T, H>> for Pin<SmBox<T, H>> {
-    #[inline]
-    fn from(boxed: SmBox<T, H>) -> Self {
-        SmBox::into_pin(boxed)
-    }
+from! {
+    /// As [`SmBox::into_pin`].
+    [T: ?Sized, H: HeapRef + 'static] SmBox<T, H> => Pin<SmBox<T, H>>: |boxed| SmBox::into_pin(boxed);
 }

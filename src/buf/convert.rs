@@ -4,7 +4,7 @@ use core::slice;
 
 use super::{BlockSize, SmBuf, narrow, refused};
 use crate::content::{IntoBytes, copied};
-use crate::derived::{iterate_by_reference, lend_as};
+use crate::derived::{default, from, iterate_by_reference, lend_as};
 use crate::heap::{Global, HeapRef};
 
 impl<H: HeapRef> SmBuf<H> {
@@ -73,12 +73,9 @@ impl<H: HeapRef> Clone for SmBuf<H> {
     }
 }
 
-/// An empty buffer, which holds no block.
-impl<H: HeapRef + Default> Default for SmBuf<H> {
-    #[inline]
-    fn default() -> Self {
-        SmBuf::new_in(H::default())
-    }
+default! {
+    /// An empty buffer, which holds no block.
+    [H: HeapRef + Default] SmBuf<H>: SmBuf::new_in(H::default())
 }
 
 macro_rules! copied_from {
@@ -103,12 +100,9 @@ copied_from! {
     [] String;
 }
 
-/// A copy: a vector's memory belongs to the system's allocator.
-impl<H: HeapRef> From<SmBuf<H>> for Vec<u8> {
-    #[inline]
-    fn from(buf: SmBuf<H>) -> Self {
-        copied(buf.to_vec(), buf)
-    }
+from! {
+    /// A copy: a vector's memory belongs to the system's allocator.
+    [H: HeapRef] SmBuf<H> => Vec<u8>: |buf| copied(buf.to_vec(), buf);
 }
 
 impl<H: HeapRef + Default> FromIterator<u8> for SmBuf<H> {
@@ -183,4 +177,4 @@ impl<H: HeapRef> IntoIterator for SmBuf<H> {
 
 iterate_by_reference! { [H: HeapRef] SmBuf<H>: slice::Iter<'a, u8> => &'a u8, slice::IterMut<'a, u8> => &'a mut u8 }
 
-lend_as! { [H: HeapRef] SmBuf<H> => [u8] }
+lend_as! { [H: HeapRef] SmBuf<H> => mut [u8] }

@@ -1,19 +1,16 @@
 //! Shared bytes out of other types of bytes, and seen as such.
 
-use core::borrow::Borrow;
 use core::slice;
 
 use super::SmBytes;
 use crate::buf::SmBuf;
 use crate::content::{IntoBytes, copied};
+use crate::derived::{default, from, iterate_by_reference, lend_as};
 use crate::heap::HeapRef;
 
-/// [`freeze`](SmBuf::freeze).
-impl<H: HeapRef> From<SmBuf<H>> for SmBytes<H> {
-    #[inline]
-    fn from(buf: SmBuf<H>) -> Self {
-        buf.freeze()
-    }
+from! {
+    /// [`freeze`](SmBuf::freeze).
+    [H: HeapRef] SmBuf<H> => SmBytes<H>: |buf| buf.freeze();
 }
 
 /// [`try_into_mut`](SmBytes::try_into_mut), or else a copy.
@@ -72,71 +69,26 @@ impl<H: HeapRef> Extend<SmBytes<H>> for SmBuf<H> {
     }
 }
 
-/// [`from_static`](SmBytes::from_static).
-impl From<&'static [u8]> for SmBytes {
-    #[inline]
-    #[track_caller]
-    fn from(bytes: &'static [u8]) -> Self {
-        SmBytes::from_static(bytes)
-    }
-}
-
-/// [`from_static`](SmBytes::from_static).
-///
-/// ```
-/// # use smarena::SmBytes;
-/// assert_eq!(SmBytes::from(b"abc"), b"abc");
-/// ```
-impl<const N: usize> From<&'static [u8; N]> for SmBytes {
-    #[inline]
-    #[track_caller]
-    fn from(bytes: &'static [u8; N]) -> Self {
-        SmBytes::from_static(bytes)
-    }
-}
-
-/// [`from_static`](SmBytes::from_static).
-impl From<&'static str> for SmBytes {
-    #[inline]
-    #[track_caller]
-    fn from(text: &'static str) -> Self {
-        SmBytes::from_static(text.as_bytes())
-    }
-}
-
-/// A copy: the vector's memory belongs to another allocator.
-impl From<Vec<u8>> for SmBytes {
-    #[inline]
-    #[track_caller]
-    fn from(bytes: Vec<u8>) -> Self {
-        SmBytes::copy_from_slice(&bytes)
-    }
-}
-
-/// A copy: the slice's memory belongs to another allocator.
-impl From<Box<[u8]>> for SmBytes {
-    #[inline]
-    #[track_caller]
-    fn from(bytes: Box<[u8]>) -> Self {
-        SmBytes::copy_from_slice(&bytes)
-    }
-}
-
-/// A copy: the text's memory belongs to another allocator.
-impl From<String> for SmBytes {
-    #[inline]
-    #[track_caller]
-    fn from(text: String) -> Self {
-        SmBytes::copy_from_slice(text.as_bytes())
-    }
-}
-
-/// A copy: a vector's memory belongs to the system's allocator.
-impl<H: HeapRef> From<SmBytes<H>> for Vec<u8> {
-    #[inline]
-    fn from(bytes: SmBytes<H>) -> Self {
-        copied(bytes.to_vec(), bytes)
-    }
+from! {
+    /// [`from_static`](SmBytes::from_static).
+    [] &'static [u8] => SmBytes: |bytes| SmBytes::from_static(bytes);
+    /// [`from_static`](SmBytes::from_static).
+    ///
+    /// ```
+    /// # use smarena::SmBytes;
+    /// assert_eq!(SmBytes::from(b"abc"), b"abc");
+    /// ```
+    [const N: usize] &'static [u8; N] => SmBytes: |bytes| SmBytes::from_static(bytes);
+    /// [`from_static`](SmBytes::from_static).
+    [] &'static str => SmBytes: |text| SmBytes::from_static(text.as_bytes());
+    /// A copy: the vector's memory belongs to another allocator.
+    [] Vec<u8> => SmBytes: |bytes| SmBytes::copy_from_slice(&bytes);
+    /// A copy: the slice's memory belongs to another allocator.
+    [] Box<[u8]> => SmBytes: |bytes| SmBytes::copy_from_slice(&bytes);
+    /// A copy: the text's memory belongs to another allocator.
+    [] String => SmBytes: |text| SmBytes::copy_from_slice(text.as_bytes());
+    /// A copy: a vector's memory belongs to the system's allocator.
+    [H: HeapRef] SmBytes<H> => Vec<u8>: |bytes| copied(bytes.to_vec(), bytes);
 }
 
 impl<H: HeapRef + Default> FromIterator<u8> for SmBytes<H> {
@@ -164,34 +116,10 @@ impl<H: HeapRef> IntoIterator for SmBytes<H> {
     }
 }
 
-/// No bytes, which hold no block.
-impl<H: HeapRef + Default> Default for SmBytes<H> {
-    #[inline]
-    fn default() -> Self {
-        SmBytes::new_in(H::default())
-    }
+default! {
+    /// No bytes, which hold no block.
+    [H: HeapRef + Default] SmBytes<H>: SmBytes::new_in(H::default())
 }
 
-impl<'a, H: HeapRef> IntoIterator for &'a SmBytes<H> {
-    type Item = &'a u8;
-    type IntoIter = slice::Iter<'a, u8>;
-
-    #[inline]
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl<H: HeapRef> AsRef<[u8]> for SmBytes<H> {
-    #[inline]
-    fn as_ref(&self) -> &[u8] {
-        self
-    }
-}
-
-impl<H: HeapRef> Borrow<[u8]> for SmBytes<H> {
-    #[inline]
-    fn borrow(&self) -> &[u8] {
-        self
-    }
-}
+iterate_by_reference! { [H: HeapRef] SmBytes<H>: slice::Iter<'a, u8> => &'a u8 }
+lend_as! { [H: HeapRef] SmBytes<H> => [u8] }

@@ -4,19 +4,11 @@ use core::{fmt, ops};
 
 use super::build::Builder;
 use super::{Arena, Index};
-use crate::derived::extend_by;
+use crate::derived::{debug_entries, default, extend_by};
 
-impl<T> Default for Arena<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+default! { [T] Arena<T>: Self::new() }
 
-impl<T: fmt::Debug> fmt::Debug for Arena<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
-    }
-}
+debug_entries! { [T: fmt::Debug] Arena<T>: debug_map |arena| arena.iter() }
 
 /// # Panics
 /// If there is no such value.

@@ -1,10 +1,8 @@
 //! `LazyHeap`: a heap that is built when it is first used.
 
-use core::fmt;
-use core::ops::Deref;
-
 use super::{Heap, Settings};
 use crate::class::SizeClasses;
+use crate::derived::{dereference, format_as};
 use crate::raw::heap::RawShortcut;
 
 /// A heap that is built when it is first used: what [`StaticHeap::HEAP`](crate::StaticHeap::HEAP) refers to.
@@ -50,19 +48,12 @@ impl<C: SizeClasses> LazyHeap<C> {
     }
 }
 
-impl<C: SizeClasses> Deref for LazyHeap<C> {
-    type Target = Heap<C>;
-
-    #[inline(always)]
-    fn deref(&self) -> &Heap<C> {
+dereference! {
+    [C: SizeClasses] LazyHeap<C> => Heap<C>: |lazy| {
         // Builds it; from here on anybody may look for the table (I6).
-        self.heap.raw.state();
-        &self.heap
+        lazy.heap.raw.state();
+        &lazy.heap
     }
 }
 
-impl<C: SizeClasses> fmt::Debug for LazyHeap<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.heap, f)
-    }
-}
+format_as! { [C: SizeClasses] LazyHeap<C>: Debug |lazy| lazy.heap }

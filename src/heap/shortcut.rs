@@ -7,7 +7,7 @@ use core::marker::PhantomData;
 use core::ptr;
 
 use super::{Heap, StaticHeap};
-use crate::derived::debug_by;
+use crate::derived::{debug_by, default};
 use crate::raw::heap::{NATIVE, RawShortcut};
 
 /// What [`static_heap!`](crate::static_heap) declares a thread-local of.
@@ -31,11 +31,7 @@ impl<S: StaticHeap> Shortcut<S> {
     }
 }
 
-impl<S: StaticHeap> Default for Shortcut<S> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+default! { [S: StaticHeap] Shortcut<S>: Self::new() }
 
 debug_by! { [S] Shortcut<S> |_| {} }
 

@@ -17,6 +17,7 @@ use serde::ser::{SerializeSeq, SerializeStruct};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::arena::{Content, Generation, Handle, SmArena, Storage};
+use crate::derived::from;
 use crate::heap::HeapRef;
 
 const NAME: &str = "SmArena";
@@ -342,11 +343,7 @@ impl<'de, T, H: HeapRef, S: Deserialize<'de> + Into<Slot<T>>> DeserializeSeed<'d
     }
 }
 
-impl<T> From<Plain<T>> for Slot<T> {
-    fn from(plain: Plain<T>) -> Self {
-        plain.0
-    }
-}
+from! { [T] Plain<T> => Slot<T>: |plain| plain.0; }
 
 impl<'de, T, H: HeapRef, S: Deserialize<'de> + Into<Slot<T>>> Visitor<'de> for SlotsSeed<T, H, S> {
     type Value = SmArena<T, H>;

@@ -12,6 +12,7 @@ use crate::buf::SmBuf;
 use crate::bytes::SmBytes;
 use crate::chain::SmChain;
 use crate::content::{compares_with, copied};
+use crate::derived::from;
 use crate::heap::{HeapRef, IfStatic};
 
 /// What `chunk_mut` makes room for when there is none: enough that a reader's system call is worth
@@ -182,21 +183,18 @@ impl<H: HeapRef + Send + 'static> From<SmBytes<H>> for Bytes {
     }
 }
 
-/// The frozen buffer's bytes, not copied. It costs what the same costs for [`SmBytes`].
-///
-/// ```
-/// use bytes::Bytes;
-/// use smarena::SmBuf;
-///
-/// let buf = SmBuf::from(b"abc");
-/// let address = buf.as_ptr();
-/// assert_eq!(Bytes::from(buf).as_ptr(), address);
-/// ```
-impl<H: HeapRef + Send + 'static> From<SmBuf<H>> for Bytes {
-    #[track_caller]
-    fn from(buf: SmBuf<H>) -> Self {
-        buf.freeze().into()
-    }
+from! {
+    /// The frozen buffer's bytes, not copied. It costs what the same costs for [`SmBytes`].
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use smarena::SmBuf;
+    ///
+    /// let buf = SmBuf::from(b"abc");
+    /// let address = buf.as_ptr();
+    /// assert_eq!(Bytes::from(buf).as_ptr(), address);
+    /// ```
+    [H: HeapRef + Send + 'static] SmBuf<H> => Bytes: |buf| buf.freeze().into();
 }
 
 compares_with! {
@@ -211,29 +209,20 @@ compares_with! {
     [] BytesMut;
 }
 
-/// [`from_owner`](SmBytes::from_owner): the memory stays the other allocator's, and nothing is copied.
-///
-/// ```
-/// use bytes::Bytes;
-/// use smarena::SmBytes;
-///
-/// let theirs = Bytes::from(vec![7; 1000]);
-/// let address = theirs.as_ptr();
-/// assert_eq!(SmBytes::from(theirs).as_ptr(), address);
-/// ```
-impl From<Bytes> for SmBytes {
-    #[track_caller]
-    fn from(bytes: Bytes) -> Self {
-        SmBytes::from_owner(bytes)
-    }
-}
-
-/// A copy: the memory belongs to another allocator.
-impl From<Bytes> for SmBuf {
-    #[track_caller]
-    fn from(bytes: Bytes) -> Self {
-        copied(SmBuf::from(&bytes[..]), bytes)
-    }
+from! {
+    /// [`from_owner`](SmBytes::from_owner): the memory stays the other allocator's, and nothing is copied.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use smarena::SmBytes;
+    ///
+    /// let theirs = Bytes::from(vec![7; 1000]);
+    /// let address = theirs.as_ptr();
+    /// assert_eq!(SmBytes::from(theirs).as_ptr(), address);
+    /// ```
+    [] Bytes => SmBytes: |bytes| SmBytes::from_owner(bytes);
+    /// A copy: the memory belongs to another allocator.
+    [] Bytes => SmBuf: |bytes| copied(SmBuf::from(&bytes[..]), bytes);
 }
 
 /// Appends copies, as `BytesMut` does.

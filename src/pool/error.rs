@@ -1,10 +1,9 @@
 //! Why a pool had no buffer.
 
-use core::fmt;
 use core::time::Duration;
 use std::io;
 
-use crate::derived::wrap;
+use crate::derived::{says, wrap};
 use crate::error::AllocError;
 
 /// Why a pool had no buffer to lend.
@@ -41,16 +40,12 @@ pub enum PoolError {
     Alloc(AllocError),
 }
 
-impl fmt::Display for PoolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::LimitReached { limit, buf_size } => write!(f, "all {limit} buffers of {buf_size} bytes are on loan"),
-            Self::TimedOut { timeout, limit, buf_size } => {
-                write!(f, "all {limit} buffers of {buf_size} bytes were on loan for {timeout:?}")
-            }
-            Self::Alloc(error) => error.fmt(f),
-        }
-    }
+says! {
+    [] PoolError:
+    Self::LimitReached { limit, buf_size } => "all {limit} buffers of {buf_size} bytes are on loan";
+    Self::TimedOut { timeout, limit, buf_size } =>
+        "all {limit} buffers of {buf_size} bytes were on loan for {timeout:?}";
+    Self::Alloc(error) => "{error}";
 }
 
 impl core::error::Error for PoolError {}

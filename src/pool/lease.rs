@@ -1,13 +1,11 @@
 //! One buffer on loan.
 
-use core::fmt;
-use core::ops::{Deref, DerefMut};
-
 use super::heap::{lend, take_out};
 use super::owners::Permit;
 use super::{Buffers, PoolError, PoolHeap};
 use crate::buf::SmBuf;
 use crate::bytes::SmBytes;
+use crate::derived::{dereference, format_as};
 use crate::error::AllocError;
 use crate::heap::{Global, HeapRef};
 
@@ -179,21 +177,7 @@ impl<H: HeapRef> Lease<H> {
     }
 }
 
-impl<H: HeapRef> Deref for Lease<H> {
-    type Target = SmBuf<PoolHeap<H>>;
-
-    #[inline]
-    fn deref(&self) -> &SmBuf<PoolHeap<H>> {
-        &self.0
-    }
-}
-
-impl<H: HeapRef> DerefMut for Lease<H> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut SmBuf<PoolHeap<H>> {
-        &mut self.0
-    }
-}
+dereference! { [H: HeapRef] Lease<H> => SmBuf<PoolHeap<H>>: |lease| &lease.0, mut &mut lease.0 }
 
 impl<H: HeapRef> AsRef<[u8]> for Lease<H> {
     #[inline]
@@ -209,9 +193,7 @@ impl<H: HeapRef> AsMut<[u8]> for Lease<H> {
     }
 }
 
-/// As its buffer.
-impl<H: HeapRef> fmt::Debug for Lease<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
+format_as! {
+    /// As its buffer.
+    [H: HeapRef] Lease<H>: Debug |lease| lease.0
 }

@@ -1,8 +1,8 @@
 //! One value on loan.
 
+use crate::derived::{dereference, format_as};
 use core::fmt;
 use core::mem::ManuallyDrop;
-use core::ops::{Deref, DerefMut};
 
 use super::objects::Objects;
 use super::owners::Permit;
@@ -75,21 +75,7 @@ impl<T> Drop for Loan<T> {
     }
 }
 
-impl<T> Deref for Loan<T> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        &self.value
-    }
-}
-
-impl<T> DerefMut for Loan<T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.value
-    }
-}
+dereference! { [T] Loan<T> => T: |loan| &loan.value, mut &mut loan.value }
 
 /// As the value: a loan of bytes is one that [`SmBytes::from_owner`](crate::SmBytes::from_owner) takes.
 impl<T: AsRef<U>, U: ?Sized> AsRef<U> for Loan<T> {
@@ -105,9 +91,7 @@ impl<T: AsMut<U>, U: ?Sized> AsMut<U> for Loan<T> {
     }
 }
 
-/// As the value.
-impl<T: fmt::Debug> fmt::Debug for Loan<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
+format_as! {
+    /// As the value.
+    [T: fmt::Debug] Loan<T>: Debug |loan| **loan
 }

@@ -2,7 +2,6 @@
 //!
 //! The permits are those of a [`BufPool`](super::BufPool); what they stand for lies in a list here while it is idle.
 
-use core::fmt;
 #[cfg(feature = "async")]
 use core::future::Future;
 #[cfg(feature = "async")]
@@ -18,7 +17,7 @@ use super::object_builder::ObjectPoolBuilder;
 use super::owners::{Handle, Several};
 #[cfg(feature = "async")]
 use super::wait::Wait;
-use crate::derived::{clone_fields, debug_by};
+use crate::derived::{clone_fields, debug_by, says};
 use crate::sync::{Mutex, lock};
 
 /// A bounded source of values that are costly to make: connections, compressors, parsers, buffers of other crates.
@@ -284,11 +283,7 @@ clone_fields! {
     [T] ObjectPool<T>: handle
 }
 
-impl<T> fmt::Debug for ObjectPool<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ObjectPool").field("limit", &self.limit()).field("in_flight", &self.in_flight()).finish()
-    }
-}
+debug_by! { [T] ObjectPool<T> |pool| { limit: pool.limit(), in_flight: pool.in_flight() } }
 
 /// Values on loan that were acquired together, by [`ObjectPool::acquire_batch`]: an iterator that takes them out one by one.
 ///
@@ -346,14 +341,10 @@ pub struct NoneFree {
     pub timeout: Option<Duration>,
 }
 
-impl fmt::Display for NoneFree {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { limit, timeout } = self;
-        match timeout {
-            Some(timeout) => write!(f, "all {limit} values were on loan for {timeout:?}"),
-            None => write!(f, "all {limit} values are on loan"),
-        }
-    }
+says! {
+    [] NoneFree:
+    Self { limit, timeout: Some(timeout) } => "all {limit} values were on loan for {timeout:?}";
+    Self { limit, timeout: None } => "all {limit} values are on loan";
 }
 
 impl core::error::Error for NoneFree {}

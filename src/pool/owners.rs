@@ -2,8 +2,8 @@
 //!
 //! The same for whatever the permits stand for: `S` is what a pool has beside them.
 
+use crate::derived::dereference;
 use core::mem;
-use core::ops::Deref;
 use core::ptr::NonNull;
 
 use super::permits::{Permits, Taken};
@@ -23,14 +23,7 @@ impl<S> Shared<S> {
     }
 }
 
-impl<S> Deref for Shared<S> {
-    type Target = S;
-
-    #[inline]
-    fn deref(&self) -> &S {
-        &self.what
-    }
-}
+dereference! { [S] Shared<S> => S: |shared| &shared.what }
 
 /// One of those who may take permits. A clone is one more.
 pub(super) struct Handle<S>(NonNull<Shared<S>>);
@@ -85,14 +78,10 @@ impl<S> Handle<S> {
     }
 }
 
-impl<S> Deref for Handle<S> {
-    type Target = Shared<S>;
-
-    #[inline]
-    fn deref(&self) -> &Shared<S> {
-        // SAFETY: P1: this handle keeps it valid; P3: nobody has it mutably.
-        unsafe { self.0.as_ref() }
-    }
+dereference! {
+    [S] Handle<S> => Shared<S>: |handle|
+    // SAFETY: P1: this handle keeps it valid; P3: nobody has it mutably.
+    unsafe { handle.0.as_ref() }
 }
 
 impl<S> Clone for Handle<S> {
@@ -142,14 +131,10 @@ impl<S> Permit<S> {
     }
 }
 
-impl<S> Deref for Permit<S> {
-    type Target = Shared<S>;
-
-    #[inline]
-    fn deref(&self) -> &Shared<S> {
-        // SAFETY: P1: this permit keeps it valid; P3: nobody has it mutably.
-        unsafe { self.0.as_ref() }
-    }
+dereference! {
+    [S] Permit<S> => Shared<S>: |permit|
+    // SAFETY: P1: this permit keeps it valid; P3: nobody has it mutably.
+    unsafe { permit.0.as_ref() }
 }
 
 impl<S> Drop for Permit<S> {

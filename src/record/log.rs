@@ -10,6 +10,7 @@ use super::first::First;
 use super::ring::{Ring, Words};
 use super::sizes::Sizes;
 use super::{Recording, SizeCount, oldness, process};
+use crate::derived::default;
 use crate::heap::noted::Noted;
 use crate::sync::fixed::{AtomicU32, AtomicU64};
 
@@ -108,11 +109,7 @@ impl Log {
     }
 }
 
-impl Default for Log {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+default! { [] Log: Self::new() }
 
 /// This thread's number.
 fn thread() -> u16 {

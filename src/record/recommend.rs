@@ -11,6 +11,7 @@ use super::recording::Recording;
 use super::sizes::SizeCount;
 use crate::class::{MAX_ALIGN, MAX_BLOCK_SIZE, MAX_CLASSES};
 use crate::config::Purge;
+use crate::derived::default;
 
 /// What a recommendation shall reach.
 ///
@@ -35,11 +36,7 @@ pub struct Goal {
     pub memory: Option<usize>,
 }
 
-impl Default for Goal {
-    fn default() -> Self {
-        Self { classes: 32, waste: 0.08, overflow: 0.0, headroom: 0.25, memory: None }
-    }
-}
+default! { [] Goal: Self { classes: 32, waste: 0.08, overflow: 0.0, headroom: 0.25, memory: None } }
 
 /// Block sizes and what belongs to them, by [`Recording::recommend`]. Its `Display` is Rust to paste, with what it would take.
 ///

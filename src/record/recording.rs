@@ -1,5 +1,6 @@
 //! A copy of what a recorder has seen: questions, and files.
 
+use crate::derived::default;
 use std::collections::HashMap;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 
@@ -60,11 +61,7 @@ pub struct Lifetimes {
     pub remote: u64,
 }
 
-impl Default for Lifetimes {
-    fn default() -> Self {
-        Self { in_events: histogram(), in_micros: histogram(), freed: 0, remote: 0 }
-    }
-}
+default! { [] Lifetimes: Self { in_events: histogram(), in_micros: histogram(), freed: 0, remote: 0 } }
 
 /// Of two digits, and without a bound: such a histogram cannot be refused.
 pub(super) fn histogram() -> Histogram<u64> {

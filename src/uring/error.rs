@@ -1,10 +1,9 @@
 //! Why a ring could not be had, or did not do what it was asked.
 
 use core::error::Error;
-use core::fmt;
 use std::io;
 
-use crate::derived::wrap;
+use crate::derived::{says, wrap};
 use crate::error::AllocError;
 
 /// Why there is no ring, or it refused.
@@ -58,26 +57,18 @@ pub enum UringError {
     System(io::Error),
 }
 
-impl fmt::Display for UringError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            UringError::Unsupported { missing, source } => {
-                write!(f, "io_uring is not to be had here: {missing} ({source}){}", advice(source))
-            }
-            UringError::Buffers { buffers, limit } => {
-                write!(f, "a ring was given {buffers} buffers; it has 1 to 32768, and no more than its pool's {limit}")
-            }
-            UringError::SmallBuffers { bytes, least } => {
-                write!(f, "a ring's buffers have at least {least} bytes; the pool's have {bytes}")
-            }
-            UringError::Full { limit } => write!(f, "all {limit} operations of a ring are under way"),
-            UringError::StreamsAlone => f.write_str("a ring of incremental buffers receives no datagrams"),
-            UringError::NoSocket => f.write_str("the ring has no such socket"),
-            UringError::Forked => f.write_str("the ring belongs to the process that forked this one"),
-            UringError::Alloc(error) => error.fmt(f),
-            UringError::System(error) => error.fmt(f),
-        }
-    }
+says! {
+    [] UringError:
+    Self::Unsupported { missing, source } => "io_uring is not to be had here: {missing} ({source}){}", advice(source);
+    Self::Buffers { buffers, limit } =>
+        "a ring was given {buffers} buffers; it has 1 to 32768, and no more than its pool's {limit}";
+    Self::SmallBuffers { bytes, least } => "a ring's buffers have at least {least} bytes; the pool's have {bytes}";
+    Self::Full { limit } => "all {limit} operations of a ring are under way";
+    Self::StreamsAlone => "a ring of incremental buffers receives no datagrams";
+    Self::NoSocket => "the ring has no such socket";
+    Self::Forked => "the ring belongs to the process that forked this one";
+    Self::Alloc(error) => "{error}";
+    Self::System(error) => "{error}";
 }
 
 impl Error for UringError {

@@ -1,13 +1,12 @@
 //! What a ring tells, and what it is given to send.
 
-use core::ops::Deref;
 use std::io;
 use std::net::SocketAddr;
 
 use super::sockets::Attached;
 use crate::arena::Handle;
 use crate::bytes::SmBytes;
-use crate::derived::wrap;
+use crate::derived::{dereference, wrap};
 use crate::heap::{Global, HeapRef};
 use crate::pool::{Lease, PoolHeap};
 
@@ -112,15 +111,12 @@ pub enum Event<H: HeapRef = Global> {
     },
 }
 
-impl<H: HeapRef> Deref for Payload<H> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Payload::Lease(lease) => lease,
-            Payload::Frozen(bytes) => bytes,
-            Payload::Bytes(bytes) => bytes,
-        }
+dereference! {
+    [H: HeapRef] Payload<H> => [u8]: |payload|
+    match payload {
+        Payload::Lease(lease) => lease,
+        Payload::Frozen(bytes) => bytes,
+        Payload::Bytes(bytes) => bytes,
     }
 }
 

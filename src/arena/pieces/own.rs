@@ -1,10 +1,10 @@
 //! The pieces of an arena that one owner has: an address in between, pieces while somebody looks or changes.
 
 use core::marker::PhantomData;
-use core::ops::{Deref, DerefMut};
 use core::ptr::null_mut;
 
 use super::{Pieces, Stretch};
+use crate::derived::dereference;
 use crate::sync::{AtomicPtr, Ordering};
 
 /// The pieces of an arena that one owner has, outside of calls: no atomics, or the compiler would not know that the arena stays as it is
@@ -35,19 +35,7 @@ impl<S> Own<S> {
     }
 }
 
-impl<S> Deref for Changing<'_, S> {
-    type Target = Pieces<S>;
-
-    fn deref(&self) -> &Pieces<S> {
-        &self.pieces
-    }
-}
-
-impl<S> DerefMut for Changing<'_, S> {
-    fn deref_mut(&mut self) -> &mut Pieces<S> {
-        &mut self.pieces
-    }
-}
+dereference! { [S] Changing<'_, S> => Pieces<S>: |change| &change.pieces, mut &mut change.pieces }
 
 /// Writes the change back, also when the heap panics.
 impl<S> Drop for Changing<'_, S> {

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::arena::handle::Handle;
+use crate::derived::debug_tuple;
 
 /// A map, whichever of the two.
 pub(super) trait Store<T, V> {
@@ -285,14 +286,6 @@ impl<T, V: fmt::Debug> fmt::Debug for SecondaryEntry<'_, T, V> {
     }
 }
 
-impl<T, V: fmt::Debug> fmt::Debug for SecondaryOccupied<'_, T, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SecondaryOccupied").field(&self.handle).field(self.get()).finish()
-    }
-}
+debug_tuple! { [T, V: fmt::Debug] SecondaryOccupied<'_, T, V> |entry| entry.handle, entry.get() }
 
-impl<T, V> fmt::Debug for SecondaryVacant<'_, T, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SecondaryVacant").field(&self.handle).finish()
-    }
-}
+debug_tuple! { [T, V] SecondaryVacant<'_, T, V> |entry| entry.handle }

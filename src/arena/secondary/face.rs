@@ -9,7 +9,7 @@ use super::super::handle::Handle;
 use super::super::index::index_by_handle;
 use super::entry::{SecondaryEntry, SecondaryOccupied, SecondaryVacant, Store};
 use super::{SecondaryMap, SparseSecondaryMap, generation};
-use crate::derived::collect;
+use crate::derived::{collect, debug_entries, default};
 
 /// The methods and traits of a map that has `cell`, `cell_mut`, `put`, `take`, `count`, `throw_all` and `keep_if`.
 macro_rules! secondary_map {
@@ -234,11 +234,7 @@ macro_rules! secondary_map {
                 }
             }
 
-            impl<T, V> Default for $Map<T, V> {
-                fn default() -> Self {
-                    Self::new()
-                }
-            }
+            default! { [T, V] $Map<T, V>: Self::new() }
 
             impl<T, V: Clone> Clone for $Map<T, V> {
                 fn clone(&self) -> Self {
@@ -261,11 +257,7 @@ macro_rules! secondary_map {
 
             impl<T, V: Eq> Eq for $Map<T, V> {}
 
-            impl<T, V: fmt::Debug> fmt::Debug for $Map<T, V> {
-                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    f.debug_map().entries(self.iter()).finish()
-                }
-            }
+            debug_entries! { [T, V: fmt::Debug] $Map<T, V>: debug_map |map| map.iter() }
 
             index_by_handle! { [T, V] $Map<T, V>, Handle<T> => V, "has no value in this map" }
 

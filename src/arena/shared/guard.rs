@@ -1,11 +1,11 @@
 //! A guard: a value of a shared arena that stays where it is while somebody looks at it.
 
 use core::fmt;
-use core::ops::Deref;
 
 use super::SharedArena;
 use super::chunks::Slot;
 use crate::arena::handle::Handle;
+use crate::derived::{dereference, format_as};
 use crate::heap::{Global, HeapRef};
 
 /// Keeps a value of a [`SharedArena`] alive and in its place. Made by [`SharedArena::get`].
@@ -94,14 +94,10 @@ impl<'a, T, H: HeapRef> Guard<'a, T, H> {
     }
 }
 
-impl<T, H: HeapRef> Deref for Guard<'_, T, H> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        // SAFETY: G3: this guard was counted when it was made, and is until it is dropped.
-        unsafe { self.slot.value() }
-    }
+dereference! {
+    [T, H: HeapRef] Guard<'_, T, H> => T: |guard|
+    // SAFETY: G3: this guard was counted when it was made, and is until it is dropped.
+    unsafe { guard.slot.value() }
 }
 
 impl<T, H: HeapRef> Drop for Guard<'_, T, H> {
@@ -118,8 +114,4 @@ unsafe impl<T: Send + Sync, H: HeapRef + Sync> Send for Guard<'_, T, H> {}
 // SAFETY: as for `Send`.
 unsafe impl<T: Send + Sync, H: HeapRef + Sync> Sync for Guard<'_, T, H> {}
 
-impl<T: fmt::Debug, H: HeapRef> fmt::Debug for Guard<'_, T, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
+format_as! { [T: fmt::Debug, H: HeapRef] Guard<'_, T, H>: Debug |guard| **guard }

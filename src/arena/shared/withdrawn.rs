@@ -2,11 +2,11 @@
 
 use core::fmt;
 use core::mem::ManuallyDrop;
-use core::ops::Deref;
 
 use super::SharedArena;
 use super::guard::Guard;
 use crate::arena::handle::Handle;
+use crate::derived::{debug_tuple, dereference};
 use crate::heap::{Global, HeapRef};
 
 /// A value that nobody finds any more, and that others may still look at. Made by [`SharedArena::withdraw`].
@@ -126,16 +126,6 @@ impl<T, H: HeapRef> Withdrawn<'_, T, H> {
     }
 }
 
-impl<T, H: HeapRef> Deref for Withdrawn<'_, T, H> {
-    type Target = T;
+dereference! { [T, H: HeapRef] Withdrawn<'_, T, H> => T: |withdrawn| &withdrawn.guard }
 
-    fn deref(&self) -> &T {
-        &self.guard
-    }
-}
-
-impl<T: fmt::Debug, H: HeapRef> fmt::Debug for Withdrawn<'_, T, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Withdrawn").field(&**self).finish()
-    }
-}
+debug_tuple! { [T: fmt::Debug, H: HeapRef] Withdrawn<'_, T, H> |withdrawn| **withdrawn }

@@ -1,11 +1,10 @@
 //! What finds and writes frames, and why there is none.
 
 use core::error::Error;
-use core::fmt;
 use std::io;
 
 use crate::bytes::SmBytes;
-use crate::derived::wrap;
+use crate::derived::{says, wrap};
 use crate::heap::HeapRef;
 use crate::pool::{Lease, PoolError, PoolHeap};
 
@@ -101,19 +100,12 @@ pub enum FrameError {
     Io(io::Error),
 }
 
-impl fmt::Display for FrameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            FrameError::TooLarge { bytes, limit } => {
-                write!(f, "a frame of {bytes} bytes or more; the limit is {limit}")
-            }
-            FrameError::Unfinished { bytes } => {
-                write!(f, "the stream ended in a frame, of which {bytes} bytes are there")
-            }
-            FrameError::Pool(error) => error.fmt(f),
-            FrameError::Io(error) => error.fmt(f),
-        }
-    }
+says! {
+    [] FrameError:
+    Self::TooLarge { bytes, limit } => "a frame of {bytes} bytes or more; the limit is {limit}";
+    Self::Unfinished { bytes } => "the stream ended in a frame, of which {bytes} bytes are there";
+    Self::Pool(error) => "{error}";
+    Self::Io(error) => "{error}";
 }
 
 /// The text is that of the error inside, so what comes next in the row is what that one was caused by.
