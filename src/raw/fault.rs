@@ -5,6 +5,8 @@
 use core::fmt;
 use std::io::Write;
 
+use crate::derived::says;
+
 /// The block of a bucket that a message is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Site {
@@ -48,11 +50,33 @@ pub(crate) enum Stranger {
     IntoSystems { bytes: usize, size: usize },
 }
 
-impl fmt::Display for Site {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bucket, block, block_size, address, .. } = self;
-        write!(f, "block {block} of bucket {bucket} ({block_size}-byte blocks) at {address:#x}")
-    }
+says! {
+    [] Site:
+    Self { bucket, block, block_size, address, .. } =>
+        "block {block} of bucket {bucket} ({block_size}-byte blocks) at {address:#x}";
+}
+
+says! {
+    [] Stranger:
+    Self::Unknown => "is no live block of this heap: from elsewhere, or given back before";
+    Self::OtherHeaps(site) => "belongs to heap {:?}: {site}", site.heap;
+    Self::IntoSystems { bytes, size } => "lies {bytes} bytes into a block of {size} bytes from the system";
+}
+
+/// What was done to which block.
+struct Told<'b>(&'b dyn fmt::Display, Misuse);
+
+says! {
+    [] Told<'_>:
+    Self(block, Misuse::FreedTwice) => "double free of {block}";
+    Self(block, Misuse::UsedWhileFree) => "use of {block}, which is free";
+    Self(block, Misuse::PointedInto(bytes)) => "a pointer was given that lies {bytes} bytes into {block}";
+    Self(block, Misuse::NeverHandedOut) => "{block} was given, which was never handed out";
+    Self(block, Misuse::WrongSize { asked, told }) =>
+        "{block} was given back as one of {told} bytes; it was asked for with {asked}";
+    Self(block, Misuse::Overrun { asked, byte }) => "{block} was written at byte {byte}, behind the {asked} asked for";
+    Self(block, Misuse::WrittenWhileFree { byte }) => "{block} was written at byte {byte} while it was free";
+    Self(block, Misuse::Shared) => "{block} was given back while others own it, too";
 }
 
 /// Prints one line on standard error and ends the process.
@@ -69,60 +93,22 @@ pub(crate) fn abort(message: fmt::Arguments<'_>) -> ! {
 #[cold]
 #[inline(never)]
 pub(crate) fn misuse(site: Site, misuse: Misuse) -> ! {
-    let heap = site.heap;
-    match misuse {
-        Misuse::FreedTwice => abort(format_args!("heap {heap:?}: double free of {site}")),
-        Misuse::UsedWhileFree => abort(format_args!("heap {heap:?}: use of {site}, which is free")),
-        Misuse::PointedInto(bytes) => {
-            abort(format_args!("heap {heap:?}: a pointer was given that lies {bytes} bytes into {site}"))
-        }
-        Misuse::NeverHandedOut => abort(format_args!("heap {heap:?}: {site} was given, which was never handed out")),
-        Misuse::WrongSize { asked, told } => abort(format_args!(
-            "heap {heap:?}: {site} was given back as one of {told} bytes; it was asked for with {asked}"
-        )),
-        Misuse::Overrun { asked, byte } => {
-            abort(format_args!("heap {heap:?}: {site} was written at byte {byte}, behind the {asked} asked for"))
-        }
-        Misuse::WrittenWhileFree { byte } => {
-            abort(format_args!("heap {heap:?}: {site} was written at byte {byte} while it was free"))
-        }
-        Misuse::Shared => abort(format_args!("heap {heap:?}: {site} was given back while others own it, too")),
-    }
+    abort(format_args!("heap {:?}: {}", site.heap, Told(&site, misuse)))
 }
 
 /// A block from the system was misused, as a bucket's can be.
 #[cold]
 #[inline(never)]
 pub(crate) fn misuse_of_systems(heap: &str, address: usize, misuse: Misuse) -> ! {
-    match misuse {
-        Misuse::WrongSize { asked, told } => abort(format_args!(
-            "heap {heap:?}: the block from the system at {address:#x} was given back as one of {told} bytes; it was asked for with {asked}"
-        )),
-        Misuse::Overrun { asked, byte } => abort(format_args!(
-            "heap {heap:?}: the block from the system at {address:#x} was written at byte {byte}, behind the {asked} asked for"
-        )),
-        Misuse::Shared => abort(format_args!(
-            "heap {heap:?}: the block from the system at {address:#x} was given back while others own it, too"
-        )),
-        other => abort(format_args!("heap {heap:?}: the block from the system at {address:#x} was misused: {other:?}")),
-    }
+    let block = format_args!("the block from the system at {address:#x}");
+    abort(format_args!("heap {heap:?}: {}", Told(&block, misuse)))
 }
 
 /// A pointer was given that is no live block of this heap.
 #[cold]
 #[inline(never)]
 pub(crate) fn foreign(heap: &str, address: usize, stranger: Stranger) -> ! {
-    match stranger {
-        Stranger::Unknown => abort(format_args!(
-            "heap {heap:?}: {address:#x} was given, which is no live block of this heap: from elsewhere, or given back before"
-        )),
-        Stranger::OtherHeaps(site) => {
-            abort(format_args!("heap {heap:?}: {address:#x} was given, which belongs to heap {:?}: {site}", site.heap))
-        }
-        Stranger::IntoSystems { bytes, size } => abort(format_args!(
-            "heap {heap:?}: {address:#x} was given, which lies {bytes} bytes into a block of {size} bytes from the system"
-        )),
-    }
+    abort(format_args!("heap {heap:?}: {address:#x} was given, which {stranger}"))
 }
 
 /// A block got more owners than are counted.

@@ -20,6 +20,7 @@ use core::ptr::NonNull;
 
 pub(crate) use alive::is_last;
 
+use crate::derived::dereference;
 pub(crate) use crate::error::NO_MEMORY;
 use crate::raw::testing::refusal;
 
@@ -32,6 +33,8 @@ pub(crate) use unix::lock;
 #[cfg(all(windows, not(any(smarena_portable, miri))))]
 use windows as form;
 
+pub(crate) use form::{most_addresses, most_data};
+
 /// The smallest page of any system, in bytes: what addresses are aligned to at least.
 pub(crate) const PAGE: usize = 4096;
 /// The size of a huge page in bytes.
@@ -42,31 +45,23 @@ pub(crate) const GIVES_BACK: bool = cfg!(all(any(target_os = "linux", windows), 
 /// needed and not before, and what was purged must be committed again before it is used (I15).
 pub(crate) const COUNTED: bool = cfg!(all(windows, not(any(smarena_portable, miri))));
 
-/// A range of addresses that nobody else uses, from `reserve` until it is dropped.
+/// A range of addresses that nobody else uses, from `reserve` until it is dropped: one `Part`, the whole of it.
 #[derive(Debug)]
-pub(crate) struct Reservation {
-    base: NonNull<u8>,
-    len: usize,
-}
+pub(crate) struct Reservation(Part);
 
-// SAFETY: a reservation is a range of addresses; it belongs to no thread in particular (I1).
-unsafe impl Send for Reservation {}
-// SAFETY: a shared reservation only hands out addresses and asks the system about them (I1).
-unsafe impl Sync for Reservation {}
+dereference! { [] Reservation => Part: |reservation| &reservation.0 }
+
+/// What the system is told of pages. It may ignore it.
+#[derive(Clone, Copy)]
+enum Advice {
+    HugePages,
+    SmallPages,
+    LeaveOutOfDumps,
+}
 
 /// The unit in which this system commits and purges, in bytes: a multiple of `PAGE`.
 pub(crate) fn page() -> usize {
     form::page().max(PAGE)
-}
-
-/// How many bytes of addresses this process may have.
-pub(crate) fn most_addresses() -> usize {
-    form::most_addresses()
-}
-
-/// How many bytes of memory this process may have for itself to write, used or not.
-pub(crate) fn most_data() -> usize {
-    form::most_data()
 }
 
 impl Reservation {
@@ -75,28 +70,42 @@ impl Reservation {
     /// The error is the system's own code.
     pub(crate) fn reserve(len: usize) -> Result<Self, i32> {
         let len = len.max(1).checked_next_multiple_of(page()).unwrap_or(usize::MAX);
-        let base = if refusal::due() { Err(NO_MEMORY) } else { form::reserve(len) }?;
+        let start = if refusal::due() { Err(NO_MEMORY) } else { form::reserve(len) }?;
         refusal::count_reservation(1);
-        Ok(Self { base, len })
+        Ok(Self(Part { start, len }))
     }
 
     /// Gives up ownership: the address and length from which `from_parts` makes it again.
     pub(crate) fn into_parts(self) -> (NonNull<u8>, usize) {
-        let this = ManuallyDrop::new(self);
-        (this.base, this.len)
+        let Part { start, len } = ManuallyDrop::new(self).0;
+        (start, len)
     }
 
     /// Takes ownership back.
     ///
     /// # Safety
     /// The parts come from `into_parts`, and nobody else makes a reservation of them.
-    pub(crate) unsafe fn from_parts(base: NonNull<u8>, len: usize) -> Self {
-        Self { base, len }
+    pub(crate) unsafe fn from_parts(start: NonNull<u8>, len: usize) -> Self {
+        Self(Part { start, len })
     }
+}
 
+/// Whole pages of a reservation, which is there as long as they are used (I1). Bytes are counted from its first one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: a range of addresses; it belongs to no thread in particular (I1).
+unsafe impl Send for Part {}
+// SAFETY: who shares it only learns addresses and asks the system about them (I1).
+unsafe impl Sync for Part {}
+
+impl Part {
     /// The first address.
     pub(crate) fn base(&self) -> NonNull<u8> {
-        self.base
+        self.start
     }
 
     /// How many bytes there are.
@@ -107,69 +116,17 @@ impl Reservation {
     /// The pointer `offset` bytes in.
     pub(crate) fn at(&self, offset: usize) -> NonNull<u8> {
         assert!(offset <= self.len);
-        // SAFETY: I1: the result stays inside (or at the end of) the one mapping that `base` points to.
-        unsafe { self.base.add(offset) }
+        // SAFETY: I1: the result stays inside (or at the end of) the one mapping that `start` points to.
+        unsafe { self.start.add(offset) }
     }
 
-    /// Makes `[offset, offset + len)` readable and writable. What was never written reads as zero.
-    pub(crate) fn commit(&self, offset: usize, len: usize) -> Result<(), i32> {
-        let (start, len) = self.pages_around(offset, len);
-        if refusal::due() {
-            return Err(NO_MEMORY);
-        }
-        // SAFETY: I1: the range is inside our reservation; making it accessible invalidates nothing.
-        unsafe { form::commit(start, len) }
+    /// The whole pages around the bytes from `from` up to `to`, to be committed by and by.
+    pub(crate) fn part(&self, from: usize, to: usize) -> Self {
+        let (start, len) = self.pages(from, to);
+        Self { start, len }
     }
 
-    /// As `Part::purge`, of `[offset, offset + len)`.
-    ///
-    /// # Safety
-    /// As there.
-    pub(crate) unsafe fn purge(&self, offset: usize, len: usize) -> usize {
-        // SAFETY: I10: passed on.
-        unsafe { Part { start: self.base, len: self.len }.purge(offset, offset + len) }
-    }
-
-    /// Tells the system not to write `[offset, offset + len)` into core files.
-    pub(crate) fn leave_out_of_dumps(&self, offset: usize, len: usize) {
-        let (start, len) = self.pages_around(offset, len);
-        form::leave_out_of_dumps(start, len);
-    }
-
-    /// `[offset, offset + len)`, to be committed by and by.
-    pub(crate) fn part(&self, offset: usize, len: usize) -> Part {
-        let (start, len) = self.pages_around(offset, len);
-        Part { start, len }
-    }
-
-    /// How many bytes of `[offset, offset + len)` are backed by memory right now, in whole pages, if the system says so.
-    pub(crate) fn resident(&self, offset: usize, len: usize) -> Option<usize> {
-        let (start, len) = self.pages_around(offset, len);
-        if refusal::due() { None } else { form::resident(start, len) }
-    }
-
-    fn pages_around(&self, offset: usize, len: usize) -> (NonNull<u8>, usize) {
-        let start = offset & !(page() - 1);
-        let end = (offset + len).next_multiple_of(page());
-        assert!(end <= self.len);
-        (self.at(start), end - start)
-    }
-}
-
-/// Whole pages of a reservation, which is there as long as they are used (I1).
-#[derive(Debug)]
-pub(crate) struct Part {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-// SAFETY: a range of addresses, as the reservation is (I1).
-unsafe impl Send for Part {}
-// SAFETY: as for `Send`.
-unsafe impl Sync for Part {}
-
-impl Part {
-    /// As `Reservation::commit`, from byte `from` up to `to` of this part.
+    /// Makes the bytes from `from` up to `to` readable and writable. What was never written reads as zero.
     pub(crate) fn commit(&self, from: usize, to: usize) -> Result<(), i32> {
         let (start, len) = self.pages(from, to);
         if refusal::due() {
@@ -223,22 +180,27 @@ impl Part {
         let before = start.addr().get().next_multiple_of(HUGE_PAGE) - start.addr().get();
         if before + HUGE_PAGE <= len {
             // SAFETY: I1: `before < len`, inside the part.
-            form::advise_huge(unsafe { start.add(before) }, len - before);
+            form::advise(unsafe { start.add(before) }, len - before, Advice::HugePages);
         }
     }
 
     /// Asks for no huge pages from byte `from` up to `to`.
     pub(crate) fn advise_small(&self, from: usize, to: usize) {
         let (start, len) = self.pages(from, to);
-        form::advise_small(start, len);
+        form::advise(start, len, Advice::SmallPages);
+    }
+
+    /// Tells the system not to write the bytes from `from` up to `to` into core files.
+    pub(crate) fn leave_out_of_dumps(&self, from: usize, to: usize) {
+        let (start, len) = self.pages(from, to);
+        form::advise(start, len, Advice::LeaveOutOfDumps);
     }
 
     /// The whole pages around the bytes from `from` up to `to`.
     fn pages(&self, from: usize, to: usize) -> (NonNull<u8>, usize) {
         let (from, to) = (from & !(page() - 1), to.next_multiple_of(page()));
         assert!(from <= to && to <= self.len);
-        // SAFETY: I1: `from <= self.len`, inside the reservation.
-        (unsafe { self.start.add(from) }, to - from)
+        (self.at(from), to - from)
     }
 }
 
@@ -246,7 +208,7 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         refusal::count_reservation(-1);
         // SAFETY: I1: `reserve` returned exactly this range, and whoever owned the reservation is done with it.
-        unsafe { form::release(self.base, self.len) }
+        unsafe { form::release(self.0.start, self.0.len) }
     }
 }
 
@@ -257,17 +219,17 @@ mod tests {
     #[test]
     fn committed_memory_is_zero_and_writable_and_purged_memory_is_zero_again() {
         let reservation = Reservation::reserve(8 << 20).unwrap();
-        reservation.commit(1 << 20, 1 << 20).unwrap();
+        reservation.commit(1 << 20, 2 << 20).unwrap();
         let byte = reservation.at((1 << 20) + 5000).as_ptr();
         // SAFETY: I1: committed just now.
         assert_eq!(unsafe { byte.read() }, 0);
         // SAFETY: I1: as above.
         unsafe { byte.write(7) };
         // SAFETY: I4: this test owns the whole reservation.
-        let given_back = unsafe { reservation.purge(1 << 20, 1 << 20) };
+        let given_back = unsafe { reservation.purge(1 << 20, 2 << 20) };
         if cfg!(all(any(unix, windows), not(any(smarena_portable, miri)))) {
-            assert_eq!((given_back, reservation.resident(1 << 20, 1 << 20)), (page(), Some(0)));
-            reservation.commit(1 << 20, 1 << 20).unwrap();
+            assert_eq!((given_back, reservation.resident(1 << 20, 2 << 20)), (page(), Some(0)));
+            reservation.commit(1 << 20, 2 << 20).unwrap();
             // SAFETY: I1: committed again.
             assert_eq!(unsafe { byte.read() }, 0);
         } else {
@@ -284,7 +246,7 @@ mod tests {
             unsafe { reservation.at(page * PAGE).as_ptr().write(1) };
         }
         // SAFETY: I4: this test owns the whole reservation.
-        let given_back = unsafe { reservation.purge(1, 3 * PAGE - 2) };
+        let given_back = unsafe { reservation.purge(1, 3 * PAGE - 1) };
         assert!(given_back == PAGE || given_back == 0);
         // SAFETY: I1: committed above.
         assert_eq!(unsafe { reservation.base().as_ptr().read() }, 1);

@@ -88,10 +88,10 @@ impl State {
         }
         let reservation = Reservation::reserve(plan.end).map_err(refused(plan.end))?;
         for (from, to) in plan.committed().into_iter().filter(|(from, to)| from < to) {
-            reservation.commit(from, to - from).map_err(refused(side))?;
+            reservation.commit(from, to).map_err(refused(side))?;
         }
         if plan.is_long() {
-            reservation.leave_out_of_dumps(plan.state, plan.end - plan.state);
+            reservation.leave_out_of_dumps(plan.state, plan.end);
         }
 
         let buckets = Self::build_buckets(&plan, &reservation, config).map_err(refused(side))?;
@@ -140,10 +140,10 @@ impl State {
             let span = Span::new(reservation.at(offset), config.block_sizes[number]);
             let bytes = most * config.block_sizes[number];
             let ground = Ground::Part {
-                span: reservation.part(offset, bytes),
+                span: reservation.part(offset, offset + bytes),
                 huge_pages: config.huge_pages,
-                counts: plan.counts_later().then(|| reservation.part(shares, share_bytes(most))),
-                words: os::COUNTED.then(|| reservation.part(plan.words, plan.table - plan.words)),
+                counts: plan.counts_later().then(|| reservation.part(shares, shares + share_bytes(most))),
+                words: os::COUNTED.then(|| reservation.part(plan.words, plan.table)),
             };
             let bucket = Bucket::new(Parts {
                 heap: config.name,
@@ -346,8 +346,8 @@ impl Member for State {
     }
 
     fn commit_slots(&self, slots: Range<usize>) -> bool {
-        let (from, to) = (slots.start * STRIDE, slots.end * STRIDE);
-        !os::COUNTED || self.reservation.commit(self.table_offset() + from, to - from).is_ok()
+        let [from, to] = [slots.start, slots.end].map(|slot| self.table_offset() + slot * STRIDE);
+        !os::COUNTED || self.reservation.commit(from, to).is_ok()
     }
 
     fn site_of(&self, address: NonNull<u8>) -> Option<Site> {

@@ -1,6 +1,6 @@
 //! The form for systems that we do not know: zeroed memory from `std::alloc::System`, which goes back as a whole.
 
-use super::{NO_MEMORY, NonNull, PAGE};
+use super::{Advice, NO_MEMORY, NonNull, PAGE};
 use std::alloc::{GlobalAlloc, Layout, System};
 
 pub(super) fn page() -> usize {
@@ -8,11 +8,11 @@ pub(super) fn page() -> usize {
 }
 
 /// Limits are not known here.
-pub(super) fn most_addresses() -> usize {
+pub(crate) fn most_addresses() -> usize {
     usize::MAX
 }
 
-pub(super) fn most_data() -> usize {
+pub(crate) fn most_data() -> usize {
     usize::MAX
 }
 
@@ -46,11 +46,7 @@ pub(super) unsafe fn purge(_: NonNull<u8>, _: usize) -> bool {
     false
 }
 
-pub(super) fn advise_huge(_: NonNull<u8>, _: usize) {}
-
-pub(super) fn advise_small(_: NonNull<u8>, _: usize) {}
-
-pub(super) fn leave_out_of_dumps(_: NonNull<u8>, _: usize) {}
+pub(super) fn advise(_: NonNull<u8>, _: usize, _: Advice) {}
 
 pub(super) fn resident(_: NonNull<u8>, len: usize) -> Option<usize> {
     Some(len)

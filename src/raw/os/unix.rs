@@ -7,7 +7,7 @@ use core::ptr::{self, NonNull};
 use std::io;
 
 use super::kept::{Kept, Range};
-use super::{HUGE_PAGE, refusal};
+use super::{Advice, HUGE_PAGE, refusal};
 #[cfg(not(shuttle))]
 use crate::raw::lock::Lock;
 
@@ -49,12 +49,12 @@ pub(super) fn page() -> usize {
     usize::try_from(page).unwrap_or(super::PAGE)
 }
 
-pub(super) fn most_addresses() -> usize {
+pub(crate) fn most_addresses() -> usize {
     // SAFETY: I10: a valid place.
     limit(|place| unsafe { libc::getrlimit(libc::RLIMIT_AS, place) })
 }
 
-pub(super) fn most_data() -> usize {
+pub(crate) fn most_data() -> usize {
     // SAFETY: I10: a valid place.
     limit(|place| unsafe { libc::getrlimit(libc::RLIMIT_DATA, place) })
 }
@@ -219,31 +219,19 @@ fn replace(start: NonNull<u8>, len: usize) -> bool {
     is_replaced
 }
 
-pub(super) fn advise_huge(start: NonNull<u8>, len: usize) {
+pub(super) fn advise(start: NonNull<u8>, len: usize, advice: Advice) {
     #[cfg(target_os = "linux")]
-    advise(start, len, libc::MADV_HUGEPAGE);
+    {
+        let advice = match advice {
+            Advice::HugePages => libc::MADV_HUGEPAGE,
+            Advice::SmallPages => libc::MADV_NOHUGEPAGE,
+            Advice::LeaveOutOfDumps => libc::MADV_DONTDUMP,
+        };
+        // SAFETY: I1: advice about our own pages; none of it changes content. A refusal costs speed alone, or longer dumps.
+        unsafe { libc::madvise(start.as_ptr().cast(), len, advice) };
+    }
     #[cfg(not(target_os = "linux"))]
-    let _ = (start, len);
-}
-
-pub(super) fn advise_small(start: NonNull<u8>, len: usize) {
-    #[cfg(target_os = "linux")]
-    advise(start, len, libc::MADV_NOHUGEPAGE);
-    #[cfg(not(target_os = "linux"))]
-    let _ = (start, len);
-}
-
-pub(super) fn leave_out_of_dumps(start: NonNull<u8>, len: usize) {
-    #[cfg(target_os = "linux")]
-    advise(start, len, libc::MADV_DONTDUMP);
-    #[cfg(not(target_os = "linux"))]
-    let _ = (start, len);
-}
-
-#[cfg(target_os = "linux")]
-fn advise(start: NonNull<u8>, len: usize, advice: c_int) {
-    // SAFETY: I1: advice about our own pages; none of those given here changes content. A refusal costs speed alone, or longer dumps.
-    unsafe { libc::madvise(start.as_ptr().cast(), len, advice) };
+    let _ = (start, len, advice);
 }
 
 pub(super) fn resident(start: NonNull<u8>, len: usize) -> Option<usize> {

@@ -17,7 +17,7 @@ use windows_sys::Win32::System::ProcessStatus::{
 use windows_sys::Win32::System::SystemInformation::{GetSystemInfo, SYSTEM_INFO};
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
-use super::NO_MEMORY;
+use super::{Advice, NO_MEMORY};
 
 /// How many pages are asked about at once: what is told of them lies on the stack.
 const ASKED: usize = 128;
@@ -37,11 +37,11 @@ pub(super) fn page() -> usize {
 }
 
 /// There are no such limits: what runs out is what the system can keep, and that is known when it refuses.
-pub(super) fn most_addresses() -> usize {
+pub(crate) fn most_addresses() -> usize {
     usize::MAX
 }
 
-pub(super) fn most_data() -> usize {
+pub(crate) fn most_data() -> usize {
     usize::MAX
 }
 
@@ -68,11 +68,7 @@ pub(super) unsafe fn purge(start: NonNull<u8>, len: usize) -> bool {
 }
 
 /// Large pages are for those who may lock memory, and never go back.
-pub(super) fn advise_huge(_: NonNull<u8>, _: usize) {}
-
-pub(super) fn advise_small(_: NonNull<u8>, _: usize) {}
-
-pub(super) fn leave_out_of_dumps(_: NonNull<u8>, _: usize) {}
+pub(super) fn advise(_: NonNull<u8>, _: usize, _: Advice) {}
 
 /// In the working set, that is. Nothing that is not committed is.
 pub(super) fn resident(start: NonNull<u8>, len: usize) -> Option<usize> {

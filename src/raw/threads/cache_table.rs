@@ -159,7 +159,7 @@ impl CacheTable {
         // Relaxed: as in `set_used`.
         self.used[slot / 64].fetch_and(!(1 << (slot % 64)), Relaxed);
         // SAFETY: I4, I5: the caller's own; its cache is closed, and zero bytes are an empty cache slot.
-        chunks + unsafe { reservation.purge(table + slot * STRIDE, STRIDE) }
+        chunks + unsafe { reservation.purge(table + slot * STRIDE, table + (slot + 1) * STRIDE) }
     }
 
     /// The slots whose cache slots were ever used.
@@ -171,7 +171,7 @@ impl CacheTable {
     pub(crate) fn resident(&self, reservation: &Reservation, table: usize) -> Option<usize> {
         let of_slot = |(slot, cache_slot): (usize, &CacheSlot)| {
             let chunks = self.lock.with(|| cache_slot.chunks.resident())?;
-            Some(chunks + reservation.resident(table + slot * STRIDE, STRIDE)?)
+            Some(chunks + reservation.resident(table + slot * STRIDE, table + (slot + 1) * STRIDE)?)
         };
         self.used_cache_slots().map(of_slot).sum()
     }
