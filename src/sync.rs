@@ -1,6 +1,8 @@
 //! The atomics every concurrent file uses: the core library's, loom's when a model runs, shuttle's when schedules are tried at random.
 //! The only file that names either.
 
+use crate::derived::dereference;
+
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 #[cfg(loom)]
@@ -52,6 +54,35 @@ impl<T: Copy> LocalCell<T> for shuttle::thread::LocalKey<core::cell::Cell<T>> {
     }
 }
 
+/// A function that is `const`, but for models, whose atomics cannot be made at compile time.
+macro_rules! const_but_for_models {
+    ($(#[$meta:meta])* $visibility:vis fn $($function:tt)+) => {
+        $(#[$meta])*
+        #[cfg(not(any(loom, shuttle)))]
+        $visibility const fn $($function)+
+
+        $(#[$meta])*
+        #[cfg(any(loom, shuttle))]
+        $visibility fn $($function)+
+    };
+}
+
+/// An array of a value that such a function makes: a constant, but for models.
+#[cfg(not(any(loom, shuttle)))]
+macro_rules! array_of {
+    ($value:expr; $len:expr) => {
+        [const { $value }; $len]
+    };
+}
+#[cfg(any(loom, shuttle))]
+macro_rules! array_of {
+    ($value:expr; $len:expr) => {
+        core::array::from_fn::<_, { $len }, _>(|_| $value)
+    };
+}
+
+pub(crate) use {array_of, const_but_for_models};
+
 /// Atomics that are the core library's even under loom.
 ///
 /// For words in memory that starts as zero bytes, and for statics: loom's types allow neither. A protocol that a model covers
@@ -87,12 +118,11 @@ pub(crate) fn spin_until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-#[cfg(not(any(loom, shuttle)))]
-use crate::derived::dereference;
 #[cfg(loom)]
 pub(crate) use loom::thread;
 #[cfg(shuttle)]
 pub(crate) use shuttle::thread;
+#[cfg(not(any(loom, shuttle)))]
 use std::thread;
 
 /// What models are made of.

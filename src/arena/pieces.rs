@@ -26,7 +26,7 @@ use crate::class::SizeClasses;
 use crate::derived::copy;
 use crate::error::AllocError;
 use crate::heap::HeapRef;
-use crate::sync::{AtomicPtr, AtomicU32, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering, const_but_for_models};
 
 /// The lowest bits of a root, which are 0 in every block's address, say how many nodes lie above a piece.
 const DEPTH: usize = 15;
@@ -82,15 +82,10 @@ struct Refused {
 type Child = AtomicPtr<u8>;
 
 impl<S> Pieces<S> {
-    /// `const`, but for models.
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Self {
-        Self { newest: AtomicPtr::new(null_mut()), slots: PhantomData }
-    }
-
-    #[cfg(loom)]
-    pub(crate) fn new() -> Self {
-        Self { newest: AtomicPtr::new(null_mut()), slots: PhantomData }
+    const_but_for_models! {
+        pub(crate) fn new() -> Self {
+            Self { newest: AtomicPtr::new(null_mut()), slots: PhantomData }
+        }
     }
 
     /// The slots of a piece.

@@ -10,7 +10,7 @@
 //! holder from its turn. Not `std::sync::Mutex`, because a fork must be able to take it before and release it after in both processes,
 //! with no guard on any stack; and because nothing under a global allocator may allocate.
 
-use crate::sync::{AtomicU32, Ordering, Word, fence};
+use crate::sync::{AtomicU32, Ordering, Word, array_of, const_but_for_models, fence};
 
 /// Words that the tickets take turns at, so that a wake reaches one sleeper and not all: with the 32 bits that the system tells
 /// sleepers on one word apart by, one of 256.
@@ -30,14 +30,10 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    #[cfg(not(any(loom, shuttle)))]
-    pub(crate) const fn new() -> Self {
-        Self { next: AtomicU32::new(0), turn: AtomicU32::new(0), turns: [const { Word::new(0) }; WORDS as usize] }
-    }
-
-    #[cfg(any(loom, shuttle))]
-    pub(crate) fn new() -> Self {
-        Self { next: AtomicU32::new(0), turn: AtomicU32::new(0), turns: core::array::from_fn(|_| Word::new(0)) }
+    const_but_for_models! {
+        pub(crate) fn new() -> Self {
+            Self { next: AtomicU32::new(0), turn: AtomicU32::new(0), turns: array_of![Word::new(0); WORDS as usize] }
+        }
     }
 
     /// Waits for all that came before, and takes the lock.

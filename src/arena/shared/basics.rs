@@ -6,6 +6,7 @@ use super::slots::Slots;
 use super::state::Removal;
 use super::{Guard, SharedArena};
 use crate::heap::HeapRef;
+use crate::sync::const_but_for_models;
 
 #[cfg(not(any(loom, shuttle)))]
 impl<T> SharedArena<T> {
@@ -22,22 +23,17 @@ impl<T> SharedArena<T> {
 }
 
 impl<T, H: HeapRef> SharedArena<T, H> {
-    /// An empty arena on `heap`. Allocates nothing.
-    ///
-    /// ```
-    /// let arena = smarena::SharedArena::new_in(smarena::Global);
-    /// arena.insert(1);
-    /// ```
-    #[must_use]
-    #[cfg(not(any(loom, shuttle)))]
-    pub const fn new_in(heap: H) -> Self {
-        Self { slots: Slots::new(heap) }
-    }
-
-    /// For models, whose atomics cannot be made at compile time.
-    #[cfg(any(loom, shuttle))]
-    pub fn new_in(heap: H) -> Self {
-        Self { slots: Slots::new(heap) }
+    const_but_for_models! {
+        /// An empty arena on `heap`. Allocates nothing.
+        ///
+        /// ```
+        /// let arena = smarena::SharedArena::new_in(smarena::Global);
+        /// arena.insert(1);
+        /// ```
+        #[must_use]
+        pub fn new_in(heap: H) -> Self {
+            Self { slots: Slots::new(heap) }
+        }
     }
 
     /// The heap its chunks come from.

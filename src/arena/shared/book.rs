@@ -12,7 +12,7 @@
 //! removes a value changes the value's slot and then books it; who reads books the beginning and then looks at slots. So either the removal
 //! finds the reading in the book, or the reading finds the slot without the value (G5).
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, const_but_for_models};
 
 /// One reading, in either phase.
 const READING: [u64; 2] = [1 << 32, 1 << 47];
@@ -36,15 +36,10 @@ const fn is_read(word: u64) -> bool {
 }
 
 impl Book {
-    /// `const`, but for models.
-    #[cfg(not(loom))]
-    pub(super) const fn new() -> Self {
-        Self(AtomicU64::new(0))
-    }
-
-    #[cfg(loom)]
-    pub(super) fn new() -> Self {
-        Self(AtomicU64::new(0))
+    const_but_for_models! {
+        pub(super) fn new() -> Self {
+            Self(AtomicU64::new(0))
+        }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -3,6 +3,7 @@
 use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
+use core::ptr::null_mut;
 
 use super::state::State;
 use crate::arena::error::GrowError;
@@ -11,7 +12,7 @@ use crate::arena::pieces::Pieces;
 use crate::arena::place::{HIGHEST_BITS, Place, most_slots, slots_before, slots_of};
 use crate::arena::slot;
 use crate::heap::HeapRef;
-use crate::sync::{AtomicPtr, AtomicU64, Ordering};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, array_of, const_but_for_models};
 
 /// One cell. Shared: the state word says who may do what with the value.
 pub(super) struct Slot<T> {
@@ -80,17 +81,11 @@ pub(super) struct Chunks<T, H: HeapRef> {
 impl<T, H: HeapRef> Chunks<T, H> {
     pub(super) const FIRST_BITS: u32 = slot::Slot::<T>::FIRST_BITS;
 
-    #[cfg(not(loom))]
-    pub(super) const fn new(heap: H) -> Self {
-        const { slot::Slot::<T>::ALIGN_IS_SERVED };
-        Self { first: [const { AtomicPtr::new(core::ptr::null_mut()) }; HIGHEST_BITS], pieces: Pieces::new(), heap }
-    }
-
-    /// A model's atomics cannot be made at compile time.
-    #[cfg(loom)]
-    pub(super) fn new(heap: H) -> Self {
-        const { slot::Slot::<T>::ALIGN_IS_SERVED };
-        Self { first: core::array::from_fn(|_| AtomicPtr::new(core::ptr::null_mut())), pieces: Pieces::new(), heap }
+    const_but_for_models! {
+        pub(super) fn new(heap: H) -> Self {
+            const { slot::Slot::<T>::ALIGN_IS_SERVED };
+            Self { first: array_of![AtomicPtr::new(null_mut()); HIGHEST_BITS], pieces: Pieces::new(), heap }
+        }
     }
 
     pub(super) const fn heap(&self) -> &H {

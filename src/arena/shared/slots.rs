@@ -18,7 +18,7 @@ use crate::arena::handle::Handle;
 use crate::arena::on_drop::{OnDrop, drop_all};
 use crate::arena::place::Place;
 use crate::heap::HeapRef;
-use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, Word, lock};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, Word, const_but_for_models, lock};
 
 /// The head of an empty stack.
 pub(super) const NONE: u64 = head(Place::NONE, Generation::FRESH);
@@ -51,32 +51,18 @@ pub(super) struct Slots<T, H: HeapRef> {
 }
 
 impl<T, H: HeapRef> Slots<T, H> {
-    /// `const`, but for models.
-    #[cfg(not(any(loom, shuttle)))]
-    pub(super) const fn new(heap: H) -> Self {
-        Self {
-            chunks: Chunks::new(heap),
-            vacant: AtomicU64::new(NONE),
-            opened: AtomicU32::new(0),
-            book: Book::new(),
-            aside: Mutex::new(Aside::NOTHING),
-            woken: Word::new(0),
-            growing: Mutex::new(None),
-            values: PhantomData,
-        }
-    }
-
-    #[cfg(any(loom, shuttle))]
-    pub(super) fn new(heap: H) -> Self {
-        Self {
-            chunks: Chunks::new(heap),
-            vacant: AtomicU64::new(NONE),
-            opened: AtomicU32::new(0),
-            book: Book::new(),
-            aside: Mutex::new(Aside::NOTHING),
-            woken: Word::new(0),
-            growing: Mutex::new(None),
-            values: PhantomData,
+    const_but_for_models! {
+        pub(super) fn new(heap: H) -> Self {
+            Self {
+                chunks: Chunks::new(heap),
+                vacant: AtomicU64::new(NONE),
+                opened: AtomicU32::new(0),
+                book: Book::new(),
+                aside: Mutex::new(Aside::NOTHING),
+                woken: Word::new(0),
+                growing: Mutex::new(None),
+                values: PhantomData,
+            }
         }
     }
 

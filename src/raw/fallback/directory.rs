@@ -16,6 +16,7 @@ use crate::raw::buckets::share::ShareCount;
 use crate::raw::lock::Lock;
 use crate::raw::testing::poison;
 use crate::raw::testing::refusal;
+use crate::sync::array_of;
 
 /// Threads have their blocks in different shards, mostly.
 const SHARDS: usize = 16;
@@ -106,14 +107,8 @@ unsafe impl Send for Directory {}
 
 impl Directory {
     /// A constant, since a debug build makes the array on the stack of whoever builds a heap, as often as it is handed on.
-    #[cfg(not(any(loom, shuttle)))]
     pub(super) fn new() -> Self {
-        Self { shards: [const { Shard::new(Lock::new()) }; SHARDS] }
-    }
-
-    #[cfg(any(loom, shuttle))]
-    pub(super) fn new() -> Self {
-        Self { shards: core::array::from_fn(|_| Shard::new(Lock::new())) }
+        Self { shards: array_of![Shard::new(Lock::new()); SHARDS] }
     }
 
     /// Lists a block.

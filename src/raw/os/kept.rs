@@ -10,6 +10,7 @@ use core::ptr::{NonNull, null_mut};
 use std::alloc::{GlobalAlloc, System};
 
 use crate::raw::lock::Lock;
+use crate::sync::const_but_for_models;
 
 /// Whole pages of our own mappings.
 #[derive(Debug, Clone, Copy)]
@@ -51,25 +52,10 @@ unsafe impl Sync for Kept {}
 unsafe impl Send for Kept {}
 
 impl Kept {
-    #[cfg(not(any(loom, shuttle)))]
-    pub(super) const fn new() -> Self {
-        Self {
-            lock: Lock::new(),
-            ranges: Cell::new(null_mut()),
-            len: Cell::new(0),
-            room: Cell::new(0),
-            booked: Cell::new(0),
-        }
-    }
-
-    #[cfg(any(loom, shuttle))]
-    pub(super) fn new() -> Self {
-        Self {
-            lock: Lock::new(),
-            ranges: Cell::new(null_mut()),
-            len: Cell::new(0),
-            room: Cell::new(0),
-            booked: Cell::new(0),
+    const_but_for_models! {
+        pub(super) fn new() -> Self {
+            let (len, room, booked) = (Cell::new(0), Cell::new(0), Cell::new(0));
+            Self { lock: Lock::new(), ranges: Cell::new(null_mut()), len, room, booked }
         }
     }
 

@@ -20,8 +20,8 @@ use core::ptr::NonNull;
 use crate::raw::fault::Site;
 use crate::raw::lock::Lock;
 use crate::raw::os::{self, alive};
-use crate::sync::Ordering;
 use crate::sync::fixed::AtomicUsize;
+use crate::sync::{Ordering, array_of, const_but_for_models};
 
 /// Thread slots, slot 0 included, which no thread gets: how many threads can have caches at once, plus one.
 pub(crate) const SLOTS: usize = if cfg!(loom) {
@@ -107,21 +107,11 @@ struct Slot {
     next: Cell<Option<NonNull<Entry>>>,
 }
 
-macro_rules! slot {
-    () => {
-        Self { lock: Lock::new(), first: Cell::new(None), next: Cell::new(None) }
-    };
-}
-
 impl Slot {
-    #[cfg(not(any(loom, shuttle)))]
-    const fn new() -> Self {
-        slot!()
-    }
-
-    #[cfg(any(loom, shuttle))]
-    fn new() -> Self {
-        slot!()
+    const_but_for_models! {
+        fn new() -> Self {
+            Self { lock: Lock::new(), first: Cell::new(None), next: Cell::new(None) }
+        }
     }
 
     /// Takes an entry off the list, if it is there; the caller holds the lock.
@@ -166,30 +156,20 @@ unsafe impl Sync for Registry {}
 // SAFETY: as for `Sync`.
 unsafe impl Send for Registry {}
 
-macro_rules! registry {
-    ($slots:expr) => {
-        Self {
-            building: Lock::new(),
-            lock: Lock::new(),
-            first: Cell::new(None),
-            taken: Self::none_taken(),
-            threads: [const { Cell::new(0) }; SLOTS],
-            slots: $slots,
-            committed: Cell::new(FIRST_SLOTS),
-            free: AtomicUsize::new(SLOTS - 1),
-        }
-    };
-}
-
 impl Registry {
-    #[cfg(not(any(loom, shuttle)))]
-    pub(crate) const fn new() -> Self {
-        registry!([const { Slot::new() }; SLOTS])
-    }
-
-    #[cfg(any(loom, shuttle))]
-    pub(crate) fn new() -> Self {
-        registry!(core::array::from_fn(|_| Slot::new()))
+    const_but_for_models! {
+        pub(crate) fn new() -> Self {
+            Self {
+                building: Lock::new(),
+                lock: Lock::new(),
+                first: Cell::new(None),
+                taken: Self::none_taken(),
+                threads: [const { Cell::new(0) }; SLOTS],
+                slots: array_of![Slot::new(); SLOTS],
+                committed: Cell::new(FIRST_SLOTS),
+                free: AtomicUsize::new(SLOTS - 1),
+            }
+        }
     }
 
     /// Slot 0 counts as taken: it is what threads without a slot look at.
