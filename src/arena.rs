@@ -81,9 +81,22 @@ pub use self::secondary::{
 pub use self::shared::{Guard, Reading, SharedArena, Withdrawn};
 pub use self::typed::{HandleType, TypedArena};
 
-pub(crate) use self::{error::make_room, storage::Storage};
 #[cfg(feature = "serde")]
-pub(crate) use self::{generation::Generation, storage::Content};
+pub(crate) use self::storage::Content;
+pub(crate) use self::{error::make_room, generation::Generation, storage::Storage};
+// What the files below have of each other.
+use self::{
+    cursor::Cursor,
+    disjoint::{each_once, side_by_side},
+    index::index_by_handle,
+    join::Part,
+    on_drop::{OnDrop, drop_all},
+    pieces::{Found, Pieces},
+    place::{HIGHEST_BITS, Place, max_chunks, most_slots, slots_before, slots_of},
+    slot::{PREFETCHES, Slot, SlotPtr},
+    storage::Claimed,
+    table::{Directory, Table},
+};
 use crate::heap::{Global, HeapRef};
 
 /// Values in slots, named by [`Handle`]s, in blocks of a heap.

@@ -75,7 +75,15 @@ use crate::derived::{clone_fields, debug_by};
 use crate::heap::{Global, HeapRef};
 use crate::sync::AtomicUsize;
 
-use owners::Handle;
+use barrier::Barrier;
+use batch::batch;
+use builder::limit_and_marks;
+use heap::{lend, take_out};
+use objects::Objects;
+use owners::{Handle, Permit, Several, Shared};
+use permit_cache::{Busy, PermitCaches};
+use permits::{Permits, Taken};
+use semaphore::{Semaphore, SomeAreKept, SomebodyWaits, WasLast};
 
 #[cfg(feature = "async")]
 pub use acquire::Acquire;

@@ -79,6 +79,14 @@ pub use recommend::{Goal, Recommendation};
 pub use recording::{Lifetimes, Recording};
 pub use sizes::SizeCount;
 
+use event::mixed;
+use first::First;
+use log::{MARK, MOST_EVENTS, MOST_RATE};
+use predict::class_of;
+use recording::{count, histogram};
+use ring::{Ring, Words};
+use sizes::{Sizes, can_come_to, is_most};
+
 /// A heap reference that notes what is asked of the heap. Clones write to the same log.
 ///
 /// ```

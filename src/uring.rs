@@ -68,9 +68,10 @@ use crate::arena::{Handle, SmArena};
 use crate::heap::{Global, HeapRef};
 use crate::pool::InLine;
 
+use address::{ADDRESS, Address};
 use bell::Bell;
 use buffers::Buffers;
-use operations::{Doing, What};
+use operations::{Doing, GROUP, Sending, What, receiving_header};
 use sockets::Attached;
 
 pub use builder::UringBuilder;

@@ -1,7 +1,6 @@
 //! Making arenas, and putting values in, finding and removing them.
 
-use super::storage::{Claimed, Storage};
-use super::{GrowError, Handle, InsertError, OccupiedEntry, SmArena, VacantEntry};
+use super::{Claimed, GrowError, Handle, InsertError, OccupiedEntry, SmArena, Storage, VacantEntry};
 use crate::heap::{Global, HeapRef};
 
 impl<T> SmArena<T> {

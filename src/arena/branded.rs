@@ -3,9 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::SmArena;
-use super::handle::Handle;
-use super::index::index_by_handle;
+use super::{Handle, SmArena, index_by_handle};
 use crate::derived::{compare_by, copy, format_as};
 use crate::heap::HeapRef;
 

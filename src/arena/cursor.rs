@@ -2,10 +2,7 @@
 
 use core::ops::Range;
 
-use super::pieces::Found;
-use super::place::Place;
-use super::slot::{PREFETCHES, Slot, SlotPtr};
-use super::table::Table;
+use super::{Found, PREFETCHES, Place, Slot, SlotPtr, Table};
 use crate::derived::clone_fields;
 
 /// Where both ends of an iteration are. One iterator's.

@@ -9,9 +9,7 @@ mod walk;
 
 use core::fmt;
 
-use super::generation::Generation;
-use super::handle::Handle;
-use super::index::index_by_handle;
+use super::{Generation, Handle, index_by_handle};
 use crate::derived::{collect, debug_entries, default, extend_by};
 
 /// Values side by side in one slice, named by [`Handle`]s.

@@ -1,9 +1,6 @@
 //! Several values borrowed mutably at once.
 
-use super::SmArena;
-use super::error::DisjointError;
-use super::handle::Handle;
-use super::slot::SlotPtr;
+use super::{DisjointError, Handle, SlotPtr, SmArena};
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> SmArena<T, H> {

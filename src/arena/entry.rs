@@ -2,9 +2,7 @@
 
 use core::fmt;
 
-use super::handle::Handle;
-use super::slot::SlotPtr;
-use super::storage::{Claimed, Storage};
+use super::{Claimed, Handle, SlotPtr, Storage};
 use crate::derived::debug_tuple;
 use crate::heap::HeapRef;
 

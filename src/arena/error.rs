@@ -3,7 +3,7 @@
 use core::alloc::Layout;
 use core::fmt;
 
-use super::handle::Handle;
+use super::Handle;
 use crate::derived::{debug_by, says};
 use crate::error::AllocError;
 

@@ -4,9 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU32;
 
-use super::generation::Generation;
-use super::place::Place;
-use super::slot::Slot;
+use super::{Generation, Place, Slot};
 use crate::derived::{compare_by, copy, default};
 
 /// Names one value in an [`SmArena<T>`](crate::SmArena), for as long as that value lives and never again after.

@@ -4,15 +4,7 @@ use core::fmt;
 use core::iter::FusedIterator;
 use core::marker::PhantomData;
 
-use super::SmArena;
-use super::cursor::Cursor;
-use super::generation::Generation;
-use super::handle::Handle;
-use super::on_drop::drop_all;
-use super::place::Place;
-use super::slot::SlotPtr;
-use super::storage::Storage;
-use super::table::Table;
+use super::{Cursor, Generation, Handle, Place, SlotPtr, SmArena, Storage, Table, drop_all};
 use crate::derived::{clone_fields, debug_by, debug_entries};
 use crate::heap::HeapRef;
 

@@ -4,7 +4,7 @@ mod arena;
 
 use core::fmt;
 
-use super::handle::Handle;
+use super::Handle;
 
 /// The values that several maps have for the same handles, in slot order: `join((&a, &mut b))` gives `(handle, (&x, &mut y))`.
 ///

@@ -21,7 +21,7 @@ use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 
 pub(crate) use self::own::{Changing, Own};
-use super::error::GrowError;
+use super::GrowError;
 use crate::class::SizeClasses;
 use crate::derived::copy;
 use crate::error::AllocError;

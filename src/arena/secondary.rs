@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, TryReserveError};
 
 pub use self::entry::{SecondaryEntry, SecondaryOccupied, SecondaryVacant};
 pub use self::iter::{SecondaryIntoIter, SecondaryIter, SecondaryIterMut};
-use super::handle::Handle;
+use super::Handle;
 
 /// A value, and the generation of the handle it is for.
 type Cell<V> = (NonZeroU32, V);

@@ -2,8 +2,7 @@
 
 use core::mem::{ManuallyDrop, offset_of};
 
-use super::generation::Generation;
-use super::place::Place;
+use super::{Generation, Place};
 use crate::class::MAX_ALIGN;
 use crate::derived::copy;
 

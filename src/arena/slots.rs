@@ -1,10 +1,6 @@
 //! Slots chosen by the caller: a value at a given handle, a slot kept while its value is away, a slot by its number.
 
-use super::SmArena;
-use super::error::{InsertAtError, InsertError};
-use super::handle::Handle;
-use super::place::Place;
-use super::storage::Storage;
+use super::{Handle, InsertAtError, InsertError, Place, SmArena, Storage};
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> SmArena<T, H> {

@@ -11,13 +11,7 @@ use core::marker::PhantomData;
 
 pub(crate) use self::restore::Content;
 
-use super::error::GrowError;
-use super::generation::Generation;
-use super::handle::Handle;
-use super::on_drop::OnDrop;
-use super::place::Place;
-use super::slot::{Slot, SlotPtr};
-use super::table::Table;
+use super::{Generation, GrowError, Handle, OnDrop, Place, Slot, SlotPtr, Table};
 use crate::heap::HeapRef;
 
 /// One owner's (`&mut` changes, `&` reads). Drops no values, only chunks: the arena drops the values before.

@@ -10,8 +10,7 @@ use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::pieces::{self, Changing, Found};
-use super::place::{HIGHEST_BITS, Place, slots_before, slots_of};
-use super::slot::{Slot, SlotPtr};
+use super::{HIGHEST_BITS, Place, Slot, SlotPtr, slots_before, slots_of};
 
 /// Where the chunks are, by the highest bits of their places. A block of the heap, so that an arena itself is small.
 pub(crate) struct Directory<T> {

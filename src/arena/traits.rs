@@ -2,11 +2,7 @@
 
 use core::fmt;
 
-use super::SmArena;
-use super::error::GrowError;
-use super::handle::Handle;
-use super::index::index_by_handle;
-use super::iter::{IntoIter, Iter, IterMut};
+use super::{GrowError, Handle, IntoIter, Iter, IterMut, SmArena, index_by_handle};
 use crate::derived::{collect, debug_entries, default, extend_by, iterate_by_reference};
 use crate::heap::HeapRef;
 

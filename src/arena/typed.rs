@@ -3,9 +3,7 @@
 use core::fmt;
 use core::ops::{Index, IndexMut};
 
-use super::SmArena;
-use super::error::InsertError;
-use super::handle::Handle;
+use super::{Handle, InsertError, SmArena};
 use crate::derived::{debug_entries, default};
 use crate::heap::{Global, HeapRef};
 

@@ -1,9 +1,6 @@
 //! All values at once: iterate, retain, drain, clear.
 
-use super::SmArena;
-use super::cursor::Cursor;
-use super::handle::Handle;
-use super::iter::{Drain, Iter, IterMut};
+use super::{Cursor, Drain, Handle, Iter, IterMut, SmArena};
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> SmArena<T, H> {

@@ -1,7 +1,6 @@
 //! Several permits, taken at once.
 
-use super::owners::Several;
-use super::{Buffers, Lease, PoolError};
+use super::{Buffers, Lease, PoolError, Several};
 use crate::heap::{Global, HeapRef};
 
 /// Buffers on loan that were acquired together, by [`BufPool::acquire_batch`](crate::BufPool::acquire_batch): an iterator that takes them out one by one.

@@ -1,8 +1,6 @@
 //! How a pool is described, and made.
 
-use super::owners::Handle;
-use super::permits::Permits;
-use super::{BufPool, Buffers};
+use super::{BufPool, Buffers, Handle, Permits};
 use crate::buf::{BlockSize, SmBuf, narrow};
 use crate::class::{Class, MAX_ALIGN};
 use crate::error::ConfigError;

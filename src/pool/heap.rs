@@ -3,8 +3,7 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use super::Buffers;
-use super::owners::{Permit, Shared};
+use super::{Buffers, Permit, Shared};
 use crate::buf::SmBuf;
 use crate::content::copied;
 use crate::derived::{clone_fields, debug_by};

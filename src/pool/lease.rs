@@ -1,8 +1,6 @@
 //! One buffer on loan.
 
-use super::heap::{lend, take_out};
-use super::owners::Permit;
-use super::{Buffers, PoolError, PoolHeap};
+use super::{Buffers, Permit, PoolError, PoolHeap, lend, take_out};
 use crate::buf::SmBuf;
 use crate::bytes::SmBytes;
 use crate::derived::{dereference, format_as};

@@ -4,8 +4,7 @@ use crate::derived::{dereference, format_as};
 use core::fmt;
 use core::mem::ManuallyDrop;
 
-use super::objects::Objects;
-use super::owners::Permit;
+use super::{Objects, Permit};
 
 /// A value on loan from an [`ObjectPool`](crate::ObjectPool). Dropping it resets the value and gives it back, on any thread, whether or not a
 /// handle to the pool is left. If resetting panics the value is dropped, and the loan ends all the same.

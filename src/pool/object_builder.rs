@@ -1,9 +1,6 @@
 //! How a pool of values is described, and made.
 
-use super::builder::limit_and_marks;
-use super::objects::{ObjectPool, Objects};
-use super::owners::Handle;
-use super::permits::Permits;
+use super::{Handle, ObjectPool, Objects, Permits, limit_and_marks};
 use crate::derived::debug_by;
 use crate::error::ConfigError;
 

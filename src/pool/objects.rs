@@ -11,12 +11,9 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use std::io;
 
-use super::batch::batch;
-use super::loan::Loan;
-use super::object_builder::ObjectPoolBuilder;
-use super::owners::{Handle, Several};
 #[cfg(feature = "async")]
 use super::wait::Wait;
+use super::{Handle, Loan, ObjectPoolBuilder, Several, batch};
 use crate::derived::{clone_fields, debug_by, says};
 use crate::sync::{Mutex, lock};
 

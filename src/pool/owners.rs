@@ -6,8 +6,7 @@ use crate::derived::dereference;
 use core::mem;
 use core::ptr::NonNull;
 
-use super::permits::{Permits, Taken};
-use super::semaphore::{SomeAreKept, SomebodyWaits, WasLast};
+use super::{Permits, SomeAreKept, SomebodyWaits, Taken, WasLast};
 
 /// What all owners of a pool have in common. Shared by all threads.
 #[derive(Debug)]

@@ -20,8 +20,7 @@
 //!   under the lock, when all caches are closed and empty. So a permit lies in a permit cache only while the mark is set.
 //! * **K3** Each permit in a permit cache counts as taken in the semaphore.
 
-use super::barrier::Barrier;
-use super::semaphore::Semaphore;
+use super::{Barrier, Semaphore};
 use crate::sync::fixed::AtomicU32 as Own;
 use crate::sync::{AtomicBool, AtomicU32, CachePadded, Mutex, Ordering, lock, spin_until};
 

@@ -4,14 +4,11 @@
 #[cfg(feature = "async")]
 use core::task::{Poll, Waker};
 
-use super::barrier::Barrier;
-use super::number;
-use super::permit_cache::{Busy, PermitCaches};
 #[cfg(feature = "async")]
 use super::queue::Place;
-use super::semaphore::{Semaphore, SomeAreKept};
 #[cfg(feature = "async")]
 use super::waiters::Waiters;
+use super::{Barrier, Busy, PermitCaches, Semaphore, SomeAreKept, number};
 use crate::sync::CachePadded;
 
 /// The pool's permits and those who wait for them. Shared by all threads.

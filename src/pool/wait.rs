@@ -9,8 +9,8 @@ use std::task::Wake;
 use std::thread::{self, Thread};
 use std::time::Instant;
 
-use super::owners::{Handle, Permit};
 use super::queue::Place;
+use super::{Handle, Permit};
 
 /// A future that waits for a permit. Safe to drop at any moment.
 pub(super) struct Wait<'p, S> {

@@ -27,8 +27,8 @@ use core::task::{Poll, Waker};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
+use super::Semaphore;
 use super::queue::{Place, Queue};
-use super::semaphore::Semaphore;
 use crate::sync::{Mutex, lock};
 
 /// Who waits. Shared by all threads.

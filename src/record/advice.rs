@@ -1,7 +1,6 @@
 //! What a recording means, in words.
 
-use super::log::MOST_EVENTS;
-use super::recording::Recording;
+use super::{MOST_EVENTS, Recording};
 use crate::class::MAX_BLOCK_SIZE;
 
 /// From so many bytes on it is worth a sentence that they are not always needed.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::recording::{Recording, count, histogram};
+use super::{Recording, count, histogram};
 
 /// How many blocks live at once, and what each thread does: by [`Recording::concurrency`].
 ///

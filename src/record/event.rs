@@ -1,6 +1,6 @@
 //! One thing that a program asked of its heap, and its two words in the ring.
 
-use super::ring::Words;
+use super::Words;
 
 /// What a program asked of its heap: a block, or to take one back.
 ///

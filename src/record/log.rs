@@ -6,10 +6,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use super::event::{self, Event};
-use super::first::First;
-use super::ring::{Ring, Words};
-use super::sizes::Sizes;
-use super::{Recording, SizeCount, oldness, process};
+use super::{First, Recording, Ring, SizeCount, Sizes, Words, oldness, process};
 use crate::derived::default;
 use crate::heap::noted::Noted;
 use crate::sync::fixed::{AtomicU32, AtomicU64};

@@ -2,8 +2,7 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "some bits of a hash")]
 
-use super::event::{Event, mixed};
-use super::ring::Words;
+use super::{Event, Words, mixed};
 
 /// For each event of the older half, whether it belongs to a life that has ended there. What is live at the end of that half, and what comes later, stays, so
 /// that the bytes live are right at every later event.

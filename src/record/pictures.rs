@@ -3,8 +3,7 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::recording::Recording;
-use super::sizes::SizeCount;
+use super::{Recording, SizeCount};
 use crate::look::{self, Colour};
 
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;

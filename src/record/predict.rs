@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::event::Event;
-use super::recording::Recording;
+use super::{Event, Recording};
 use crate::class::{MAX_ALIGN, MAX_BLOCK_SIZE};
 
 /// What a table of block sizes would take: by [`Recording::forecast`].

@@ -4,8 +4,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::predict::class_of;
-use super::recording::Recording;
+use super::{Recording, class_of};
 use crate::config::Purge;
 
 /// The pauses that are tried, shortest first, in microseconds. The first is the default.

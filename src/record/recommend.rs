@@ -4,11 +4,7 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use super::event::Event;
-use super::predict::{Forecast, class_of};
-use super::purge::PurgeForecast;
-use super::recording::Recording;
-use super::sizes::SizeCount;
+use super::{Event, Forecast, PurgeForecast, Recording, SizeCount, class_of};
 use crate::class::{MAX_ALIGN, MAX_BLOCK_SIZE, MAX_CLASSES};
 use crate::config::Purge;
 use crate::derived::default;

@@ -6,10 +6,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 
 use hdrhistogram::Histogram;
 
-use super::event::Event;
-use super::log::{MARK, MOST_RATE};
-use super::ring::Words;
-use super::sizes::{SizeCount, can_come_to, is_most};
+use super::{Event, MARK, MOST_RATE, SizeCount, Words, can_come_to, is_most};
 
 /// What a [`Recorder`](super::Recorder) has seen up to a moment: all sizes, and the events of all blocks or of a sample of them.
 ///

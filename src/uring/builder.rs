@@ -9,10 +9,7 @@ use std::sync::Arc;
 
 use io_uring::IoUring;
 
-use super::bell::Bell;
-use super::buffers::Buffers;
-use super::operations::{GROUP, receiving_header};
-use super::{ToDo, Uring, UringError, UringStats};
+use super::{Bell, Buffers, GROUP, ToDo, Uring, UringError, UringStats, receiving_header};
 use crate::arena::SmArena;
 use crate::buf::narrow;
 use crate::heap::HeapRef;

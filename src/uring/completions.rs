@@ -6,9 +6,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use io_uring::cqueue;
 use io_uring::types::RecvMsgOut;
 
-use super::operations::{Doing, What};
-use super::sockets::Attached;
-use super::{BELL, Event, Socket, ToDo, Uring, address};
+use super::{Attached, BELL, Doing, Event, Socket, ToDo, Uring, What, address};
 use crate::arena::Handle;
 use crate::buf::narrow;
 use crate::heap::HeapRef;

@@ -6,8 +6,7 @@ use core::time::Duration;
 use io_uring::opcode;
 use io_uring::types::CancelBuilder;
 
-use super::operations::{Doing, GROUP};
-use super::{Event, NOBODY, Uring};
+use super::{Doing, Event, GROUP, NOBODY, Uring};
 use crate::heap::HeapRef;
 
 /// After so long all is cancelled once more.

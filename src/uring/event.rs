@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::sockets::Attached;
+use super::Attached;
 use crate::arena::Handle;
 use crate::bytes::SmBytes;
 use crate::derived::{dereference, wrap};

@@ -6,8 +6,7 @@ use std::os::fd::RawFd;
 use io_uring::types::Fd;
 use io_uring::{opcode, squeue};
 
-use super::address::{ADDRESS, Address};
-use super::event::{Payload, Socket};
+use super::{ADDRESS, Address, Payload, Socket};
 use crate::arena::Handle;
 use crate::heap::HeapRef;
 

@@ -2,8 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::operations::{Sending, What};
-use super::{Operation, Payload, Socket, Uring, UringError};
+use super::{Operation, Payload, Sending, Socket, Uring, UringError, What};
 use crate::heap::HeapRef;
 
 impl<H: HeapRef + 'static> Uring<H> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use super::operations::Doing;
+use super::Doing;
 use crate::arena::Handle;
 use crate::heap::HeapRef;
 

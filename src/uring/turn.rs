@@ -9,9 +9,7 @@ use std::sync::Arc;
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{opcode, squeue};
 
-use super::operations::{Doing, What};
-use super::sockets::Attached;
-use super::{BELL, NOBODY, Operation, Socket, ToDo, Uring, UringError};
+use super::{Attached, BELL, Doing, NOBODY, Operation, Socket, ToDo, Uring, UringError, What};
 use crate::arena::Handle;
 use crate::derived::debug_by;
 use crate::heap::HeapRef;

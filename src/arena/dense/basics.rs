@@ -1,11 +1,7 @@
 //! Making dense arenas, and putting values in, finding and removing them.
 
-use super::super::error::make_room;
-use super::super::generation::Generation;
-use super::super::handle::Handle;
-use super::super::place::Place;
-use super::super::slot::Slot;
 use super::{Cell, DenseArena, NONE};
+use crate::arena::{Generation, Handle, Place, Slot, make_room};
 
 impl<T> DenseArena<T> {
     /// An empty arena. Allocates nothing.

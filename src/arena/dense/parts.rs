@@ -3,7 +3,7 @@
 use super::DenseArena;
 #[cfg(feature = "serde")]
 use super::{Cell, NONE};
-use crate::arena::handle::Handle;
+use crate::arena::Handle;
 #[cfg(feature = "serde")]
 use crate::arena::{generation::Generation, place::Place, slot::Slot};
 

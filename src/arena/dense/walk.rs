@@ -1,9 +1,7 @@
 //! Several or all values of a dense arena at once: taken out in the walk, drained, by value, mutable side by side.
 
 use super::DenseArena;
-use crate::arena::disjoint::{each_once, side_by_side};
-use crate::arena::error::DisjointError;
-use crate::arena::handle::Handle;
+use crate::arena::{DisjointError, Handle, each_once, side_by_side};
 
 impl<T> DenseArena<T> {
     /// Walks along the values, from the last to the first, and moves those out for which `take` says yes: so each is asked about once,

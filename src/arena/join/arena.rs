@@ -3,11 +3,7 @@
 use core::marker::PhantomData;
 
 use super::Part;
-use crate::arena::SmArena;
-use crate::arena::handle::Handle;
-use crate::arena::iter::{Iter, IterMut};
-use crate::arena::place::Place;
-use crate::arena::storage::Storage;
+use crate::arena::{Handle, Iter, IterMut, Place, SmArena, Storage};
 use crate::derived::debug_by;
 use crate::heap::HeapRef;
 

@@ -1,9 +1,7 @@
 //! Several values of a secondary map, borrowed mutably at once.
 
 use super::{SecondaryMap, SparseSecondaryMap, generation};
-use crate::arena::disjoint::{each_once, side_by_side};
-use crate::arena::error::DisjointError;
-use crate::arena::handle::Handle;
+use crate::arena::{DisjointError, Handle, each_once, side_by_side};
 
 impl<T, V> SecondaryMap<T, V> {
     /// Borrows the values of `N` handles mutably at once. Takes `N * N / 2` comparisons, so it is meant for a few.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::arena::handle::Handle;
+use crate::arena::Handle;
 use crate::derived::debug_tuple;
 
 /// A map, whichever of the two.

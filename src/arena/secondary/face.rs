@@ -4,11 +4,9 @@ use core::fmt;
 use core::marker::PhantomData;
 use std::collections::BTreeMap;
 
-use super::super::error::make_room;
-use super::super::handle::Handle;
-use super::super::index::index_by_handle;
 use super::entry::{SecondaryEntry, SecondaryOccupied, SecondaryVacant, Store};
 use super::{SecondaryMap, SparseSecondaryMap, generation};
+use crate::arena::{Handle, index_by_handle, make_room};
 use crate::derived::{collect, debug_entries, default};
 
 /// The methods and traits of a map that has `cell`, `cell_mut`, `put`, `take`, `count`, `throw_all` and `keep_if`.

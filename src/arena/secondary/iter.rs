@@ -6,7 +6,7 @@ use std::collections::btree_map;
 use std::{slice, vec};
 
 use super::{Cell, SecondaryMap, SparseSecondaryMap};
-use crate::arena::handle::Handle;
+use crate::arena::Handle;
 use crate::derived::{debug_by, iterate_by_reference};
 
 type Cells<'a, V> = slice::Iter<'a, Option<Cell<V>>>;

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, btree_map};
 use std::slice;
 
 use super::{Cell, SecondaryIter, SecondaryIterMut, SecondaryMap, SparseSecondaryMap, generation};
-use crate::arena::handle::Handle;
-use crate::arena::join::Part;
+use crate::arena::{Handle, Part};
 
 impl<'a, T, V> Part for &'a SecondaryMap<T, V> {
     type Of = T;

@@ -6,15 +6,12 @@
 
 use core::mem::replace;
 
+use super::book::Book;
 use super::chunks::Slot;
 use super::slots::{NONE, Slots, head, top_of};
-use crate::arena::generation::Generation;
-use crate::arena::handle::Handle;
-use crate::arena::on_drop::{OnDrop, drop_all};
+use crate::arena::{Generation, Handle, OnDrop, drop_all};
 use crate::heap::HeapRef;
 use crate::sync::{Ordering, lock};
-
-use super::book::Book;
 
 /// One thread at a time has it. Lists of slots, as the vacant stack is one.
 pub(super) struct Aside {

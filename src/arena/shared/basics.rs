@@ -1,10 +1,9 @@
 //! Making shared arenas, and putting values in, finding and removing them.
 
-use super::super::error::{GrowError, InsertError};
-use super::super::handle::Handle;
 use super::slots::Slots;
 use super::state::Removal;
 use super::{Guard, SharedArena};
+use crate::arena::{GrowError, Handle, InsertError};
 use crate::heap::HeapRef;
 use crate::sync::const_but_for_models;
 

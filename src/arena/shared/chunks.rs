@@ -6,11 +6,7 @@ use core::mem::MaybeUninit;
 use core::ptr::null_mut;
 
 use super::state::State;
-use crate::arena::error::GrowError;
-use crate::arena::generation::Generation;
-use crate::arena::pieces::Pieces;
-use crate::arena::place::{HIGHEST_BITS, Place, most_slots, slots_before, slots_of};
-use crate::arena::slot;
+use crate::arena::{Generation, GrowError, HIGHEST_BITS, Pieces, Place, most_slots, slot, slots_before, slots_of};
 use crate::heap::HeapRef;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, array_of, const_but_for_models};
 

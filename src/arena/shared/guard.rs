@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::SharedArena;
 use super::chunks::Slot;
-use crate::arena::handle::Handle;
+use crate::arena::Handle;
 use crate::derived::{dereference, format_as};
 use crate::heap::{Global, HeapRef};
 

@@ -1,7 +1,7 @@
 //! A reading: many values of a shared arena looked at, none of them counted.
 
 use super::SharedArena;
-use crate::arena::handle::Handle;
+use crate::arena::Handle;
 use crate::derived::debug_by;
 use crate::heap::{Global, HeapRef};
 

@@ -12,11 +12,7 @@ use core::mem::ManuallyDrop;
 use super::aside::Aside;
 use super::book::Book;
 use super::chunks::{Chunks, Slot};
-use crate::arena::error::GrowError;
-use crate::arena::generation::Generation;
-use crate::arena::handle::Handle;
-use crate::arena::on_drop::{OnDrop, drop_all};
-use crate::arena::place::Place;
+use crate::arena::{Generation, GrowError, Handle, OnDrop, Place, drop_all};
 use crate::heap::HeapRef;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, Word, const_but_for_models, lock};
 

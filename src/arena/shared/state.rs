@@ -6,7 +6,7 @@
 //! bits 30..0   guards
 //! ```
 
-use crate::arena::generation::Generation;
+use crate::arena::Generation;
 use crate::sync::{AtomicU64, Ordering};
 
 const REMOVED: u64 = 1 << 31;

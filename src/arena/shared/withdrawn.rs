@@ -5,7 +5,7 @@ use core::mem::ManuallyDrop;
 
 use super::SharedArena;
 use super::guard::Guard;
-use crate::arena::handle::Handle;
+use crate::arena::Handle;
 use crate::derived::{debug_tuple, dereference};
 use crate::heap::{Global, HeapRef};
 

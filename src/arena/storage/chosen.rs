@@ -1,11 +1,7 @@
 //! Slots chosen by the caller: detached ones, and ones at a given place.
 
-use super::super::error::GrowError;
-use super::super::generation::Generation;
-use super::super::handle::Handle;
-use super::super::place::Place;
-use super::super::slot::SlotPtr;
 use super::Storage;
+use crate::arena::{Generation, GrowError, Handle, Place, SlotPtr};
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> Storage<T, H> {

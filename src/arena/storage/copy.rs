@@ -2,10 +2,8 @@
 
 use core::mem::ManuallyDrop;
 
-use super::super::error::GrowError;
-use super::super::place::Place;
-use super::super::slot::SlotPtr;
 use super::{Content, Storage};
+use crate::arena::{GrowError, Place, SlotPtr};
 use crate::heap::HeapRef;
 
 /// A storage that is becoming a copy. Should a value's clone or drop panic, each slot is what it was or what it was to be;

@@ -3,13 +3,10 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use super::super::error::GrowError;
-use super::super::generation::Generation;
-use super::super::handle::Handle;
-use super::super::place::{Place, max_chunks, most_slots, slots_before};
-use super::super::slot::SlotPtr;
-use super::super::table::{Directory, Table};
 use super::{Claimed, Storage};
+use crate::arena::{
+    Directory, Generation, GrowError, Handle, Place, SlotPtr, Table, max_chunks, most_slots, slots_before,
+};
 use crate::heap::HeapRef;
 
 impl<T, H: HeapRef> Storage<T, H> {

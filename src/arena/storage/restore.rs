@@ -1,10 +1,7 @@
 //! Building an arena slot by slot, for a copy or from a file.
 
-use super::super::error::GrowError;
-use super::super::generation::Generation;
-use super::super::handle::Handle;
-use super::super::place::Place;
 use super::Storage;
+use crate::arena::{Generation, GrowError, Handle, Place};
 use crate::heap::HeapRef;
 
 /// What a restored slot has in it.

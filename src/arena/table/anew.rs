@@ -1,8 +1,7 @@
 //! For an arena that becomes a copy of another one: what the table has as vacant, told anew a run of slots at a time.
 
-use super::super::place::Place;
-use super::super::slot::Slot;
 use super::Table;
+use crate::arena::{Place, Slot};
 
 impl<T> Table<T> {
     /// Marks the slot that was emptied last as vacant, so that the bits alone say which slots are.

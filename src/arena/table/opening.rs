@@ -1,8 +1,7 @@
 //! Which slot is opened next, in which chunk and in which vacancy word.
 
-use super::super::place::Place;
-use super::super::slot::{Slot, SlotPtr};
 use super::Table;
+use crate::arena::{Place, Slot, SlotPtr};
 
 impl<T> Table<T> {
     /// The place of the next slot to be opened, if chunk `filling` has it and its vacancy word is begun.
