@@ -373,7 +373,7 @@ impl<C> PartialEq for Class<C> {
 
 impl<C> Eq for Class<C> {}
 
-debug_by! { [C: SizeClasses] Class<C> |class| { index: class.index, block_size: class.block_size() } }
+debug_by! { [C: SizeClasses] Class<C> |class| finish { index: class.index, block_size: class.block_size() } }
 
 /// The size in bytes of the block that serves `size` bytes at a multiple of `align`, or `None` if no class does.
 ///

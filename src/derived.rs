@@ -1,15 +1,20 @@
 //! Implementations that are the same for many types, where `derive` has none or would ask something of a type's parameters.
 
 /// `Debug` of a type by some of what it can tell, and `..` for the rest:
-/// `debug_by! { [H: HeapRef] Batch<'_, H> |batch| { left: batch.0.len() } }`.
+/// `debug_by! { [H: HeapRef] Batch<'_, H> |batch| { left: batch.0.len() } }`. With `finish` before the brace that is all there is to tell.
 macro_rules! debug_by {
-    ([$($generics:tt)*] $Type:ident $(<$($parameter:tt),+>)? |$this:pat_param| {
+    ([$($generics:tt)*] $Type:ident $(<$($parameter:tt),+>)? |$this:pat_param| { $($told:tt)* }) => {
+        crate::derived::debug_by! {
+            [$($generics)*] $Type $(<$($parameter),+>)? |$this| finish_non_exhaustive { $($told)* }
+        }
+    };
+    ([$($generics:tt)*] $Type:ident $(<$($parameter:tt),+>)? |$this:pat_param| $finish:ident {
         $($field:ident: $value:expr),* $(,)?
     }) => {
         impl<$($generics)*> core::fmt::Debug for $Type $(<$($parameter),+>)? {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 let $this = self;
-                f.debug_struct(stringify!($Type))$(.field(stringify!($field), &$value))*.finish_non_exhaustive()
+                f.debug_struct(stringify!($Type))$(.field(stringify!($field), &$value))*.$finish()
             }
         }
     };

@@ -167,5 +167,7 @@ clone_fields! {
 }
 
 debug_by! {
-    [H: HeapRef] BufPool<H> |pool| { buf_size: pool.buf_size(), limit: pool.limit(), in_flight: pool.in_flight() }
+    [H: HeapRef] BufPool<H> |pool| finish {
+        buf_size: pool.buf_size(), limit: pool.limit(), in_flight: pool.in_flight()
+    }
 }

@@ -280,7 +280,7 @@ clone_fields! {
     [T] ObjectPool<T>: handle
 }
 
-debug_by! { [T] ObjectPool<T> |pool| { limit: pool.limit(), in_flight: pool.in_flight() } }
+debug_by! { [T] ObjectPool<T> |pool| finish { limit: pool.limit(), in_flight: pool.in_flight() } }
 
 /// Values on loan that were acquired together, by [`ObjectPool::acquire_batch`]: an iterator that takes them out one by one.
 ///
