@@ -88,7 +88,7 @@ pub(crate) use {array_of, const_but_for_models};
 /// For words in memory that starts as zero bytes, and for statics: loom's types allow neither. A protocol that a model covers
 /// must not name them, but may leave to its user which atomics it uses.
 pub(crate) mod fixed {
-    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
+    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
 }
 
 /// A value with its cache lines to itself, so that writing it slows nobody down who uses its neighbours. Processors fetch

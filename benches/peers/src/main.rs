@@ -56,6 +56,8 @@ use std::process::ExitCode;
 use crate::args::{Action, Args};
 use crate::candidates::Entry;
 use crate::case::Case;
+// For the part of the library that `scaling` has compiled into it.
+use crate::scaling::sync;
 
 fn main() -> ExitCode {
     match Args::parse().and_then(|args| run(&args)) {

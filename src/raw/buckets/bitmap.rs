@@ -10,7 +10,10 @@
 //! and its second look sees the block; if the setting, the bit stays.
 //! So at rest "word not empty" implies "every bit above it is set". In between, a claim may miss a block for a moment;
 //! `claim_exact` looks at level 0 alone and misses none.
+//!
+//! All claims meet at the lowest words. Whoever met others there time and again begins at a place of its own: [`Start`].
 
+use core::cell::Cell;
 use core::ops::Range;
 
 use crate::sync::{AtomicU64, Ordering};
@@ -64,6 +67,55 @@ impl Run {
     }
 }
 
+/// Where a claimer begins its search: at the lowest word, or, while others are met there, at a place of its own. One claimer's; zero is the
+/// lowest.
+///
+/// Each meeting adds [`MET`](Self::MET), each claim takes one away, and from [`AWAY`](Self::AWAY) on the claimer stays away for some hundred claims. So more than one
+/// meeting in sixteen claims is too many, and that takes more than eight threads that do nothing else but refill from one bucket. The blocks in use then lie
+/// farther apart. See docs/BENCHMARKS.md, "Beyond two cores".
+#[derive(Debug)]
+pub(crate) struct Start(Cell<u8>);
+
+impl Start {
+    const MET: u8 = 16;
+    const AWAY: u8 = 128;
+
+    pub(crate) const fn lowest() -> Self {
+        Self(Cell::new(0))
+    }
+
+    /// Begins with the lowest again.
+    pub(crate) fn go_back(&self) {
+        self.0.set(0);
+    }
+
+    fn is_away(&self) -> bool {
+        self.0.get() >= Self::AWAY
+    }
+
+    /// The bit of a word of level `level` with which the search begins. A claimer's own place is as good as chance: it hangs on where the claimer lies in
+    /// memory.
+    fn bit(&self, level: usize) -> usize {
+        if !self.is_away() {
+            return 0;
+        }
+        // Multiplied by 2^64 divided by the golden ratio (Knuth, TAOCP, volume 3, section 6.4), whose upper bits neighbours do not share.
+        let place = (core::ptr::from_ref(self).addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
+        (place >> (WORD.ilog2() as usize * (level - 1))) as usize % WORD
+    }
+
+    /// Notes that others were where the claim looked.
+    fn met(&self) {
+        let before = self.0.get().saturating_add(Self::MET);
+        self.0.set(if before >= Self::AWAY { u8::MAX } else { before });
+    }
+
+    /// Notes that a claim is over.
+    fn done(&self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
 /// The free bits of one bucket. Shared, lock-free.
 #[derive(Debug)]
 pub(crate) struct Bitmap {
@@ -107,8 +159,14 @@ impl Bitmap {
         })
     }
 
-    /// Takes the lowest free blocks of the lowest word that has any, `max` at most.
-    pub(crate) fn claim(&self, max: usize) -> Option<Run> {
+    /// Takes the lowest free blocks, `max` at most, of the first word from `start` on that has any.
+    pub(crate) fn claim(&self, max: usize, start: &Start) -> Option<Run> {
+        let run = self.search(max, start);
+        start.done();
+        run
+    }
+
+    fn search(&self, max: usize, start: &Start) -> Option<Run> {
         'descend: loop {
             let mut word = 0;
             for level in (1..=self.top).rev() {
@@ -122,9 +180,10 @@ impl Bitmap {
                     self.retire(level + 1, word);
                     continue 'descend;
                 }
-                word = word * WORD + bits.trailing_zeros() as usize;
+                let above = bits & !first_bits(start.bit(level));
+                word = word * WORD + if above == 0 { bits } else { above }.trailing_zeros() as usize;
             }
-            if let Some(run) = self.claim_in(word, max) {
+            if let Some(run) = self.take(word, max, start) {
                 return Some(run);
             }
             if self.top == 0 {
@@ -141,6 +200,11 @@ impl Bitmap {
 
     /// Takes the lowest free blocks of one word.
     pub(crate) fn claim_in(&self, word: usize, max: usize) -> Option<Run> {
+        self.take(word, max, &Start::lowest())
+    }
+
+    /// As `claim_in`; tells `start` of others who were at the word.
+    fn take(&self, word: usize, max: usize, start: &Start) -> Option<Run> {
         let bits = &self.levels[0][word];
         // Acquire, also where the exchange fails: who finds nothing comes after all that was before it was taken (`Changes`).
         let mut seen = bits.load(Ordering::Acquire);
@@ -158,7 +222,10 @@ impl Bitmap {
                     }
                     return Some(Run { first: word * WORD, bits: taken });
                 }
-                Err(now) => seen = now,
+                Err(now) => {
+                    seen = now;
+                    start.met();
+                }
             }
         }
     }
@@ -269,11 +336,11 @@ mod tests {
     fn every_block_is_claimed_once_lowest_first() {
         for blocks in [1, 63, 64, 65, 4096, 4097, 300_000] {
             let bitmap = leaked(blocks);
-            assert_eq!(bitmap.claim(64), None);
+            assert_eq!(bitmap.claim(64, &Start::lowest()), None);
             put_all(&bitmap, blocks);
             assert_eq!(bitmap.count(0..blocks), blocks);
             let mut next = 0;
-            while let Some(run) = bitmap.claim(37) {
+            while let Some(run) = bitmap.claim(37, &Start::lowest()) {
                 assert!(run.len() <= 37);
                 let mut numbers: Vec<usize> = run.descending().collect();
                 numbers.reverse();
@@ -284,6 +351,43 @@ mod tests {
             }
             assert_eq!(next, blocks);
             assert_eq!(bitmap.claim_exact(blocks, 64), None);
+        }
+    }
+
+    #[test]
+    fn who_is_met_too_often_goes_to_a_place_of_its_own_and_comes_back() {
+        let start = Start::lowest();
+        let often = Start::AWAY / Start::MET;
+        (1..often).for_each(|_| start.met());
+        assert!((1..=2).all(|level| start.bit(level) == 0));
+        start.done();
+        (0..2).for_each(|_| start.met());
+        let place = |start: &Start| (start.bit(1), start.bit(2));
+        let own = place(&start);
+        (Start::AWAY..u8::MAX).for_each(|_| start.done());
+        assert_eq!(place(&start), own, "away for a while");
+        start.done();
+        assert_eq!(place(&start), (0, 0));
+        let others = [const { Start::lowest() }; 8];
+        others.iter().for_each(|start| (0..often).for_each(|_| start.met()));
+        let places: std::collections::HashSet<_> = others.iter().map(place).collect();
+        assert!(places.len() > 6, "neighbours meet again: {places:?}");
+    }
+
+    #[test]
+    fn from_its_own_place_a_claimer_finds_every_block() {
+        for blocks in [1, 65, 4097, 300_000] {
+            let bitmap = leaked(blocks);
+            put_all(&bitmap, blocks);
+            let start = Start::lowest();
+            let mut found = 0;
+            while let Some(run) = {
+                (0..Start::AWAY).for_each(|_| start.met());
+                bitmap.claim(64, &start)
+            } {
+                found += run.len();
+            }
+            assert_eq!(found, blocks);
         }
     }
 
@@ -309,8 +413,8 @@ mod tests {
         let bitmap = leaked(64 * 64 * 2);
         for first in [0, 64 * 63, 64 * 64, 64 * 127] {
             bitmap.put(Run { first, bits: 1 }).unwrap();
-            assert_eq!(bitmap.claim(64), Some(Run { first, bits: 1 }));
-            assert_eq!(bitmap.claim(64), None);
+            assert_eq!(bitmap.claim(64, &Start::lowest()), Some(Run { first, bits: 1 }));
+            assert_eq!(bitmap.claim(64, &Start::lowest()), None);
             assert!(
                 bitmap.levels.iter().take(3).all(|level| level.iter().all(|word| word.load(Ordering::Relaxed) == 0))
             );
@@ -349,7 +453,7 @@ mod models {
 
         fn all_are_found_again(&self, blocks: usize) {
             let mut found = 0;
-            while let Some(run) = self.bitmap.claim(WORD) {
+            while let Some(run) = self.bitmap.claim(WORD, &Start::lowest()) {
                 self.write(run);
                 found += run.len();
             }
@@ -363,12 +467,14 @@ mod models {
             let blocks = Blocks::new(5, 2);
             let other = Arc::clone(&blocks);
             let thread = thread::spawn(move || {
-                if let Some(run) = other.bitmap.claim(1) {
+                let start = Start::lowest();
+                (0..Start::AWAY).for_each(|_| start.met());
+                if let Some(run) = other.bitmap.claim(1, &start) {
                     other.write(run);
                     other.bitmap.put(run).unwrap();
                 }
             });
-            if let Some(run) = blocks.bitmap.claim(2) {
+            if let Some(run) = blocks.bitmap.claim(2, &Start::lowest()) {
                 blocks.write(run);
                 blocks.bitmap.put(run).unwrap();
             }
@@ -392,7 +498,7 @@ mod models {
                 other.write(run);
                 other.bitmap.put(run).unwrap();
             });
-            let run = blocks.bitmap.claim(WORD);
+            let run = blocks.bitmap.claim(WORD, &Start::lowest());
             let taken = run.map_or(0, Run::len);
             if let Some(run) = run {
                 blocks.write(run);
@@ -410,7 +516,7 @@ mod models {
                 .map(|_| {
                     let blocks = Arc::clone(&blocks);
                     thread::spawn(move || {
-                        let run = blocks.bitmap.claim(1);
+                        let run = blocks.bitmap.claim(1, &Start::lowest());
                         if let Some(run) = run {
                             blocks.write(run);
                         }

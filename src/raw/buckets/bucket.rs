@@ -12,7 +12,7 @@ mod wanted;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use crate::raw::buckets::bitmap::{Bitmap, Run, WORD, first_bits};
+use crate::raw::buckets::bitmap::{Bitmap, Run, Start, WORD, first_bits};
 use crate::raw::buckets::region::Span;
 use crate::raw::buckets::share::{ShareCount, ShareCounts};
 use crate::raw::fault::{self, Misuse, Site, Stranger};
@@ -164,27 +164,27 @@ impl Bucket {
         unsafe { self.span.block(index) }
     }
 
-    /// Takes up to `max` neighbouring blocks, 64 at most; the caller now holds them claimed (I3).
-    pub(crate) fn withdraw(&self, max: usize) -> Option<Run> {
+    /// Takes up to `max` neighbouring blocks, 64 at most, free ones from `start` on if there are any; the caller now holds them claimed (I3).
+    pub(crate) fn withdraw(&self, max: usize, start: &Start) -> Option<Run> {
         self.changes.give_way();
-        let run = self.used(max).or_else(|| self.fresh(max))?;
+        let run = self.used(max, start).or_else(|| self.fresh(max))?;
         self.wanted.taken(run);
         Some(run)
     }
 
     /// Takes free blocks, whose memory is there.
-    fn used(&self, max: usize) -> Option<Run> {
-        self.free.claim(max).and_then(|run| self.opened(run))
+    fn used(&self, max: usize, start: &Start) -> Option<Run> {
+        self.free.claim(max, start).and_then(|run| self.opened(run))
     }
 
     /// Takes up to `most` blocks, fewer if they lie far apart, and writes them down highest first: what is parked last is popped
     /// first, and low addresses shall be. Returns how many.
-    pub(crate) fn withdraw_many(&self, places: &mut [MaybeUninit<NonNull<u8>>]) -> usize {
+    pub(crate) fn withdraw_many(&self, start: &Start, places: &mut [MaybeUninit<NonNull<u8>>]) -> usize {
         let most = places.len();
         let mut runs = [Run::default(); MOST_RUNS];
         let (mut count, mut got) = (0, 0);
         while count < MOST_RUNS && got * 2 < most {
-            let Some(run) = self.withdraw(most - got) else { break };
+            let Some(run) = self.withdraw(most - got, start) else { break };
             runs[count] = run;
             count += 1;
             got += run.len();
@@ -230,13 +230,13 @@ impl Bucket {
 
     /// Takes one block.
     pub(crate) fn withdraw_one(&self) -> Option<NonNull<u8>> {
-        self.withdraw(1).map(|run| self.only_block(run))
+        self.withdraw(1, &Start::lowest()).map(|run| self.only_block(run))
     }
 
     /// As `withdraw_one`; and whether the block was never used, and so reads as zero (I1).
     pub(crate) fn withdraw_one_told(&self) -> Option<(NonNull<u8>, bool)> {
         self.changes.give_way();
-        let used = self.used(1);
+        let used = self.used(1, &Start::lowest());
         let fresh = used.is_none();
         let run = used.or_else(|| self.fresh(1))?;
         self.wanted.taken(run);
@@ -479,7 +479,7 @@ mod tests {
         let bucket = leaked(3 * WORD + 3);
         let mut runs = Vec::new();
         // Any length, so that many a run would go on in the next word.
-        while let Some(run) = bucket.withdraw(5) {
+        while let Some(run) = bucket.withdraw(5, &Start::lowest()) {
             assert_eq!(run.first % WORD, 0);
             runs.push(run);
         }
@@ -492,7 +492,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_pointer_is_said_also_of_one_in_front_of_the_span() {
         let bucket = leaked(4);
-        while bucket.withdraw(1).is_some() {}
+        while bucket.withdraw(1, &Start::lowest()).is_some() {}
         let told = |byte: isize| {
             let pointer = NonNull::new(bucket.span().base().as_ptr().wrapping_offset(byte)).unwrap();
             bucket.misuse_of(pointer).map(|(site, misuse)| (site.block, matches!(misuse, Misuse::PointedInto(_))))
@@ -509,7 +509,7 @@ mod tests {
     #[test]
     fn a_block_whose_summary_bit_is_still_on_its_way_is_found_before_a_refusal() {
         let bucket = leaked(2 * WORD);
-        while bucket.withdraw(WORD).is_some() {}
+        while bucket.withdraw(WORD, &Start::lowest()).is_some() {}
         bucket.begin_put(WORD + 1);
         assert_eq!(bucket.withdraw_one(), None);
         assert_eq!(bucket.withdraw_one_exact(), Ok(bucket.block(WORD + 1)));
@@ -529,10 +529,10 @@ mod tests {
     fn of_a_fragmented_bucket_only_some_runs_are_gathered() {
         let words = 2 * MOST_RUNS;
         let bucket = leaked(words * WORD);
-        while bucket.withdraw(WORD).is_some() {}
+        while bucket.withdraw(WORD, &Start::lowest()).is_some() {}
         (0..words).for_each(|word| bucket.deposit_index(word * WORD));
         let mut places = [const { MaybeUninit::uninit() }; 200];
-        assert_eq!(bucket.withdraw_many(&mut places), MOST_RUNS);
+        assert_eq!(bucket.withdraw_many(&Start::lowest(), &mut places), MOST_RUNS);
         assert_eq!(bucket.free_of_used().0, words - MOST_RUNS);
     }
 }
@@ -586,7 +586,7 @@ pub(in crate::raw) mod models {
 
         /// Takes one block and uses it.
         pub(in crate::raw) fn take(&self) -> Option<usize> {
-            let block = self.bucket.withdraw(1)?.first_block();
+            let block = self.bucket.withdraw(1, &Start::lowest())?.first_block();
             self.write(block);
             Some(block)
         }

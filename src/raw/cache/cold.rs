@@ -84,7 +84,7 @@ impl Lane {
     fn withdraw_up_to<const PLACES: usize>(&self, bucket: &Bucket, want: usize) -> Option<NonNull<u8>> {
         let chunk = self.chunk_len();
         let mut places = [const { MaybeUninit::uninit() }; PLACES];
-        let got = bucket.withdraw_many(&mut places[..want]);
+        let got = bucket.withdraw_many(&self.start, &mut places[..want]);
         let rest = got.checked_sub(1)?;
         count(&self.refills, &bucket.refills);
         let in_alloc = if rest == 0 { 0 } else { (rest - 1) % chunk + 1 };
@@ -227,7 +227,7 @@ impl Lane {
         // A lane of one block has no other place for it.
         let room = (self.room() * halves / 2).min((self.room() - self.chunk_len()).max(1));
         while self.cached() < room {
-            let Some(run) = bucket.withdraw(room - self.cached()) else { return };
+            let Some(run) = bucket.withdraw(room - self.cached(), &self.start) else { return };
             for index in run.descending() {
                 // As if it had been freed: the chunks fill in turn.
                 let block = bucket.block(index);

@@ -16,9 +16,10 @@ use core::cell::Cell;
 use core::mem::size_of;
 use core::ptr::{self, NonNull, null_mut};
 
+use crate::raw::buckets::bitmap::Start;
 use crate::raw::testing::poison;
 use crate::sync::Ordering::Relaxed;
-use crate::sync::fixed::{AtomicPtr, AtomicU16};
+use crate::sync::fixed::{AtomicPtr, AtomicU8, AtomicU16};
 
 pub(super) const SLOT: usize = size_of::<NonNull<u8>>();
 /// A chunk holds about this many bytes' worth of blocks, so that what circulates through it stays in the first-level cache: where caches are as a heap
@@ -45,7 +46,9 @@ pub(crate) struct Lane {
     /// The free chunk's next slot; the chunk's end when full (I7).
     pub(super) free: AtomicPtr<Slot>,
     /// Blocks a chunk takes: `L` of I7.
-    chunk: AtomicU16,
+    chunk: AtomicU8,
+    /// Where refills begin to look.
+    pub(super) start: Start,
     /// Whether it holds one block in all: then in the free chunk, and the alloc chunk is empty but for the moment of a pop.
     pub(super) single: Cell<bool>,
     /// Which way blocks crossed the border to the bucket last.
@@ -83,7 +86,7 @@ pub(super) enum Crossing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LanePlan {
     /// Blocks a chunk takes, or 0 for no cache.
-    pub(super) chunk: u16,
+    pub(super) chunk: u8,
     /// Chunks beside the alloc chunk and the free chunk.
     pub(super) spare: u16,
     /// Whether the two hold one block between them.
@@ -106,7 +109,7 @@ impl LanePlan {
         let chunk = worth.min(held / 2).max(1);
         let spare = (held.saturating_sub(2 * chunk) / chunk).min(u16::MAX as usize - 2);
         #[expect(clippy::cast_possible_truncation, reason = "63 and two less than the most at most")]
-        let [chunk, spare] = [chunk as u16, spare as u16];
+        let (chunk, spare) = (chunk as u8, spare as u16);
         Self { chunk, spare, single: held == 1 }
     }
 
@@ -125,7 +128,8 @@ impl Lane {
         Self {
             alloc: AtomicPtr::new(null_mut()),
             free: AtomicPtr::new(null_mut()),
-            chunk: AtomicU16::new(0),
+            chunk: AtomicU8::new(0),
+            start: Start::lowest(),
             single: Cell::new(false),
             refills: AtomicU16::new(0),
             spills: AtomicU16::new(0),
@@ -323,6 +327,7 @@ impl Lane {
         self.alloc.store(null_mut(), Relaxed);
         self.free.store(null_mut(), Relaxed);
         self.chunk.store(0, Relaxed);
+        self.start.go_back();
         self.single.set(false);
         self.base.set(null_mut());
         self.bytes.set(0);
@@ -360,7 +365,7 @@ mod tests {
                 for blocks in [1, 2, 3, 100, 1 << 20] {
                     let plan = LanePlan::new(bytes, block_size, blocks);
                     let held = (bytes / block_size).min(blocks);
-                    let [chunk, spare] = [plan.chunk, plan.spare].map(usize::from);
+                    let (chunk, spare) = (usize::from(plan.chunk), usize::from(plan.spare));
                     let capacity = if plan.single { 1 } else { (spare + 2) * chunk };
                     assert!(chunk <= LONGEST_CHUNK);
                     assert_eq!(chunk == 0, held == 0);
@@ -389,7 +394,7 @@ mod tests {
                     lane.free.store(free, Relaxed);
                     lane.chunk.store(chunk, Relaxed);
                     lane.full.store(full, Relaxed);
-                    assert!(lane.cached() <= usize::from(plan.chunk * (plan.spare + 2)), "{plan:?}");
+                    assert!(lane.cached() <= usize::from(plan.chunk) * (usize::from(plan.spare) + 2), "{plan:?}");
                 }
             }
         }
