@@ -42,7 +42,6 @@ mod convert;
 mod edit;
 mod front;
 mod inside;
-mod io;
 mod read;
 mod split;
 
@@ -118,6 +117,7 @@ dereference! { [H: HeapRef] SmBuf<H> => [u8]: |buf| buf.as_slice(), mut buf.as_m
 crate::content::compares_by_content!(SmBuf);
 crate::content::shows_content!(SmBuf);
 crate::content::reads_from_the_front!(SmBuf);
+crate::content::writes_to_the_end!(SmBuf);
 
 /// Ends an infallible call that needed a block for `bytes`: out of memory as the standard library reports it, everything else as a panic.
 #[cold]

@@ -6,6 +6,7 @@ mod into_bytes;
 mod part;
 mod read;
 mod show;
+mod write;
 
 pub use into_bytes::IntoBytes;
 
@@ -14,3 +15,4 @@ pub(crate) use copied::copied;
 pub(crate) use part::part_of;
 pub(crate) use read::reads_from_the_front;
 pub(crate) use show::{shows_content, write_byte_string, write_hex};
+pub(crate) use write::writes_to_the_end;

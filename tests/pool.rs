@@ -96,7 +96,8 @@ fn a_lease_keeps_its_size_whatever_it_is_given_and_says_so() {
                 the pool's buffers may grow by 0 bytes more (`BufPoolBuilder::growth`)";
     assert_eq!(panic_text(|| lease.extend_from_slice(&[2; 3])), says);
     assert_eq!(panic_text(|| lease.resize(113, 0)), says);
-    assert!(std::io::Write::write_all(&mut *lease, &[2; 3]).is_err());
+    let refused = std::io::Write::write_all(&mut lease, &[2; 3]).unwrap_err();
+    assert_eq!((refused.kind(), refused.downcast::<AllocError>().unwrap()), (std::io::Error::from(full).kind(), full));
     lease.shrink_to_fit();
     assert_eq!((lease.capacity(), heap.asked(), &lease[..110]), (112, asked, &[1; 110][..]));
     // What was read makes room again.
@@ -551,6 +552,32 @@ fn freezing_a_part_copies_nothing_and_all_parts_keep_the_permit() {
     drop(kept);
     assert_eq!((heap.live(), pool.in_flight()), (0, 0));
     heap.settle();
+}
+
+/// A lease goes where a buffer does, without being dereferenced first.
+#[test]
+fn a_lease_has_the_traits_of_its_buffer() {
+    fn filled(mut to: impl std::io::Write + std::fmt::Write) {
+        std::io::Write::write_all(&mut to, b"ping ").unwrap();
+        std::fmt::Write::write_str(&mut to, "pong").unwrap();
+    }
+    let pool = BufPool::builder().limit(2).build().unwrap();
+    let mut lease = pool.try_acquire().unwrap();
+    filled(&mut lease);
+    assert!(lease == b"ping pong" && lease > *"ping" && b"ping pong"[..] == lease && lease == "ping pong");
+    assert_eq!((format!("{lease:?}"), format!("{lease:x}")), (r#"b"ping pong""#.into(), "70696e6720706f6e67".into()));
+    for byte in &mut lease {
+        byte.make_ascii_uppercase();
+    }
+    let mut other = pool.try_acquire().unwrap();
+    std::io::copy(&mut std::io::Read::take(&mut lease, 5), &mut other).unwrap();
+    assert!(lease == b"PONG" && other == b"PING " && (&other).into_iter().max() == Some(&b'P'));
+    assert_eq!(
+        std::collections::HashSet::from([lease]).take(&b"PONG"[..]).unwrap().into_iter().next_back(),
+        Some(b'G')
+    );
+    let frozen: SmBytes<PoolHeap> = other.into();
+    assert_eq!((&frozen[..], pool.in_flight()), (&b"PING "[..], 1));
 }
 
 #[test]

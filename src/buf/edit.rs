@@ -73,6 +73,28 @@ impl<H: HeapRef> SmBuf<H> {
         self.len += narrow(bytes.len());
     }
 
+    /// [`extend_from_slice`](SmBuf::extend_from_slice), or the reason why not. On failure the content is as it was.
+    ///
+    /// # Errors
+    /// As [`try_reserve`](SmBuf::try_reserve).
+    ///
+    /// ```
+    /// use smarena::BufPool;
+    ///
+    /// let pool = BufPool::builder().buf_size(64).build()?;
+    /// let mut lease = pool.try_acquire()?;
+    /// lease.try_extend_from_slice(&[1; 60])?;
+    /// assert!(lease.try_extend_from_slice(&[2; 5]).is_err());
+    /// assert_eq!(lease.len(), 60);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn try_extend_from_slice(&mut self, bytes: &[u8]) -> Result<(), AllocError> {
+        self.try_reserve(bytes.len())?;
+        self.extend_from_slice(bytes);
+        Ok(())
+    }
+
     /// Moves all bytes of `other` behind the content, by a copy; `other` keeps its block, and is empty then.
     /// [`unsplit`](SmBuf::unsplit) copies nothing where the two are neighbours.
     ///

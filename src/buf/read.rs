@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 
 use super::SmBuf;
-use super::io::out_of_memory;
 use crate::heap::HeapRef;
 
 /// What is made room for when there is none: enough that a system call is worth its while.
@@ -20,8 +19,8 @@ impl<H: HeapRef> SmBuf<H> {
     /// the same.
     ///
     /// # Errors
-    /// What the system says, but for interruptions, after which it reads again; of kind `OutOfMemory` with the
-    /// [`AllocError`](crate::AllocError) if there is no room to be had. The buffer is as it was then.
+    /// What the system says, but for interruptions, after which it reads again; what the [`AllocError`](crate::AllocError)
+    /// becomes if there is no room to be had. The buffer is as it was then.
     ///
     /// ```
     /// use std::io::Write;
@@ -64,7 +63,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// and the source is a file or socket, use `read_from_fd`. Makes room for 4 KiB if there is none, or for less if the heap has no such block.
     ///
     /// # Errors
-    /// What `source` says; of kind `OutOfMemory` with the [`AllocError`](crate::AllocError) if there is no room to be had; of
+    /// What `source` says; what the [`AllocError`](crate::AllocError) becomes if there is no room to be had; of
     /// kind `InvalidData` if `source` claims to have read more than it was given room for. The buffer is as it was then.
     ///
     /// ```
@@ -93,6 +92,6 @@ impl<H: HeapRef> SmBuf<H> {
     }
 
     fn some_room(&mut self) -> io::Result<()> {
-        self.try_some_room(ROOM).map_err(out_of_memory)
+        Ok(self.try_some_room(ROOM)?)
     }
 }

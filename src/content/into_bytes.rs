@@ -3,7 +3,7 @@
 use core::iter::FusedIterator;
 use core::ops::Range;
 
-/// An iterator over the bytes of an [`SmBuf`](crate::SmBuf) or [`SmBytes`](crate::SmBytes) that owns them: by their `into_iter`.
+/// An iterator over the bytes of an [`SmBuf`](crate::SmBuf), [`Lease`](crate::Lease) or [`SmBytes`](crate::SmBytes) that owns them: by their `into_iter`.
 ///
 /// ```
 /// use smarena::SmBuf;

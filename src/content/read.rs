@@ -1,15 +1,18 @@
 //! Reading from an owner of bytes.
 
-/// `Read` and `BufRead` of `$owner<H>`, which has `consume_front`.
+/// `Read` and `BufRead` of `$owner<H>`, which has `consume_front`; `$shown` has it in the examples.
 macro_rules! reads_from_the_front {
     ($owner:ident) => {
+        crate::content::reads_from_the_front!($owner by stringify!($owner));
+    };
+    ($owner:ident by $shown:expr) => {
         /// Takes bytes from the front; the others stay where they are. Never fails.
         ///
         /// ```
-        #[doc = concat!("use smarena::", stringify!($owner), ";")]
+        #[doc = concat!("use smarena::", $shown, ";")]
         /// use std::io::Read;
         ///
-        #[doc = concat!("let mut bytes = ", stringify!($owner), "::from(b\"\\x00\\x04ping\");")]
+        #[doc = concat!("let mut bytes = ", $shown, "::from(b\"\\x00\\x04ping\");")]
         /// let mut length = [0; 2];
         /// bytes.read_exact(&mut length)?;
         /// assert_eq!((u16::from_be_bytes(length), &bytes[..]), (4, &b"ping"[..]));
@@ -28,10 +31,10 @@ macro_rules! reads_from_the_front {
         /// The whole content at once. `consume` panics if told of more bytes than there are.
         ///
         /// ```
-        #[doc = concat!("use smarena::", stringify!($owner), ";")]
+        #[doc = concat!("use smarena::", $shown, ";")]
         /// use std::io::BufRead;
         ///
-        #[doc = concat!("let mut bytes = ", stringify!($owner), "::from(\"one\\ntwo\\n\");")]
+        #[doc = concat!("let mut bytes = ", $shown, "::from(\"one\\ntwo\\n\");")]
         /// let mut line = String::new();
         /// bytes.read_line(&mut line)?;
         /// assert_eq!((&line[..], &bytes[..]), ("one\n", &b"two\n"[..]));

@@ -14,6 +14,7 @@ use crate::chain::SmChain;
 use crate::content::{compares_with, copied};
 use crate::derived::from;
 use crate::heap::{HeapRef, IfStatic};
+use crate::pool::Lease;
 
 /// What `chunk_mut` makes room for when there is none: enough that a reader's system call is worth
 /// its while.
@@ -195,6 +196,22 @@ from! {
     /// assert_eq!(Bytes::from(buf).as_ptr(), address);
     /// ```
     [H: HeapRef + Send + 'static] SmBuf<H> => Bytes: |buf| buf.freeze().into();
+    /// The [frozen](Lease::freeze) lease's bytes, not copied: the buffer goes back with the last of them.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use smarena::BufPool;
+    ///
+    /// let pool = BufPool::builder().build()?;
+    /// let mut lease = pool.try_acquire()?;
+    /// lease.extend_from_slice(b"abc");
+    /// let bytes = Bytes::from(lease);
+    /// assert_eq!((&bytes[..], pool.in_flight()), (&b"abc"[..], 1));
+    /// drop(bytes);
+    /// assert_eq!(pool.in_flight(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    [H: HeapRef + Send + Sync + 'static] Lease<H> => Bytes: |lease| lease.freeze().into();
 }
 
 compares_with! {
@@ -205,6 +222,12 @@ compares_with! {
 
 compares_with! {
     SmBytes:
+    [] Bytes;
+    [] BytesMut;
+}
+
+compares_with! {
+    Lease:
     [] Bytes;
     [] BytesMut;
 }

@@ -1,10 +1,12 @@
 //! One buffer on loan.
 
+use core::slice;
+
 use super::{Buffers, Permit, PoolError, PoolHeap, lend, take_out};
 use crate::buf::SmBuf;
 use crate::bytes::SmBytes;
-use crate::derived::{dereference, format_as};
-use crate::error::AllocError;
+use crate::content::IntoBytes;
+use crate::derived::{dereference, from, iterate_by_reference, lend_as};
 use crate::heap::{Global, HeapRef};
 
 /// A buffer on loan from a [`BufPool`](crate::BufPool): an [`SmBuf`] whose block counts against the pool's limit.
@@ -12,11 +14,11 @@ use crate::heap::{Global, HeapRef};
 /// It starts empty, and has the room that its [`capacity`](SmBuf::capacity) says. It does not grow, unless the pool was given
 /// [growth](crate::BufPoolBuilder::growth): then as far as that goes, for all buffers of the pool together. So whatever a peer sends, the pool's memory is
 /// bounded. `reserve`, `extend_from_slice` and their like panic where there is no room; [`try_reserve`](SmBuf::try_reserve) and
-/// [`try_extend_from_slice`](Lease::try_extend_from_slice) return an error.
+/// [`try_extend_from_slice`](SmBuf::try_extend_from_slice) return an error.
 ///
 /// What is split off is another part of the same block. When the last part is dropped, on whichever thread, whether or not a handle to the pool
-/// is left, the block goes back to the heap, then the permit to the pool. A copy needs a second block, which is not the pool's to give: `clone` panics, and
-/// `SmBuf::from(&lease[..])` copies.
+/// is left, the block goes back to the heap, then the permit to the pool. A copy needs a second block, which is not the pool's to give: `lease.clone()` does not
+/// compile, and `SmBuf::from(&lease[..])` copies.
 ///
 /// ```
 /// use smarena::{AllocError, BufPool};
@@ -94,27 +96,6 @@ impl<H: HeapRef> Lease<H> {
         self.0.freeze()
     }
 
-    /// Appends bytes, if there is room for all of them, or the pool lets the buffer grow so far.
-    ///
-    /// # Errors
-    /// [`AllocError::PoolGrowth`], which says what was asked and what is left; or what the heap says. The content is as it was.
-    ///
-    /// ```
-    /// use smarena::BufPool;
-    ///
-    /// let pool = BufPool::builder().buf_size(64).build()?;
-    /// let mut lease = pool.try_acquire()?;
-    /// lease.try_extend_from_slice(&[1; 60])?;
-    /// assert!(lease.try_extend_from_slice(&[2; 5]).is_err());
-    /// assert_eq!(lease.len(), 60);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn try_extend_from_slice(&mut self, bytes: &[u8]) -> Result<(), AllocError> {
-        self.0.try_reserve(bytes.len())?;
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
     /// The whole lease as a slice to be written to: its content, and behind that zeros to the end of its room, which count as content from now on.
     /// [`truncate`](SmBuf::truncate) says how many bytes were written.
     ///
@@ -153,6 +134,22 @@ impl<H: HeapRef> Lease<H> {
         &mut self.0
     }
 
+    /// Does not compile: a copy needs a buffer of its own. [`freeze`](Lease::freeze) makes what can be cloned.
+    ///
+    /// ```compile_fail,E0277
+    /// # use smarena::BufPool;
+    /// let lease = BufPool::builder().build()?.try_acquire()?;
+    /// let copy = lease.clone();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[expect(clippy::should_implement_trait, reason = "it is in the way of the buffer's")]
+    pub fn clone(&self) -> Self
+    where
+        Self: CloneLease,
+    {
+        unreachable!("no lease can be cloned")
+    }
+
     /// Takes the content out, and keeps the room behind it.
     #[cfg(all(target_os = "linux", target_pointer_width = "64", feature = "io-uring"))]
     pub(crate) fn split_front(&mut self) -> Self {
@@ -177,21 +174,47 @@ impl<H: HeapRef> Lease<H> {
 
 dereference! { [H: HeapRef] Lease<H> => SmBuf<PoolHeap<H>>: |lease| &lease.0, mut &mut lease.0 }
 
-impl<H: HeapRef> AsRef<[u8]> for Lease<H> {
-    #[inline]
-    fn as_ref(&self) -> &[u8] {
-        &self.0
+crate::content::compares_by_content!(Lease);
+crate::content::shows_content!(Lease);
+crate::content::reads_from_the_front!(Lease by "SmBuf");
+crate::content::writes_to_the_end!(Lease);
+iterate_by_reference! { [H: HeapRef] Lease<H>: slice::Iter<'a, u8> => &'a u8, slice::IterMut<'a, u8> => &'a mut u8 }
+lend_as! { [H: HeapRef] Lease<H> => mut [u8] }
+
+/// Takes the bytes out one by one; the buffer goes back with the iterator.
+impl<H: HeapRef> IntoIterator for Lease<H> {
+    type Item = u8;
+    type IntoIter = IntoBytes<Self>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        IntoBytes::new(self)
     }
 }
 
-impl<H: HeapRef> AsMut<[u8]> for Lease<H> {
-    #[inline]
-    fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.0
-    }
+from! {
+    /// [`freeze`](Lease::freeze).
+    [H: HeapRef] Lease<H> => SmBytes<PoolHeap<H>>: |lease| lease.freeze();
+    /// What was split off a lease, or frozen and is alone again, as a lease. It has its permit still.
+    ///
+    /// ```
+    /// use smarena::{BufPool, Lease};
+    ///
+    /// let mut lease = BufPool::builder().build()?.try_acquire()?;
+    /// lease.extend_from_slice(b"headerpayload");
+    /// let header: Lease = lease.split_to(6).into();
+    /// assert_eq!(header, b"header");
+    /// drop(header);
+    /// let payload: Lease = lease.freeze().try_into_mut().unwrap().into();
+    /// assert_eq!(payload, b"payload");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    [H: HeapRef] SmBuf<PoolHeap<H>> => Lease<H>: |buf| Lease(buf);
 }
 
-format_as! {
-    /// As its buffer.
-    [H: HeapRef] Lease<H>: Debug |lease| lease.0
-}
+/// What a lease is not. Without it `lease.clone()` would be that of the buffer behind it, which has no second block to copy to.
+#[diagnostic::on_unimplemented(
+    message = "a lease has one buffer and cannot be cloned",
+    label = "a copy needs a buffer of its own",
+    note = "`lease.freeze()` can be cloned, and copies nothing; `SmBuf::from(&lease[..])` copies to the `Global` heap"
+)]
+pub trait CloneLease {}
