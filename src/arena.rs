@@ -137,7 +137,7 @@ use crate::heap::{Global, HeapRef};
 /// assert_eq!(arena.iter().collect::<Vec<_>>(), [(bob, &"Bob")]);
 /// ```
 ///
-/// Values aligned to more than 4096 bytes do not compile:
+/// A program with an arena of values aligned to more than 4096 bytes does not build:
 ///
 /// ```compile_fail,E0080
 /// #[repr(align(8192))]

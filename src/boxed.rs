@@ -47,7 +47,7 @@ pub use error::TryNewError;
 /// assert_eq!(*point, (4, 4));
 /// ```
 ///
-/// Whether a block of the heap can hold the type is found out when the program is built:
+/// Whether a block of the heap can hold the type is found out when the program is built (`cargo check` does not look):
 ///
 /// ```compile_fail,E0080
 /// # use smarena::SmBox;

@@ -133,7 +133,7 @@ impl<C: SizeTable> SizeClasses for C {
 /// assert_eq!(Linear::<64>::LARGEST, 1024);
 /// ```
 ///
-/// Any other `N` does not compile:
+/// A program with any other `N` does not build:
 ///
 /// ```compile_fail,E0080
 /// # use smarena::{Linear, SizeClasses};
@@ -158,7 +158,7 @@ impl<const N: usize> SizeTable for Linear<N> {
 /// assert_eq!(Piecewise::<62>::LARGEST, 25088);
 /// ```
 ///
-/// Any other `N` does not compile:
+/// A program with any other `N` does not build:
 ///
 /// ```compile_fail,E0080
 /// # use smarena::{Piecewise, SizeClasses};
@@ -183,7 +183,7 @@ impl<const N: usize> SizeTable for Piecewise<N> {
 /// assert_eq!(Geometric::<64>::LARGEST, 2 << 20);
 /// ```
 ///
-/// Any other `N` does not compile:
+/// A program with any other `N` does not build:
 ///
 /// ```compile_fail,E0080
 /// # use smarena::{Geometric, SizeClasses};
@@ -416,7 +416,7 @@ pub const fn fits(block_sizes: &[usize], layout: Layout) -> bool {
     false
 }
 
-/// Refuses to compile a call for a `T` that no block of the table `C` can hold.
+/// A program that calls it for a `T` that no block of the table `C` can hold does not build; `cargo check` does not look.
 ///
 /// ```
 /// use smarena::{class::check_fits, Linear};

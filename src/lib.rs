@@ -60,7 +60,8 @@
 //! | `generational-arena` | | conversions from and to its arenas, beside [`compat`] |
 //! | `capi` | | the C interface |
 //! | `global-alloc` | | [`Global`] as the program's `#[global_allocator]` |
-//! | `allocator-api2-02`, `allocator-api2-04` | | heaps as allocators of other crates' collections |
+//! | `allocator-api2-02` | | heaps as allocators of collections that use allocator-api2 0.2: those of hashbrown, bumpalo |
+//! | `allocator-api2-04` | | the same for 0.4: blink-alloc's |
 //!
 //! # Sizes
 //!

@@ -179,6 +179,7 @@ fn tables_leave_nothing_out() {
     let mut complaints = Vec::new();
     for document in ["README.md", "src/lib.rs"].map(|path| file(path).unwrap()) {
         complaints.extend(documents::left_out(document, "feature", &documents::features(&manifest.text)));
+        complaints.extend(documents::wrong_lengths(document, &files));
     }
     complaints.extend(documents::left_out(
         file("docs/CONTRIBUTING.md").unwrap(),

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example tcp_server`, and beside it `nc 127.0.0.1 4001`.
 
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
 use std::io::{self, BufRead, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -11,6 +13,7 @@ use smarena::{BufPool, Lease};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:4001")?;
     let pool = BufPool::builder().buf_size(4096).limit(32).build()?;
+    println!("answers at {}: try `nc 127.0.0.1 4001`", listener.local_addr()?);
     loop {
         let buffer = pool.acquire_blocking(None)?; // Waits for a connection to end if there are 32.
         let (connection, _) = listener.accept()?;

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example udp_server`, and beside it `nc -u 127.0.0.1 4000`.
 
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
 use std::{io, net::UdpSocket, sync::mpsc, thread};
 
 use smarena::{BufPool, Lease};
@@ -9,6 +11,7 @@ use smarena::{BufPool, Lease};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let socket = UdpSocket::bind("127.0.0.1:4000")?;
     let pool = BufPool::builder().buf_size(1500).limit(64).build()?;
+    println!("answers at {}: try `nc -u 127.0.0.1 4000`", socket.local_addr()?);
     serve(&socket, &pool)?;
     Ok(())
 }

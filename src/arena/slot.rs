@@ -37,7 +37,7 @@ impl<T> Slot<T> {
         }
     };
 
-    /// Named by whatever makes an arena: a value aligned to more does not compile.
+    /// Named by whatever makes an arena: a program with values aligned to more does not build.
     pub(crate) const ALIGN_IS_SERVED: () =
         assert!(align_of::<T>() <= MAX_ALIGN, "an arena's values can be aligned to 4096 bytes at most");
 }

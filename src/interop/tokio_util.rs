@@ -23,7 +23,8 @@ pub use self::codec::{FrameError, LeaseDecoder, LeaseEncoder, LengthPrefixed};
 /// Whatever a peer sends, a connection has one lease for reading and one for writing, and none of them grows. A frame that is larger than a lease is
 /// [`FrameError::TooLarge`], which names it. A connection that is silent between two frames holds no lease at all. Frames that were taken out by
 /// `split_to` and kept hold theirs; then the next is read into another. If the pool has none left, reading waits until one comes back, in the line that
-/// [`BufPool::acquire`] waits in. So a pool needs two buffers for each connection, and some more for frames that are kept.
+/// [`BufPool::acquire`] waits in. So a pool needs two buffers for each connection, and some more for frames that are kept: who takes a
+/// lease for an answer while it holds the frame needs a third, and without it waits for itself, for ever.
 /// Who waits there and is polled no more, as in a `select!` that went on elsewhere, keeps its place and then the buffer, until it is polled again or dropped.
 ///
 /// Frames are written when the sink is flushed, or when there is no room for another. Who was told that it is ready holds a lease until it sends or closes. Nothing is allocated.

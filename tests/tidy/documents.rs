@@ -84,6 +84,18 @@ pub(crate) fn left_out(document: &File, kind: &str, names: &[&str]) -> Vec<Strin
     missing.map(|name| document.at(0, &format!("the {kind} `{name}` is not in its table"))).collect()
 }
 
+/// The rows of a document's table of examples that give one another number of lines than it has.
+pub(crate) fn wrong_lengths(document: &File, files: &[File]) -> Vec<String> {
+    let wrong = |(number, row): (usize, &str)| {
+        let (name, rest) = row.strip_prefix("| `")?.split_once("` | ")?;
+        let told: usize = rest.split_once(" lines: ")?.0.parse().ok()?;
+        let path = format!("docs/examples/{name}.rs");
+        let lines = files.iter().find(|file| file.path == path)?.text.lines().count();
+        (told != lines).then(|| document.at(number, &format!("{path} has {lines} lines")))
+    };
+    document.text.lines().enumerate().filter_map(wrong).collect()
+}
+
 /// The features of a manifest, but for `default`.
 pub(crate) fn features(manifest: &str) -> Vec<&str> {
     let section = manifest.split("\n[").find_map(|section| section.strip_prefix("features]")).unwrap_or_default();
@@ -98,7 +110,7 @@ pub(crate) fn steps(script: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod proofs {
-    use super::{features, left_out, names_of_what_is_gone, steps};
+    use super::{features, left_out, names_of_what_is_gone, steps, wrong_lengths};
     use crate::source::{File, complained_lines};
 
     #[test]
@@ -116,6 +128,13 @@ mod proofs {
             []
         );
         assert_eq!(found("`Lane::push`\n`Way::pop_all`\n`Chunk::pop`\n`src/raw/lanes.rs`"), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn wrong_lengths_are_found() {
+        let files = [File::new("docs/examples/a.rs", "fn main() {\n}\n")];
+        let document = "| `a` | 2 lines: |\n| `a` | 3 lines: |\n| `b` | 3 lines: |\n| `a` | lines: |";
+        assert_eq!(complained_lines(|document| wrong_lengths(document, &files), "README.md", document), [2]);
     }
 
     #[test]

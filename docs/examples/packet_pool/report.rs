@@ -97,7 +97,7 @@ impl fmt::Display for Report {
         writeln!(f, "({allocations} calls of the system's allocator in {packets} packets{view})")?;
         writeln!(f, "buffers not given back: {on_loan}, of at most {limit}")?;
         writeln!(f, "echoes that differed from what had been sent: {}\n", self.differing())?;
-        write!(f, "{}", steady.heap)
+        write!(f, "the heap before everybody ended, with buffers still on loan:\n{}", steady.heap)
     }
 }
 
