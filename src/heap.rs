@@ -136,7 +136,7 @@ impl<C: SizeClasses> Heap<C> {
     /// ```
     #[inline(always)]
     pub fn malloc(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
-        self.malloc_from(None, size, align)
+        self.called().malloc(size, align)
     }
 
     /// The class that serves a request; `None` also for an alignment that is none.
@@ -199,7 +199,7 @@ impl<C: SizeClasses> Heap<C> {
     #[inline]
     pub fn malloc_zeroed(&self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
         match checked_align(align).map(|align| Layout::from_size_align(size, align)) {
-            Some(Ok(layout)) => self.allocate_zeroed(None, layout),
+            Some(Ok(layout)) => self.called().allocate_zeroed(layout),
             _ => Err(self.refusal(size, align)),
         }
     }
@@ -221,7 +221,7 @@ impl<C: SizeClasses> Heap<C> {
     #[inline(always)]
     pub unsafe fn free(&self, block: NonNull<u8>) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.deallocate(None, block) }
+        unsafe { self.called().free(block) }
     }
 
     /// As [`free`](Self::free), told the size and the alignment that the block was last asked for with.
@@ -243,7 +243,7 @@ impl<C: SizeClasses> Heap<C> {
     #[inline(always)]
     pub unsafe fn free_sized(&self, block: NonNull<u8>, size: usize, align: usize) {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.deallocate_of(None, class_for::<C>(size, align), block, size) }
+        unsafe { self.called().free_sized(block, size, align) }
     }
 
     /// Gives all blocks of a slice back.
@@ -262,7 +262,7 @@ impl<C: SizeClasses> Heap<C> {
     pub unsafe fn free_batch(&self, blocks: &[NonNull<u8>]) {
         for &block in blocks {
             // SAFETY: I10: the caller's contract is the same.
-            unsafe { self.raw.deallocate(None, block) }
+            unsafe { self.called().free(block) }
         }
     }
 
@@ -293,7 +293,7 @@ impl<C: SizeClasses> Heap<C> {
     #[inline]
     pub unsafe fn realloc(&self, block: NonNull<u8>, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.realloc_by(None, block, size, align) }
+        unsafe { self.called().realloc(block, size, align) }
     }
 
     /// The bytes of `block` that may be used: the size of its bucket's blocks, or the size that was asked of the system.

@@ -261,11 +261,10 @@ unsafe fn call_give_share_back<H: HeapRef>(
     if block.exists() && unsafe { share_count(&*heap, first, block) }.give_up() {
         if block.is_foreign() {
             // SAFETY: S1, I11: the last owner, told so once.
-            unsafe { foreign::end(first, block, &*heap) };
-        } else {
-            // SAFETY: S1, I11: as above; this is the block's layout. S3: the heap reference still exists.
-            unsafe { heap.deallocate_by_address(first, block.layout()) };
+            return unsafe { foreign::end(first, block, heap) };
         }
+        // SAFETY: S1, I11: as above; this is the block's layout. S3: the heap reference still exists.
+        unsafe { heap.deallocate_by_address(first, block.layout()) };
     }
     heap
 }

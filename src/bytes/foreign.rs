@@ -2,6 +2,7 @@
 //!
 //! So they are counted and given up as all others; only the last owner has one thing more to do, and nobody may write them.
 
+use core::mem::{self, ManuallyDrop};
 use core::ptr::NonNull;
 
 use super::SmBytes;
@@ -119,13 +120,14 @@ impl<H: HeapRef> SmBytes<H> {
     }
 }
 
-/// Drops the value in the block of foreign bytes and gives the block back, also if that panics.
+/// Drops the value in the block of foreign bytes and gives the block back, also if that panics. The heap reference comes by value and goes back so, that
+/// the caller need not have it in memory.
 ///
 /// # Safety
 /// S1: `first` and `block` are those of foreign bytes of this heap, whose last owner the caller was.
 #[cold]
 #[inline(never)]
-pub(super) unsafe fn end<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: &H) {
+pub(super) unsafe fn end<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: ManuallyDrop<H>) -> ManuallyDrop<H> {
     struct GiveBack<'h, H: HeapRef>(NonNull<u8>, BlockSize, &'h H);
 
     impl<H: HeapRef> Drop for GiveBack<'_, H> {
@@ -135,9 +137,11 @@ pub(super) unsafe fn end<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap:
         }
     }
 
-    let _block = GiveBack(first, block, heap);
+    let given_back = GiveBack(first, block, &*heap);
     // SAFETY: S1: a keeper of some type begins with this field.
     let drop = unsafe { *first.cast::<unsafe fn(NonNull<u8>)>().as_ref() };
     // SAFETY: S1: the drop of this keeper's type; nobody is left to use it.
-    unsafe { drop(first) }
+    unsafe { drop(first) };
+    mem::drop(given_back);
+    heap
 }

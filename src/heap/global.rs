@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use std::thread::LocalKey;
 
 use super::{Heap, LazyHeap, Settings, Shortcut, shortcut::by_type};
-use crate::class::{Geometric, SizeClasses, class_for};
+use crate::class::{Geometric, SizeClasses};
 use crate::error::AllocError;
 use crate::raw::heap::RawHeap;
 
@@ -73,8 +73,7 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// ```
     #[inline(always)]
     fn malloc(self, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
-        let (heap, shortcut) = by_type(&self);
-        heap.malloc_from(shortcut, size, align)
+        by_type(&self).malloc(size, align)
     }
 
     /// As [`Heap::free`].
@@ -92,9 +91,8 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// ```
     #[inline(always)]
     unsafe fn free(self, block: NonNull<u8>) {
-        let (heap, shortcut) = by_type(&self);
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { heap.raw().deallocate(shortcut, block) }
+        unsafe { by_type(&self).free(block) }
     }
 
     /// As [`Heap::free_sized`].
@@ -112,10 +110,8 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// ```
     #[inline(always)]
     unsafe fn free_sized(self, block: NonNull<u8>, size: usize, align: usize) {
-        let (heap, shortcut) = by_type(&self);
-        let class = class_for::<Self::Table>(size, align);
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { heap.raw().deallocate_of(shortcut, class, block, size) }
+        unsafe { by_type(&self).free_sized(block, size, align) }
     }
 
     /// As [`Heap::realloc`].
@@ -138,9 +134,8 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// ```
     #[inline]
     unsafe fn realloc(self, block: NonNull<u8>, size: usize, align: usize) -> Result<NonNull<u8>, AllocError> {
-        let (heap, shortcut) = by_type(&self);
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { heap.realloc_by(shortcut, block, size, align) }
+        unsafe { by_type(&self).realloc(block, size, align) }
     }
 }
 

@@ -73,7 +73,7 @@ impl ListedHeap {
         // What is not small, or has an alignment of its own, was not looked for yet.
         let cached = class.and_then(|class| self.raw.library_cache().lane(class).pop());
         let align = checked_align(align)?;
-        let block = cached.or_else(|| self.raw.allocate_slow(None, class, size, align));
+        let block = cached.or_else(|| self.raw.by(None).allocate_slow(class, size, align));
         if let (Some(note), Some(block)) = (self.note, block) {
             note(block, size, align, Noted::HandedOut);
         }
@@ -106,7 +106,7 @@ impl ListedHeap {
             note(block, 0, 1, Noted::TakenBack);
         }
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.deallocate_slow(None, block) }
+        unsafe { self.raw.by(None).deallocate_slow(block) }
     }
 
     /// As `Heap::free_sized`.
@@ -134,7 +134,7 @@ impl ListedHeap {
             note(block, size, 1, Noted::TakenBack);
         }
         // SAFETY: I10: the caller's contract is the same.
-        unsafe { self.raw.deallocate_sized_slow(None, block, size) }
+        unsafe { self.raw.by(None).deallocate_sized_slow(block, size) }
     }
 
     /// As `Heap::realloc`.
@@ -147,7 +147,7 @@ impl ListedHeap {
             note(block, 0, 1, Noted::TakenBack);
         }
         // SAFETY: I10: the caller's contract is the same.
-        let moved = unsafe { self.raw.reallocate(None, block, self.class(size, align), size, align) };
+        let moved = unsafe { self.raw.by(None).reallocate(block, self.class(size, align), size, align) };
         if let Some(note) = self.note {
             match moved {
                 Some(moved) => note(moved, size, checked_align(align).unwrap_or(align), Noted::HandedOut),

@@ -8,7 +8,6 @@ use super::shortcut::by_type;
 use super::{Heap, LazyHeap, ShareCount, StaticHeap};
 use crate::class::{Class, SizeClasses};
 use crate::error::AllocError;
-use crate::raw::heap::RawShortcut;
 
 /// A reference to a heap, as a box, buf or pool holds it: what gives its block back.
 ///
@@ -188,54 +187,47 @@ macro_rules! heap_ref {
             #[inline(always)]
             fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
                 let $this = self;
-                let (heap, shortcut) = $called;
-                heap.allocate(shortcut, layout)
+                $called.allocate(layout)
             }
 
             #[inline]
             fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
                 let $this = self;
-                let (heap, shortcut) = $called;
-                heap.allocate_zeroed(shortcut, layout)
+                $called.allocate_zeroed(layout)
             }
 
             #[inline(always)]
             unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
                 let $this = self;
-                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { heap.deallocate(shortcut, block, layout) }
+                unsafe { $called.deallocate(block, layout) }
             }
 
             #[inline(always)]
             unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
                 let $this = self;
-                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { heap.deallocate_by_address(shortcut, block, layout) }
+                unsafe { $called.deallocate_by_address(block, layout) }
             }
 
             #[inline(always)]
             fn allocate_class(&self, class: Class<$Classes>) -> Result<NonNull<u8>, AllocError> {
                 let $this = self;
-                let (heap, shortcut) = $called;
-                heap.allocate_class(shortcut, class)
+                $called.allocate_class(class)
             }
 
             #[inline(always)]
             unsafe fn deallocate_class(&self, block: NonNull<u8>, class: Class<$Classes>) {
                 let $this = self;
-                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { heap.deallocate_class(shortcut, block, class) }
+                unsafe { $called.deallocate_class(block, class) }
             }
 
             #[inline]
             unsafe fn share_count(&self, block: NonNull<u8>, _: Layout) -> NonNull<ShareCount> {
                 let $this = self;
-                let (heap, _): (_, Option<&RawShortcut>) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { heap.share_count(block) }
+                unsafe { $called.heap.share_count(block) }
             }
 
             #[inline]
@@ -246,9 +238,8 @@ macro_rules! heap_ref {
                 new: Layout,
             ) -> Result<NonNull<u8>, AllocError> {
                 let $this = self;
-                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { heap.reallocate(shortcut, block, old, new) }
+                unsafe { $called.reallocate(block, old, new) }
             }
 
             $($item)+
@@ -257,21 +248,21 @@ macro_rules! heap_ref {
 }
 
 heap_ref! {
-    &Heap<C>, <C: SizeClasses>, C, |this| (&**this, None),
+    &Heap<C>, <C: SizeClasses>, C, |this| this.called(),
     fn is_same(&self, other: &Self) -> bool {
         core::ptr::eq(*self, *other)
     }
 }
 
 heap_ref! {
-    &LazyHeap<C>, <C: SizeClasses>, C, |this| (&***this, None),
+    &LazyHeap<C>, <C: SizeClasses>, C, |this| this.called(),
     fn is_same(&self, other: &Self) -> bool {
         core::ptr::eq(*self, *other)
     }
 }
 
 heap_ref! {
-    Arc<Heap<C>>, <C: SizeClasses>, C, |this| (&**this, None),
+    Arc<Heap<C>>, <C: SizeClasses>, C, |this| this.called(),
     fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(self, other)
     }

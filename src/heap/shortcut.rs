@@ -6,7 +6,8 @@
 use core::marker::PhantomData;
 use core::ptr;
 
-use super::{Heap, StaticHeap};
+use super::StaticHeap;
+use super::calls::Call;
 use crate::derived::{debug_by, default};
 use crate::raw::heap::{NATIVE, RawShortcut};
 
@@ -35,11 +36,11 @@ default! { [S: StaticHeap] Shortcut<S>: Self::new() }
 
 debug_by! { [S] Shortcut<S> |_| {} }
 
-/// The heap that `S` names, and this thread's shortcut to its cache there, for calls that bring that along.
+/// A call of the heap that `S` names, which brings this thread's shortcut to its cache there along.
 #[inline(always)]
-pub(crate) fn by_type<S: StaticHeap>(named: &S) -> (&'static Heap<S::Table>, Option<&RawShortcut>) {
+pub(crate) fn by_type<S: StaticHeap>(named: &S) -> Call<'_, S::Table> {
     let shortcut = shortcut(named);
-    (S::HEAP.called_by(shortcut), shortcut)
+    Call { heap: S::HEAP.called_by(shortcut), shortcut }
 }
 
 /// This thread's shortcut to the heap that `S` names, if `S` says how to find it.

@@ -57,7 +57,7 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
                 return Ok(block);
             }
         }
-        self.heap.malloc_slow(None, size, align)
+        self.heap.called().malloc_slow(size, align)
     }
 
     /// As [`Heap::free`].
@@ -78,7 +78,7 @@ impl<'h, C: SizeClasses> ThreadCache<'h, C> {
     pub unsafe fn free(&self, block: NonNull<u8>) {
         if !self.cache.push(block) {
             // SAFETY: I10: the caller's contract is the same.
-            unsafe { self.heap.raw().deallocate_slow(None, block) }
+            unsafe { self.heap.raw().by(None).deallocate_slow(block) }
         }
     }
 }

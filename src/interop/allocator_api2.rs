@@ -20,8 +20,7 @@ macro_rules! allocator {
                     return Ok(no_bytes(layout));
                 }
                 let $this = self;
-                let (heap, shortcut) = $called;
-                heap.allocate_whole(shortcut, layout).ok_or($version::alloc::AllocError)
+                $called.allocate_whole(layout).ok_or($version::alloc::AllocError)
             }
 
             #[inline]
@@ -30,17 +29,15 @@ macro_rules! allocator {
                     return Ok(no_bytes(layout));
                 }
                 let $this = self;
-                let (heap, shortcut) = $called;
-                heap.allocate_zeroed_whole(shortcut, layout).map_err(|_| $version::alloc::AllocError)
+                $called.allocate_zeroed_whole(layout).map_err(|_| $version::alloc::AllocError)
             }
 
             #[inline]
             unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
                 if layout.size() > 0 {
                     let $this = self;
-                    let (heap, shortcut) = $called;
                     // SAFETY: I10: the caller's contract is the same.
-                    unsafe { heap.deallocate(shortcut, block, layout) };
+                    unsafe { $called.deallocate(block, layout) };
                 }
             }
 
@@ -55,9 +52,8 @@ macro_rules! allocator {
                     return $version::alloc::Allocator::allocate(self, new);
                 }
                 let $this = self;
-                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { heap.reallocate_whole(shortcut, block, old, new) }.map_err(|_| $version::alloc::AllocError)
+                unsafe { $called.reallocate_whole(block, old, new) }.map_err(|_| $version::alloc::AllocError)
             }
 
             #[inline]
@@ -107,14 +103,14 @@ fn no_bytes(layout: Layout) -> NonNull<[u8]> {
 }
 
 #[cfg(feature = "allocator-api2-02")]
-allocator!(allocator_api2_02, Heap<C>, C: |this| (this, None));
+allocator!(allocator_api2_02, Heap<C>, C: |this| this.called());
 #[cfg(feature = "allocator-api2-02")]
-allocator!(allocator_api2_02, LazyHeap<C>, C: |this| (&**this, None));
+allocator!(allocator_api2_02, LazyHeap<C>, C: |this| this.called());
 #[cfg(feature = "allocator-api2-02")]
 allocator!(allocator_api2_02, Global: |this| by_type(this));
 #[cfg(feature = "allocator-api2-04")]
-allocator!(allocator_api2_04, Heap<C>, C: |this| (this, None));
+allocator!(allocator_api2_04, Heap<C>, C: |this| this.called());
 #[cfg(feature = "allocator-api2-04")]
-allocator!(allocator_api2_04, LazyHeap<C>, C: |this| (&**this, None));
+allocator!(allocator_api2_04, LazyHeap<C>, C: |this| this.called());
 #[cfg(feature = "allocator-api2-04")]
 allocator!(allocator_api2_04, Global: |this| by_type(this));

@@ -19,8 +19,7 @@ macro_rules! global_alloc {
             #[inline(always)]
             unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
                 let $this = self;
-                let (heap, shortcut) = $called;
-                match heap.allocate_or_none(shortcut, layout) {
+                match $called.allocate_or_none(layout) {
                     Some(block) => block.as_ptr(),
                     None => null_mut(),
                 }
@@ -29,18 +28,16 @@ macro_rules! global_alloc {
             #[inline]
             unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
                 let $this = self;
-                let (heap, shortcut) = $called;
-                heap.allocate_zeroed(shortcut, layout).map_or(null_mut(), NonNull::as_ptr)
+                $called.allocate_zeroed(layout).map_or(null_mut(), NonNull::as_ptr)
             }
 
             #[inline(always)]
             unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
                 let $this = self;
-                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's block, which is never null.
                 let block = unsafe { NonNull::new_unchecked(block) };
                 // SAFETY: I10: the caller's contract is the same.
-                unsafe { heap.deallocate_by_address(shortcut, block, layout) }
+                unsafe { $called.deallocate_by_address(block, layout) }
             }
 
             #[inline]
@@ -49,9 +46,8 @@ macro_rules! global_alloc {
                     return null_mut();
                 };
                 let $this = self;
-                let (heap, shortcut) = $called;
                 // SAFETY: I10: the caller's contract is the same.
-                match unsafe { heap.reallocate(shortcut, block, layout, new) } {
+                match unsafe { $called.reallocate(block, layout, new) } {
                     Ok(block) => block.as_ptr(),
                     Err(_) => null_mut(),
                 }
@@ -95,5 +91,5 @@ global_alloc! {
     /// }
     /// # Ok::<(), smarena::ConfigError>(())
     /// ```
-    Heap<C>, C: |this| (this, None)
+    Heap<C>, C: |this| this.called()
 }

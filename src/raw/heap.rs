@@ -35,6 +35,13 @@ pub(crate) struct RawHeap {
     on_demand: Option<&'static Config>,
 }
 
+/// A call of a heap, and the shortcut that it brings along, if it does.
+#[derive(Clone, Copy)]
+pub(crate) struct RawCall<'h> {
+    heap: &'h RawHeap,
+    shortcut: Option<&'h RawShortcut>,
+}
+
 impl RawHeap {
     /// A heap that builds itself at its first slow path. Until somebody has called `state`, calls bring a shortcut along (I6).
     pub(crate) const fn on_demand(config: &'static Config) -> Self {
@@ -96,12 +103,20 @@ impl RawHeap {
         unsafe { &*cache }
     }
 
-    /// This thread's cache, found by the `shortcut` that a call brought along, or else in the table.
+    /// A call that brings `shortcut` along, if it does.
     #[inline(always)]
-    pub(crate) fn cache_or<'c>(&'c self, shortcut: Option<&'c RawShortcut>) -> &'c Cache {
-        match shortcut {
+    pub(crate) fn by<'h>(&'h self, shortcut: Option<&'h RawShortcut>) -> RawCall<'h> {
+        RawCall { heap: self, shortcut }
+    }
+}
+
+impl<'h> RawCall<'h> {
+    /// This thread's cache, found by the shortcut, or else in the table.
+    #[inline(always)]
+    pub(crate) fn cache(self) -> &'h Cache {
+        match self.shortcut {
             Some(shortcut) => shortcut.cache(),
-            None => self.cache(),
+            None => self.heap.cache(),
         }
     }
 
@@ -109,56 +124,38 @@ impl RawHeap {
     ///
     /// `align` is a power of two. `None` when there is no block to be had: `Heap` finds out why.
     #[inline(always)]
-    pub(crate) fn allocate(
-        &self,
-        shortcut: Option<&RawShortcut>,
-        class: Option<usize>,
-        size: usize,
-        align: usize,
-    ) -> Option<NonNull<u8>> {
+    pub(crate) fn allocate(self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
         if let Some(class) = class {
-            if let Some(block) = self.cache_or(shortcut).lane(class).pop() {
+            if let Some(block) = self.cache().lane(class).pop() {
                 return Some(block);
             }
         }
-        self.allocate_slow(shortcut, class, size, align)
+        self.allocate_slow(class, size, align)
     }
 
     /// The alloc chunk is empty, or there is no cache: first what this thread has of its own.
     #[cold]
     #[inline(never)]
-    pub(crate) fn allocate_slow(
-        &self,
-        shortcut: Option<&RawShortcut>,
-        class: Option<usize>,
-        size: usize,
-        align: usize,
-    ) -> Option<NonNull<u8>> {
+    pub(crate) fn allocate_slow(self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
         if let Some(class) = class {
-            if let Some(block) = self.cache_or(shortcut).lane(class).refill_from_stack() {
+            if let Some(block) = self.cache().lane(class).refill_from_stack() {
                 return Some(block);
             }
         }
-        self.allocate_shared(shortcut, class, size, align)
+        self.allocate_shared(class, size, align)
     }
 
     /// What this thread has of its own is used up: from the bucket, or from elsewhere.
     #[cold]
     #[inline(never)]
-    fn allocate_shared(
-        &self,
-        shortcut: Option<&RawShortcut>,
-        class: Option<usize>,
-        size: usize,
-        align: usize,
-    ) -> Option<NonNull<u8>> {
-        let state = self.state();
+    fn allocate_shared(self, class: Option<usize>, size: usize, align: usize) -> Option<NonNull<u8>> {
+        let state = self.heap.state();
         let Some(class) = class else {
             return state.beyond(size, align, Fallback::allocate);
         };
-        let cache = state.own_cache(shortcut);
+        let cache = state.own_cache(self.shortcut);
         let block = state.take_own(cache, class).or_else(|| state.elsewhere(cache, class, size, align))?;
-        if self.checked {
+        if self.heap.checked {
             state.hand_out(block, size);
         }
         Some(block)
@@ -169,20 +166,14 @@ impl RawHeap {
     /// # Safety
     /// `block` is a live block of this heap, asked for with `size`; the caller owns it and gives it up.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate_of(
-        &self,
-        shortcut: Option<&RawShortcut>,
-        class: Option<usize>,
-        block: NonNull<u8>,
-        size: usize,
-    ) {
+    pub(crate) unsafe fn deallocate_of(self, class: Option<usize>, block: NonNull<u8>, size: usize) {
         if let Some(class) = class {
-            if self.cache_or(shortcut).lane(class).push_if_inside(block) {
+            if self.cache().lane(class).push_if_inside(block) {
                 return;
             }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.deallocate_sized_slow(shortcut, block, size) }
+        unsafe { self.deallocate_sized_slow(block, size) }
     }
 
     /// Takes back a block of whichever bucket, or of the fallback.
@@ -190,10 +181,10 @@ impl RawHeap {
     /// # Safety
     /// `block` is a live block of this heap; the caller owns it and gives it up.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>) {
-        if !self.cache_or(shortcut).push(block) {
+    pub(crate) unsafe fn deallocate(self, block: NonNull<u8>) {
+        if !self.cache().push(block) {
             // SAFETY: I10: passed on.
-            unsafe { self.deallocate_slow(shortcut, block) }
+            unsafe { self.deallocate_slow(block) }
         }
     }
 
@@ -202,10 +193,10 @@ impl RawHeap {
     /// # Safety
     /// As `deallocate_of`.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate_told(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>, size: usize) {
-        if !self.cache_or(shortcut).push(block) {
+    pub(crate) unsafe fn deallocate_told(self, block: NonNull<u8>, size: usize) {
+        if !self.cache().push(block) {
             // SAFETY: I10: passed on.
-            unsafe { self.deallocate_sized_slow(shortcut, block, size) }
+            unsafe { self.deallocate_sized_slow(block, size) }
         }
     }
 
@@ -215,15 +206,15 @@ impl RawHeap {
     /// As `deallocate`.
     #[cold]
     #[inline(never)]
-    pub(crate) unsafe fn deallocate_slow(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>) {
-        if let Some(lane) = self.cache_or(shortcut).lane_of(block) {
+    pub(crate) unsafe fn deallocate_slow(self, block: NonNull<u8>) {
+        if let Some(lane) = self.cache().lane_of(block) {
             // The free that failed may have asked another lane: a block that overflowed is not of its layout's bucket.
             if lane.push(block) || lane.spill_to_stack(block) {
                 return;
             }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.deallocate_shared(shortcut, block) }
+        unsafe { self.deallocate_shared(block) }
     }
 
     /// What this thread has room for is full: to the bucket, or to wherever the block came from.
@@ -232,10 +223,10 @@ impl RawHeap {
     /// As `deallocate`.
     #[cold]
     #[inline(never)]
-    unsafe fn deallocate_shared(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>) {
-        let state = self.state();
+    unsafe fn deallocate_shared(self, block: NonNull<u8>) {
+        let state = self.heap.state();
         if let Some(class) = state.locate(block) {
-            return state.give(state.own_cache(shortcut), class, block);
+            return state.give(state.own_cache(self.shortcut), class, block);
         }
         state.take_back_from_elsewhere(block);
     }
@@ -247,14 +238,13 @@ impl RawHeap {
     /// `block` is a live block of this heap; the caller owns it, and on `Some` gives it up for the one returned.
     #[inline]
     pub(crate) unsafe fn reallocate(
-        &self,
-        shortcut: Option<&RawShortcut>,
+        self,
         block: NonNull<u8>,
         class: Option<usize>,
         size: usize,
         align: usize,
     ) -> Option<NonNull<u8>> {
-        let cache = self.cache_or(shortcut);
+        let cache = self.cache();
         if let (Some(class), Some(lane)) = (class, cache.lane_of(block)) {
             let usable = lane.block_size();
             let block = lane.own(block);
@@ -266,13 +256,13 @@ impl RawHeap {
                 unsafe { new.copy_from_nonoverlapping(block, usable.min(size)) };
                 if !lane.push(block) {
                     // SAFETY: I10: the caller gives it up.
-                    unsafe { self.deallocate_slow(shortcut, block) };
+                    unsafe { self.deallocate_slow(block) };
                 }
                 return Some(new);
             }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.reallocate_slow(shortcut, block, class, size, align) }
+        unsafe { self.reallocate_slow(block, class, size, align) }
     }
 
     /// One of the two is not a block of this thread's cache.
@@ -282,31 +272,30 @@ impl RawHeap {
     #[cold]
     #[inline(never)]
     unsafe fn reallocate_slow(
-        &self,
-        shortcut: Option<&RawShortcut>,
+        self,
         block: NonNull<u8>,
         class: Option<usize>,
         size: usize,
         align: usize,
     ) -> Option<NonNull<u8>> {
         let align = checked_align(align)?;
-        if self.checked {
+        if self.heap.checked {
             // SAFETY: I10: passed on.
-            return unsafe { self.reallocate_checked(block, None, (class, size, align)) };
+            return unsafe { self.heap.reallocate_checked(block, None, (class, size, align)) };
         }
-        let (block, usable) = self.state().measured(block);
+        let (block, usable) = self.heap.state().measured(block);
         if size <= usable && block.addr().get() % align == 0 {
             return Some(block);
         }
-        if class.is_none() && self.state().locate(block).is_none() {
+        if class.is_none() && self.heap.state().locate(block).is_none() {
             // SAFETY: I10: in no bucket, so the fallback's.
-            return unsafe { self.state().resize_elsewhere(block, size, align) };
+            return unsafe { self.heap.state().resize_elsewhere(block, size, align) };
         }
-        let new = self.allocate(shortcut, class, size, align)?;
+        let new = self.allocate(class, size, align)?;
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { new.copy_from_nonoverlapping(block, usable.min(size)) };
         // SAFETY: I10: the caller gives it up.
-        unsafe { self.deallocate(shortcut, block) };
+        unsafe { self.deallocate(block) };
         Some(new)
     }
 
@@ -317,25 +306,24 @@ impl RawHeap {
     /// As `reallocate`; the block was allocated with the first layout.
     #[inline]
     pub(crate) unsafe fn relocate(
-        &self,
-        shortcut: Option<&RawShortcut>,
+        self,
         block: NonNull<u8>,
         (from, old): (Option<usize>, Layout),
         (to, new): (Option<usize>, Layout),
     ) -> Option<NonNull<u8>> {
-        if let Some(lane) = to.map(|class| self.cache_or(shortcut).lane(class)) {
+        if let Some(lane) = to.map(|class| self.cache().lane(class)) {
             // Every block of the class is as aligned as its layouts.
             if lane.is_inside(block) {
                 return Some(lane.own(block));
             }
             if let Some(moved) = (from != to).then(|| lane.pop()).flatten() {
                 // SAFETY: I10: passed on.
-                unsafe { self.move_to(moved, shortcut, block, (from, old), new) };
+                unsafe { self.move_to(moved, block, (from, old), new) };
                 return Some(moved);
             }
         }
         // SAFETY: I10: passed on.
-        unsafe { self.relocate_slow(shortcut, block, (from, old), (to, new)) }
+        unsafe { self.relocate_slow(block, (from, old), (to, new)) }
     }
 
     /// As `relocate`, of a block of another cache's or of none, or to what this thread's cache has none of.
@@ -348,13 +336,12 @@ impl RawHeap {
     #[cold]
     #[inline(never)]
     unsafe fn relocate_slow(
-        &self,
-        shortcut: Option<&RawShortcut>,
+        self,
         block: NonNull<u8>,
         (from, old): (Option<usize>, Layout),
         (to, new): (Option<usize>, Layout),
     ) -> Option<NonNull<u8>> {
-        let state = self.state();
+        let state = self.heap.state();
         let home = state.locate(block);
         if home.is_none() && to.is_none() {
             // SAFETY: I10: in no bucket, so the fallback's.
@@ -366,16 +353,16 @@ impl RawHeap {
             return Some(block);
         }
         let moved = match to {
-            Some(class) if fits => state.take_own(state.own_cache(shortcut), class),
+            Some(class) if fits => state.take_own(state.own_cache(self.shortcut), class),
             None if fits => None,
-            _ => self.allocate_shared(shortcut, to, new.size(), new.align()),
+            _ => self.allocate_shared(to, new.size(), new.align()),
         };
         let Some(moved) = moved else {
             // SAFETY: I10: passed on.
             return fits.then(|| unsafe { state.keep(block, to, new.size(), new.align()) });
         };
         // SAFETY: I10: passed on.
-        unsafe { self.move_to(moved, shortcut, block, (from, old), new) };
+        unsafe { self.move_to(moved, block, (from, old), new) };
         Some(moved)
     }
 
@@ -384,18 +371,11 @@ impl RawHeap {
     /// # Safety
     /// As `relocate`; `moved` is a block for the new layout that nobody else has.
     #[inline]
-    unsafe fn move_to(
-        &self,
-        moved: NonNull<u8>,
-        shortcut: Option<&RawShortcut>,
-        block: NonNull<u8>,
-        (from, old): (Option<usize>, Layout),
-        new: Layout,
-    ) {
+    unsafe fn move_to(self, moved: NonNull<u8>, block: NonNull<u8>, (from, old): (Option<usize>, Layout), new: Layout) {
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { moved.copy_from_nonoverlapping(block, old.size().min(new.size())) };
         // SAFETY: I10: the caller gives it up.
-        unsafe { self.deallocate_of(shortcut, from, block, old.size()) };
+        unsafe { self.deallocate_of(from, block, old.size()) };
     }
 }
 

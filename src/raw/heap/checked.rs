@@ -3,23 +3,23 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
-use super::{RawHeap, RawShortcut};
+use super::{RawCall, RawHeap};
 use crate::raw::fault::Misuse;
 
-impl RawHeap {
+impl RawCall<'_> {
     /// The fast free of a block whose size is known did not take it. Most go on from here with a jump, and need no stack frame.
     ///
     /// # Safety
     /// As `deallocate_of`.
     #[cold]
     #[inline(never)]
-    pub(crate) unsafe fn deallocate_sized_slow(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>, size: usize) {
-        if size == 0 || self.checked {
+    pub(crate) unsafe fn deallocate_sized_slow(self, block: NonNull<u8>, size: usize) {
+        if size == 0 || self.heap.checked {
             // SAFETY: I10: passed on.
-            return unsafe { self.deallocate_checked(shortcut, block, size) };
+            return unsafe { self.deallocate_checked(block, size) };
         }
         // SAFETY: I10: passed on.
-        unsafe { self.deallocate_slow(shortcut, block) }
+        unsafe { self.deallocate_slow(block) }
     }
 
     /// As `deallocate_sized_slow`: on a hardened heap, the size must be that on the book.
@@ -31,20 +31,22 @@ impl RawHeap {
     /// As `deallocate_of`.
     #[cold]
     #[inline(never)]
-    unsafe fn deallocate_checked(&self, shortcut: Option<&RawShortcut>, block: NonNull<u8>, size: usize) {
-        if size == 0 && self.is_nobodys(block) {
-            if self.checked {
-                self.state().check_made_up(block);
+    unsafe fn deallocate_checked(self, block: NonNull<u8>, size: usize) {
+        if size == 0 && self.heap.is_nobodys(block) {
+            if self.heap.checked {
+                self.heap.state().check_made_up(block);
             }
             return;
         }
-        if self.checked {
-            self.state().held(block, Some(size), Misuse::FreedTwice);
+        if self.heap.checked {
+            self.heap.state().held(block, Some(size), Misuse::FreedTwice);
         }
         // SAFETY: I10: passed on.
-        unsafe { self.deallocate_slow(shortcut, block) }
+        unsafe { self.deallocate_slow(block) }
     }
+}
 
+impl RawHeap {
     /// Whether `block` is neither in a bucket nor a block of the fallback.
     #[cold]
     #[inline(never)]
@@ -75,7 +77,7 @@ impl RawHeap {
         let new = match class {
             Some(class) if fits => state.take_own(None, class).inspect(|&new| state.hand_out(new, size)),
             None if fits => None,
-            _ => self.allocate_shared(None, class, size, align),
+            _ => self.by(None).allocate_shared(class, size, align),
         };
         let Some(new) = new else {
             held.class.filter(|_| fits).inspect(|&own| state.resize(&held, own, size));
@@ -86,7 +88,7 @@ impl RawHeap {
         // SAFETY: I4: both blocks are the caller's, apart from each other, and at least this large.
         unsafe { new.copy_from_nonoverlapping(held.block, content.min(size)) };
         // SAFETY: I10: the caller gives it up.
-        unsafe { self.deallocate_slow(None, held.block) };
+        unsafe { self.by(None).deallocate_slow(held.block) };
         Some(new)
     }
 
