@@ -311,10 +311,7 @@ impl<T> Arena<T> {
     /// ```
     #[must_use]
     pub fn get_unknown_gen(&self, i: usize) -> Option<(&T, Index)> {
-        match self.slots.get(i) {
-            Some(Slot::Occupied { generation, value }) => Some((value, Index { index: i, generation: *generation })),
-            _ => None,
-        }
+        iter::seen((i, self.slots.get(i)?)).map(|(index, value)| (value, index))
     }
 
     /// The value in a slot, mutable, and its index, whatever the generation.
@@ -326,10 +323,7 @@ impl<T> Arena<T> {
     /// ```
     #[must_use]
     pub fn get_unknown_gen_mut(&mut self, i: usize) -> Option<(&mut T, Index)> {
-        match self.slots.get_mut(i) {
-            Some(Slot::Occupied { generation, value }) => Some((value, Index { index: i, generation: *generation })),
-            _ => None,
-        }
+        iter::seen_mut((i, self.slots.get_mut(i)?)).map(|(index, value)| (value, index))
     }
 }
 

@@ -111,6 +111,17 @@ macro_rules! default {
     };
 }
 
+/// Methods of a builder that set one thing each: `setters! { limit(buffers: usize) => limit; }`.
+macro_rules! setters {
+    ($($(#[$meta:meta])* $name:ident($value:ident: $type:ty) => $($field:ident).+;)+) => {$(
+        $(#[$meta])*
+        pub const fn $name(mut self, $value: $type) -> Self {
+            self.$($field).+ = $value;
+            self
+        }
+    )+};
+}
+
 /// `Clone` and `Copy` of a type.
 macro_rules! copy {
     ([$($generics:tt)*] $type:ty) => {
@@ -293,5 +304,5 @@ macro_rules! lend_as {
 
 pub(crate) use {
     clone_fields, collect, compare_by, copy, debug_by, debug_entries, debug_tuple, default, dereference, extend_by,
-    format_as, from, iterate_by_reference, lend_as, says, wrap,
+    format_as, from, iterate_by_reference, lend_as, says, setters, wrap,
 };

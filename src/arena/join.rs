@@ -72,20 +72,17 @@ pub trait Joined {
 #[derive(Debug)]
 pub struct Join<W>(W);
 
-/// A reference to an arena or to a secondary map: either walked along or looked up in.
-pub trait Part: Sized {
+/// A reference to an arena or to a secondary map: either walked along, in slot order, or looked up in.
+pub trait Part: IntoIterator<Item = (Handle<<Self as Part>::Of>, <Self as Part>::Value)> {
     /// The type that the handles are of.
     type Of;
     /// What is given out: a reference to a value.
     type Value;
-    /// All handles and values, in slot order.
-    type Along: Iterator<Item = (Handle<Self::Of>, Self::Value)>;
     /// What looking up needs.
     type Within;
 
     /// About how many steps it takes to walk along it.
     fn steps(&self) -> usize;
-    fn along(self) -> Self::Along;
     fn within(self) -> Self::Within;
     /// The handle's value. Each handle that is asked for has a higher slot than the one before it; otherwise nothing may be found.
     fn find(within: &mut Self::Within, handle: Handle<Self::Of>) -> Option<Self::Value>;
@@ -93,7 +90,7 @@ pub trait Part: Sized {
 
 /// A part, in the way in which it is used.
 pub enum Way<P: Part> {
-    Along(P::Along),
+    Along(P::IntoIter),
     Within(P::Within),
 }
 
@@ -126,7 +123,7 @@ macro_rules! joined {
                 macro_rules! way {
                     ($number:tt) => {
                         if along == Some($number) {
-                            Way::Along(self.$number.along())
+                            Way::Along(self.$number.into_iter())
                         } else {
                             Way::Within(self.$number.within())
                         }

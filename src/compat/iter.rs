@@ -59,14 +59,14 @@ pub struct IntoIter<T> {
     remaining: usize,
 }
 
-fn seen<T>((index, slot): (usize, &Slot<T>)) -> Option<(Index, &T)> {
+pub(super) fn seen<T>((index, slot): (usize, &Slot<T>)) -> Option<(Index, &T)> {
     match slot {
         Slot::Occupied { generation, value } => Some((Index { index, generation: *generation }, value)),
         Slot::Vacant { .. } | Slot::Retired => None,
     }
 }
 
-fn seen_mut<T>((index, slot): (usize, &mut Slot<T>)) -> Option<(Index, &mut T)> {
+pub(super) fn seen_mut<T>((index, slot): (usize, &mut Slot<T>)) -> Option<(Index, &mut T)> {
     match slot {
         Slot::Occupied { generation, value } => Some((Index { index, generation: *generation }, value)),
         Slot::Vacant { .. } | Slot::Retired => None,

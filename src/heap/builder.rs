@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 use super::Heap;
 use crate::class::SizeClasses;
 use crate::config::{CacheWarmup, Config, Exhausted, HugePages, Purge};
+use crate::derived::setters;
 use crate::error::ConfigError;
 
 /// Settings of a [`Heap`].
@@ -95,17 +96,16 @@ impl<C: SizeClasses> HeapBuilder<C> {
         self
     }
 
-    /// What happens when a bucket has no free block left.
-    ///
-    /// ```
-    /// # use smarena::{Exhausted, Heap, Linear};
-    /// let heap = Heap::<Linear<2>>::builder().on_exhausted(Exhausted::Refuse).build()?;
-    /// assert!(heap.malloc(33, 0).is_err());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub const fn on_exhausted(mut self, policy: Exhausted) -> Self {
-        self.config.exhausted = policy;
-        self
+    setters! {
+        /// What happens when a bucket has no free block left.
+        ///
+        /// ```
+        /// # use smarena::{Exhausted, Heap, Linear};
+        /// let heap = Heap::<Linear<2>>::builder().on_exhausted(Exhausted::Refuse).build()?;
+        /// assert!(heap.malloc(33, 0).is_err());
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        on_exhausted(policy: Exhausted) => config.exhausted;
     }
 
     /// The cache that a thread gets when it first uses the heap: up to `bytes` bytes of blocks of each bucket.
@@ -138,49 +138,42 @@ impl<C: SizeClasses> HeapBuilder<C> {
         self
     }
 
-    /// Whether spans ask for huge pages.
-    ///
-    /// ```
-    /// # use smarena::{Heap, HugePages, Linear};
-    /// let heap = Heap::<Linear<1>>::builder().huge_pages(HugePages::Always).build()?;
-    /// # Ok::<(), smarena::ConfigError>(())
-    /// ```
-    pub const fn huge_pages(mut self, huge_pages: HugePages) -> Self {
-        self.config.huge_pages = huge_pages;
-        self
-    }
+    setters! {
+        /// Whether spans ask for huge pages.
+        ///
+        /// ```
+        /// # use smarena::{Heap, HugePages, Linear};
+        /// let heap = Heap::<Linear<1>>::builder().huge_pages(HugePages::Always).build()?;
+        /// # Ok::<(), smarena::ConfigError>(())
+        /// ```
+        huge_pages(huge_pages: HugePages) => config.huge_pages;
 
-    /// When the memory of free pages goes back to the system by itself.
-    ///
-    /// ```
-    /// # use smarena::{Heap, Linear, Purge};
-    /// let heap = Heap::<Linear<1>>::builder().purge(Purge::Never).build()?; // only by `trim`
-    /// # Ok::<(), smarena::ConfigError>(())
-    /// ```
-    pub const fn purge(mut self, purge: Purge) -> Self {
-        self.config.purge = purge;
-        self
-    }
+        /// When the memory of free pages goes back to the system by itself.
+        ///
+        /// ```
+        /// # use smarena::{Heap, Linear, Purge};
+        /// let heap = Heap::<Linear<1>>::builder().purge(Purge::Never).build()?; // only by `trim`
+        /// # Ok::<(), smarena::ConfigError>(())
+        /// ```
+        purge(purge: Purge) => config.purge;
 
-    /// Whether a block's bytes are overwritten with zeros when it is freed. Every free then takes the slow path.
-    ///
-    /// A hardened heap also looks, before it hands a block out again, whether it is still zero: a write through a freed block
-    /// is found then.
-    ///
-    /// ```
-    /// # use smarena::{Heap, Linear};
-    /// let heap = Heap::<Linear<8>>::builder().zero_on_free(true).build()?;
-    /// let block = heap.malloc(64, 0)?;
-    /// // SAFETY: live, 64 bytes, from this heap, not used any more.
-    /// unsafe {
-    ///     block.write_bytes(b'k', 64); // a key, say
-    ///     heap.free(block);
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub const fn zero_on_free(mut self, zero: bool) -> Self {
-        self.config.zero_on_free = zero;
-        self
+        /// Whether a block's bytes are overwritten with zeros when it is freed. Every free then takes the slow path.
+        ///
+        /// A hardened heap also looks, before it hands a block out again, whether it is still zero: a write through a freed block
+        /// is found then.
+        ///
+        /// ```
+        /// # use smarena::{Heap, Linear};
+        /// let heap = Heap::<Linear<8>>::builder().zero_on_free(true).build()?;
+        /// let block = heap.malloc(64, 0)?;
+        /// // SAFETY: live, 64 bytes, from this heap, not used any more.
+        /// unsafe {
+        ///     block.write_bytes(b'k', 64); // a key, say
+        ///     heap.free(block);
+        /// }
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        zero_on_free(zero: bool) => config.zero_on_free;
     }
 
     /// Whether every call that is given a block is checked: a block freed twice or used after its free, a pointer into the middle of
@@ -252,22 +245,21 @@ impl<C: SizeClasses> HeapBuilder<C> {
         self
     }
 
-    /// What statistics call the heap, the error of an exhausted bucket, and the messages that end the process when memory was misused.
-    ///
-    /// ```
-    /// # use smarena::{Exhausted, Heap, Linear};
-    /// let heap = Heap::<Linear<1>>::builder().bucket_bytes(16).on_exhausted(Exhausted::Refuse).name("net").build()?;
-    /// assert_eq!(heap.stats().name, "net");
-    /// # let block = heap.malloc(16, 0)?;
-    /// let text = heap.malloc(16, 0).unwrap_err().to_string();
-    /// assert!(text.starts_with("bucket 0 of heap `net` is exhausted"));
-    /// # // SAFETY: live, from this heap.
-    /// # unsafe { heap.free(block) };
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub const fn name(mut self, name: &'static str) -> Self {
-        self.config.name = name;
-        self
+    setters! {
+        /// What statistics call the heap, the error of an exhausted bucket, and the messages that end the process when memory was misused.
+        ///
+        /// ```
+        /// # use smarena::{Exhausted, Heap, Linear};
+        /// let heap = Heap::<Linear<1>>::builder().bucket_bytes(16).on_exhausted(Exhausted::Refuse).name("net").build()?;
+        /// assert_eq!(heap.stats().name, "net");
+        /// # let block = heap.malloc(16, 0)?;
+        /// let text = heap.malloc(16, 0).unwrap_err().to_string();
+        /// assert!(text.starts_with("bucket 0 of heap `net` is exhausted"));
+        /// # // SAFETY: live, from this heap.
+        /// # unsafe { heap.free(block) };
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        name(name: &'static str) => config.name;
     }
 
     /// Reserves the heap's address space and builds it.

@@ -3,6 +3,7 @@
 use super::{BufPool, Buffers, Handle, Permits};
 use crate::buf::{BlockSize, SmBuf, narrow};
 use crate::class::{Class, MAX_ALIGN};
+use crate::derived::setters;
 use crate::error::ConfigError;
 use crate::heap::{Global, HeapRef};
 use crate::sync::AtomicUsize;
@@ -33,81 +34,68 @@ impl BufPoolBuilder {
         BufPoolBuilder { buf_size: 2048, headroom: 0, align: 16, growth: 0, limit: 1024, watermarks: None }
     }
 
-    /// The bytes each buffer has room for: 1 to [`SmBuf::MAX_CAPACITY`].
-    ///
-    /// ```
-    /// # use smarena::BufPool;
-    /// assert_eq!(BufPool::builder().buf_size(9000).build()?.buf_size(), 9000);
-    /// # Ok::<(), smarena::ConfigError>(())
-    /// ```
-    pub const fn buf_size(mut self, bytes: usize) -> Self {
-        self.buf_size = bytes;
-        self
-    }
+    setters! {
+        /// The bytes each buffer has room for: 1 to [`SmBuf::MAX_CAPACITY`].
+        ///
+        /// ```
+        /// # use smarena::BufPool;
+        /// assert_eq!(BufPool::builder().buf_size(9000).build()?.buf_size(), 9000);
+        /// # Ok::<(), smarena::ConfigError>(())
+        /// ```
+        buf_size(bytes: usize) => buf_size;
 
-    /// The bytes that can be prepended to a new lease without moving its content: room for the headers of layers to come.
-    /// 0 unless told otherwise; together with the size at most [`SmBuf::MAX_CAPACITY`].
-    ///
-    /// ```
-    /// # use smarena::BufPool;
-    /// let pool = BufPool::builder().buf_size(1500).headroom(42).build()?;
-    /// let mut lease = pool.try_acquire()?;
-    /// assert!(lease.headroom() == 42 && lease.capacity() >= 1500);
-    /// lease.extend_from_slice(b"payload");
-    /// lease.prepend(b"header|");
-    /// assert_eq!(lease[..], *b"header|payload");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub const fn headroom(mut self, bytes: usize) -> Self {
-        self.headroom = bytes;
-        self
-    }
+        /// The bytes that can be prepended to a new lease without moving its content: room for the headers of layers to come.
+        /// 0 unless told otherwise; together with the size at most [`SmBuf::MAX_CAPACITY`].
+        ///
+        /// ```
+        /// # use smarena::BufPool;
+        /// let pool = BufPool::builder().buf_size(1500).headroom(42).build()?;
+        /// let mut lease = pool.try_acquire()?;
+        /// assert!(lease.headroom() == 42 && lease.capacity() >= 1500);
+        /// lease.extend_from_slice(b"payload");
+        /// lease.prepend(b"header|");
+        /// assert_eq!(lease[..], *b"header|payload");
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        headroom(bytes: usize) => headroom;
 
-    /// The alignment of each buffer's first byte, its headroom included: a power of two up to 4096. 16 unless told otherwise, and never less.
-    ///
-    /// ```
-    /// # use smarena::BufPool;
-    /// let pool = BufPool::builder().buf_size(4096).alignment(4096).build()?; // for direct I/O, say
-    /// assert_eq!(pool.try_acquire()?.as_ptr().addr() % 4096, 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub const fn alignment(mut self, bytes: usize) -> Self {
-        self.align = bytes;
-        self
-    }
+        /// The alignment of each buffer's first byte, its headroom included: a power of two up to 4096. 16 unless told otherwise, and never less.
+        ///
+        /// ```
+        /// # use smarena::BufPool;
+        /// let pool = BufPool::builder().buf_size(4096).alignment(4096).build()?; // for direct I/O, say
+        /// assert_eq!(pool.try_acquire()?.as_ptr().addr() % 4096, 0);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        alignment(bytes: usize) => align;
 
-    /// The bytes that all leases together may take from the heap beyond what they were acquired with. None unless told otherwise: then a lease that is
-    /// full is full, and what asks for more room gets an error that says so, or panics.
-    ///
-    /// What counts is the size of blocks, which double: a lease of 1024 bytes that gets one more takes 1024 of this. It comes back with the lease.
-    /// As a `bytes::BufMut` a lease has the room it has and grows in no case, lest a peer decides: call [`try_reserve`](crate::SmBuf::try_reserve).
-    ///
-    /// ```
-    /// # use smarena::{AllocError, BufPool};
-    /// let pool = BufPool::builder().buf_size(1024).growth(2048).build()?;
-    /// let mut lease = pool.try_acquire()?;
-    /// lease.extend_from_slice(&[0; 1025]);
-    /// assert_eq!((lease.capacity(), pool.stats().grown), (2048, 1024));
-    /// assert!(matches!(lease.try_reserve(4096), Err(AllocError::PoolGrowth { left: 1024, .. })));
-    /// drop(lease);
-    /// assert_eq!(pool.stats().grown, 0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub const fn growth(mut self, bytes: usize) -> Self {
-        self.growth = bytes;
-        self
-    }
+        /// The bytes that all leases together may take from the heap beyond what they were acquired with. None unless told otherwise: then a lease that is
+        /// full is full, and what asks for more room gets an error that says so, or panics.
+        ///
+        /// What counts is the size of blocks, which double: a lease of 1024 bytes that gets one more takes 1024 of this. It comes back with the lease.
+        /// As a `bytes::BufMut` a lease has the room it has and grows in no case, lest a peer decides: call [`try_reserve`](crate::SmBuf::try_reserve).
+        ///
+        /// ```
+        /// # use smarena::{AllocError, BufPool};
+        /// let pool = BufPool::builder().buf_size(1024).growth(2048).build()?;
+        /// let mut lease = pool.try_acquire()?;
+        /// lease.extend_from_slice(&[0; 1025]);
+        /// assert_eq!((lease.capacity(), pool.stats().grown), (2048, 1024));
+        /// assert!(matches!(lease.try_reserve(4096), Err(AllocError::PoolGrowth { left: 1024, .. })));
+        /// drop(lease);
+        /// assert_eq!(pool.stats().grown, 0);
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        growth(bytes: usize) => growth;
 
-    /// The most leases that can exist at a time: 1 to `u32::MAX`.
-    ///
-    /// ```
-    /// # use smarena::BufPool;
-    /// assert_eq!(BufPool::builder().limit(64).build()?.limit(), 64);
-    /// # Ok::<(), smarena::ConfigError>(())
-    /// ```
-    pub const fn limit(mut self, buffers: usize) -> Self {
-        self.limit = buffers;
-        self
+        /// The most leases that can exist at a time: 1 to `u32::MAX`.
+        ///
+        /// ```
+        /// # use smarena::BufPool;
+        /// assert_eq!(BufPool::builder().limit(64).build()?.limit(), 64);
+        /// # Ok::<(), smarena::ConfigError>(())
+        /// ```
+        limit(buffers: usize) => limit;
     }
 
     /// Between which numbers of leases [`BufPool::is_congested`] is decided: true from `high` on, false again from `low` down.

@@ -165,7 +165,8 @@ impl Recording {
     /// let boxes: Vec<_> = (0..4_u8).map(|n| SmBox::new_in([n; 1024], recorder.clone())).collect();
     /// let chart = recorder.recording().chart_of_memory(40, 2);
     /// let lines: Vec<&str> = chart.lines().collect();
-    /// assert_eq!(lines, ["     4 KiB |  ▄█", "         0 |▄███", "            4 events, 0.000 s"]);
+    /// assert_eq!(lines[..2], ["     4 KiB |  ▄█", "         0 |▄███"]);
+    /// assert!(lines[2].starts_with("            4 events, 0.")); // and how many seconds
     /// # drop(boxes);
     /// ```
     #[must_use]

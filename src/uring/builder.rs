@@ -12,6 +12,7 @@ use io_uring::IoUring;
 use super::{Bell, Buffers, GROUP, ToDo, Uring, UringError, UringStats, receiving_header};
 use crate::arena::SmArena;
 use crate::buf::narrow;
+use crate::derived::setters;
 use crate::heap::HeapRef;
 use crate::pool::{BufPool, InLine};
 
@@ -50,75 +51,65 @@ impl UringBuilder {
         UringBuilder { buffers: 64, operations: 256, zero_copy: usize::MAX, incremental: false }
     }
 
-    /// How many of the pool's buffers stand ready for the kernel: 1 to 32768, and no more than the pool's limit. They count as on loan. A pool
-    /// that has many more than that does not run out while those that are filled are in use.
-    ///
-    /// ```
-    /// # use smarena::Uring;
-    /// let builder = Uring::builder().buffers(1024);
-    /// # drop(builder);
-    /// ```
-    pub const fn buffers(mut self, count: usize) -> Self {
-        self.buffers = count;
-        self
-    }
+    setters! {
+        /// How many of the pool's buffers stand ready for the kernel: 1 to 32768, and no more than the pool's limit. They count as on loan. A pool
+        /// that has many more than that does not run out while those that are filled are in use.
+        ///
+        /// ```
+        /// # use smarena::Uring;
+        /// let builder = Uring::builder().buffers(1024);
+        /// # drop(builder);
+        /// ```
+        buffers(count: usize) => buffers;
 
-    /// How many operations there may be at a time; sendings that wait for their turn count.
-    ///
-    /// ```
-    /// # use smarena::Uring;
-    /// let builder = Uring::builder().operations(10_000);
-    /// # drop(builder);
-    /// ```
-    pub const fn operations(mut self, count: usize) -> Self {
-        self.operations = count;
-        self
-    }
+        /// How many operations there may be at a time; sendings that wait for their turn count.
+        ///
+        /// ```
+        /// # use smarena::Uring;
+        /// let builder = Uring::builder().operations(10_000);
+        /// # drop(builder);
+        /// ```
+        operations(count: usize) => operations;
 
-    /// From how many bytes on a payload is read by the kernel where it is, until the network has it, instead of being copied. It pays from some ten thousand bytes, and
-    /// not on loopback, where it is copied all the same; what goes out by other sockets than those of the internet is always copied. Nothing is read so, unless told otherwise.
-    ///
-    /// ```
-    /// # use smarena::Uring;
-    /// let builder = Uring::builder().zero_copy(16 << 10);
-    /// # drop(builder);
-    /// ```
-    pub const fn zero_copy(mut self, bytes: usize) -> Self {
-        self.zero_copy = bytes;
-        self
-    }
+        /// From how many bytes on a payload is read by the kernel where it is, until the network has it, instead of being copied. It pays from some ten thousand bytes, and
+        /// not on loopback, where it is copied all the same; what goes out by other sockets than those of the internet is always copied. Nothing is read so, unless told otherwise.
+        ///
+        /// ```
+        /// # use smarena::Uring;
+        /// let builder = Uring::builder().zero_copy(16 << 10);
+        /// # drop(builder);
+        /// ```
+        zero_copy(bytes: usize) => zero_copy;
 
-    /// Lets the kernel fill a buffer piece by piece before it takes the next. For streams whose pieces are small: a few large buffers serve many of them, and one
-    /// that has much to say gets it in large pieces all the same. It takes Linux 6.12.
-    ///
-    /// The lease of a piece is full, as what [`split_to`](crate::SmBuf::split_to) returns is, and keeps its whole buffer on loan. Such a ring receives
-    /// [no datagrams](UringError::StreamsAlone): of one that came when little room was left, the rest would be lost.
-    ///
-    /// ```
-    /// # use smarena::{BufPool, Event, Uring};
-    /// use std::io::Write;
-    ///
-    /// let pool = BufPool::builder().buf_size(4096).limit(1).build()?;
-    /// # let Ok(ring) = Uring::builder().buffers(1).incremental(true).build(pool.clone()) else { return Ok(()) };
-    /// # drop(ring);
-    /// let mut ring = Uring::builder().buffers(1).incremental(true).build(pool.clone())?;
-    /// let (mut peer, ours) = std::os::unix::net::UnixStream::pair()?;
-    /// let socket = ring.attach(ours)?;
-    /// ring.receive(socket)?;
-    /// let mut kept = Vec::new();
-    /// for text in ["one", "two"] {
-    ///     peer.write_all(text.as_bytes())?;
-    ///     ring.wait(None)?;
-    ///     let Some(Event::Received { lease, .. }) = ring.next() else { panic!("nothing came") };
-    ///     assert_eq!(lease[..], *text.as_bytes());
-    ///     kept.push(lease);
-    /// }
-    /// assert_eq!((kept.len(), pool.in_flight()), (2, 1));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub const fn incremental(mut self, yes: bool) -> Self {
-        self.incremental = yes;
-        self
+        /// Lets the kernel fill a buffer piece by piece before it takes the next. For streams whose pieces are small: a few large buffers serve many of them, and one
+        /// that has much to say gets it in large pieces all the same. It takes Linux 6.12.
+        ///
+        /// The lease of a piece is full, as what [`split_to`](crate::SmBuf::split_to) returns is, and keeps its whole buffer on loan. Such a ring receives
+        /// [no datagrams](UringError::StreamsAlone): of one that came when little room was left, the rest would be lost.
+        ///
+        /// ```
+        /// # use smarena::{BufPool, Event, Uring};
+        /// use std::io::Write;
+        ///
+        /// let pool = BufPool::builder().buf_size(4096).limit(1).build()?;
+        /// # let Ok(ring) = Uring::builder().buffers(1).incremental(true).build(pool.clone()) else { return Ok(()) };
+        /// # drop(ring);
+        /// let mut ring = Uring::builder().buffers(1).incremental(true).build(pool.clone())?;
+        /// let (mut peer, ours) = std::os::unix::net::UnixStream::pair()?;
+        /// let socket = ring.attach(ours)?;
+        /// ring.receive(socket)?;
+        /// let mut kept = Vec::new();
+        /// for text in ["one", "two"] {
+        ///     peer.write_all(text.as_bytes())?;
+        ///     ring.wait(None)?;
+        ///     let Some(Event::Received { lease, .. }) = ring.next() else { panic!("nothing came") };
+        ///     assert_eq!(lease[..], *text.as_bytes());
+        ///     kept.push(lease);
+        /// }
+        /// assert_eq!((kept.len(), pool.in_flight()), (2, 1));
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        incremental(yes: bool) => incremental;
     }
 
     /// A ring of this thread, with the pool's buffers.

@@ -3,22 +3,17 @@
 use core::marker::PhantomData;
 
 use super::Part;
-use crate::arena::{Handle, Iter, IterMut, Place, SmArena, Storage};
+use crate::arena::{Handle, Place, SmArena, Storage};
 use crate::derived::debug_by;
 use crate::heap::HeapRef;
 
 impl<'a, T, H: HeapRef> Part for &'a SmArena<T, H> {
     type Of = T;
     type Value = &'a T;
-    type Along = Iter<'a, T>;
     type Within = Self;
 
     fn steps(&self) -> usize {
         self.len()
-    }
-
-    fn along(self) -> Iter<'a, T> {
-        self.iter()
     }
 
     fn within(self) -> Self {
@@ -44,15 +39,10 @@ debug_by! { [T, H: HeapRef] Seek<'_, T, H> |seek| { from: seek.from } }
 impl<'a, T, H: HeapRef> Part for &'a mut SmArena<T, H> {
     type Of = T;
     type Value = &'a mut T;
-    type Along = IterMut<'a, T>;
     type Within = Seek<'a, T, H>;
 
     fn steps(&self) -> usize {
         self.len()
-    }
-
-    fn along(self) -> IterMut<'a, T> {
-        self.iter_mut()
     }
 
     fn within(self) -> Seek<'a, T, H> {

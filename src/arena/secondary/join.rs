@@ -3,21 +3,16 @@
 use std::collections::{BTreeMap, btree_map};
 use std::slice;
 
-use super::{Cell, SecondaryIter, SecondaryIterMut, SecondaryMap, SparseSecondaryMap, generation};
+use super::{Cell, SecondaryMap, SparseSecondaryMap, generation};
 use crate::arena::{Handle, Part};
 
 impl<'a, T, V> Part for &'a SecondaryMap<T, V> {
     type Of = T;
     type Value = &'a V;
-    type Along = SecondaryIter<'a, T, V>;
     type Within = Self;
 
     fn steps(&self) -> usize {
         self.cells.len()
-    }
-
-    fn along(self) -> Self::Along {
-        self.iter()
     }
 
     fn within(self) -> Self {
@@ -44,15 +39,10 @@ const PASSED: usize = 8;
 impl<'a, T, V> Part for &'a SparseSecondaryMap<T, V> {
     type Of = T;
     type Value = &'a V;
-    type Along = SecondaryIter<'a, T, V>;
     type Within = Rest<'a, V>;
 
     fn steps(&self) -> usize {
         self.cells.len()
-    }
-
-    fn along(self) -> Self::Along {
-        self.iter()
     }
 
     fn within(self) -> Rest<'a, V> {
@@ -88,15 +78,10 @@ pub struct Cells<'a, V> {
 impl<'a, T, V> Part for &'a mut SecondaryMap<T, V> {
     type Of = T;
     type Value = &'a mut V;
-    type Along = SecondaryIterMut<'a, T, V>;
     type Within = Cells<'a, V>;
 
     fn steps(&self) -> usize {
         self.cells.len()
-    }
-
-    fn along(self) -> Self::Along {
-        self.iter_mut()
     }
 
     fn within(self) -> Cells<'a, V> {
@@ -123,15 +108,10 @@ pub struct Pairs<'a, V> {
 impl<'a, T, V> Part for &'a mut SparseSecondaryMap<T, V> {
     type Of = T;
     type Value = &'a mut V;
-    type Along = SecondaryIterMut<'a, T, V>;
     type Within = Pairs<'a, V>;
 
     fn steps(&self) -> usize {
         self.cells.len()
-    }
-
-    fn along(self) -> Self::Along {
-        self.iter_mut()
     }
 
     fn within(self) -> Pairs<'a, V> {
