@@ -14,7 +14,7 @@
 
 use core::cell::Cell;
 use core::mem::size_of;
-use core::ptr::{self, NonNull, null_mut};
+use core::ptr::{NonNull, null_mut};
 
 use crate::raw::buckets::bitmap::Start;
 use crate::raw::testing::poison;
@@ -298,10 +298,17 @@ impl Lane {
     }
 
     /// Moves the `len` blocks of the chunk that starts at `start` to its low end.
+    ///
+    /// One by one, as they were parked: those that were parked last are on their way to memory still, and a load of several at once would wait for them.
     #[inline(never)]
     fn move_down(&self, start: *mut Slot, len: usize) {
-        // SAFETY: I7: both ranges lie in the chunk, which is this lane's.
-        unsafe { ptr::copy(self.first(start), start.wrapping_add(1), len) };
+        let (from, to) = (self.first(start), start.wrapping_add(1));
+        for index in 0..len {
+            // SAFETY: I7: a parked block of this chunk. Volatile, or the compiler would make one copy of all.
+            let block = unsafe { from.wrapping_add(index).read_volatile() };
+            // SAFETY: I7: a slot of the chunk, no higher than the one that was just read.
+            unsafe { to.wrapping_add(index).write_volatile(block) };
+        }
     }
 
     /// Makes a zero lane empty, with room. `base` is the pointer to the bucket's first block, and frees within `bytes` bytes from there may come here.
