@@ -14,21 +14,28 @@ pub(super) struct Barrier {
     expedited: bool,
 }
 
+/// What the thread that comes often has between its store and its load, where there is `membarrier`.
+#[inline(always)]
+pub(super) fn light() {
+    core::sync::atomic::compiler_fence(Ordering::SeqCst);
+}
+
+/// The same where there is none.
+#[inline(always)]
+pub(super) fn light_by_fence() {
+    // SeqCst: the one order that keeps a store before a later load; its partner is the fence in `heavy`.
+    fence(Ordering::SeqCst);
+}
+
 impl Barrier {
     /// Asks the system which kind it offers. Threads that synchronize with each other must use copies of one barrier.
     pub(super) fn new() -> Self {
         Barrier { expedited: system::register() }
     }
 
-    /// What the thread that comes often has between its store and its load.
-    #[inline(always)]
-    pub(super) fn light(self) {
-        if self.expedited {
-            core::sync::atomic::compiler_fence(Ordering::SeqCst);
-        } else {
-            // SeqCst: the one order that keeps a store before a later load; its partner is the fence in `heavy`.
-            fence(Ordering::SeqCst);
-        }
+    /// Whether the light one takes an instruction: then it is `light_by_fence`, and otherwise `light`.
+    pub(super) fn is_fence(self) -> bool {
+        !self.expedited
     }
 
     /// What the thread that comes seldom has between its store and its load. A system call.
@@ -37,7 +44,7 @@ impl Barrier {
         if self.expedited {
             system::interrupt_all();
         } else {
-            // SeqCst: as in `light`.
+            // SeqCst: as in `light_by_fence`.
             fence(Ordering::SeqCst);
         }
     }

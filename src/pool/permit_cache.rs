@@ -20,6 +20,7 @@
 //!   under the lock, when all caches are closed and empty. So a permit lies in a permit cache only while the mark is set.
 //! * **K3** Each permit in a permit cache counts as taken in the semaphore.
 
+use super::barrier::{light, light_by_fence};
 use super::{Barrier, Semaphore};
 use crate::sync::fixed::AtomicU32 as Own;
 use crate::sync::{AtomicBool, AtomicU32, CachePadded, Mutex, Ordering, lock, spin_until};
@@ -48,12 +49,16 @@ struct PermitCache {
     kept: AtomicU32,
     /// The thread is about to change what is kept, unless the cache is closed.
     busy: AtomicBool,
-    closed: AtomicBool,
+    /// [`CLOSED`], [`FENCED`], both, or 0: open, and nothing to be passed but what the compiler sees to.
+    gate: AtomicU32,
     /// The most permits that may lie here. The thread's alone.
     room: Own,
-    /// A copy, beside what the fast path reads anyway.
-    barrier: Barrier,
 }
+
+/// The cache's thread must not change what is kept.
+const CLOSED: u32 = 1;
+/// Its light barrier is a fence, behind which the gate is looked at again. In one word with the other, so that where there is `membarrier` it costs nothing.
+const FENCED: u32 = 2;
 
 /// A thread is busy with its cache. Its end may be the last access to the pool: P5.
 #[must_use = "whoever collects waits for its end"]
@@ -79,9 +84,8 @@ impl PermitCaches {
             CachePadded(PermitCache {
                 kept: AtomicU32::new(0),
                 busy: AtomicBool::new(false),
-                closed: AtomicBool::new(true),
+                gate: AtomicU32::new(CLOSED | if barrier.is_fence() { FENCED } else { 0 }),
                 room: Own::new(0),
-                barrier,
             })
         };
         PermitCaches { caches: core::array::from_fn(cache), turn: Mutex::new(()), room, barrier }
@@ -151,12 +155,11 @@ impl PermitCaches {
         // Relaxed: nobody else opens it, and nobody relies on what this sees. The mark is a guess, for speed alone, which the lock verifies:
         // without it all threads of a pool that keeps nothing would meet at the lock. It is looked at second because the semaphore is other
         // threads' as well.
-        if cache.closed.load(Ordering::Relaxed) && semaphore.is_keeping() {
+        if cache.is_closed() && semaphore.is_keeping() {
             let _turn = lock(&self.turn);
             // K2: the mark stays as long as we have the lock. Since the look before somebody may have collected.
             if semaphore.is_keeping() {
-                // Relaxed: whoever closes it again has the lock after us.
-                cache.closed.store(false, Ordering::Relaxed);
+                cache.set_closed(false);
             }
         }
         if let Some(busy) = self.put(number, count) {
@@ -178,10 +181,9 @@ impl PermitCaches {
         let mut open = [false; THREADS];
         let mut others = false;
         for (at, cache) in self.caches.iter().enumerate() {
-            // Relaxed, twice: only ever written under the lock.
-            open[at] = !cache.closed.load(Ordering::Relaxed);
+            open[at] = !cache.is_closed();
             if open[at] {
-                cache.closed.store(true, Ordering::Relaxed);
+                cache.set_closed(true);
                 others |= at != number;
             }
         }
@@ -200,11 +202,20 @@ impl PermitCache {
     /// that it is not.
     #[inline(always)]
     fn change(&self, change: impl FnOnce(u32) -> Option<u32>) -> (Busy<'_>, bool) {
-        // Relaxed: the barrier keeps it before the look at `closed`, and its partner is that of `collect`.
+        // Relaxed: the barrier keeps it before the look at the gate, and its partner is that of `collect`.
         self.busy.store(true, Ordering::Relaxed);
-        self.barrier.light();
-        // Relaxed: opened by this thread alone.
-        if !self.closed.load(Ordering::Relaxed) {
+        light();
+        // Relaxed, twice: opened by this thread alone.
+        let open = match self.gate.load(Ordering::Relaxed) {
+            0 => true,
+            gate => {
+                gate & FENCED != 0 && {
+                    light_by_fence();
+                    self.gate.load(Ordering::Relaxed) & CLOSED == 0
+                }
+            }
+        };
+        if open {
             // Relaxed, twice: K1: nobody else writes it meanwhile.
             if let Some(changed) = change(self.kept.load(Ordering::Relaxed)) {
                 self.kept.store(changed, Ordering::Relaxed);
@@ -212,6 +223,18 @@ impl PermitCache {
             }
         }
         (Busy(&self.busy), false)
+    }
+
+    fn is_closed(&self) -> bool {
+        // Relaxed: written under the lock alone, and who looks without it says why that will do.
+        self.gate.load(Ordering::Relaxed) & CLOSED != 0
+    }
+
+    /// The caller has the caches' lock.
+    fn set_closed(&self, closed: bool) {
+        // Relaxed, twice: whoever changes it next has the lock after us.
+        let other = self.gate.load(Ordering::Relaxed) & !CLOSED;
+        self.gate.store(if closed { other | CLOSED } else { other }, Ordering::Relaxed);
     }
 
     /// Waits until the cache's thread is not busy with it, and takes everything. The cache was closed before the last heavy barrier.
