@@ -49,9 +49,11 @@ pub(crate) unsafe fn share_count<H: HeapRef>(heap: &H, first: NonNull<u8>, block
 /// uses it through that buffer afterwards.
 #[inline]
 pub(crate) unsafe fn give_block_back<H: HeapRef>(first: NonNull<u8>, block: BlockSize, heap: &H) {
-    if block.is_plain() {
-        // SAFETY: U1, U4: the block is the buffer's alone, and this is its layout.
-        unsafe { heap.deallocate_by_address(first, block.plain_layout()) };
+    if let Some(plain) = block.as_plain() {
+        if plain.exists() {
+            // SAFETY: U1, U4: the block is the buffer's alone, and this is its layout.
+            unsafe { heap.deallocate_by_address(first, plain.plain_layout()) };
+        }
     } else if block.exists() {
         // SAFETY: as the caller promises.
         unsafe { give_split_or_aligned_back(first, block, heap) };
@@ -277,9 +279,9 @@ impl<H: HeapRef> SmBuf<H> {
         heap: &H,
         wanted: usize,
     ) -> Option<(NonNull<u8>, BlockSize)> {
-        let block = plain.grown::<H::Classes>(wanted).ok()?;
+        let block = plain.grown_plain::<H::Classes>(wanted).ok()?;
         // SAFETY: U1: the caller's block, if there is one, and its layout.
-        let moved = unsafe { reallocate(heap, start, plain.exists(), plain.layout(), block.layout()) };
+        let moved = unsafe { reallocate(heap, start, plain.exists(), plain.plain_layout(), block.plain_layout()) };
         Some((moved.ok()?, block))
     }
 

@@ -46,7 +46,7 @@ impl BlockSize {
     /// block is wasted. What is larger than every class is rounded to the alignment alone.
     #[inline]
     pub(crate) fn holding<C: SizeClasses>(bytes: usize) -> Result<Self, AllocError> {
-        Self::NONE.holding_same::<C>(bytes)
+        Self::holding_at::<C>(ALIGN, Self::NONE, bytes)
     }
 
     /// That of a plain block of `class`.
@@ -70,15 +70,21 @@ impl BlockSize {
     /// As `holding`, at the same alignment as this block.
     #[inline]
     pub(crate) fn holding_same<C: SizeClasses>(self, bytes: usize) -> Result<Self, AllocError> {
-        let align = self.align();
-        if bytes > self.limit() {
-            return Err(too_large(bytes, self.limit()));
+        Self::holding_at::<C>(self.align(), self.none(), bytes)
+    }
+
+    /// As `holding`, at the alignment `align`, which is that of `none`.
+    #[inline]
+    fn holding_at<C: SizeClasses>(align: usize, none: Self, bytes: usize) -> Result<Self, AllocError> {
+        let limit = MAX_CAPACITY - MAX_CAPACITY % align;
+        if bytes > limit {
+            return Err(too_large(bytes, limit));
         }
         if bytes == 0 {
-            return Ok(self.none());
+            return Ok(none);
         }
         let bytes = round_up::<C>(bytes, align).unwrap_or(bytes.next_multiple_of(align));
-        Ok(BlockSize(narrow(bytes) | self.0 & ALIGNMENT))
+        Ok(BlockSize(narrow(bytes) | none.0))
     }
 
     /// No block, and the alignment of the one to come: a power of two up to 4096, at least 16, for which 0 stands. 32 is served as 64.
@@ -105,8 +111,19 @@ impl BlockSize {
     /// that appending costs O(1) a byte in the long run.
     #[inline]
     pub(super) fn grown<C: SizeClasses>(self, wanted: usize) -> Result<Self, AllocError> {
-        let doubled = (self.bytes() as usize).saturating_mul(2).min(self.limit());
-        self.holding_same::<C>(wanted.max(doubled).max(SMALLEST_GROWN))
+        self.holding_same::<C>(self.room_grown(self.limit(), wanted))
+    }
+
+    /// As `grown`, of a plain block or none.
+    #[inline]
+    pub(super) fn grown_plain<C: SizeClasses>(self, wanted: usize) -> Result<Self, AllocError> {
+        Self::holding::<C>(self.room_grown(MAX_CAPACITY, wanted))
+    }
+
+    /// The bytes to ask for in place of `wanted`.
+    #[inline]
+    fn room_grown(self, limit: usize, wanted: usize) -> usize {
+        wanted.max((self.bytes() as usize).saturating_mul(2).min(limit)).max(SMALLEST_GROWN)
     }
 
     /// This block, if it is plain or none, in such a way that the compiler knows it.
@@ -134,12 +151,6 @@ impl BlockSize {
     #[inline]
     pub(crate) const fn exists(self) -> bool {
         self.bytes() != 0
-    }
-
-    /// Whether there is a block, aligned as usual, that has one owner.
-    #[inline]
-    pub(super) const fn is_plain(self) -> bool {
-        self.0 != 0 && self.0 & (ALIGNMENT | MARK) == 0
     }
 
     /// Whether the block has had several owners, and the buffer owns only a part of it.
@@ -180,11 +191,11 @@ impl BlockSize {
         unsafe { Layout::from_size_align_unchecked(self.bytes() as usize, self.align()) }
     }
 
-    /// The layout of a plain block, known to the compiler but for the size.
+    /// The layout of a plain block or of none, known to the compiler but for the size.
     #[inline]
     pub(super) fn plain_layout(self) -> Layout {
-        debug_assert!(self.is_plain());
-        // SAFETY: U5: as in `layout`; a plain block's word is its size.
+        debug_assert!(self.as_plain().is_some());
+        // SAFETY: U5: as in `layout`; a plain block's word is its size, and that of none is zero.
         unsafe { Layout::from_size_align_unchecked(self.0 as usize, ALIGN) }
     }
 }
@@ -250,11 +261,14 @@ mod tests {
     fn size_alignment_and_split_share_a_word_and_do_not_disturb_each_other() {
         for (asked, align) in [(0, 16), (1, 16), (16, 16), (32, 64), (64, 64), (128, 128), (512, 512), (4096, 4096)] {
             let none = BlockSize::aligned(asked).unwrap();
-            assert_eq!((none.exists(), none.align(), none.is_plain()), (false, align, false));
+            assert_eq!((none.exists(), none.align(), none.as_plain().is_some()), (false, align, align == 16));
             let block = none.holding_same::<Linear<8>>(100).unwrap();
-            assert_eq!((block.bytes() as usize % align, block.align(), block.is_plain()), (0, align, align == 16));
+            assert_eq!(
+                (block.bytes() as usize % align, block.align(), block.as_plain().is_some()),
+                (0, align, align == 16)
+            );
             let split = block.split();
-            assert_eq!((split.is_split(), split.layout(), split.is_plain()), (true, block.layout(), false));
+            assert_eq!((split.is_split(), split.layout(), split.as_plain()), (true, block.layout(), None));
             assert_eq!((split.whole(), split.none()), (block, none));
             assert_eq!(split.grown::<Linear<8>>(5000).unwrap().align(), align);
         }

@@ -254,7 +254,7 @@ impl<'h, C: SizeClasses> Call<'h, C> {
     ///
     /// # Safety
     /// As `deallocate` with `old` on success, unless the same block is returned.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn reallocate(
         self,
         block: NonNull<u8>,
@@ -272,7 +272,7 @@ impl<'h, C: SizeClasses> Call<'h, C> {
         let from = class_for::<C>(old.size(), old.align());
         let to = class_for::<C>(new.size(), new.align());
         // SAFETY: I10: the caller's contract is the same.
-        match unsafe { self.raw().relocate(block, (from, old), (to, new)) } {
+        match unsafe { self.raw().relocate(block, from, old, to, new) } {
             Some(block) => Ok(block),
             None => Err(self.heap.refusal_of(new.size(), new.align())),
         }

@@ -230,7 +230,7 @@ macro_rules! heap_ref {
                 unsafe { $called.heap.share_count(block) }
             }
 
-            #[inline]
+            #[inline(always)]
             unsafe fn reallocate(
                 &self,
                 block: NonNull<u8>,

@@ -304,12 +304,14 @@ impl<'h> RawCall<'h> {
     ///
     /// # Safety
     /// As `reallocate`; the block was allocated with the first layout.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn relocate(
         self,
         block: NonNull<u8>,
-        (from, old): (Option<usize>, Layout),
-        (to, new): (Option<usize>, Layout),
+        from: Option<usize>,
+        old: Layout,
+        to: Option<usize>,
+        new: Layout,
     ) -> Option<NonNull<u8>> {
         if let Some(lane) = to.map(|class| self.cache().lane(class)) {
             // Every block of the class is as aligned as its layouts.
