@@ -230,6 +230,15 @@ impl<'h, C: SizeClasses> Call<'h, C> {
         unsafe { self.raw().deallocate_told(block, layout.size()) }
     }
 
+    /// As `deallocate`, if this thread's cache has room at hand. A hardened heap's never has.
+    ///
+    /// # Safety
+    /// As `deallocate`, if it says yes.
+    #[inline(always)]
+    pub(crate) unsafe fn park(self, block: NonNull<u8>) -> bool {
+        self.raw().cache().push(block)
+    }
+
     /// As `allocate` for a block of `class`.
     #[inline(always)]
     pub(crate) fn allocate_class(self, class: Class<C>) -> Result<NonNull<u8>, AllocError> {

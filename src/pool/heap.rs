@@ -66,6 +66,20 @@ pub(super) fn take_out<H: HeapRef>(mut buf: SmBuf<PoolHeap<H>>) -> SmBuf<H> {
     buf
 }
 
+/// Gives a block back to the pool's heap, then its growth and its permit to the pool.
+///
+/// # Safety
+/// P4: the block was lent with this permit, or is one that such a block became; it has this layout, no owner, and is not used any more.
+#[cold]
+#[inline(never)]
+unsafe fn give_back<H: HeapRef>(shared: NonNull<Shared<Buffers<H>>>, block: NonNull<u8>, layout: Layout) {
+    // SAFETY: P4: it was the block's until now. It goes last: the block is back in the heap before another can take the permit.
+    let permit = unsafe { Permit::from_raw(shared) };
+    // SAFETY: the caller's promise is passed on; by P4 the block is the pool's heap's.
+    unsafe { permit.heap.deallocate_by_address(block, layout) };
+    permit.give_growth_back(layout);
+}
+
 impl<H: HeapRef> Buffers<H> {
     /// How much larger a block of this layout is than one of the pool's.
     #[inline]
@@ -112,23 +126,24 @@ unsafe impl<H: HeapRef> HeapRef for PoolHeap<H> {
         Err(AllocError::OneBlock { size: layout.size() })
     }
 
-    #[inline]
     unsafe fn deallocate(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: P4: it was the block's until now. It goes last: the block is back in the heap before another can take the permit.
-        let permit = unsafe { Permit::from_raw(self.shared) };
-        // SAFETY: the caller's promise is passed on; by P4 the block is the pool's heap's.
-        unsafe { self.heap.deallocate(block, layout) };
-        permit.give_growth_back(layout);
+        // SAFETY: P4: the caller's promise is passed on.
+        unsafe { give_back(self.shared, block, layout) };
     }
 
-    // Always inlined, so that dropping a buffer is one call.
+    // Always inlined, so that dropping a buffer is one call. And one with nothing else on its way: what may have to call has a way of its own.
     #[inline(always)]
     unsafe fn deallocate_by_address(&self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: as above.
-        let permit = unsafe { Permit::from_raw(self.shared) };
-        // SAFETY: as above.
-        unsafe { self.heap.deallocate_by_address(block, layout) };
-        permit.give_growth_back(layout);
+        // SAFETY: P4: a block is out. P5: a local reference, which ends with its last use.
+        let as_lent = unsafe { self.shared.as_ref() }.growth_of(layout) == 0;
+        // SAFETY: the caller's promise is passed on; by P4 the block is the pool's heap's.
+        if as_lent && unsafe { self.heap.park(block) } {
+            // SAFETY: P4: it was the block's until the line above.
+            drop(unsafe { Permit::from_raw(self.shared) });
+        } else {
+            // SAFETY: P4: the caller's promise is passed on.
+            unsafe { give_back(self.shared, block, layout) };
+        }
     }
 
     #[inline]
