@@ -28,6 +28,8 @@ pub(crate) const WORD: usize = if cfg!(loom) {
 };
 /// All bits of a word.
 const ALL: u64 = u64::MAX >> (64 - WORD);
+/// How many runs are gathered at once from a fragmented bucket.
+pub(crate) const MOST_RUNS: usize = 16;
 /// Enough levels for the 2^36 blocks of the largest span.
 const LEVELS: usize = 6;
 
@@ -39,6 +41,17 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// The `len` blocks from `index` on, which are of one word.
+    #[inline]
+    pub(crate) fn of(index: usize, len: usize) -> Self {
+        Self { first: index - index % WORD, bits: first_bits(len) << (index % WORD) }
+    }
+
+    /// The lowest block.
+    pub(crate) fn first_block(self) -> usize {
+        self.first + self.bits.trailing_zeros() as usize
+    }
+
     /// The number of blocks.
     pub(crate) fn len(self) -> usize {
         self.bits.count_ones() as usize
@@ -113,6 +126,48 @@ impl Start {
     /// Notes that a claim is over.
     fn done(&self) {
         self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+/// Blocks that were taken at once, in the order in which they were found: as a rule the lowest first.
+#[derive(Default)]
+pub(crate) struct Runs {
+    runs: [Run; MOST_RUNS],
+    count: usize,
+    /// How many blocks.
+    len: usize,
+}
+
+impl Runs {
+    /// Runs that `take` gives, who is told how many blocks are still wanted, until they are half of `most` at least, or there are no more.
+    pub(crate) fn gather(most: usize, mut take: impl FnMut(usize) -> Option<Run>) -> Self {
+        let mut all = Self::default();
+        while all.count < MOST_RUNS && all.len * 2 < most {
+            let Some(run) = take(most - all.len) else { break };
+            all.runs[all.count] = run;
+            all.count += 1;
+            all.len += run.len();
+        }
+        all
+    }
+
+    /// Takes the lowest of the first run out.
+    pub(crate) fn take_first(&mut self) -> Option<usize> {
+        let run = self.runs[..self.count].first_mut()?;
+        let first = run.first_block();
+        run.bits &= run.bits - 1;
+        self.len -= 1;
+        Some(first)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Their stretches of neighbours, the last first.
+    pub(crate) fn stretches(&self) -> impl Iterator<Item = Range<usize>> {
+        self.runs[..self.count].iter().rev().flat_map(|run| run.stretches())
     }
 }
 

@@ -9,10 +9,10 @@ mod growth;
 mod trim;
 mod wanted;
 
-use core::mem::MaybeUninit;
+use core::ops::Range;
 use core::ptr::NonNull;
 
-use crate::raw::buckets::bitmap::{Bitmap, Run, Start, WORD, first_bits};
+use crate::raw::buckets::bitmap::{Bitmap, Run, Runs, Start, WORD};
 use crate::raw::buckets::region::Span;
 use crate::raw::buckets::share::{ShareCount, ShareCounts};
 use crate::raw::fault::{self, Misuse, Site, Stranger};
@@ -26,8 +26,6 @@ use wanted::Wanted;
 
 /// How many words' blocks a deposit gathers before it puts them: one for each bit of a `u32`.
 const GATHERED: usize = u32::BITS as usize;
-/// How many runs are gathered at once from a fragmented bucket.
-const MOST_RUNS: usize = 16;
 
 /// Shared, lock-free.
 #[derive(Debug)]
@@ -164,6 +162,20 @@ impl Bucket {
         unsafe { self.span.block(index) }
     }
 
+    /// The pointers to the blocks of a stretch of a run of this bucket, the highest first: each is made from the one before it, by no multiplication.
+    #[inline]
+    pub(crate) fn descending(&self, stretch: Range<usize>) -> impl Iterator<Item = NonNull<u8>> + use<> {
+        debug_assert!(stretch.end <= self.limit());
+        let (len, size) = (stretch.len(), self.block_size());
+        // SAFETY: I2: as in `block`, or the end of the last one, which is inside the same mapping or at its end.
+        let mut block = unsafe { self.span.block(stretch.end) };
+        (0..len).map(move |_| {
+            // SAFETY: I2, I3: as in `block`: the stretch has as many blocks below its end.
+            block = unsafe { block.sub(size) };
+            block
+        })
+    }
+
     /// Takes up to `max` neighbouring blocks, 64 at most, free ones from `start` on if there are any; the caller now holds them claimed (I3).
     pub(crate) fn withdraw(&self, max: usize, start: &Start) -> Option<Run> {
         self.changes.give_way();
@@ -177,27 +189,9 @@ impl Bucket {
         self.free.claim(max, start).and_then(|run| self.opened(run))
     }
 
-    /// Takes up to `most` blocks, fewer if they lie far apart, and writes them down highest first: what is parked last is popped
-    /// first, and low addresses shall be. Returns how many.
-    pub(crate) fn withdraw_many(&self, start: &Start, places: &mut [MaybeUninit<NonNull<u8>>]) -> usize {
-        let most = places.len();
-        let mut runs = [Run::default(); MOST_RUNS];
-        let (mut count, mut got) = (0, 0);
-        while count < MOST_RUNS && got * 2 < most {
-            let Some(run) = self.withdraw(most - got, start) else { break };
-            runs[count] = run;
-            count += 1;
-            got += run.len();
-        }
-        let mut rest = places;
-        for stretch in runs[..count].iter().rev().flat_map(|run| run.stretches()) {
-            let (here, behind) = rest.split_at_mut(stretch.len());
-            for (place, index) in here.iter_mut().zip(stretch.rev()) {
-                place.write(self.block(index));
-            }
-            rest = behind;
-        }
-        got
+    /// Takes up to `most` blocks, fewer if they lie far apart; the caller now holds them claimed (I3).
+    pub(crate) fn withdraw_many(&self, most: usize, start: &Start) -> Runs {
+        Runs::gather(most, |max| self.withdraw(max, start))
     }
 
     /// Takes never-used blocks.
@@ -435,22 +429,10 @@ impl Gathered {
     }
 }
 
-impl Run {
-    /// The `len` blocks from `index` on, which are of one word.
-    #[inline]
-    fn of(index: usize, len: usize) -> Self {
-        Self { first: index - index % WORD, bits: first_bits(len) << (index % WORD) }
-    }
-
-    /// The lowest block.
-    pub(crate) fn first_block(self) -> usize {
-        self.first + self.bits.trailing_zeros() as usize
-    }
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::raw::buckets::bitmap::MOST_RUNS;
 
     const SIZE: usize = 16;
 
@@ -531,8 +513,7 @@ mod tests {
         let bucket = leaked(words * WORD);
         while bucket.withdraw(WORD, &Start::lowest()).is_some() {}
         (0..words).for_each(|word| bucket.deposit_index(word * WORD));
-        let mut places = [const { MaybeUninit::uninit() }; 200];
-        assert_eq!(bucket.withdraw_many(&Start::lowest(), &mut places), MOST_RUNS);
+        assert_eq!(bucket.withdraw_many(200, &Start::lowest()).len(), MOST_RUNS);
         assert_eq!(bucket.free_of_used().0, words - MOST_RUNS);
     }
 }

@@ -15,11 +15,11 @@
 //! cross the border to the bucket several chunks at a time, because its words are shared: while one thread refills
 //! and another spills, each crossing costs both of them cache misses.
 
-use core::mem::MaybeUninit;
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 
 use super::back::give_back;
 use super::lane::{Crossing, LONGEST_CHUNK, Lane, SLOTS, Slot};
+use crate::raw::buckets::bitmap::Runs;
 use crate::raw::buckets::bucket::Bucket;
 use crate::raw::testing::poison;
 use crate::sync::Ordering::{Relaxed, Release};
@@ -69,42 +69,54 @@ impl Lane {
     /// Takes blocks from the bucket: the lowest for the caller, the next ones into the alloc chunk, whole chunks of the rest
     /// onto the stack. Both are empty. The first time only a few are fetched, since many threads never want more.
     fn withdraw(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
-        let chunk = self.chunk_len();
-        let ahead = usize::from(self.spare.get()).div_ceil(2).min(MOST / chunk - 1);
-        match (self.single.get(), self.crossed.replace(Crossing::Refill)) {
-            (true, _) => self.withdraw_up_to::<1>(bucket, 1),
-            (false, Crossing::Never) => self.withdraw_up_to::<{ 1 + FIRST }>(bucket, 1 + chunk.min(FIRST)),
-            (false, _) => self.withdraw_up_to::<{ 1 + MOST }>(bucket, 1 + chunk * (1 + ahead)),
-        }
+        let first = self.crossed.replace(Crossing::Refill) == Crossing::Never;
+        let lowest = if self.single.get() {
+            bucket.withdraw(1, &self.start)?.first_block()
+        } else {
+            let chunk = self.chunk_len();
+            let ahead = usize::from(self.spare.get()).div_ceil(2).min(MOST / chunk - 1);
+            let want = 1 + if first { chunk.min(FIRST) } else { chunk * (1 + ahead) };
+            let mut runs = bucket.withdraw_many(want, &self.start);
+            let lowest = runs.take_first()?;
+            self.park_fetched(bucket, &runs);
+            lowest
+        };
+        count(&self.refills, &bucket.refills);
+        let block = bucket.block(lowest);
+        poison::handed_out(block, self.block_size());
+        Some(block)
     }
 
-    /// As `withdraw`, `want` blocks, which are `PLACES` at most. A function for each, so that a thread whose refills are small ones touches no more
-    /// of its stack than they take.
-    #[inline(never)]
-    fn withdraw_up_to<const PLACES: usize>(&self, bucket: &Bucket, want: usize) -> Option<NonNull<u8>> {
-        let chunk = self.chunk_len();
-        let mut places = [const { MaybeUninit::uninit() }; PLACES];
-        let got = bucket.withdraw_many(&self.start, &mut places[..want]);
-        let rest = got.checked_sub(1)?;
-        count(&self.refills, &bucket.refills);
-        let in_alloc = if rest == 0 { 0 } else { (rest - 1) % chunk + 1 };
-        let (stacked, rest) = places[..got].split_at(rest - in_alloc);
-        let (in_alloc, lowest) = rest.split_at(in_alloc);
-        let mut full = 0;
-        for blocks in stacked.chunks_exact(chunk) {
-            // SAFETY: I5: no more chunks than `want` has room for.
-            let number = unsafe { self.order(full).read() };
-            fill(self.first(self.chunk(number)), blocks);
-            full += 1;
+    /// Parks fetched blocks in the stack's chunks and the alloc chunk, all of which are empty. The highest come first: what is parked last is popped first,
+    /// and low addresses shall be. So the alloc chunk is filled last, perhaps not to its end.
+    fn park_fetched(&self, bucket: &Bucket, runs: &Runs) {
+        let (chunk, alloc, parked) = (self.chunk_len(), self.alloc.load(Relaxed), runs.len());
+        #[expect(clippy::cast_possible_truncation, reason = "no more than the lane has chunks, which a u16 counts")]
+        let full = (parked.saturating_sub(1) / chunk) as u16;
+        let in_alloc = parked - usize::from(full) * chunk;
+        let (mut begun, mut place, mut room) = (0, alloc, 0);
+        for stretch in runs.stretches() {
+            let mut end = stretch.end;
+            while end > stretch.start {
+                if room == 0 {
+                    (place, room) = (alloc.wrapping_add(1), in_alloc);
+                    if begun < full {
+                        // SAFETY: I5: no more chunks than `withdraw` asked blocks for.
+                        let number = unsafe { self.order(begun).read() };
+                        (place, room) = (self.first(self.chunk(number)), chunk);
+                        begun += 1;
+                    }
+                }
+                let len = room.min(end - stretch.start);
+                for (index, block) in bucket.descending(end - len..end).enumerate() {
+                    // SAFETY: I7: a slot of an empty chunk, of those that it uses.
+                    unsafe { place.wrapping_add(index).write(block) };
+                }
+                (place, room, end) = (place.wrapping_add(len), room - len, end - len);
+            }
         }
         self.full.store(full, Relaxed);
-        let alloc = self.alloc.load(Relaxed);
-        fill(alloc.wrapping_add(1), in_alloc);
-        self.alloc.store(alloc.wrapping_add(in_alloc.len()), Relaxed);
-        // SAFETY: I3: `withdraw_many` wrote down `got` blocks, of which this is the last.
-        let lowest = unsafe { lowest[0].assume_init() };
-        poison::handed_out(lowest, self.block_size());
-        Some(lowest)
+        self.alloc.store(alloc.wrapping_add(in_alloc), Relaxed);
     }
 
     /// Called when `push` found no room: parks `block`, if that can be done without the bucket.
@@ -258,12 +270,6 @@ fn tell(own: &AtomicU16, of_bucket: &AtomicUsize) {
         // Release pairs with `Bucket::crossings`: who sees the sum, and looks at the lane then, sees that it has nothing more to add.
         of_bucket.fetch_add(count.into(), Release);
     }
-}
-
-/// Copies blocks to the slots from `first` on.
-fn fill(first: *mut Slot, blocks: &[MaybeUninit<Slot>]) {
-    // SAFETY: I7: the callers fill an empty chunk with no more blocks than it takes.
-    unsafe { ptr::copy_nonoverlapping(blocks.as_ptr().cast(), first, blocks.len()) };
 }
 
 /// The `count` blocks in the slots from `first` on.
