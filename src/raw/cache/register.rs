@@ -7,41 +7,29 @@
 //! On Intel's Sapphire Rapids that halved a pair: inlined 2.0 to 1.07 ns, behind a call 3.9 to 2.0, by reference 2.7 to 1.4. On AMD's Zen 4 it
 //! changes nothing either way (docs/BENCHMARKS.md, "pair"). As many instructions, or one more where the class was known to the compiler.
 
-/// The same pointer, of which the compiler does not know where it comes from. No instruction.
-#[cfg(all(
-    any(
-        target_arch = "x86_64",
-        target_arch = "aarch64",
-        target_arch = "arm",
-        target_arch = "riscv64",
-        target_arch = "loongarch64",
-        target_arch = "s390x"
-    ),
-    not(any(loom, shuttle, miri))
-))]
-#[inline(always)]
-#[expect(clippy::pointers_in_nomem_asm_block, reason = "nothing reads or writes what it points to")]
-pub(super) fn in_one_register<T>(mut pointer: *const T) -> *const T {
-    // SAFETY: I5: not an instruction: the pointer comes out as it went in.
-    unsafe {
-        core::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
-    }
-    pointer
-}
-
-/// Where there is no assembly, or a model runs: the pointer as it is.
-#[cfg(not(all(
-    any(
-        target_arch = "x86_64",
-        target_arch = "aarch64",
-        target_arch = "arm",
-        target_arch = "riscv64",
-        target_arch = "loongarch64",
-        target_arch = "s390x"
-    ),
-    not(any(loom, shuttle, miri))
-)))]
+/// The same pointer, of which the compiler does not know where it comes from. No instruction. Where there is no assembly, or a model runs: the
+/// pointer as it is.
 #[inline(always)]
 pub(super) fn in_one_register<T>(pointer: *const T) -> *const T {
+    #[cfg(all(
+        any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "arm",
+            target_arch = "riscv64",
+            target_arch = "loongarch64",
+            target_arch = "s390x"
+        ),
+        not(any(loom, shuttle, miri))
+    ))]
+    #[expect(clippy::pointers_in_nomem_asm_block, reason = "nothing reads or writes what it points to")]
+    let pointer = {
+        let mut pointer = pointer;
+        // SAFETY: I5: not an instruction: the pointer comes out as it went in.
+        unsafe {
+            core::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
+        }
+        pointer
+    };
     pointer
 }
