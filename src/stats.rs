@@ -119,7 +119,7 @@ pub struct BucketStats {
     /// is missed, and where others use the heap it is as inexact as `live` is: the most that were ever live is this at least, and `watermark` at most.
     pub peak: usize,
     /// Bytes of the span that are backed by memory, whether their blocks were ever used or not; `None` where the system does not say, as behind a
-    /// filter of system calls that knows no `mincore`.
+    /// filter of system calls that knows no `mincore`. A page that was read and never written counts; the process's own resident size leaves it out.
     pub resident: Option<usize>,
     /// Bytes of free pages that were given back to the system since the heap was made, the same page perhaps more than once: by themselves
     /// ([`Purge`](crate::Purge)), or by [`Heap::trim`].

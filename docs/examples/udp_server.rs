@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Until a datagram of no bytes comes.
 fn serve(socket: &UdpSocket, pool: &BufPool) -> io::Result<()> {
-    let (give, work) = mpsc::channel::<(Lease, std::net::SocketAddr)>();
+    let (give, work) = mpsc::sync_channel::<(Lease, std::net::SocketAddr)>(64);
     thread::scope(move |scope| {
         scope.spawn(move || {
             for (mut datagram, sender) in work {
