@@ -37,8 +37,8 @@
 //! its address. So where few blocks (256) are left, which are handed out again and again, as caches do, it is no longer blocks that are forgotten but time: the older
 //! half of what is over. Then peaks, lifetimes and pictures are of what came since, and `advice` says so.
 //!
-//! A recorder hears what the owner asks for. Buffers ask for whole blocks of the heap's table once they have grown, so a program of buffers is best
-//! recorded over a heap of fine sizes.
+//! A recorder hears what the owner asks for: of a buffer that was given a capacity, and of a pool's, that. Once they have grown, or are aligned to more
+//! than 16, buffers ask for whole blocks of the heap's table, so a program of such buffers is best recorded over a heap of fine sizes.
 //!
 //! # Forks
 //! A log is its process's. In a child of `fork`, which may have been made while another thread was writing there, the recorders whose log was begun
@@ -67,6 +67,7 @@ use core::ops::Deref;
 use core::ptr::NonNull;
 use std::sync::Arc;
 
+use crate::class::Class;
 use crate::error::AllocError;
 use crate::heap::noted::Noted;
 use crate::heap::{HeapRef, IfStatic, ShareCount};
@@ -176,6 +177,12 @@ unsafe impl<H: HeapRef, L: LogRef + Clone + Send + Sync + 'static> HeapRef for R
     #[inline]
     fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
         self.heap.allocate_zeroed(layout).inspect(|&block| self.note(block, layout, Noted::HandedOut))
+    }
+
+    #[inline]
+    fn allocate_class_for(&self, class: Class<H::Classes>, bytes: usize) -> Result<NonNull<u8>, AllocError> {
+        let layout = Layout::from_size_align(bytes, class.layout().align()).unwrap_or(class.layout());
+        self.heap.allocate_class_for(class, bytes).inspect(|&block| self.note(block, layout, Noted::HandedOut))
     }
 
     #[inline]

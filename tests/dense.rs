@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;
-use smarena::{DenseArena, DisjointError, Handle, TypedArena};
+use smarena::{DenseArena, DisjointError, Handle, SecondaryMap, SparseSecondaryMap, TypedArena};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -314,6 +314,31 @@ fn a_handle_type_is_as_small_as_a_handle_and_goes_to_and_fro() {
     assert_eq!((enemies[wolf].as_str(), copy[wolf].as_str()), ("wolf!", "wolf"));
     assert!(Enemy::default() != wolf && !enemies.contains(Enemy::default()));
     assert_eq!(enemies.into_inner().remove(plain).as_deref(), Some("wolf!"));
+}
+
+/// What users of slotmap write by their own keys.
+#[test]
+fn a_typed_arena_is_walked_and_its_handles_go_to_secondary_maps() {
+    smarena::handle_type! { struct Enemy -> u32 }
+    let mut enemies = TypedArena::<Enemy>::with_capacity(4);
+    enemies.extend([1, 2]);
+    let [first, second] = enemies.keys().collect::<Vec<Enemy>>()[..] else { panic!("there are two") };
+    for (_, health) in &mut enemies {
+        *health *= 10;
+    }
+    let mut names = SecondaryMap::from_iter([(first, "wolf")]);
+    let mut rare = SparseSecondaryMap::new();
+    names.insert(second, "bear");
+    rare.insert(second, 1);
+    *rare.get_mut(second).unwrap() += 1;
+    assert_eq!((names[first], rare[second], rare.get(first), names.remove(first)), ("wolf", 2, None, Some("wolf")));
+    assert_eq!(names.entry(first).unwrap().or_insert("fox"), &"fox");
+    let [a, b] = names.get_disjoint_mut([first, second]).unwrap();
+    core::mem::swap(a, b);
+    assert!((&enemies).into_iter().map(|(handle, health)| (names[handle], *health)).eq([("bear", 10), ("fox", 20)]));
+    let missed = catch_unwind(|| enemies[Enemy::default()]).unwrap_err().downcast::<String>().unwrap();
+    assert_eq!(*missed, format!("{:?} names no value of this arena", Enemy::default()));
+    assert!(enemies.into_iter().eq([(first, 10), (second, 20)]));
 }
 
 #[test]

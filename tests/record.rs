@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use replay::replay;
 use smarena::record::{Goal, Log, Recorder, Recording};
-use smarena::{Exhausted, Global, Heap, HeapRef, Linear, SizeClasses, SmBox, SmBuf};
+use smarena::{BufPool, Exhausted, Global, Heap, HeapRef, Linear, SizeClasses, SmBox, SmBuf};
 
 #[path = "common/replay.rs"]
 mod replay;
@@ -37,6 +37,23 @@ fn a_recommended_heap_holds_what_was_recorded() {
     let (waste, overflow, peak) = replay(&recording, &builder.build().unwrap());
     assert_eq!((waste, overflow, peak as u64), (tuned.forecast().waste, 0.0, tuned.forecast().peak_bytes));
     drop((boxes, large, words));
+}
+
+/// Not the blocks that they have for it, which are of 1280 and 1536 bytes here.
+#[test]
+fn of_buffers_and_leases_is_noted_what_was_asked_for() {
+    let recorder = Recorder::new(Global);
+    let buf = SmBuf::with_capacity_in(1100, recorder.clone());
+    let pool = BufPool::builder().buf_size(1300).headroom(40).build_in(recorder.clone()).unwrap();
+    let lease = pool.try_acquire().unwrap();
+    assert_eq!((buf.capacity(), lease.capacity() + lease.headroom()), (1280, 1536));
+    let recording = recorder.recording();
+    let noted: Vec<_> = recording.sizes().iter().map(|cell| (cell.most, cell.count, cell.bytes)).collect();
+    assert_eq!(noted, [(1104, 1, 1100), (1344, 1, 1340)]);
+    drop((buf, lease));
+    assert_eq!(recorder.recording().lifetimes().freed, 2);
+    let tuned = recording.recommend(&Goal { headroom: 0.0, ..Goal::default() });
+    assert_eq!(tuned.block_sizes(), [1104, 1344]);
 }
 
 #[test]
@@ -239,7 +256,7 @@ fn threads_are_told_apart_and_reallocations_are_a_block_less_and_one_more() {
     });
     let recording = recorder.recording();
     let events: Vec<_> = recording.events().iter().map(|event| (event.freed, event.size)).collect();
-    assert!(matches!(events[..], [(false, 16), .., (false, _), (true, _)]), "{events:?}");
+    assert!(matches!(events[..], [(false, 10), (true, 16), .., (false, _), (true, _)]), "{events:?}");
     let lifetimes = recording.lifetimes();
     assert_eq!((lifetimes.remote, events.len()), (1, 2 * recording.allocations() as usize));
 }

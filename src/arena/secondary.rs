@@ -46,9 +46,9 @@ type Cell<V> = (NonZeroU32, V);
 /// assert!(ages.is_empty());
 /// ```
 ///
-/// Handles of another type do not compile:
+/// A handle may be of [a type of one's own](crate::handle_type). Handles of another type do not compile:
 ///
-/// ```compile_fail,E0308
+/// ```compile_fail,E0277
 /// let handle = smarena::SmArena::new().insert(1_u8);
 /// let mut map = smarena::SecondaryMap::<u16, f32>::new();
 /// map.insert(handle, 1.0);
@@ -72,9 +72,9 @@ pub struct SecondaryMap<T, V> {
 /// assert_eq!(crowns.get(king), Some(&"gold"));
 /// ```
 ///
-/// Handles of another type do not compile:
+/// A handle may be of [a type of one's own](crate::handle_type). Handles of another type do not compile:
 ///
-/// ```compile_fail,E0308
+/// ```compile_fail,E0277
 /// let handle = smarena::SmArena::new().insert(1_u8);
 /// let mut map = smarena::SparseSecondaryMap::<u16, f32>::new();
 /// map.insert(handle, 1.0);

@@ -1,10 +1,10 @@
 //! Handle types of one's own: for arenas whose values have the same type.
 
 use core::fmt;
-use core::ops::{Index, IndexMut};
+use core::iter::Map;
 
-use super::{Handle, InsertError, SmArena};
-use crate::derived::{debug_entries, default};
+use super::{DisjointError, GrowError, Handle, InsertError, IntoIter, Iter, IterMut, SmArena, index_by_handle};
+use crate::derived::{collect, debug_entries, default, extend_by};
 use crate::heap::{Global, HeapRef};
 
 /// A handle type of one's own. Implemented by [`handle_type!`](crate::handle_type).
@@ -38,7 +38,7 @@ pub trait HandleType: Copy + Eq + fmt::Debug + From<Handle<Self::Value>> + Into<
 ///     /// A monster that attacks us.
 ///     pub struct Enemy -> Monster;
 /// }
-/// smarena::handle_type! { pub struct Pet -> Monster; }
+/// smarena::handle_type! { pub struct Pet -> Monster } // the `;` may be left out
 ///
 /// let (mut enemies, mut pets) = (TypedArena::<Enemy>::new(), TypedArena::<Pet>::new());
 /// let wolf = enemies.insert(Monster { health: 10 });
@@ -60,7 +60,7 @@ pub trait HandleType: Copy + Eq + fmt::Debug + From<Handle<Self::Value>> + Into<
 /// ```
 #[macro_export]
 macro_rules! handle_type {
-    ($(#[$meta:meta])* $visibility:vis struct $Name:ident -> $Value:ty;) => {
+    ($(#[$meta:meta])* $visibility:vis struct $Name:ident -> $Value:ty $(;)?) => {
         $(#[$meta])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
         #[repr(transparent)]
@@ -106,6 +106,12 @@ pub struct TypedArena<K: HandleType, H: HeapRef = Global> {
     arena: SmArena<K::Value, H>,
 }
 
+/// What an iterator of the arena gives, with the handle under its own type.
+#[inline]
+fn typed<K: HandleType, V>((handle, value): (Handle<K::Value>, V)) -> (K, V) {
+    (K::from(handle), value)
+}
+
 impl<K: HandleType> TypedArena<K> {
     /// An empty arena on the process-wide heap. Allocates nothing.
     ///
@@ -117,6 +123,32 @@ impl<K: HandleType> TypedArena<K> {
     pub const fn new() -> Self {
         Self { arena: SmArena::new() }
     }
+
+    /// As [`SmArena::with_capacity`].
+    ///
+    /// ```
+    /// # smarena::handle_type! { struct Enemy -> u32; }
+    /// assert!(smarena::TypedArena::<Enemy>::with_capacity(100).capacity() >= 100);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { arena: SmArena::with_capacity(capacity) }
+    }
+}
+
+/// The methods that are [`SmArena`]'s but for the handles, each with an example, at whose begin `enemies` has a `wolf` with 10.
+macro_rules! as_arena {
+    ($($example:literal $(#[$meta:meta])* fn $name:ident $([$($generics:tt)*])? ($($parameters:tt)*) $(-> $Return:ty)? $body:block)+) => {$(
+        #[doc = concat!("As [`SmArena::", stringify!($name), "`].\n\n```")]
+        #[doc = "# smarena::handle_type! { struct Enemy -> u32; }"]
+        #[doc = "let mut enemies = smarena::TypedArena::<Enemy>::new();"]
+        #[doc = "let wolf = enemies.insert(10);"]
+        #[doc = concat!($example, "\n```")]
+        #[inline]
+        $(#[$meta])*
+        pub fn $name $(<$($generics)*>)? ($($parameters)*) $(-> $Return)? $body
+    )+};
 }
 
 impl<K: HandleType, H: HeapRef> TypedArena<K, H> {
@@ -166,165 +198,94 @@ impl<K: HandleType, H: HeapRef> TypedArena<K, H> {
         &mut self.arena
     }
 
-    /// As [`SmArena::len`].
-    ///
-    /// ```
-    /// # smarena::handle_type! { struct Enemy -> u32; }
-    /// assert_eq!(smarena::TypedArena::<Enemy>::new().len(), 0);
-    /// ```
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.arena.len()
-    }
+    as_arena! {
+        "assert_eq!(enemies.len(), 1);"
+        #[must_use]
+        fn len(&self) -> usize { self.arena.len() }
 
-    /// As [`SmArena::is_empty`].
-    ///
-    /// ```
-    /// # smarena::handle_type! { struct Enemy -> u32; }
-    /// assert!(smarena::TypedArena::<Enemy>::new().is_empty());
-    /// ```
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.arena.is_empty()
-    }
+        "assert!(!enemies.is_empty());"
+        #[must_use]
+        fn is_empty(&self) -> bool { self.arena.is_empty() }
 
-    /// As [`SmArena::insert`], which says when it panics.
-    ///
-    /// ```
-    /// # smarena::handle_type! { struct Enemy -> u32; }
-    /// let mut enemies = smarena::TypedArena::<Enemy>::new();
-    /// let wolf: Enemy = enemies.insert(1);
-    /// ```
-    #[inline]
-    #[track_caller]
-    pub fn insert(&mut self, value: K::Value) -> K {
-        K::from(self.arena.insert(value))
-    }
+        "assert!(enemies.capacity() >= 1);"
+        #[must_use]
+        fn capacity(&self) -> usize { self.arena.capacity() }
 
-    /// As [`SmArena::try_insert`].
-    ///
-    /// # Errors
-    /// [`InsertError`], with the value.
-    ///
-    /// ```
-    /// # smarena::handle_type! { struct Enemy -> u32; }
-    /// let mut enemies = smarena::TypedArena::<Enemy>::new();
-    /// assert!(enemies.try_insert(1).is_ok());
-    /// ```
-    #[inline]
-    pub fn try_insert(&mut self, value: K::Value) -> Result<K, InsertError<K::Value>> {
-        self.arena.try_insert(value).map(K::from)
-    }
+        "enemies.reserve(100);"
+        #[track_caller]
+        fn reserve(&mut self, additional: usize) { self.arena.reserve(additional); }
 
-    /// As [`SmArena::insert_with`].
-    ///
-    /// # Panics
-    /// As it does.
-    ///
-    /// ```
-    /// struct Node { me: Me }
-    /// smarena::handle_type! { struct Me -> Node; }
-    ///
-    /// let mut nodes = smarena::TypedArena::<Me>::new();
-    /// let me = nodes.insert_with(|me| Node { me });
-    /// assert_eq!(nodes[me].me, me);
-    /// ```
-    #[inline]
-    #[track_caller]
-    pub fn insert_with(&mut self, make: impl FnOnce(K) -> K::Value) -> K {
-        K::from(self.arena.insert_with(|handle| make(K::from(handle))))
-    }
+        "assert!(enemies.try_reserve(usize::MAX).is_err());"
+        fn try_reserve(&mut self, additional: usize) -> Result<(), GrowError> { self.arena.try_reserve(additional) }
 
-    /// As [`SmArena::remove`].
-    ///
-    /// ```
-    /// # smarena::handle_type! { struct Enemy -> u32; }
-    /// let mut enemies = smarena::TypedArena::<Enemy>::new();
-    /// let wolf = enemies.insert(1);
-    /// assert_eq!((enemies.remove(wolf), enemies.remove(wolf)), (Some(1), None));
-    /// ```
-    #[inline]
-    pub fn remove(&mut self, handle: K) -> Option<K::Value> {
-        self.arena.remove(handle.into())
-    }
+        "assert_eq!(enemies[wolf], 10);"
+        #[track_caller]
+        fn insert(&mut self, value: K::Value) -> K { K::from(self.arena.insert(value)) }
 
-    /// As [`SmArena::contains`].
-    ///
-    /// ```
-    /// # smarena::handle_type! { struct Enemy -> u32; }
-    /// assert!(!smarena::TypedArena::<Enemy>::new().contains(Enemy::default()));
-    /// ```
-    #[inline]
-    #[must_use]
-    pub fn contains(&self, handle: K) -> bool {
-        self.arena.contains(handle.into())
-    }
+        "assert!(enemies.try_insert(1).is_ok());"
+        fn try_insert(&mut self, value: K::Value) -> Result<K, InsertError<K::Value>> {
+            self.arena.try_insert(value).map(K::from)
+        }
 
-    /// As [`SmArena::get`].
-    ///
-    /// ```
-    /// # smarena::handle_type! { struct Enemy -> u32; }
-    /// let mut enemies = smarena::TypedArena::<Enemy>::new();
-    /// let wolf = enemies.insert(1);
-    /// assert_eq!(enemies.get(wolf), Some(&1));
-    /// ```
-    #[inline]
-    #[must_use]
-    pub fn get(&self, handle: K) -> Option<&K::Value> {
-        self.arena.get(handle.into())
-    }
+        "let cub = enemies.insert_with(|cub| u32::from(cub == wolf));\nassert_eq!(enemies[cub], 0);"
+        #[track_caller]
+        fn insert_with(&mut self, make: impl FnOnce(K) -> K::Value) -> K {
+            K::from(self.arena.insert_with(|handle| make(K::from(handle))))
+        }
 
-    /// As [`SmArena::get_mut`].
-    ///
-    /// ```
-    /// # smarena::handle_type! { struct Enemy -> u32; }
-    /// let mut enemies = smarena::TypedArena::<Enemy>::new();
-    /// let wolf = enemies.insert(1);
-    /// *enemies.get_mut(wolf).unwrap() += 1;
-    /// assert_eq!(enemies[wolf], 2);
-    /// ```
-    #[inline]
-    #[must_use]
-    pub fn get_mut(&mut self, handle: K) -> Option<&mut K::Value> {
-        self.arena.get_mut(handle.into())
-    }
+        "assert_eq!((enemies.remove(wolf), enemies.remove(wolf)), (Some(10), None));"
+        fn remove(&mut self, handle: K) -> Option<K::Value> { self.arena.remove(handle.into()) }
 
-    /// As [`SmArena::iter`].
-    ///
-    /// ```
-    /// # smarena::handle_type! { struct Enemy -> u32; }
-    /// let mut enemies = smarena::TypedArena::<Enemy>::new();
-    /// let wolf = enemies.insert(1);
-    /// assert!(enemies.iter().eq([(wolf, &1)]));
-    /// ```
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (K, &K::Value)> + DoubleEndedIterator + Clone {
-        self.arena.iter().map(|(handle, value)| (K::from(handle), value))
-    }
+        "assert!(enemies.contains(wolf));"
+        #[must_use]
+        fn contains(&self, handle: K) -> bool { self.arena.contains(handle.into()) }
 
-    /// As [`SmArena::iter_mut`].
-    ///
-    /// ```
-    /// # smarena::handle_type! { struct Enemy -> u32; }
-    /// let mut enemies = smarena::TypedArena::<Enemy>::new();
-    /// let wolf = enemies.insert(1);
-    /// enemies.iter_mut().for_each(|(_, health)| *health += 1);
-    /// assert_eq!(enemies[wolf], 2);
-    /// ```
-    pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (K, &mut K::Value)> + DoubleEndedIterator {
-        self.arena.iter_mut().map(|(handle, value)| (K::from(handle), value))
-    }
+        "assert_eq!(enemies.get(wolf), Some(&10));"
+        #[must_use]
+        fn get(&self, handle: K) -> Option<&K::Value> { self.arena.get(handle.into()) }
 
-    /// As [`SmArena::retain`].
-    ///
-    /// ```
-    /// # smarena::handle_type! { struct Enemy -> u32; }
-    /// let mut enemies = smarena::TypedArena::<Enemy>::new();
-    /// enemies.insert(0);
-    /// enemies.retain(|_, health| *health > 0);
-    /// assert!(enemies.is_empty());
-    /// ```
-    pub fn retain(&mut self, mut keep: impl FnMut(K, &mut K::Value) -> bool) {
-        self.arena.retain(|handle, value| keep(K::from(handle), value));
+        "*enemies.get_mut(wolf).unwrap() += 1;"
+        #[must_use]
+        fn get_mut(&mut self, handle: K) -> Option<&mut K::Value> { self.arena.get_mut(handle.into()) }
+
+        "let cub = enemies.insert(1);\nlet [a, b] = enemies.get_disjoint_mut([wolf, cub]).unwrap();\ncore::mem::swap(a, b);"
+        fn get_disjoint_mut[const N: usize](&mut self, handles: [K; N]) -> Result<[&mut K::Value; N], DisjointError> {
+            self.arena.get_disjoint_mut(handles.map(K::into))
+        }
+
+        "assert!(enemies.iter().eq([(wolf, &10)]));"
+        fn iter(&self) -> impl ExactSizeIterator<Item = (K, &K::Value)> + DoubleEndedIterator + Clone {
+            self.arena.iter().map(typed)
+        }
+
+        "enemies.iter_mut().for_each(|(_, health)| *health += 1);"
+        fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (K, &mut K::Value)> + DoubleEndedIterator {
+            self.arena.iter_mut().map(typed)
+        }
+
+        "assert!(enemies.keys().eq([wolf]));"
+        fn keys(&self) -> impl ExactSizeIterator<Item = K> + DoubleEndedIterator + Clone {
+            self.arena.keys().map(K::from)
+        }
+
+        "assert!(enemies.values().eq([&10]));"
+        fn values(&self) -> impl ExactSizeIterator<Item = &K::Value> + DoubleEndedIterator + Clone { self.arena.values() }
+
+        "enemies.values_mut().for_each(|health| *health += 1);"
+        fn values_mut(&mut self) -> impl ExactSizeIterator<Item = &mut K::Value> + DoubleEndedIterator {
+            self.arena.values_mut()
+        }
+
+        "assert!(enemies.drain().eq([(wolf, 10)]));"
+        fn drain(&mut self) -> impl Iterator<Item = (K, K::Value)> { self.arena.drain().map(typed) }
+
+        "enemies.clear();"
+        fn clear(&mut self) { self.arena.clear(); }
+
+        "enemies.retain(|_, health| *health > 10);"
+        fn retain(&mut self, mut keep: impl FnMut(K, &mut K::Value) -> bool) {
+            self.arena.retain(|handle, value| keep(K::from(handle), value));
+        }
     }
 }
 
@@ -342,22 +303,32 @@ impl<K: HandleType<Value: Clone>, H: HeapRef> Clone for TypedArena<K, H> {
     }
 }
 
-impl<K: HandleType, H: HeapRef> Index<K> for TypedArena<K, H> {
-    type Output = K::Value;
+index_by_handle! { [K: HandleType, H: HeapRef] TypedArena<K, H>, K => K::Value, "names no value of this arena" }
 
-    #[inline]
-    #[track_caller]
-    fn index(&self, handle: K) -> &K::Value {
-        &self.arena[handle.into()]
-    }
+extend_by! { [K: HandleType, H: HeapRef] TypedArena<K, H>: insert(K::Value) }
+
+collect! { [K: HandleType] TypedArena<K>: K::Value }
+
+/// `IntoIterator` of an arena and of references to one, with handles of its own type.
+macro_rules! iterate {
+    ($([$($life:lifetime)?] $type:ty: $Iter:ty => $Value:ty, |$this:ident| $along:expr;)+) => {$(
+        impl<$($life,)? K: HandleType, H: HeapRef> IntoIterator for $type {
+            type Item = (K, $Value);
+            type IntoIter = Map<$Iter, fn((Handle<K::Value>, $Value)) -> (K, $Value)>;
+
+            #[inline]
+            fn into_iter(self) -> Self::IntoIter {
+                let $this = self;
+                $along.map(typed)
+            }
+        }
+    )+};
 }
 
-impl<K: HandleType, H: HeapRef> IndexMut<K> for TypedArena<K, H> {
-    #[inline]
-    #[track_caller]
-    fn index_mut(&mut self, handle: K) -> &mut K::Value {
-        &mut self.arena[handle.into()]
-    }
+iterate! {
+    ['a] &'a TypedArena<K, H>: Iter<'a, K::Value> => &'a K::Value, |these| these.arena.iter();
+    ['a] &'a mut TypedArena<K, H>: IterMut<'a, K::Value> => &'a mut K::Value, |these| these.arena.iter_mut();
+    [] TypedArena<K, H>: IntoIter<K::Value, H> => K::Value, |these| these.arena.into_iter();
 }
 
 debug_entries! { [K: HandleType<Value: fmt::Debug>, H: HeapRef] TypedArena<K, H>: debug_map |arena| arena.iter() }

@@ -116,21 +116,22 @@ impl<H: HeapRef> SmBuf<H> {
             Some(class) => BlockSize::of_class(class),
             None => BlockSize::holding::<H::Classes>(capacity)?,
         };
-        Self::try_with_block_in(size, class, heap)
+        Self::try_with_block_in(size, class.map(|class| (class, capacity)), heap)
     }
 
-    /// An empty buffer that holds a block of `size`, which was computed for this heap's classes; of `class`, if that is known.
+    /// An empty buffer that holds a block of `size`, which was computed for this heap's classes; of `class`, for so many bytes, if that is
+    /// known.
     ///
     /// What may fail returns a pointer and not the buffer, which stays in registers: in memory it would be stored in pieces and loaded
     /// at once, for which the processor waits.
     #[inline(always)]
     pub(crate) fn try_with_block_in(
         size: BlockSize,
-        class: Option<Class<H::Classes>>,
+        class: Option<(Class<H::Classes>, usize)>,
         heap: H,
     ) -> Result<Self, AllocError> {
         let start = match class {
-            Some(class) => heap.allocate_class(class)?,
+            Some((class, bytes)) => heap.allocate_class_for(class, bytes)?,
             None => size.allocate_in(&heap)?,
         };
         // U1 to U3 hold: a block of this size or none, nothing read, nothing written.

@@ -210,6 +210,14 @@ impl<C: SizeClasses> Heap<C> {
 /// assert_eq!(Net::HEAP.stats().live(), 1);
 /// ```
 ///
+/// Without settings the braces may be left out:
+///
+/// ```
+/// smarena::static_heap! { struct Nodes: smarena::Linear<64> }
+///
+/// drop(smarena::SmBox::new_in([0_u8; 1000], Nodes));
+/// ```
+///
 /// Other crates' collections take `Net::HEAP` for their allocator (features `allocator-api2-02` and `allocator-api2-04`). An impl for `Net` itself would
 /// have to be written where `Net` is defined, which may be a crate that forbids `unsafe`.
 ///
@@ -229,6 +237,9 @@ impl<C: SizeClasses> Heap<C> {
 /// ```
 #[macro_export]
 macro_rules! static_heap {
+    ($(#[$attribute:meta])* $vis:vis struct $name:ident : $table:ty $(;)?) => {
+        $crate::static_heap! { $(#[$attribute])* $vis struct $name: $table {} }
+    };
     ($($(#[$attribute:meta])* $vis:vis struct $name:ident : $table:ty {
         $($setting:ident $(($($argument:expr),*))? $(: $value:expr)?),* $(,)?
     })+) => {$(

@@ -94,6 +94,16 @@ pub unsafe trait HeapRef: Clone {
         self.allocate(class.layout())
     }
 
+    /// As [`allocate_class`](Self::allocate_class) for an owner that was asked for so many bytes and has use for the whole block, as a buffer has.
+    /// Where it matters what programs ask for, the number counts: to a recorder.
+    ///
+    /// # Errors
+    /// As `allocate`.
+    #[inline(always)]
+    fn allocate_class_for(&self, class: Class<Self::Classes>, _bytes: usize) -> Result<NonNull<u8>, AllocError> {
+        self.allocate_class(class)
+    }
+
     /// As [`deallocate`](Self::deallocate) for [`class.layout()`](Class::layout), without looking for the class.
     ///
     /// # Safety

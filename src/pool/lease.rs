@@ -39,7 +39,8 @@ impl<H: HeapRef> Lease<H> {
     /// Takes the buffer that `permit` stands for from the heap.
     #[inline(always)]
     pub(super) fn new(permit: Permit<Buffers<H>>) -> Result<Self, PoolError> {
-        let mut buf = SmBuf::try_with_block_in(permit.block, permit.class, permit.heap.clone())?;
+        let class = permit.class.map(|class| (class, permit.buf_size + permit.headroom as usize));
+        let mut buf = SmBuf::try_with_block_in(permit.block, class, permit.heap.clone())?;
         if permit.headroom > 0 {
             buf.set_front(permit.headroom);
         }

@@ -20,7 +20,7 @@ use super::Words;
 pub struct Event {
     /// Which block: a number that no other live block has. Blocks that come later may have it again.
     pub block: u64,
-    /// Bytes that were asked for. Sizes of 16 TiB and more are recorded as that.
+    /// Bytes that were asked for; where the block is given back, those that its owner names, which of a buffer are the whole block's. Sizes of 16 TiB and more are recorded as that.
     pub size: usize,
     /// The alignment that was asked for, in bytes: a power of two.
     pub align: usize,

@@ -18,7 +18,11 @@ impl<T, V> SecondaryMap<T, V> {
     /// assert_eq!((ages[ada], ages[bob]), (40, 36));
     /// # Ok::<(), smarena::DisjointError>(())
     /// ```
-    pub fn get_disjoint_mut<const N: usize>(&mut self, handles: [Handle<T>; N]) -> Result<[&mut V; N], DisjointError> {
+    pub fn get_disjoint_mut<const N: usize>(
+        &mut self,
+        handles: [impl Into<Handle<T>>; N],
+    ) -> Result<[&mut V; N], DisjointError> {
+        let handles = handles.map(Into::into);
         let at = each_once(handles, 0, |handle| self.contains(handle).then(|| handle.slot() as usize))?;
         Ok(side_by_side(&mut self.cells, at).map(|cell| match cell {
             Some((_, value)) => value,
@@ -42,7 +46,11 @@ impl<T, V> SparseSecondaryMap<T, V> {
     /// assert_eq!((ages[ada], ages[bob]), (40, 36));
     /// # Ok::<(), smarena::DisjointError>(())
     /// ```
-    pub fn get_disjoint_mut<const N: usize>(&mut self, handles: [Handle<T>; N]) -> Result<[&mut V; N], DisjointError> {
+    pub fn get_disjoint_mut<const N: usize>(
+        &mut self,
+        handles: [impl Into<Handle<T>>; N],
+    ) -> Result<[&mut V; N], DisjointError> {
+        let handles = handles.map(Into::into);
         let slots = each_once(handles, 0, |handle| self.contains(handle).then(|| handle.slot()))?;
         let (Some(&first), Some(&last)) = (slots.iter().min(), slots.iter().max()) else {
             return Ok(handles.map(|_| unreachable!("there are no handles")));

@@ -51,7 +51,7 @@ macro_rules! secondary_map {
                 /// assert!(map.contains(handle));
                 /// ```
                 #[must_use]
-                pub fn contains(&self, handle: Handle<T>) -> bool {
+                pub fn contains(&self, handle: impl Into<Handle<T>>) -> bool {
                     self.get(handle).is_some()
                 }
 
@@ -64,7 +64,8 @@ macro_rules! secondary_map {
                 /// ```
                 #[inline]
                 #[must_use]
-                pub fn get(&self, handle: Handle<T>) -> Option<&V> {
+                pub fn get(&self, handle: impl Into<Handle<T>>) -> Option<&V> {
+                    let handle = handle.into();
                     let (there, value) = self.cell(handle.slot())?;
                     (*there == generation(handle)).then_some(value)
                 }
@@ -79,7 +80,8 @@ macro_rules! secondary_map {
                 /// ```
                 #[inline]
                 #[must_use]
-                pub fn get_mut(&mut self, handle: Handle<T>) -> Option<&mut V> {
+                pub fn get_mut(&mut self, handle: impl Into<Handle<T>>) -> Option<&mut V> {
+                    let handle = handle.into();
                     let (there, value) = self.cell_mut(handle.slot())?;
                     (*there == generation(handle)).then_some(value)
                 }
@@ -95,7 +97,7 @@ macro_rules! secondary_map {
                 /// assert_eq!(map.insert(handle, 36), None);
                 /// assert_eq!(map.insert(handle, 37), Some(36));
                 /// ```
-                pub fn insert(&mut self, handle: Handle<T>, value: V) -> Option<V> {
+                pub fn insert(&mut self, handle: impl Into<Handle<T>>, value: V) -> Option<V> {
                     match self.entry(handle)? {
                         SecondaryEntry::Occupied(mut entry) => Some(entry.insert(value)),
                         SecondaryEntry::Vacant(entry) => {
@@ -113,7 +115,8 @@ macro_rules! secondary_map {
                 /// assert_eq!(map.remove(handle), Some(36));
                 /// assert_eq!(map.remove(handle), None);
                 /// ```
-                pub fn remove(&mut self, handle: Handle<T>) -> Option<V> {
+                pub fn remove(&mut self, handle: impl Into<Handle<T>>) -> Option<V> {
+                    let handle = handle.into();
                     if self.contains(handle) { self.take(handle.slot()).map(|(_, value)| value) } else { None }
                 }
 
@@ -126,7 +129,8 @@ macro_rules! secondary_map {
                 /// *map.entry(handle).unwrap().or_insert(36) += 1;
                 /// assert_eq!(map[handle], 37);
                 /// ```
-                pub fn entry(&mut self, handle: Handle<T>) -> Option<SecondaryEntry<'_, T, V>> {
+                pub fn entry(&mut self, handle: impl Into<Handle<T>>) -> Option<SecondaryEntry<'_, T, V>> {
+                    let handle = handle.into();
                     if handle == Handle::DANGLING {
                         return None;
                     }
@@ -257,17 +261,17 @@ macro_rules! secondary_map {
 
             debug_entries! { [T, V: fmt::Debug] $Map<T, V>: debug_map |map| map.iter() }
 
-            index_by_handle! { [T, V] $Map<T, V>, Handle<T> => V, "has no value in this map" }
+            index_by_handle! { [T, V, K: Into<Handle<T>> + Copy + fmt::Debug] $Map<T, V>, K => V, "has no value in this map" }
 
-            impl<T, V> Extend<(Handle<T>, V)> for $Map<T, V> {
-                fn extend<I: IntoIterator<Item = (Handle<T>, V)>>(&mut self, values: I) {
+            impl<T, V, K: Into<Handle<T>>> Extend<(K, V)> for $Map<T, V> {
+                fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, values: I) {
                     for (handle, value) in values {
                         self.insert(handle, value);
                     }
                 }
             }
 
-            collect! { [T, V] $Map<T, V>: (Handle<T>, V) }
+            collect! { [T, V, K: Into<Handle<T>>] $Map<T, V>: (K, V) }
     };
 }
 
