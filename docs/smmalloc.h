@@ -74,7 +74,7 @@ typedef struct {
    */
   const size_t *bucket_sizes;
   /**
-   * Bytes that a bucket can grow to; counts with SM_GROW.
+   * Bytes that a bucket can grow to, at least those of the smallest bucket; counts with SM_GROW.
    */
   size_t reserve;
   /**

@@ -21,6 +21,7 @@ use core::alloc::Layout;
 use core::marker::PhantomData;
 
 use crate::derived::{copy, debug_by};
+use crate::text::Text;
 pub use table::Table;
 use table::{GRAIN, LOOKED_UP};
 
@@ -124,6 +125,20 @@ impl<C: SizeTable> SizeClasses for C {
     }
 }
 
+/// The number of classes of a built-in table, if it can have so many.
+const fn classes(table: &str, classes: usize, most: usize) -> usize {
+    if classes < 1 || classes > most {
+        let says = Text::new(table)
+            .with("<")
+            .number(classes)
+            .with(">: such a table has 1 to ")
+            .number(most)
+            .with(" block sizes");
+        panic!("{}", says.as_str());
+    }
+    classes
+}
+
 /// Blocks of 16, 32, 48, ... `16 * N` bytes; `N` is 1 to 64.
 ///
 /// ```
@@ -143,10 +158,7 @@ impl<C: SizeTable> SizeClasses for C {
 pub struct Linear<const N: usize>;
 
 impl<const N: usize> SizeTable for Linear<N> {
-    const TABLE: Table = {
-        assert!(N >= 1 && N <= 64, "Linear<N> has 1 to 64 size classes; this N is outside of that");
-        Table::linear(N)
-    };
+    const TABLE: Table = Table::linear(classes("Linear", N, 64));
 }
 
 /// Blocks of 16 to 128 bytes by 16, to 1024 by 128, then by 512; `N` is 1 to 62.
@@ -168,10 +180,7 @@ impl<const N: usize> SizeTable for Linear<N> {
 pub struct Piecewise<const N: usize>;
 
 impl<const N: usize> SizeTable for Piecewise<N> {
-    const TABLE: Table = {
-        assert!(N >= 1 && N <= 62, "Piecewise<N> has 1 to 62 size classes; this N is outside of that");
-        Table::piecewise(N)
-    };
+    const TABLE: Table = Table::piecewise(classes("Piecewise", N, 62));
 }
 
 /// Blocks of 16 to 128 bytes by 16, then four sizes a doubling, up to 2 MiB; `N` is 1 to 64.
@@ -193,10 +202,7 @@ impl<const N: usize> SizeTable for Piecewise<N> {
 pub struct Geometric<const N: usize>;
 
 impl<const N: usize> SizeTable for Geometric<N> {
-    const TABLE: Table = {
-        assert!(N >= 1 && N <= 64, "Geometric<N> has 1 to 64 size classes; this N is outside of that");
-        Table::geometric(N)
-    };
+    const TABLE: Table = Table::geometric(classes("Geometric", N, 64));
 }
 
 /// Defines types for your own lists of block sizes, in bytes, separated by `;` if there are several.

@@ -28,7 +28,7 @@ pub enum Exhausted {
     /// The bucket grows inside a range of addresses reserved for it, a `bucket_bytes` at a time; when that is used up, as
     /// `NextBucketThenFallback`.
     Grow {
-        /// Bytes of address space for each bucket, its first `bucket_bytes` included.
+        /// Bytes of address space for each bucket, its first `bucket_bytes` included; of one that has more, these.
         reserve: usize,
     },
     /// The call fails with [`AllocError::Exhausted`](crate::AllocError::Exhausted), and sizes beyond the largest class
@@ -193,6 +193,7 @@ impl Config {
     /// Refuses what no heap can be built from.
     pub(crate) const fn check(&self) -> Result<(), ConfigError> {
         let reserve = if let Exhausted::Grow { reserve } = self.exhausted { reserve } else { 0 };
+        let mut least = usize::MAX;
         let mut bucket = 0;
         while bucket < self.block_sizes.len() {
             let (block_size, given) = (self.block_sizes[bucket], self.bytes[bucket]);
@@ -203,9 +204,13 @@ impl Config {
             if bytes > SPAN_LIMIT {
                 return Err(ConfigError::BucketTooLarge { bucket, block_size, bytes, limit: SPAN_LIMIT });
             }
+            least = if given < least { given } else { least };
             bucket += 1;
         }
-        Ok(())
+        match self.exhausted {
+            Exhausted::Grow { reserve } if reserve < least => Err(ConfigError::ReserveTooSmall { reserve, least }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the heap makes do with less. Down to 128 KiB a bucket: who has fewer addresses than that takes cannot run anyway.

@@ -1,6 +1,7 @@
 //! What can go wrong, with the value that was asked for and the limit it met.
 
 use crate::derived::{from, says};
+use crate::text::Text;
 use core::alloc::Layout;
 use core::fmt;
 use std::io;
@@ -38,6 +39,13 @@ pub enum ConfigError {
         /// The most bytes a span can have.
         limit: usize,
     },
+    /// The reserve of [`Exhausted::Grow`](crate::Exhausted::Grow) is less than every bucket has to begin with: none could grow.
+    ReserveTooSmall {
+        /// The bytes of address space for each bucket.
+        reserve: usize,
+        /// The bytes that the smallest bucket has to begin with.
+        least: usize,
+    },
     /// The number of buckets is not one a heap can have.
     BucketCount {
         /// The number asked for.
@@ -60,6 +68,17 @@ pub enum ConfigError {
         headroom: usize,
         /// The most bytes a buffer can have.
         limit: usize,
+    },
+    /// A pool's buffers are larger, or aligned to more, than the blocks of a heap that refuses what no bucket serves.
+    PoolBlock {
+        /// The bytes asked for.
+        bytes: usize,
+        /// The bytes asked for in front of them.
+        headroom: usize,
+        /// The alignment asked for.
+        align: usize,
+        /// The bytes of the heap's largest blocks.
+        largest: usize,
     },
     /// A pool's buffers were given an alignment that no buffer has.
     PoolAlignment {
@@ -108,11 +127,15 @@ says! {
         "bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; it needs at least {block_size}";
     Self::BucketTooLarge { bucket, block_size, bytes, limit } =>
         "bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; a span holds at most {limit}";
+    Self::ReserveTooSmall { reserve, least } =>
+        "each bucket may grow to a reserve of {reserve} bytes; they have at least {least} to begin with, and that is a part of it";
     Self::BucketCount { count, limit } => "{count} buckets were asked for; a heap of this table has 1 to {limit}";
     Self::NoSuchBucket { block_size, block_sizes } =>
         "no bucket has blocks of {block_size} bytes; the table's sizes are {block_sizes:?}";
     Self::PoolBufSize { bytes, headroom, limit } =>
         "a pool's buffers were given {bytes} bytes each behind {headroom} of headroom; they have at least 1, and {limit} at most with the headroom";
+    Self::PoolBlock { bytes, headroom, align, largest } =>
+        "a pool's buffers were given {bytes} bytes each behind {headroom} of headroom, aligned to {align}; the heap refuses what no bucket serves, and its largest blocks have {largest}";
     Self::PoolAlignment { align, limit } =>
         "a pool's buffers were given the alignment {align}; it is a power of two up to {limit}";
     Self::PoolLimit { buffers, limit } => "a pool was given {buffers} buffers; it has 1 to {limit}";
@@ -125,6 +148,36 @@ says! {
 }
 
 impl core::error::Error for ConfigError {}
+
+impl ConfigError {
+    /// What is wrong with a static heap, where nothing can be formatted.
+    pub(crate) const fn in_const(&self) -> Text {
+        let says = Text::new("static_heap!: ");
+        match *self {
+            Self::BucketTooSmall { block_size, bytes, .. } => says
+                .number(bytes)
+                .with(" bytes are too few for the bucket of ")
+                .number(block_size)
+                .with("-byte blocks, of which it has at least one"),
+            Self::BucketTooLarge { block_size, bytes, limit, .. } => says
+                .number(bytes)
+                .with(" bytes are too many for the bucket of ")
+                .number(block_size)
+                .with("-byte blocks; the limit is ")
+                .number(limit),
+            Self::NoSuchBucket { block_size, .. } => {
+                says.with("the table has no blocks of ").number(block_size).with(" bytes")
+            }
+            Self::ReserveTooSmall { reserve, least } => says
+                .with("a reserve of ")
+                .number(reserve)
+                .with(" bytes lets no bucket grow; each has at least ")
+                .number(least)
+                .with(" to begin with"),
+            _ => says.with("no heap can be built from these settings"),
+        }
+    }
+}
 
 /// A [`ConfigError`] in words that take no memory to make: what the system says about its code would take some.
 pub(crate) struct Plainly<'e>(pub(crate) &'e ConfigError);

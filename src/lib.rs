@@ -83,6 +83,8 @@
 )]
 mod sync;
 
+mod text;
+
 pub mod class;
 mod config;
 mod derived;

@@ -142,8 +142,8 @@ fn a_refused_value_comes_back() {
     heap.refuse_after(0);
     let Err(error) = SmBox::try_new_in(census.value(9), heap.clone()) else { panic!("it was not refused") };
     let block_size = size_of::<common::Counted>();
-    assert_eq!(error.reason(), AllocError::Exhausted { heap: "books", bucket: 7, block_size, blocks: 1 });
-    assert_eq!(error.to_string(), error.reason().to_string());
+    assert_eq!(error.error, AllocError::Exhausted { heap: "books", bucket: 7, block_size, blocks: 1 });
+    assert_eq!(error.to_string(), error.error.to_string());
     assert!(format!("{error:?}").contains("Exhausted"));
     let value = error.into_value();
     assert_eq!((value.number(), census.alive(), heap.references()), (9, 1, 1));

@@ -682,14 +682,14 @@ fn an_owner_without_a_block_comes_back() {
     let (heap, drops) = (CountingHeap::new(), Arc::default());
     heap.refuse_after(0);
     let error = SmBytes::try_from_owner_in(Owner::new(b"abc", &drops, None), heap.clone()).unwrap_err();
-    assert!(matches!(error.reason(), AllocError::Exhausted { .. }));
+    assert!(matches!(error.error, AllocError::Exhausted { .. }));
     assert_eq!((&error.into_value().bytes[..], drops.load(Relaxed)), (&b"abc"[..], 0));
     heap.refuse_nothing();
     // Zeros of the system's, none of which is ever touched.
     let error = SmBytes::try_from_owner_in(vec![0; SmBuf::MAX_CAPACITY + 1], heap.clone()).unwrap_err();
-    assert_eq!(error.reason(), AllocError::TooLarge { size: SmBuf::MAX_CAPACITY + 1, limit: SmBuf::MAX_CAPACITY });
+    assert_eq!(error.error, AllocError::TooLarge { size: SmBuf::MAX_CAPACITY + 1, limit: SmBuf::MAX_CAPACITY });
     let error = SmBytes::try_from_owner_in(Coarse, heap.clone()).unwrap_err();
-    assert_eq!(error.reason(), AllocError::Alignment { align: 8192, limit: 4096 });
+    assert_eq!(error.error, AllocError::Alignment { align: 8192, limit: 4096 });
     assert_eq!(SmBytes::from_owner_in(Fine(*b"abc"), heap.clone()), b"abc");
     heap.settle();
 }

@@ -52,6 +52,20 @@ fn buckets_that_are_not_aligned_well_enough_are_skipped() {
     assert_eq!(from(heap.malloc(20, 32).unwrap()), Some(3));
 }
 
+/// A bucket that has more than the reserve keeps it; but if all have, none can grow.
+#[test]
+fn a_reserve_that_lets_no_bucket_grow_is_refused() {
+    let with = |reserve| {
+        Heap::<Linear<2>>::builder()
+            .bucket_bytes(4096)
+            .bucket_bytes_of(32, 8192)
+            .on_exhausted(Exhausted::Grow { reserve })
+    };
+    assert!(with(4096).build().is_ok());
+    let error = with(4095).build().unwrap_err();
+    assert_eq!(error, smarena::ConfigError::ReserveTooSmall { reserve: 4095, least: 4096 });
+}
+
 #[test]
 fn a_growing_bucket_serves_its_whole_reserve_and_then_overflows() {
     let reserve = 1 << 16;
@@ -251,7 +265,7 @@ fn room_to_read_into_is_as_large_as_the_heap_has_it() {
     assert_eq!(buf.read_from(&mut &[2; 100][..]).unwrap(), 16);
     assert_eq!((buf.len(), buf.capacity()), (32, 32));
     let error = buf.read_from(&mut &[3; 100][..]).unwrap_err();
-    assert_eq!((error.kind(), buf.len()), (std::io::ErrorKind::OutOfMemory, 32));
+    assert_eq!((error.kind(), buf.len()), (std::io::ErrorKind::InvalidInput, 32));
 }
 
 /// As above.

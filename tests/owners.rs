@@ -137,7 +137,7 @@ fn a_heap_that_refuses_gives_values_and_contents_back() {
         }
     };
     assert_eq!(boxes.len(), 64);
-    assert!(matches!(error.reason(), AllocError::Exhausted { block_size: 64, blocks: 64, .. }));
+    assert!(matches!(error.error, AllocError::Exhausted { block_size: 64, blocks: 64, .. }));
     assert_eq!(error.into_value(), [7; 8]);
 
     let mut buf = SmBuf::copy_from_slice_in(&[1; 48], &heap);

@@ -22,7 +22,7 @@ use source::{File, repository};
 /// no other ends so. Everybody may name L0. `L3` stands for all modules of that layer so far. A file below a module's folder belongs to it.
 /// lib.rs and raw/mod.rs are contents pages and name what they list.
 const LAYERS: &str = "
-    L0  derived                 -> nothing
+    L0  derived text            -> nothing
     L0  error class sync look   -> nothing
     L0  config                  -> nothing
 

@@ -109,6 +109,20 @@ pub struct InsertError<T> {
     pub error: GrowError,
 }
 
+impl<T> InsertError<T> {
+    /// The value, given back.
+    ///
+    /// ```
+    /// # use smarena::{InsertError, SmArena};
+    /// let inserted = SmArena::new().try_insert(1).map_err(InsertError::into_value);
+    /// assert!(inserted.is_ok());
+    /// ```
+    #[must_use]
+    pub fn into_value(self) -> T {
+        self.value
+    }
+}
+
 /// A value that [`insert_at`](crate::SmArena::insert_at) or [`reattach`](crate::SmArena::reattach) did not take.
 ///
 /// ```

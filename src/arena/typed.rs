@@ -146,6 +146,7 @@ macro_rules! as_arena {
         #[doc = "let wolf = enemies.insert(10);"]
         #[doc = concat!($example, "\n```")]
         #[inline]
+        #[allow(clippy::missing_errors_doc, reason = "they stand there")]
         $(#[$meta])*
         pub fn $name $(<$($generics)*>)? ($($parameters)*) $(-> $Return)? $body
     )+};

@@ -16,17 +16,19 @@ use crate::error::AllocError;
 /// assert_eq!(*boxed("eth0".to_string()).unwrap(), "eth0");
 /// ```
 pub struct TryNewError<T> {
-    value: T,
-    reason: AllocError,
+    /// The value, given back.
+    pub value: T,
+    /// What the heap says.
+    pub error: AllocError,
 }
 
 impl<T> TryNewError<T> {
     #[cold]
-    pub(crate) fn new(value: T, reason: AllocError) -> Self {
-        TryNewError { value, reason }
+    pub(crate) fn new(value: T, error: AllocError) -> Self {
+        TryNewError { value, error }
     }
 
-    /// The value, as it was given.
+    /// The value, given back.
     ///
     /// ```
     /// # use smarena::{SmBox, TryNewError};
@@ -37,25 +39,11 @@ impl<T> TryNewError<T> {
     pub fn into_value(self) -> T {
         self.value
     }
-
-    /// What the heap says.
-    ///
-    /// ```
-    /// # use smarena::{AllocError, SmBox, TryNewError};
-    /// match SmBox::try_new(5) {
-    ///     Ok(boxed) => assert_eq!(*boxed, 5),
-    ///     Err(error) => assert!(matches!(error.reason(), AllocError::OutOfMemory { .. })),
-    /// }
-    /// ```
-    #[must_use]
-    pub fn reason(&self) -> AllocError {
-        self.reason
-    }
 }
 
-says! { [T] TryNewError<T>: Self { reason, .. } => "{reason}"; }
+says! { [T] TryNewError<T>: Self { error, .. } => "{error}"; }
 
 // The value need not be `Debug`; an error must be.
-debug_by! { [T] TryNewError<T> |error| { reason: error.reason } }
+debug_by! { [T] TryNewError<T> |this| { error: this.error } }
 
 impl<T> Error for TryNewError<T> {}

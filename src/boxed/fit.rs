@@ -5,6 +5,7 @@ use core::alloc::Layout;
 use super::SmBox;
 use crate::class::{SizeClasses, fits};
 use crate::heap::HeapRef;
+use crate::text::Text;
 
 impl<T, H: HeapRef> SmBox<T, H> {
     /// Exists only if a block can hold a `T`. A function that mentions it builds for no other, and the compiler then shows
@@ -12,11 +13,17 @@ impl<T, H: HeapRef> SmBox<T, H> {
     pub(super) const FITS: () = {
         let layout = Layout::new::<T>();
         // A value without bytes needs no block.
-        assert!(
-            layout.size() == 0 || fits(<H::Classes as SizeClasses>::BLOCK_SIZES, layout),
-            "this type fits into no block of the heap: it is larger, or aligned to more, than the block sizes of the \
-             heap's table. Give the heap a table with larger blocks, or put less into the box"
-        );
+        if layout.size() > 0 && !fits(<H::Classes as SizeClasses>::BLOCK_SIZES, layout) {
+            let says = Text::new("this type fits into no block of the heap: it has ").number(layout.size());
+            let says = says
+                .with(" bytes aligned to ")
+                .number(layout.align())
+                .with(", and the largest blocks of the heap's table have ");
+            let says = says
+                .number(H::Classes::LARGEST)
+                .with(". Give the heap a table with larger blocks, or put less into the box");
+            panic!("{}", says.as_str());
+        }
     };
 
     /// The layout of every block allocated for a `T`. An associated constant, so that `allocate` sees a constant and no

@@ -72,7 +72,7 @@ impl<H: HeapRef> SmBytes<H> {
     pub fn from_owner_in<T: AsRef<[u8]> + Send + 'static>(owner: T, heap: H) -> Self {
         match Self::try_from_owner_in(owner, heap) {
             Ok(bytes) => bytes,
-            Err(error) => error.reason().fail(core::alloc::Layout::new::<Keeper<T>>()),
+            Err(error) => error.error.fail(core::alloc::Layout::new::<Keeper<T>>()),
         }
     }
 

@@ -4,6 +4,7 @@
 pub(crate) mod late;
 
 use super::{MAX_BLOCK_SIZE, MAX_CLASSES};
+use crate::text::Text;
 
 /// Every block size is a multiple of this, so every block is aligned to it. Smaller alignments cost nothing.
 pub(super) const GRAIN: usize = 16;
@@ -69,7 +70,7 @@ impl Table {
     #[track_caller]
     pub const fn listed(block_sizes: &'static [usize]) -> Self {
         if let Some(objection) = objection(block_sizes) {
-            panic!("{}", objection);
+            panic!("{}", objection.as_str());
         }
         Self { block_sizes, rule: Rule::Listed(Listed::new(block_sizes)) }
     }
@@ -113,27 +114,27 @@ impl Table {
 }
 
 /// What keeps a list of block sizes from being a table.
-const fn objection(block_sizes: &[usize]) -> Option<&'static str> {
-    if block_sizes.is_empty() {
-        return Some("a table of size classes needs at least one block size");
-    }
-    if block_sizes.len() > MAX_CLASSES {
-        return Some("a table of size classes has at most 64 block sizes");
+const fn objection(block_sizes: &[usize]) -> Option<Text> {
+    if block_sizes.is_empty() || block_sizes.len() > MAX_CLASSES {
+        return Some(
+            Text::new("a table has 1 to ")
+                .number(MAX_CLASSES)
+                .with(" block sizes; this list has ")
+                .number(block_sizes.len()),
+        );
     }
     let mut class = 0;
     while class < block_sizes.len() {
         let block_size = block_sizes[class];
-        if block_size == 0 {
-            return Some("a block size must be at least 16 bytes; this one is 0");
-        }
-        if block_size % GRAIN != 0 {
-            return Some("every block size must be a multiple of 16");
+        let what = Text::new("block size ").number(block_size);
+        if block_size == 0 || block_size % GRAIN != 0 {
+            return Some(what.with(" is no multiple of ").number(GRAIN).with(", and at least that"));
         }
         if block_size > MAX_BLOCK_SIZE {
-            return Some("a block size must be at most 2 MiB (2097152 bytes)");
+            return Some(what.with(" is more than 2 MiB (").number(MAX_BLOCK_SIZE).with(" bytes)"));
         }
         if class > 0 && block_size <= block_sizes[class - 1] {
-            return Some("block sizes must ascend: each one larger than the one before it");
+            return Some(what.with(" stands behind ").number(block_sizes[class - 1]).with(": block sizes must ascend"));
         }
         class += 1;
     }
@@ -315,13 +316,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "needs at least one block size")]
+    #[should_panic(expected = "a table has 1 to 64 block sizes; this list has 0")]
     fn no_block_size() {
         let _ = Table::listed(&[]);
     }
 
     #[test]
-    #[should_panic(expected = "at most 64 block sizes")]
+    #[should_panic(expected = "a table has 1 to 64 block sizes; this list has 65")]
     fn too_many_block_sizes() {
         let _ = Table::listed((1..=65).map(|n| 16 * n).collect::<Vec<_>>().leak());
     }
@@ -333,25 +334,25 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "at least 16 bytes")]
+    #[should_panic(expected = "block size 0 is no multiple of 16, and at least that")]
     fn block_size_zero() {
         let _ = Table::listed(&[0, 16]);
     }
 
     #[test]
-    #[should_panic(expected = "must be a multiple of 16")]
+    #[should_panic(expected = "block size 40 is no multiple of 16")]
     fn block_size_between_multiples() {
         let _ = Table::listed(&[16, 40]);
     }
 
     #[test]
-    #[should_panic(expected = "at most 2 MiB")]
+    #[should_panic(expected = "block size 2097168 is more than 2 MiB (2097152 bytes)")]
     fn block_size_above_the_limit() {
         let _ = Table::listed(&[16, MAX_BLOCK_SIZE + 16]);
     }
 
     #[test]
-    #[should_panic(expected = "must ascend")]
+    #[should_panic(expected = "block size 32 stands behind 32: block sizes must ascend")]
     fn block_size_twice() {
         let _ = Table::listed(&[16, 32, 32]);
     }

@@ -294,9 +294,7 @@ impl<C: SizeClasses> HeapBuilder<C> {
     pub const fn for_static(self) -> Settings<C> {
         match self.checked() {
             Ok(config) => Settings { config, classes: PhantomData },
-            Err(_) => panic!(
-                "static_heap!: every bucket needs room for at least one block and at most 1 TiB, and block sizes must be the table's"
-            ),
+            Err(error) => panic!("{}", error.in_const().as_str()),
         }
     }
 }

@@ -44,9 +44,8 @@ use crate::raw::heap::RawHeap;
 /// # drop(number);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is neither a heap that a type names nor a reference to one",
-    label = "`static_heap!` makes such a type, and `Global` is one",
-    note = "a heap that was built is referred to by `&Heap<_>` or `Arc<Heap<_>>`, and owners and pools of it are made by calls that end in `_in`"
+    message = "`{Self}` is no heap that a type names",
+    label = "`static_heap!` makes such a type, and `Global` is one"
 )]
 pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// The heap's size classes.

@@ -32,8 +32,8 @@ use crate::error::AllocError;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no reference to a heap",
-    label = "not a heap to have blocks from",
-    note = "an owner's heap is `Global`, the type that `static_heap!` made, `&Heap<_>` or `Arc<Heap<_>>`; for a `Heap` named `heap`, give `&heap`"
+    label = "for a `Heap` named `heap`, give `&heap`",
+    note = "an owner's heap is `Global`, the type that `static_heap!` made, `&Heap<_>` or `Arc<Heap<_>>`; a parameter that stands for any of them is bound by `HeapRef`, and what is made in one by calls that end in `_in`"
 )]
 pub unsafe trait HeapRef: Clone {
     /// The heap's size classes.
@@ -199,7 +199,8 @@ pub trait IfStatic<H>: Sized {
 
 /// Writes the same impl for one kind of reference, from its heap and the cache that this thread has for it, if the reference says so by itself.
 macro_rules! heap_ref {
-    ($type:ty, <$generic:ident: $bound:ident>, $Classes:ty, |$this:ident| $called:expr, $($item:item)+) => {
+    ($(#[$attribute:meta])* $type:ty, <$generic:ident: $bound:ident>, $Classes:ty, |$this:ident| $called:expr, $($item:item)+) => {
+        $(#[$attribute])*
         // SAFETY: I10, I13: the heap stays alive and in place as long as the reference, and a clone leads to the same one: a borrow, a count, or
         // one static for the whole type, and statics are never dropped.
         unsafe impl<$generic: $bound> HeapRef for $type {
@@ -300,6 +301,8 @@ heap_ref! {
 }
 
 heap_ref! {
+    // Who gives a `Heap` is told of `&Heap`, and who forgot a bound of the one that lets all heaps in.
+    #[diagnostic::do_not_recommend]
     S, <S: StaticHeap>, S::Table, |this| by_type(this),
     fn is_same(&self, _: &Self) -> bool {
         true

@@ -2,9 +2,9 @@
 
 use super::{BufPool, Buffers, Handle, Permits};
 use crate::buf::{BlockSize, SmBuf, narrow};
-use crate::class::{Class, MAX_ALIGN};
+use crate::class::{Class, MAX_ALIGN, SizeClasses, class_for};
 use crate::derived::setters;
-use crate::error::ConfigError;
+use crate::error::{AllocError, ConfigError};
 use crate::heap::{Global, HeapRef};
 use crate::sync::AtomicUsize;
 
@@ -137,7 +137,15 @@ impl BufPoolBuilder {
     /// system's allocator then, which are in no region.
     ///
     /// # Errors
-    /// As [`build`](BufPoolBuilder::build).
+    /// As [`build`](BufPoolBuilder::build); and [`ConfigError::PoolBlock`] if the heap refuses whatever is as large, or aligned to as much, as these buffers:
+    ///
+    /// ```
+    /// # use smarena::{BufPool, ConfigError, Exhausted, Heap, Linear};
+    /// let heap = Heap::<Linear<8>>::builder().bucket_bytes(1 << 20).on_exhausted(Exhausted::Refuse).build()?;
+    /// let error = BufPool::builder().buf_size(1500).build_in(&heap).unwrap_err();
+    /// assert_eq!(error, ConfigError::PoolBlock { bytes: 1500, headroom: 0, align: 16, largest: 128 });
+    /// # Ok::<(), ConfigError>(())
+    /// ```
     ///
     /// ```
     /// # use smarena::{BufPool, Global};
@@ -155,6 +163,15 @@ impl BufPoolBuilder {
                 return Err(ConfigError::PoolBufSize { bytes: buf_size, headroom, limit: SmBuf::MAX_CAPACITY });
             }
         };
+        let (bytes, largest) = (block.bytes() as usize, H::Classes::LARGEST);
+        if class_for::<H::Classes>(bytes, align).is_none() {
+            // No bucket's: whether it can ever be had the heap alone knows. What is too large for all buckets stands for what is larger still.
+            let least = none.holding_same::<H::Classes>(bytes.min(largest + 1));
+            let tried = least.and_then(|least| SmBuf::try_with_block_in(least, None, heap.clone()));
+            if let Err(AllocError::TooLarge { .. } | AllocError::NoBucket { .. }) = tried {
+                return Err(ConfigError::PoolBlock { bytes: buf_size, headroom, align, largest });
+            }
+        }
         // No more than the block, whose size a u32 holds.
         let headroom = narrow(headroom);
         let class = if none == BlockSize::NONE { Class::holding(block.bytes() as usize) } else { None };

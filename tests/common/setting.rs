@@ -52,8 +52,8 @@ pub(crate) fn cache_bytes() -> impl Strategy<Value = usize> {
     prop_oneof![0..200_usize, Just(1 << 10), Just(64 << 10)]
 }
 
-fn exhausted() -> impl Strategy<Value = Exhausted> {
-    let grow = (0..20_000_usize).prop_map(|reserve| Exhausted::Grow { reserve });
+fn exhausted(bucket_bytes: usize) -> impl Strategy<Value = Exhausted> {
+    let grow = (0..20_000_usize).prop_map(move |more| Exhausted::Grow { reserve: bucket_bytes + more });
     prop_oneof![Just(Exhausted::NextBucketThenFallback), Just(Exhausted::Refuse), grow]
 }
 
@@ -62,8 +62,9 @@ pub(crate) fn setting() -> impl Strategy<Value = Setting> {
     let cache = prop::option::of((cache_bytes(), warmup()));
     let hardening = (prop::bool::weighted(0.2), prop::bool::weighted(0.2), prop_oneof![4 => Just(0), 1 => 1..6_usize]);
     let purge = prop_oneof![Just(Purge::Never), Just(Purge::AtOnce), Just(Purge::After(Duration::ZERO))];
-    (bucket_bytes, exhausted(), cache, hardening, prop::bool::weighted(0.2), purge).prop_map(
-        |(bucket_bytes, exhausted, cache, (hardened, canary, delayed_reuse), zero_on_free, purge)| Setting {
+    let sizes = bucket_bytes.prop_flat_map(|bytes| (Just(bytes), exhausted(bytes)));
+    (sizes, cache, hardening, prop::bool::weighted(0.2), purge).prop_map(
+        |((bucket_bytes, exhausted), cache, (hardened, canary, delayed_reuse), zero_on_free, purge)| Setting {
             bucket_bytes,
             exhausted,
             cache,

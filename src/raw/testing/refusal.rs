@@ -162,7 +162,7 @@ mod tests {
                 match SmBox::try_new_in(value(), heap.clone()) {
                     Ok(boxed) => boxes.push((boxed, number)),
                     Err(error) => {
-                        refused(error.reason());
+                        refused(error.error);
                         assert_eq!(error.into_value().1, [number; 100]);
                     }
                 }
