@@ -105,6 +105,7 @@ pub struct BucketStats {
     /// Bytes of a block.
     pub block_size: usize,
     /// Blocks the bucket can serve; may grow if the heap was told so.
+    #[doc(alias = "blocks")]
     pub capacity: usize,
     /// Blocks in the hands of callers.
     pub live: usize,
@@ -330,7 +331,7 @@ impl BucketStats {
             ("live", self.live.to_string()),
             ("free", self.free.to_string()),
             ("cached", self.cached.to_string()),
-            ("peak", self.peak.to_string()),
+            ("peak seen", self.peak.to_string()),
             ("watermark", self.watermark.to_string()),
             ("resident KiB", self.resident.map_or("not known".into(), |bytes| (bytes / 1024).to_string())),
             ("purged KiB", (self.purged / 1024).to_string()),

@@ -64,6 +64,17 @@ fn fills<C: SizeClasses, T: Copy + PartialEq + std::fmt::Debug + Send + Sync>(ki
     assert_eq!(heap.stats().live(), 0);
 }
 
+/// Who gave it values and a heap is told of these, and not of a block alone that nobody asked for by its bytes.
+#[test]
+fn a_value_that_no_block_can_hold_is_told_with_its_size() {
+    let error = SmArena::<[u8; 500], _>::new_in(&heap::<Linear<8>>(4096)).try_insert([0; 500]).unwrap_err();
+    let says = error.to_string();
+    assert!(
+        says.starts_with("an arena of 500-byte values was to have 1 slots, ") && says.ends_with("the limit is 128"),
+        "{says}"
+    );
+}
+
 #[test]
 fn an_arena_fills_a_heap_that_refuses() {
     fills::<Linear<8>, _>(32, 7_u64);

@@ -40,7 +40,7 @@ fn what_stands_behind_an_edited_part_moves_and_nothing_else_does() {
     buf.replace_range(9.., b"xyz");
     assert_eq!(buf, b"abc2567 89xyz".iter().copied().filter(|byte| *byte != b' ').collect::<Vec<_>>());
     for (edit, text) in [
-        ((|buf| buf.insert(13, 0)) as fn(&mut SmBuf<CountingHeap>), "no slice from byte 13 to 13: there are 12 bytes"),
+        ((|buf| buf.insert(13, 0)) as fn(&mut SmBuf<CountingHeap>), "cannot insert at byte 13: there are 12 bytes"),
         (|buf| buf.replace_range(3..14, b""), "no slice from byte 3 to 14: there are 12 bytes"),
         (|buf| _ = buf.remove(12), "index out of bounds: the len is 12 but the index is 12"),
     ] {

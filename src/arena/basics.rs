@@ -181,6 +181,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// let handle = arena.insert_with(|me| Node { me });
     /// assert_eq!(arena[handle].me, handle);
     /// ```
+    #[doc(alias = "insert_with_key")]
     #[inline]
     #[track_caller]
     pub fn insert_with(&mut self, make: impl FnOnce(Handle<T>) -> T) -> Handle<T> {
@@ -284,6 +285,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// let handle = arena.insert("value");
     /// assert!(arena.contains(handle));
     /// ```
+    #[doc(alias = "contains_key")]
     #[inline]
     #[must_use]
     pub fn contains(&self, handle: Handle<T>) -> bool {

@@ -19,6 +19,7 @@ impl<T, H: HeapRef> SmArena<T, H> {
     /// assert_eq!((arena[a], arena[b]), (2, 1));
     /// # Ok::<(), smarena::DisjointError>(())
     /// ```
+    #[doc(alias = "get_many_mut")]
     pub fn get_disjoint_mut<const N: usize>(&mut self, handles: [Handle<T>; N]) -> Result<[&mut T; N], DisjointError> {
         let slots = each_once(handles, SlotPtr::NULL, |handle| self.storage.find(handle))?;
         // SAFETY: A3: all slots were found occupied. Their handles differ pairwise and are all valid now; a slot has one

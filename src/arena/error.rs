@@ -23,6 +23,8 @@ pub enum GrowError {
     Alloc {
         /// The slots that the arena was to have at least.
         wanted: usize,
+        /// The size of a value in bytes.
+        value_size: usize,
         /// The layout of the block that was asked for last.
         layout: Layout,
         /// What the heap said to that.
@@ -41,8 +43,8 @@ pub enum GrowError {
 
 says! {
     [] GrowError:
-    Self::Alloc { wanted, layout, error } =>
-        "no block of {} bytes for an arena of {wanted} slots: {error}", layout.size();
+    Self::Alloc { wanted, value_size, layout, error } =>
+        "an arena of {value_size}-byte values was to have {wanted} slots, for which it asked for a block of {} bytes at last: {error}", layout.size();
     Self::Full { wanted, value_size, limit } =>
         "{wanted} slots were asked for; an arena of {value_size}-byte values has at most {limit}";
 }
@@ -58,6 +60,11 @@ impl GrowError {
             Self::Full { wanted, limit, .. } => *wanted = slots.max(*limit + 1),
         }
         self
+    }
+
+    pub(super) fn value_size(&self) -> usize {
+        let (Self::Alloc { value_size, .. } | Self::Full { value_size, .. }) = *self;
+        value_size
     }
 
     /// What an infallible call has got; or its end.

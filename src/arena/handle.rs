@@ -54,6 +54,7 @@ impl<T> Handle<T> {
     /// arena.insert(1);
     /// assert_eq!(arena.get(Handle::DANGLING), None);
     /// ```
+    #[doc(alias = "null")]
     pub const DANGLING: Self = Self::new(Place::NONE, Generation::NEVER);
 
     /// `generation` is odd, and `place` one of a slot (A7).
@@ -120,6 +121,8 @@ impl<T> Handle<T> {
     /// let handle = arena.insert("a");
     /// assert_eq!(Handle::from_bits(handle.to_bits()), Some(handle));
     /// ```
+    #[doc(alias = "to_u64")]
+    #[doc(alias = "as_ffi")]
     #[inline]
     #[must_use]
     pub const fn to_bits(self) -> u64 {
@@ -147,6 +150,8 @@ impl<T> Handle<T> {
     ///
     /// assert_eq!(Handle::<u8>::from_bits(0), None);
     /// ```
+    #[doc(alias = "from_u64")]
+    #[doc(alias = "from_ffi")]
     #[inline]
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "one half is meant, and then the other")]

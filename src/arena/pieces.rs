@@ -143,7 +143,7 @@ impl<S> Pieces<S> {
                 return Ok(Self::slots_of(stretch.block));
             }
         }
-        let (mut refused, wanted) = (error, backed as usize + 1);
+        let (mut refused, wanted, value_size) = (error, backed as usize + 1, error.value_size());
         for block in from_large_to_small::<H::Classes>() {
             #[expect(clippy::cast_possible_truncation, reason = "a block has 2 MiB at most")]
             let block = block as u32;
@@ -153,7 +153,7 @@ impl<S> Pieces<S> {
             }
             match self.begin(heap, backed, block, &fill) {
                 Ok(()) => return Ok(Self::slots_of(block)),
-                Err(Refused { layout, error }) => refused = GrowError::Alloc { wanted, layout, error },
+                Err(Refused { layout, error }) => refused = GrowError::Alloc { wanted, value_size, layout, error },
             }
         }
         Err(refused)

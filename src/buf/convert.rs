@@ -17,6 +17,7 @@ impl<H: HeapRef> SmBuf<H> {
     /// # use smarena::{Global, SmBuf};
     /// assert_eq!(SmBuf::copy_from_slice_in(b"abc", Global), b"abc");
     /// ```
+    #[doc(alias = "from_slice_in")]
     #[inline]
     #[must_use]
     #[track_caller]

@@ -20,6 +20,8 @@ impl<H: HeapRef> SmBuf<H> {
     /// ```
     #[track_caller]
     pub fn insert(&mut self, index: usize, byte: u8) {
+        let len = self.len();
+        assert!(index <= len, "cannot insert at byte {index}: there are {len} bytes");
         self.replace_range(index..index, &[byte]);
     }
 

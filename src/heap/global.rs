@@ -51,6 +51,7 @@ pub unsafe trait StaticHeap: Copy + Default + Send + Sync + 'static {
     /// The heap's size classes.
     type Table: SizeClasses;
     /// The heap, built when somebody first calls it.
+    #[doc(alias = "heap")]
     const HEAP: &'static LazyHeap<Self::Table>;
 
     /// Where a thread has its cache for calls by this type; without it they use the cache in the heap's table, as calls by `HEAP` do.

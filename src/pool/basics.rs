@@ -12,6 +12,7 @@ impl BufPool {
     /// assert_eq!((pool.limit(), pool.buf_size()), (1024, 2048));
     /// # Ok::<(), smarena::ConfigError>(())
     /// ```
+    #[doc(alias = "new")]
     pub const fn builder() -> BufPoolBuilder {
         BufPoolBuilder::new()
     }

@@ -13,6 +13,7 @@ use super::{BucketStats, HeapStats};
 /// let boxes = (SmBox::new_in([0_u8; 10], &heap), SmBox::new_in([0_u8; 30], &heap));
 /// let total = heap.stats().total();
 /// assert_eq!((total.capacity, total.live, total.free, total.overflowed), (2 << 10, 16 + 32, 0, 0));
+/// assert!(total.to_string().starts_with("in all, of 2 KiB: 0 KiB live (peak seen: 0 KiB), 0 KiB free,"));
 /// # drop(boxes);
 /// # Ok::<(), smarena::ConfigError>(())
 /// ```
@@ -77,15 +78,15 @@ impl HeapStats {
 
 impl fmt::Display for HeapTotal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kib = |bytes: usize| format!("{} KiB", bytes / 1024);
         let [capacity, live, free, cached, peak, watermark, purged] =
-            [self.capacity, self.live, self.free, self.cached, self.peak, self.watermark, self.purged]
-                .map(|bytes| bytes / 1024);
+            [self.capacity, self.live, self.free, self.cached, self.peak, self.watermark, self.purged].map(kib);
         write!(
             f,
-            "in all, of {capacity} KiB: {live} live (at most {peak} seen), {free} free, {cached} cached; {watermark} were ever used, "
+            "in all, of {capacity}: {live} live (peak seen: {peak}), {free} free, {cached} cached; {watermark} were ever used, "
         )?;
         if let Some(resident) = self.resident {
-            write!(f, "{} are resident, ", resident / 1024)?;
+            write!(f, "{} are resident, ", kib(resident))?;
         }
         write!(f, "{purged} were given back")
     }

@@ -135,6 +135,7 @@ impl<T> DenseArena<T> {
     /// let handle = arena.insert(1);
     /// assert!(arena.contains(handle));
     /// ```
+    #[doc(alias = "contains_key")]
     #[inline]
     #[must_use]
     pub fn contains(&self, handle: Handle<T>) -> bool {

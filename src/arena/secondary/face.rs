@@ -50,6 +50,7 @@ macro_rules! secondary_map {
                 #[doc = concat!("let map = smarena::", stringify!($Map), "::from_iter([(handle, 36)]);")]
                 /// assert!(map.contains(handle));
                 /// ```
+                #[doc(alias = "contains_key")]
                 #[must_use]
                 pub fn contains(&self, handle: impl Into<Handle<T>>) -> bool {
                     self.get(handle).is_some()

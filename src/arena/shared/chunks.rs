@@ -138,7 +138,9 @@ impl<T, H: HeapRef> Chunks<T, H> {
     fn add_chunk(&self, chunk: usize, generation: Generation) -> Result<(), GrowError> {
         let layout = Self::layout(chunk).ok_or_else(Self::full)?;
         let wanted = slots_before(chunk, Self::FIRST_BITS) as usize + 1;
-        let block = self.heap.allocate(layout).map_err(|error| GrowError::Alloc { wanted, layout, error })?;
+        let value_size = size_of::<T>();
+        let block =
+            self.heap.allocate(layout).map_err(|error| GrowError::Alloc { wanted, value_size, layout, error })?;
         let first = block.cast::<Slot<T>>();
         for offset in 0..slots_of(chunk, Self::FIRST_BITS) as usize {
             // SAFETY: G1: the block has the layout of so many slots, and nobody else knows it yet.

@@ -117,7 +117,7 @@ impl<T, H: HeapRef> Storage<T, H> {
             return Err(Self::full());
         };
         let wanted = self.table.backed() as usize + 1;
-        let refused = |layout| move |error| GrowError::Alloc { wanted, layout, error };
+        let refused = |layout| move |error| GrowError::Alloc { wanted, value_size: size_of::<T>(), layout, error };
         let block = self.heap.allocate(layout).map_err(refused(layout))?;
         if chunk == 0 {
             let of_directory = Layout::new::<Directory<T>>();
