@@ -292,7 +292,7 @@ says! {
     Self::NoBucket { heap, size, align } =>
         "no bucket of heap `{heap}` has blocks for {size} bytes aligned to {align}, and it refuses what no bucket serves";
     Self::Exhausted { heap, bucket, block_size, blocks } =>
-        "bucket {bucket} of heap `{heap}` is exhausted: all its {blocks} blocks of {block_size} bytes are in use or cached by other threads";
+        "bucket {bucket} of heap `{heap}` is exhausted: all its {blocks} blocks of {block_size} bytes are in use, or in caches of other threads if it has such";
     Self::PoolGrowth { size, block, left } =>
         "a pool's buffer with a block of {block} bytes was to get one of {size}; the pool's buffers may grow by {left} bytes more (`BufPoolBuilder::growth`)";
     Self::OneBlock { size } => "a buffer of a pool has one block and gets no second one; {size} bytes were asked for";

@@ -254,7 +254,7 @@ impl<C: SizeClasses> HeapBuilder<C> {
         /// assert_eq!(heap.stats().name, "net");
         /// # let block = heap.malloc(16, 0)?;
         /// let text = heap.malloc(16, 0).unwrap_err().to_string();
-        /// assert!(text.starts_with("bucket 0 of heap `net` is exhausted"));
+        /// assert_eq!(text, "bucket 0 of heap `net` is exhausted: all its 1 blocks of 16 bytes are in use, or in caches of other threads if it has such");
         /// # // SAFETY: live, from this heap.
         /// # unsafe { heap.free(block) };
         /// # Ok::<(), Box<dyn std::error::Error>>(())
