@@ -267,6 +267,8 @@ pub enum AllocError {
         block: usize,
         /// What is left of the growth of all buffers of the pool.
         left: usize,
+        /// The size of the largest block that one of them could get, if no other had grown.
+        most: usize,
     },
     /// A pool's buffer asked for a block beside its own, which is all that its permit stands for.
     OneBlock {
@@ -293,8 +295,8 @@ says! {
         "no bucket of heap `{heap}` has blocks for {size} bytes aligned to {align}, and it refuses what no bucket serves";
     Self::Exhausted { heap, bucket, block_size, blocks } =>
         "bucket {bucket} of heap `{heap}` is exhausted: all its {blocks} blocks of {block_size} bytes are in use, or in caches of other threads if it has such";
-    Self::PoolGrowth { size, block, left } =>
-        "a pool's buffer with a block of {block} bytes was to get one of {size}; the pool's buffers may grow by {left} bytes more (`BufPoolBuilder::growth`)";
+    Self::PoolGrowth { size, block, left, most } =>
+        "a pool's buffer with a block of {block} bytes was to get one of {size}; the pool's buffers may grow by {left} bytes more, none beyond {most} (`BufPoolBuilder::growth`)";
     Self::OneBlock { size } => "a buffer of a pool has one block and gets no second one; {size} bytes were asked for";
     Self::OutOfMemory { heap, size, align } =>
         "the system refused memory to heap `{heap}`: {size} bytes aligned to {align} were asked for";
@@ -307,6 +309,7 @@ impl AllocError {
     pub(crate) fn kind(&self) -> io::ErrorKind {
         match self {
             AllocError::Exhausted { .. } | AllocError::OutOfMemory { .. } => io::ErrorKind::OutOfMemory,
+            AllocError::PoolGrowth { size, most, .. } if size <= most => io::ErrorKind::OutOfMemory,
             AllocError::Alignment { .. }
             | AllocError::TooLarge { .. }
             | AllocError::NoBucket { .. }

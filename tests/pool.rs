@@ -9,13 +9,13 @@ use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use common::{CountingHeap, panic_text};
 use smarena::{
-    AllocError, BufPool, ConfigError, Geometric, Global, HeapRef, Lease, PoolError, PoolHeap, ShareCount, SmBuf,
-    SmBytes,
+    AllocError, BufPool, ConfigError, Geometric, Global, Heap, HeapRef, Lease, Linear, PoolError, PoolHeap, ShareCount,
+    SmBuf, SmBytes,
 };
 
 fn pool_of(limit: usize, heap: &CountingHeap) -> BufPool<CountingHeap> {
@@ -87,13 +87,13 @@ fn a_lease_keeps_its_size_whatever_it_is_given_and_says_so() {
     let pool = pool_of(1, &heap);
     let mut lease = pool.try_acquire().unwrap();
     lease.extend_from_slice(&[1; 110]);
-    let full = AllocError::PoolGrowth { size: 128, block: 112, left: 0 };
+    let full = AllocError::PoolGrowth { size: 128, block: 112, left: 0, most: 112 };
     let asked = heap.asked();
     assert_eq!(lease.try_extend_from_slice(&[2; 3]), Err(full));
     assert_eq!((lease.try_reserve(3), lease.room(), lease.len()), (Err(full), 2, 110));
     assert_eq!(lease.try_reserve_front(3), Err(full));
     let says = "no room for 113 bytes in a buffer: a pool's buffer with a block of 112 bytes was to get one of 128; \
-                the pool's buffers may grow by 0 bytes more (`BufPoolBuilder::growth`)";
+                the pool's buffers may grow by 0 bytes more, none beyond 112 (`BufPoolBuilder::growth`)";
     assert_eq!(panic_text(|| lease.extend_from_slice(&[2; 3])), says);
     assert_eq!(panic_text(|| lease.resize(113, 0)), says);
     let refused = std::io::Write::write_all(&mut lease, &[2; 3]).unwrap_err();
@@ -661,5 +661,31 @@ fn errors_have_a_kind_in_io_and_are_inside() {
             let theirs = Error::from(error);
             assert_eq!((theirs.kind(), theirs.downcast::<AllocError>().unwrap()), (kind, error));
         }
+    }
+}
+
+/// What others hold is short now and comes back; what the pool's growth never allows is a mistake.
+#[test]
+fn growth_that_others_have_is_out_of_memory_and_more_than_all_of_it_is_invalid() {
+    use std::io::{ErrorKind, Write};
+
+    let pool = BufPool::builder().limit(2).buf_size(1024).growth(4096).build().unwrap();
+    let [mut first, mut second] = [(); 2].map(|()| pool.try_acquire().unwrap());
+    first.write_all(&[1; 4096]).unwrap();
+    assert_eq!(second.write_all(&[2; 4096]).unwrap_err().kind(), ErrorKind::OutOfMemory);
+    assert_eq!(second.write_all(&[2; 6000]).unwrap_err().kind(), ErrorKind::InvalidInput);
+    drop(first);
+    second.write_all(&[2; 4096]).unwrap();
+}
+
+/// The second pool is likely to lie where the first one was.
+#[test]
+fn heaps_of_pools_that_followed_each_other_in_one_place_are_two() {
+    let heaps = [(); 2].map(|()| Arc::new(Heap::<Linear<8>>::new(1 << 16).unwrap()));
+    let lease_of =
+        |heap| BufPool::builder().buf_size(64).limit(1).build_in(Arc::clone(heap)).unwrap().try_acquire().unwrap();
+    for _ in 0..100 {
+        let of_first = lease_of(&heaps[0]).heap().clone();
+        assert!(!of_first.is_same(lease_of(&heaps[1]).heap()));
     }
 }

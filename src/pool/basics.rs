@@ -92,7 +92,7 @@ impl<H: HeapRef> BufPool<H> {
         self.handle.permits().out() as usize
     }
 
-    /// The most leases that can exist at a time.
+    /// The most buffers that can be on loan at a time. What is split off a lease has its buffer's permit, and is no other.
     ///
     /// ```
     /// # use smarena::BufPool;

@@ -88,7 +88,7 @@ impl BufPoolBuilder {
         /// ```
         growth(bytes: usize) => growth;
 
-        /// The most leases that can exist at a time: 1 to `u32::MAX`.
+        /// The most buffers that can be on loan at a time: 1 to `u32::MAX`.
         ///
         /// ```
         /// # use smarena::BufPool;

@@ -112,6 +112,7 @@ impl<H: HeapRef> Buffers<H> {
             size: new.size(),
             block: old.size(),
             left: self.growth.saturating_sub(grown),
+            most: (self.lent as usize).saturating_add(self.growth),
         })
     }
 }
@@ -171,7 +172,8 @@ unsafe impl<H: HeapRef> HeapRef for PoolHeap<H> {
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        self.shared == other.shared
+        // Both: without a block out, another pool may lie where this one was.
+        self.shared == other.shared && self.heap.is_same(&other.heap)
     }
 }
 

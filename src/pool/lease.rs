@@ -18,7 +18,7 @@ use crate::heap::{Global, HeapRef};
 ///
 /// What is split off is another part of the same block. When the last part is dropped, on whichever thread, whether or not a handle to the pool
 /// is left, the block goes back to the heap, then the permit to the pool. A copy needs a second block, which is not the pool's to give: `lease.clone()` does not
-/// compile, and `SmBuf::from(&lease[..])` copies.
+/// compile (`to_owned` is the buffer's, and panics), and `SmBuf::from(&lease[..])` copies.
 ///
 /// ```
 /// use smarena::{AllocError, BufPool};
@@ -50,7 +50,8 @@ impl<H: HeapRef> Lease<H> {
     /// Keeps the buffer and ends the loan: the permit goes back to the pool at once, so the limit
     /// bounds the pool's leases and not such buffers.
     ///
-    /// Nothing is copied, unless parts of the block were split off and are still there: then the content moves to a block of its own.
+    /// Nothing is copied, unless parts of the block were split off and are still there: then the content moves to a block of its own,
+    /// and the permit goes back with the last part.
     ///
     /// # Panics
     /// If the content has to move and the heap has no block for it.
@@ -195,21 +196,35 @@ impl<H: HeapRef> IntoIterator for Lease<H> {
 from! {
     /// [`freeze`](Lease::freeze).
     [H: HeapRef] Lease<H> => SmBytes<PoolHeap<H>>: |lease| lease.freeze();
-    /// What was split off a lease, or frozen and is alone again, as a lease. It has its permit still.
-    ///
-    /// ```
-    /// use smarena::{BufPool, Lease};
-    ///
-    /// let mut lease = BufPool::builder().build()?.try_acquire()?;
-    /// lease.extend_from_slice(b"headerpayload");
-    /// let header: Lease = lease.split_to(6).into();
-    /// assert_eq!(header, b"header");
-    /// drop(header);
-    /// let payload: Lease = lease.freeze().try_into_mut().unwrap().into();
-    /// assert_eq!(payload, b"payload");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    [H: HeapRef] SmBuf<PoolHeap<H>> => Lease<H>: |buf| Lease(buf);
+}
+
+/// What was split off a lease, or frozen and is alone again, as a lease: it has its permit still. The error is what was given, if it has no block, and
+/// so no permit: nothing was in it when it was split off or frozen.
+///
+/// ```
+/// use smarena::{BufPool, Lease};
+///
+/// let pool = BufPool::builder().build()?;
+/// let mut lease = pool.try_acquire()?;
+/// lease.extend_from_slice(b"headerpayload");
+/// let header: Lease = lease.split_to(6).try_into().unwrap();
+/// assert_eq!(header, b"header");
+/// drop(header);
+/// let mut payload: Lease = lease.freeze().try_into_mut().unwrap().try_into().unwrap();
+/// assert_eq!(payload, b"payload");
+///
+/// payload.clear();
+/// let nothing = payload.freeze().try_into_mut().unwrap();
+/// assert!(Lease::try_from(nothing).is_err());
+/// assert_eq!(pool.in_flight(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl<H: HeapRef> TryFrom<SmBuf<PoolHeap<H>>> for Lease<H> {
+    type Error = SmBuf<PoolHeap<H>>;
+
+    fn try_from(buf: SmBuf<PoolHeap<H>>) -> Result<Self, Self::Error> {
+        if buf.has_block() { Ok(Lease(buf)) } else { Err(buf) }
+    }
 }
 
 /// What a lease is not. Without it `lease.clone()` would be that of the buffer behind it, which has no second block to copy to.

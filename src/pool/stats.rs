@@ -26,7 +26,7 @@ use crate::sync::Ordering;
 pub struct PoolStats {
     /// The bytes each buffer has room for when it is acquired.
     pub buf_size: usize,
-    /// The most leases that can exist at a time.
+    /// The most buffers that can be on loan at a time. What is split off a lease has its buffer's permit, and is no other.
     pub limit: usize,
     /// Buffers on loan, frozen ones and those that only a part is left of included.
     pub in_flight: usize,
