@@ -689,3 +689,17 @@ fn heaps_of_pools_that_followed_each_other_in_one_place_are_two() {
         assert!(!of_first.is_same(lease_of(&heaps[1]).heap()));
     }
 }
+
+#[test]
+fn a_lease_compares_with_what_it_is_split_and_frozen_to() {
+    let pool = BufPool::builder().build().unwrap();
+    let [mut first, mut second] = [(); 2].map(|()| pool.try_acquire().unwrap());
+    first.extend_from_slice(b"ping");
+    second.extend_from_slice(b"pong");
+    let [ping, pong] = [b"ping", b"pong"].map(SmBuf::from);
+    assert!(first != pong && ping == first);
+    second.copy_from_slice(b"ping");
+    assert_eq!(first, second.split());
+    second.extend_from_slice(b"ping");
+    assert_eq!(first, second.freeze());
+}

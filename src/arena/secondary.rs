@@ -46,7 +46,8 @@ type Cell<V> = (NonZeroU32, V);
 /// assert!(ages.is_empty());
 /// ```
 ///
-/// A handle may be of [a type of one's own](crate::handle_type). Handles of another type do not compile:
+/// A handle may be of [a type of one's own](crate::handle_type), but the map is of the values' type: it takes every type of handles to such values, and cannot
+/// tell arenas apart by them. Where two arenas have values of one type, wrap the values. Handles to values of another type do not compile:
 ///
 /// ```compile_fail,E0277
 /// let handle = smarena::SmArena::new().insert(1_u8);

@@ -177,6 +177,11 @@ impl<H: HeapRef> Lease<H> {
 dereference! { [H: HeapRef] Lease<H> => SmBuf<PoolHeap<H>>: |lease| &lease.0, mut &mut lease.0 }
 
 crate::content::compares_by_content!(Lease);
+crate::content::compares_with! {
+    Lease:
+    [G: HeapRef,] SmBuf<G>;
+    [G: HeapRef,] SmBytes<G>;
+}
 crate::content::shows_content!(Lease);
 crate::content::reads_from_the_front!(Lease by "SmBuf");
 crate::content::writes_to_the_end!(Lease);
