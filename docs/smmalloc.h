@@ -6,7 +6,15 @@
  * set, to anything but nothing and 0, check that and abort with a line that names the block; others trust the caller as free()
  * does. If SMMALLOC_RECORD names a file when the first allocator is created, what is asked of all allocators is recorded, and
  * written there when the process ends by exit() or by returning from main(); not of programs that run with more rights than who
- * started them, as set-user-ID ones do. */
+ * started them, as set-user-ID ones do.
+ *
+ * The environment is read whenever an allocator is created, as by getenv(): no other thread may change it meanwhile. Where one of the two variables is
+ * set, creation takes a little memory of the process's own allocator, and so does sm_allocator_statistics; where that is refused the process ends by
+ * abort().
+ *
+ * On Linux with the GNU C library, x86-64: opened by dlopen(), the library needs 160 bytes of the room that is kept for thread-locals of such libraries
+ * (some 1600 by default). If others took it, dlopen() says "cannot allocate memory in static TLS block": link with the library, or start the program with
+ * more room, as GLIBC_TUNABLES=glibc.rtld.optional_static_tls=4096 in the environment. */
 
 #ifndef SMMALLOC_H
 #define SMMALLOC_H
@@ -30,7 +38,7 @@
 #define SM_REFUSE 2
 
 /**
- * Each call is checked, and misuse ends the process with a message; there are no thread caches.
+ * Blocks that are freed, moved or measured are checked, and misuse ends the process with a message; there are no thread caches.
  */
 #define SM_HARDENED 1
 
@@ -74,11 +82,11 @@ typedef struct {
    */
   const size_t *bucket_sizes;
   /**
-   * Bytes that a bucket can grow to, at least those of the smallest bucket; counts with SM_GROW.
+   * Bytes that a bucket can grow to, at least those of the smallest bucket; counts with SM_GROW. Addresses are reserved for so many.
    */
   size_t reserve;
   /**
-   * Bytes of blocks of each bucket that a thread caches by itself, at most; 0 for a 256th of `bucket_size`, 64 KiB at most.
+   * Bytes of blocks of each bucket that a thread caches by itself, at most; 0 for a 256th of `bucket_size`, whatever `bucket_sizes` say, 64 KiB at most.
    */
   size_t cache_bytes;
   /**
@@ -86,7 +94,8 @@ typedef struct {
    */
   uint32_t flags;
   /**
-   * Free memory goes back after so long, in milliseconds; 0 for a second, or SM_PURGE_NEVER.
+   * Memory that is free for so long, in milliseconds, goes back when some thread comes to its bucket after that; 0 for a second, or SM_PURGE_NEVER. Where no
+   * thread comes it stays until sm_allocator_trim.
    */
   uint32_t purge_after;
   /**
@@ -170,7 +179,12 @@ extern "C" {
  * Creates an allocator with `buckets_count` (1 to 64) buckets of `bucket_size` bytes each.
  *
  * The blocks of the first bucket have 16 bytes, of the second 32, and so on. Returns NULL if a bucket would have no block at all or more than
- * 1 TiB, for any other number of buckets, or if the system refuses. Memory is reserved, and used when it is first written.
+ * 1 TiB, for any other number of buckets, or if the system refuses.
+ *
+ * Addresses are reserved at once, and memory is used when it is first written. Each bucket takes the addresses of the least power of two that has room for
+ * the largest of them and a page, twice its bytes if these are a power of two themselves: 64 buckets of 1 GiB take 129 GiB in all.
+ *
+ * To create an allocator takes 24 KiB of stack, more than PTHREAD_STACK_MIN; all other calls make do with that.
  */
 void *sm_allocator_create(uint32_t buckets_count,
                           size_t bucket_size);
@@ -185,9 +199,9 @@ void sm_allocator_destroy(void *allocator);
 /**
  * Gives the calling thread a cache of up to `cache_size` blocks of each bucket.
  *
- * `warmup` says how full it is made: 0 empty, 1 half, 2 full; anything else counts as 0. What the thread had cached before goes back first. With
- * `cache_size` 0 the thread takes every block from its bucket. Threads that call neither this nor sm_allocator_thread_cache_destroy have a small
- * cache in buckets that are large: of a 256th of the bucket's bytes at most.
+ * `warmup` says how full it is made: 0 empty, 1 half or somewhat less, 2 full but for the room that the first frees need, so half or less of a small cache;
+ * anything else counts as 0. What the thread had cached before goes back first. With `cache_size` 0 the thread takes every block from its bucket. Threads
+ * that call neither this nor sm_allocator_thread_cache_destroy have a small cache, in each bucket of a 256th of `bucket_size` at most and never more than 64 KiB.
  */
 void sm_allocator_thread_cache_create(void *allocator,
                                       int32_t warmup,
@@ -198,8 +212,8 @@ void sm_allocator_thread_cache_create(void *allocator,
  *
  * From now on the thread takes every block from its bucket, until it creates a cache again. While no thread has a cache of the allocator, any
  * thread can have every block of a bucket: exactly as many as `bucket_size` bytes hold. A thread that has called neither this nor
- * sm_allocator_thread_cache_create has a small cache of its own accord, of a 256th of a bucket's bytes at most; other threads do not get
- * the blocks that lie there. Call this on each thread that must not keep any.
+ * sm_allocator_thread_cache_create has a small cache of its own accord, of a 256th of `bucket_size` at most in each bucket, which may be most of one that
+ * `bucket_sizes` makes much smaller; other threads do not get the blocks that lie there. Call this on each thread that must not keep any.
  */
 void sm_allocator_thread_cache_destroy(void *allocator);
 
@@ -242,7 +256,7 @@ void sm_free_batch(void *allocator,
  * A block of at least `bytes` bytes at a multiple of `alignment`, with the content of `memory` as far as both go.
  *
  * The same block, untouched, if it is large enough and aligned. Returns NULL when there is no memory or the alignment is none; then `memory` is as it was.
- * With `bytes` 0 it frees `memory` and returns NULL; with `memory` NULL it is sm_malloc.
+ * But with `bytes` 0 it frees `memory`, whatever the alignment, and returns NULL; with `memory` NULL it is sm_malloc.
  */
 void *sm_realloc(void *allocator,
                  void *memory,
@@ -266,7 +280,8 @@ int32_t sm_mbucket(void *allocator, void *memory);
  * Creates an allocator as `options` say.
  *
  * Returns NULL for what cannot be (as sm_allocator_create, which has no more than `buckets_count` and `bucket_size`), for options that there are
- * none of, for a `size` of more than 4096, or if the system refuses. The environment variable SMMALLOC_HARDENED makes it hardened, too.
+ * none of, for a `size` of more than 4096, or if the system or the process's own allocator refuses. The environment variable SMMALLOC_HARDENED makes it
+ * hardened, too.
  */
 void *sm_allocator_create_with(const SmOptions *options);
 
@@ -274,7 +289,8 @@ void *sm_allocator_create_with(const SmOptions *options);
  * Says what an allocator is doing, or one bucket of it: -1 stands for all together.
  *
  * Fills in as much of `statistics` as its `size` has room for. Returns 1, or 0 and does nothing if there is no such bucket, or `size` is less than that of
- * the first word. It takes a moment: it looks at every bucket, and at the cache of every thread.
+ * the first word. It takes a moment: it looks at every bucket, and at the cache of every thread; and for that moment memory of the process's own
+ * allocator, without which the process ends.
  */
 int32_t sm_allocator_statistics(void *allocator,
                                 int32_t bucket,
@@ -283,7 +299,8 @@ int32_t sm_allocator_statistics(void *allocator,
 /**
  * Gives the memory of free blocks back to the system, with what the calling thread has cached and ended threads left. Returns the bytes.
  *
- * Other threads may use the allocator meanwhile. The memory of free blocks goes back by itself, too, if nobody has wanted it for a while.
+ * Other threads may use the allocator meanwhile. The memory of free blocks that nobody has wanted for a while goes back without this, too, but not before
+ * some thread comes to their bucket: call it in a program that falls silent.
  */
 size_t sm_allocator_trim(void *allocator);
 

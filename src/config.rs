@@ -51,9 +51,9 @@ pub enum CacheWarmup {
     /// Empty: blocks are fetched when they are first needed.
     #[default]
     Cold,
-    /// Half full.
+    /// Half full, or somewhat less.
     Warm,
-    /// Full, but for the room that the first frees need.
+    /// Full, but for the room that the first frees need: half or less of a small cache.
     Hot,
 }
 

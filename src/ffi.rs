@@ -17,12 +17,15 @@
 //! - Any thread may use any allocator, and free what another thread allocated. A thread that ends gives back what it had cached.
 //! - Blocks have the sizes 16, 32, 48, … bytes, unless options name others; a bucket of `bucket_size` bytes serves exactly as many as fit. When it is used up the next
 //!   buckets serve, then the system allocator, which also has what is larger than any block.
-//! - A thread that created no cache has a small one of its own accord, of a 256th of a bucket's bytes at most, unless it has called
+//! - A thread that created no cache has a small one of its own accord, of a 256th of `bucket_size` at most, 64 KiB at most, unless it has called
 //!   [`sm_allocator_thread_cache_destroy`]: then it caches nothing until it creates a cache.
 //! - `allocator` is `NULL` or was returned by [`sm_allocator_create`] and has not been destroyed; `memory` is `NULL` or a live block of that
 //!   allocator. Nothing checks the first. The second is checked by allocators created while the environment variable
 //!   `SMMALLOC_HARDENED` is set, to anything but nothing and `0`: they end the process by `abort`, with a line on standard error that names
 //!   the block. Others are as trusting as the C library's `free`; docs/SAFETY.md says what they notice.
+//! - The environment is read whenever an allocator is created, as by `getenv`: no other thread may change it meanwhile. Where one of the two variables
+//!   is set, creation takes a little memory of the process's own allocator, and so does [`sm_allocator_statistics`]; where that is refused the process
+//!   ends by `abort`.
 //! - If `SMMALLOC_RECORD` names a file when the first allocator is created, what is asked of all allocators is recorded (feature `record`, on unix), and
 //!   written there when the process ends by `exit` or by returning from `main`; `%p` in the name stands for the process's number. The example `tune`
 //!   reads it and says which block sizes would fit. Recorded allocators have no thread caches, so the program is slower. A child of `fork` does not
@@ -99,7 +102,12 @@ fn hardened() -> bool {
 /// Creates an allocator with `buckets_count` (1 to 64) buckets of `bucket_size` bytes each.
 ///
 /// The blocks of the first bucket have 16 bytes, of the second 32, and so on. Returns NULL if a bucket would have no block at all or more than
-/// 1 TiB, for any other number of buckets, or if the system refuses. Memory is reserved, and used when it is first written.
+/// 1 TiB, for any other number of buckets, or if the system refuses.
+///
+/// Addresses are reserved at once, and memory is used when it is first written. Each bucket takes the addresses of the least power of two that has room for
+/// the largest of them and a page, twice its bytes if these are a power of two themselves: 64 buckets of 1 GiB take 129 GiB in all.
+///
+/// To create an allocator takes 24 KiB of stack, more than PTHREAD_STACK_MIN; all other calls make do with that.
 ///
 /// ```
 /// # use smarena::ffi::*;
@@ -151,9 +159,9 @@ pub unsafe extern "C" fn sm_allocator_destroy(allocator: *mut c_void) {
 
 /// Gives the calling thread a cache of up to `cache_size` blocks of each bucket.
 ///
-/// `warmup` says how full it is made: 0 empty, 1 half, 2 full; anything else counts as 0. What the thread had cached before goes back first. With
-/// `cache_size` 0 the thread takes every block from its bucket. Threads that call neither this nor sm_allocator_thread_cache_destroy have a small
-/// cache in buckets that are large: of a 256th of the bucket's bytes at most.
+/// `warmup` says how full it is made: 0 empty, 1 half or somewhat less, 2 full but for the room that the first frees need, so half or less of a small cache;
+/// anything else counts as 0. What the thread had cached before goes back first. With `cache_size` 0 the thread takes every block from its bucket. Threads
+/// that call neither this nor sm_allocator_thread_cache_destroy have a small cache, in each bucket of a 256th of `bucket_size` at most and never more than 64 KiB.
 ///
 /// # Safety
 /// `allocator` is NULL or a live allocator.
@@ -183,8 +191,8 @@ pub unsafe extern "C" fn sm_allocator_thread_cache_create(allocator: *mut c_void
 ///
 /// From now on the thread takes every block from its bucket, until it creates a cache again. While no thread has a cache of the allocator, any
 /// thread can have every block of a bucket: exactly as many as `bucket_size` bytes hold. A thread that has called neither this nor
-/// sm_allocator_thread_cache_create has a small cache of its own accord, of a 256th of a bucket's bytes at most; other threads do not get
-/// the blocks that lie there. Call this on each thread that must not keep any.
+/// sm_allocator_thread_cache_create has a small cache of its own accord, of a 256th of `bucket_size` at most in each bucket, which may be most of one that
+/// `bucket_sizes` makes much smaller; other threads do not get the blocks that lie there. Call this on each thread that must not keep any.
 ///
 /// # Safety
 /// `allocator` is NULL or a live allocator.
@@ -315,7 +323,7 @@ pub unsafe extern "C" fn sm_free_batch(allocator: *mut c_void, batch: *mut *mut 
 /// A block of at least `bytes` bytes at a multiple of `alignment`, with the content of `memory` as far as both go.
 ///
 /// The same block, untouched, if it is large enough and aligned. Returns NULL when there is no memory or the alignment is none; then `memory` is as it was.
-/// With `bytes` 0 it frees `memory` and returns NULL; with `memory` NULL it is sm_malloc.
+/// But with `bytes` 0 it frees `memory`, whatever the alignment, and returns NULL; with `memory` NULL it is sm_malloc.
 ///
 /// # Safety
 /// As [`sm_malloc`], and as [`sm_free`] unless NULL is returned for want of memory or `memory` itself.

@@ -354,6 +354,13 @@ misuse! {
         free(heap, block);
         realloc(heap, block, 1000);
     };
+    moved_after_its_free_to_no_alignment: "use of block 0 of bucket 3" => {
+        let heap = hardened();
+        let block = block(heap, 64);
+        free(heap, block);
+        // SAFETY: none; the heap is to notice.
+        let _ = unsafe { heap.realloc(block, 50, 3) };
+    };
     moved_twice: "use of block 0 of bucket 0" => {
         let heap = hardened();
         let block = block(heap, 16);
@@ -970,6 +977,13 @@ misuse! {
         let block = block(heap, 1000);
         free(heap, block);
         realloc(heap, block, 2000);
+    };
+    the_systems_moved_after_its_free_to_no_alignment_in_any_heap: "which is no live block of this heap" => {
+        let heap = uncached();
+        let block = block(heap, 1000);
+        free(heap, block);
+        // SAFETY: none; the heap is to notice.
+        let _ = unsafe { heap.realloc(block, 2000, 3) };
     };
     the_systems_moved_after_its_free_by_an_owner_in_any_heap: "which is no live block of this heap" => {
         let heap = uncached();

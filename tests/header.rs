@@ -15,7 +15,15 @@ const INTRODUCTION: &str = "\
  * set, to anything but nothing and 0, check that and abort with a line that names the block; others trust the caller as free()
  * does. If SMMALLOC_RECORD names a file when the first allocator is created, what is asked of all allocators is recorded, and
  * written there when the process ends by exit() or by returning from main(); not of programs that run with more rights than who
- * started them, as set-user-ID ones do. */";
+ * started them, as set-user-ID ones do.
+ *
+ * The environment is read whenever an allocator is created, as by getenv(): no other thread may change it meanwhile. Where one of the two variables is
+ * set, creation takes a little memory of the process's own allocator, and so does sm_allocator_statistics; where that is refused the process ends by
+ * abort().
+ *
+ * On Linux with the GNU C library, x86-64: opened by dlopen(), the library needs 160 bytes of the room that is kept for thread-locals of such libraries
+ * (some 1600 by default). If others took it, dlopen() says \"cannot allocate memory in static TLS block\": link with the library, or start the program with
+ * more room, as GLIBC_TUNABLES=glibc.rtld.optional_static_tls=4096 in the environment. */";
 
 fn header() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

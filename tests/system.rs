@@ -188,6 +188,24 @@ fn within<R>(resource: Resource, bytes: usize, body: impl FnOnce() -> R) -> R {
     result
 }
 
+#[cfg(feature = "capi")]
+#[test]
+fn an_allocator_whose_name_cannot_be_copied_is_refused() {
+    use smarena::ffi::{SmOptions, sm_allocator_create_with};
+
+    ends_well("an_allocator_whose_name_cannot_be_copied_is_refused", || {
+        let long = std::ffi::CString::new(vec![b'a'; 128 << 20]).unwrap();
+        let options =
+            SmOptions { size: size_of::<SmOptions>(), buckets_count: 1, bucket_size: 1 << 16, ..Default::default() };
+        let made = within(libc::RLIMIT_AS, told("VmSize:") + (96 << 20), || {
+            // SAFETY: as large as they say, and the name ends.
+            [c"short".as_ptr(), long.as_ptr()]
+                .map(|name| !unsafe { sm_allocator_create_with(&SmOptions { name, ..options }) }.is_null())
+        });
+        assert_eq!(made, [true, false]);
+    });
+}
+
 #[test]
 fn a_span_of_huge_pages_is_opened_as_far_as_a_limit_on_data_lets_it() {
     ends_well("a_span_of_huge_pages_is_opened_as_far_as_a_limit_on_data_lets_it", || {

@@ -8,7 +8,6 @@ use core::mem::offset_of;
 use core::ptr;
 use core::slice;
 use core::time::Duration;
-use std::borrow::Cow;
 
 use super::{create, hardened, heap};
 use crate::class::MAX_CLASSES;
@@ -23,7 +22,7 @@ pub const SM_GROW: u32 = 1;
 /// NULL is returned, also for what is larger than any block: the allocator never has more than its buckets.
 pub const SM_REFUSE: u32 = 2;
 
-/// Each call is checked, and misuse ends the process with a message; there are no thread caches.
+/// Blocks that are freed, moved or measured are checked, and misuse ends the process with a message; there are no thread caches.
 pub const SM_HARDENED: u32 = 1;
 /// Blocks are overwritten with zeros when they are freed.
 pub const SM_ZERO_ON_FREE: u32 = 2;
@@ -56,13 +55,14 @@ pub struct SmOptions {
     pub bucket_size: usize,
     /// Or NULL: bytes of one bucket after the other, as many as there are buckets; 0 for `bucket_size`.
     pub bucket_sizes: *const usize,
-    /// Bytes that a bucket can grow to, at least those of the smallest bucket; counts with SM_GROW.
+    /// Bytes that a bucket can grow to, at least those of the smallest bucket; counts with SM_GROW. Addresses are reserved for so many.
     pub reserve: usize,
-    /// Bytes of blocks of each bucket that a thread caches by itself, at most; 0 for a 256th of `bucket_size`, 64 KiB at most.
+    /// Bytes of blocks of each bucket that a thread caches by itself, at most; 0 for a 256th of `bucket_size`, whatever `bucket_sizes` say, 64 KiB at most.
     pub cache_bytes: usize,
     /// SM_HARDENED and others, added up.
     pub flags: u32,
-    /// Free memory goes back after so long, in milliseconds; 0 for a second, or SM_PURGE_NEVER.
+    /// Memory that is free for so long, in milliseconds, goes back when some thread comes to its bucket after that; 0 for a second, or SM_PURGE_NEVER. Where no
+    /// thread comes it stays until sm_allocator_trim.
     pub purge_after: u32,
     /// The allocator's name in messages, in UTF-8; it is copied. Or NULL.
     pub name: *const c_char,
@@ -154,7 +154,8 @@ unsafe fn read(theirs: *const SmOptions) -> Option<SmOptions> {
 /// Creates an allocator as `options` say.
 ///
 /// Returns NULL for what cannot be (as sm_allocator_create, which has no more than `buckets_count` and `bucket_size`), for options that there are
-/// none of, for a `size` of more than 4096, or if the system refuses. The environment variable SMMALLOC_HARDENED makes it hardened, too.
+/// none of, for a `size` of more than 4096, or if the system or the process's own allocator refuses. The environment variable SMMALLOC_HARDENED makes it
+/// hardened, too.
 ///
 /// # Safety
 /// `options` is NULL or leads to as many bytes as its `size` says, or to that alone if it is more than 4096; and what it leads to can be read: `buckets_count` sizes each, a name that ends with 0.
@@ -255,17 +256,32 @@ unsafe fn wishes(options: &SmOptions) -> Option<(Wishes, LateTable, Option<Box<s
         SM_PURGE_NEVER => Purge::Never,
         milliseconds => Purge::After(Duration::from_millis(milliseconds.into())),
     };
-    let name = (!options.name.is_null()).then(|| {
+    let name = if options.name.is_null() {
+        None
+    } else {
         // SAFETY: I10: the caller says that it ends.
-        unsafe { CStr::from_ptr(options.name) }.to_string_lossy()
-    });
-    Some((wishes, table, name.map(Cow::into_owned).map(String::into_boxed_str)))
+        Some(copied(unsafe { CStr::from_ptr(options.name) })?)
+    };
+    Some((wishes, table, name))
+}
+
+/// The name as UTF-8, with a mark for what is none; `None` if there is no memory for it, which `CStr::to_string_lossy` cannot tell.
+fn copied(name: &CStr) -> Option<Box<str>> {
+    let pieces = || {
+        let chunks = name.to_bytes().utf8_chunks();
+        chunks.flat_map(|chunk| [chunk.valid(), if chunk.invalid().is_empty() { "" } else { "\u{FFFD}" }])
+    };
+    let mut own = String::new();
+    own.try_reserve_exact(pieces().map(str::len).sum()).ok()?;
+    own.extend(pieces());
+    Some(own.into_boxed_str())
 }
 
 /// Says what an allocator is doing, or one bucket of it: -1 stands for all together.
 ///
 /// Fills in as much of `statistics` as its `size` has room for. Returns 1, or 0 and does nothing if there is no such bucket, or `size` is less than that of
-/// the first word. It takes a moment: it looks at every bucket, and at the cache of every thread.
+/// the first word. It takes a moment: it looks at every bucket, and at the cache of every thread; and for that moment memory of the process's own
+/// allocator, without which the process ends.
 ///
 /// # Safety
 /// `allocator` is NULL or a live allocator; `statistics` is NULL or leads to as many bytes as its `size` says.
@@ -341,7 +357,8 @@ fn told(heap: &ListedHeap, bucket: i32, size: usize) -> Option<SmStatistics> {
 
 /// Gives the memory of free blocks back to the system, with what the calling thread has cached and ended threads left. Returns the bytes.
 ///
-/// Other threads may use the allocator meanwhile. The memory of free blocks goes back by itself, too, if nobody has wanted it for a while.
+/// Other threads may use the allocator meanwhile. The memory of free blocks that nobody has wanted for a while goes back without this, too, but not before
+/// some thread comes to their bucket: call it in a program that falls silent.
 ///
 /// # Safety
 /// `allocator` is NULL or a live allocator.
@@ -385,5 +402,17 @@ pub unsafe extern "C" fn sm_allocator_thread_cache_reset(allocator: *mut c_void)
     // SAFETY: F1: the caller's contract.
     if let Some(heap) = unsafe { heap(allocator) } {
         heap.reset_cache();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_copied_with_a_mark_for_what_is_no_text() {
+        for name in [c"", c"packets", c"p\u{e4}ckchen", c"a\xFF\xFFb\xC3", c"\xE2\x82"] {
+            assert_eq!(*copied(name).unwrap(), *name.to_string_lossy());
+        }
     }
 }

@@ -278,12 +278,14 @@ impl<'h> RawCall<'h> {
         size: usize,
         align: usize,
     ) -> Option<NonNull<u8>> {
-        let align = checked_align(align)?;
+        // Refused after a look at the block: what is none is noticed whatever it is to become.
+        let align = checked_align(align);
         if self.heap.checked {
             // SAFETY: I10: passed on.
             return unsafe { self.heap.reallocate_checked(block, None, (class, size, align)) };
         }
         let (block, usable) = self.heap.state().measured(block);
+        let align = align?;
         if size <= usable && block.addr().get() % align == 0 {
             return Some(block);
         }

@@ -55,7 +55,8 @@ impl RawHeap {
         state.locate(block).is_none() && !state.fallback().has(block)
     }
 
-    /// As `reallocate`, on a hardened heap. `told` is the size the caller says the block was asked for with, if it says so.
+    /// As `reallocate`, on a hardened heap. `told` is the size the caller says the block was asked for with, if it says so. Where there is no
+    /// alignment, a look at the block is all.
     ///
     /// # Safety
     /// As `reallocate`.
@@ -63,10 +64,11 @@ impl RawHeap {
         &self,
         block: NonNull<u8>,
         told: Option<usize>,
-        (class, size, align): (Option<usize>, usize, usize),
+        (class, size, align): (Option<usize>, usize, Option<usize>),
     ) -> Option<NonNull<u8>> {
         let state = self.state();
         let held = state.held(block, told, Misuse::UsedWhileFree);
+        let align = align?;
         // Told the sizes, a block moves to another class, a smaller one, too; not told, it stays where it fits. As on other heaps.
         let stays = held.class.filter(|&own| told.is_none() || class == Some(own));
         let fits = size <= held.capacity && held.block.addr().get() % align == 0;
@@ -103,6 +105,6 @@ impl RawHeap {
         (class, new): (Option<usize>, Layout),
     ) -> Option<NonNull<u8>> {
         // SAFETY: I10: passed on.
-        unsafe { self.reallocate_checked(block, Some(old.size()), (class, new.size(), new.align())) }
+        unsafe { self.reallocate_checked(block, Some(old.size()), (class, new.size(), Some(new.align()))) }
     }
 }
