@@ -43,6 +43,7 @@ public static class Pool
         Pinned();
         OutlivesItsPool();
         Forgotten();
+        ForgottenAndLarge();
         Buffers();
         Threads();
         EndsAmongRenters();
@@ -142,6 +143,18 @@ public static class Pool
     {
         pool.Rent(10);
         pool.RentBuffer(10);
+    }
+
+    private static void ForgottenAndLarge()
+    {
+        // Mono's collector does not listen.
+        if (Type.GetType("Mono.Runtime") != null)
+            return;
+        using SmmallocMemoryPool pool = new SmmallocMemoryPool(8, 1024 * 1024);
+        int before = GC.CollectionCount(0);
+        for (int i = 0; i < 300; i++)
+            pool.RentBuffer(16 * 1024 * 1024);
+        Holds("the collector is told how much it would free", GC.CollectionCount(0) > before);
     }
 
     private static void Buffers()

@@ -10,9 +10,9 @@ namespace Smmalloc
     {
         /// <summary>Empty.</summary>
         Cold = 0,
-        /// <summary>Half full.</summary>
+        /// <summary>Half full, or somewhat less.</summary>
         Warm = 1,
-        /// <summary>Full.</summary>
+        /// <summary>Full, but for the room that the first frees need: half or less of a small cache.</summary>
         Hot = 2,
     }
 
@@ -21,6 +21,10 @@ namespace Smmalloc
     /// There is no finalizer: the collector cannot see who still uses a block, so only <see cref="Dispose"/> gives the memory back.
     /// As with pointers everywhere, nothing stops a use of a block after it was freed. <c>SmmallocMemoryPool</c> is safer.
     /// </summary>
+    /// <remarks>
+    /// Whatever is asked of it after <see cref="Dispose"/> throws <see cref="ObjectDisposedException"/>, but a second <see cref="Dispose"/>, which does
+    /// nothing. A pointer of zero, or null for an array, is an <see cref="ArgumentNullException"/>.
+    /// </remarks>
     public sealed unsafe partial class SmmallocInstance : IDisposable
     {
         private const uint MostBuckets = 64;
@@ -33,7 +37,7 @@ namespace Smmalloc
 
         /// <summary>Buckets of 16, 32, 48, … bytes a block, each with <paramref name="bucketSize"/> bytes of them.</summary>
         /// <exception cref="ArgumentOutOfRangeException">Not 1 to 64 buckets, or too small for a block of the last one.</exception>
-        /// <exception cref="OutOfMemoryException">The system refused the memory.</exception>
+        /// <exception cref="OutOfMemoryException">The system refused the memory, or the addresses: more than <paramref name="bucketSize"/> for each bucket.</exception>
         public SmmallocInstance(uint bucketsCount, int bucketSize)
         {
             allocator = Create(bucketsCount, bucketSize);
@@ -43,7 +47,8 @@ namespace Smmalloc
         /// <exception cref="ArgumentOutOfRangeException">
         /// Not 1 to 64 sizes, or not multiples of 16 up to 2 MiB, each larger than the one before; or the buckets are too small for a block of the last one.
         /// </exception>
-        /// <exception cref="OutOfMemoryException">The system refused the memory.</exception>
+        /// <exception cref="ArgumentNullException">No sizes.</exception>
+        /// <exception cref="OutOfMemoryException">The system refused the memory, or the addresses: more than <paramref name="bucketSize"/> for each bucket.</exception>
         public SmmallocInstance(int[] blockSizes, int bucketSize)
         {
             allocator = Create(blockSizes, bucketSize);
@@ -189,7 +194,7 @@ namespace Smmalloc
         private static IntPtr Created(IntPtr allocator, long bucketsCount, int bucketSize)
         {
             if (allocator == IntPtr.Zero)
-                throw NoMemory(bucketsCount * bucketSize);
+                throw new OutOfMemoryException("the system has no memory, or no addresses, for " + bucketsCount + " buckets of " + bucketSize + " bytes");
             return allocator;
         }
 

@@ -14,7 +14,7 @@ namespace Smmalloc
     /// in any order.</para>
     /// <para>What <see cref="Rent"/> gave out and nobody disposes of is never freed, and keeps the allocator: a span does not keep its owner alive,
     /// and to free in a finalizer would pull the memory from under it. <see cref="Rented"/> shows how many there are. A pool that is forgotten
-    /// itself is closed by its finalizer.</para>
+    /// itself is closed by its finalizer, when the collector comes by; it knows nothing of a pool's addresses, so dispose of pools.</para>
     /// </remarks>
     public sealed class SmmallocMemoryPool : MemoryPool<byte>
     {
@@ -24,7 +24,8 @@ namespace Smmalloc
 
         /// <summary>
         /// A pool of blocks of 16 bytes to 64 KiB, four sizes to each doubling, with up to 64 MiB of each (2 MiB in a process of 32 bits); what is
-        /// larger, or more, comes from the system's allocator. The address space is reserved at once, memory is used when it is first written.
+        /// larger, or more, comes from the system's allocator. Addresses are reserved at once, 5.7 GiB of them (more than the blocks have), memory is used
+        /// when it is first written.
         /// </summary>
         /// <exception cref="OutOfMemoryException">The system refused the memory.</exception>
         public SmmallocMemoryPool() : this(DefaultBlockSizes(), IntPtr.Size == 8 ? 64 * 1024 * 1024 : 2 * 1024 * 1024)
@@ -57,10 +58,16 @@ namespace Smmalloc
         /// <summary>The largest buffer that can be asked for.</summary>
         public override int MaxBufferSize => int.MaxValue;
 
-        /// <summary>How many buffers are rented, those that were forgotten included. Exact while nobody rents or gives back.</summary>
+        /// <summary>
+        /// How many buffers are rented, those that were forgotten included. Exact while no other thread uses the pool, be it for <see cref="Statistics"/> or
+        /// <see cref="Trim"/>; else perhaps more.
+        /// </summary>
         public long Rented => allocator.Blocks;
 
-        /// <summary>A buffer of exactly so many bytes, whose content is undefined; 4096 if it is not said.</summary>
+        /// <summary>
+        /// A buffer of exactly so many bytes, whose content is undefined; 4096 if it is not said. Once it is disposed of, its memory throws
+        /// <see cref="ObjectDisposedException"/>, and to dispose of it again does nothing.
+        /// </summary>
         /// <exception cref="ArgumentOutOfRangeException">Fewer than -1 bytes.</exception>
         /// <exception cref="ObjectDisposedException">The pool is disposed of.</exception>
         /// <exception cref="OutOfMemoryException">There is no memory.</exception>
@@ -129,7 +136,7 @@ namespace Smmalloc
             return sizes;
         }
 
-        /// <summary>Rents nothing from now on. What is rented stays until it is disposed of itself.</summary>
+        /// <summary>Rents nothing from now on. What is rented stays until it is disposed of itself. A second call does nothing.</summary>
         protected override void Dispose(bool disposing)
         {
             allocator.Close();
