@@ -94,8 +94,8 @@ typedef struct {
    */
   uint32_t flags;
   /**
-   * Memory that is free for so long, in milliseconds, goes back when some thread comes to its bucket after that; 0 for a second, or SM_PURGE_NEVER. Where no
-   * thread comes it stays until sm_allocator_trim.
+   * Memory that is free for so long, in milliseconds, goes back as threads come to its bucket after that, the first or the next time; 0 for a second, or
+   * SM_PURGE_NEVER. Where no thread comes it stays until sm_allocator_trim.
    */
   uint32_t purge_after;
   /**
