@@ -478,7 +478,7 @@ fn heap_references_of_buffers() {
 fn is_whole<H: HeapRef>(pool: &BufPool<H>) {
     let stats = pool.stats();
     assert_eq!((stats.in_flight, stats.waiting), (0, 0));
-    assert_eq!(pool.try_acquire_batch(usize::MAX).unwrap().len(), stats.limit);
+    assert_eq!(pool.acquire_batch(usize::MAX).unwrap().len(), stats.limit);
 }
 
 #[test]
@@ -490,7 +490,7 @@ fn heap_references_of_pools() {
             let mut lease = pool.try_acquire().unwrap();
             lease.extend_from_slice(b"bytes");
             let frozen = lease.freeze();
-            drop(pool.try_acquire_batch(1).unwrap().next().unwrap().unwrap().into_buf());
+            drop(pool.acquire_batch(1).unwrap().next().unwrap().unwrap().into_buf());
             drop(frozen.clone());
             drop(frozen);
             drop(pool.try_acquire().unwrap().freeze());
@@ -546,7 +546,7 @@ fn values_of_pools() {
         let pool = ObjectPool::builder(make).reset(|_| user_code()).limit(3).build().unwrap();
         let ended = ends(n, || {
             let first = pool.try_acquire().unwrap();
-            let batch: Vec<_> = pool.try_acquire_batch(2).unwrap().collect();
+            let batch: Vec<_> = pool.acquire_batch(2).unwrap().collect();
             drop(first.into_inner());
             drop(pool.try_acquire().unwrap());
             drop(batch);
@@ -555,7 +555,7 @@ fn values_of_pools() {
         });
         let stats = pool.stats();
         assert_eq!((stats.in_flight, stats.waiting, stats.idle), (0, 0, census.alive()), "call {n}");
-        assert_eq!(pool.try_acquire_batch(usize::MAX).unwrap().len(), 3);
+        assert_eq!(pool.acquire_batch(usize::MAX).unwrap().len(), 3);
         drop(pool);
         assert_eq!(census.alive(), 0, "values were lost by a panic at call {n}");
         if ended {
@@ -646,7 +646,7 @@ mod wakers {
             let heap = CountingHeap::new();
             let pool = BufPool::builder().buf_size(64).limit(2).build_in(heap.clone()).unwrap();
             let ended = ends(n, || {
-                let batch = pool.try_acquire_batch(2).unwrap();
+                let batch = pool.acquire_batch(2).unwrap();
                 let mut waiting: Vec<_> = (0..4).map(|_| Box::pin(pool.acquire())).collect();
                 for (number, future) in waiting.iter_mut().enumerate() {
                     assert!(poll(future, number).is_pending());
@@ -675,7 +675,7 @@ mod wakers {
         let pool = BufPool::builder().buf_size(64).limit(3).build_in(heap.clone()).unwrap();
         for n in 0..3 {
             WOKEN.set(0);
-            let batch = pool.try_acquire_batch(3).unwrap();
+            let batch = pool.acquire_batch(3).unwrap();
             let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(pool.acquire())).collect();
             for (number, future) in waiting.iter_mut().enumerate() {
                 assert!(poll(future, number).is_pending());
@@ -704,7 +704,7 @@ mod wakers {
         let heap = CountingHeap::new();
         let pool = BufPool::builder().buf_size(64).limit(3).build_in(heap.clone()).unwrap();
         for unwinding in [false, true] {
-            let batch = pool.try_acquire_batch(3).unwrap();
+            let batch = pool.acquire_batch(3).unwrap();
             let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(pool.acquire())).collect();
             for future in &mut waiting {
                 assert!(future.as_mut().poll(&mut Context::from_waker(&bad())).is_pending());

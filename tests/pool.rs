@@ -402,7 +402,7 @@ fn watermarks_out_of_order_are_refused() {
 #[test]
 fn congestion_shows_in_the_statistics_and_costs_nobody_a_buffer() {
     let pool = BufPool::builder().limit(4).build().unwrap();
-    let mut batch = pool.try_acquire_batch(3).unwrap();
+    let mut batch = pool.acquire_batch(3).unwrap();
     assert!(!pool.is_congested());
     let lease = pool.try_acquire().unwrap();
     assert!(pool.is_congested() && pool.stats().congested);

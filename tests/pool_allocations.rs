@@ -24,12 +24,12 @@ fn acquiring_waiting_and_freezing_ask_nothing_of_the_system() {
         drop(bytes);
         assert_eq!(pool.in_flight(), 1);
         shared.clear();
-        drop(pool.try_acquire_batch(5).unwrap().next());
+        drop(pool.acquire_batch(5).unwrap().next());
         #[cfg(feature = "async")]
         drop(pool.acquire_blocking(None).unwrap());
         #[cfg(feature = "async")]
         {
-            let full = pool.try_acquire_batch(8).unwrap();
+            let full = pool.acquire_batch(8).unwrap();
             let mut context = Context::from_waker(Waker::noop());
             let (mut first, mut second) = (pool.acquire(), pool.acquire());
             assert!(Pin::new(&mut first).poll(&mut context).is_pending());

@@ -155,7 +155,7 @@ fn run(step: &Step, handles: &mut Vec<BufPool<CountingHeap>>, heap: &CountingHea
         }
         Step::AcquireBatch { wanted, kept } => {
             let (out, _) = model.out();
-            match pool.try_acquire_batch(wanted) {
+            match pool.acquire_batch(wanted) {
                 Ok(batch) => {
                     assert_eq!(batch.len(), wanted.min(LIMIT - out));
                     model.reached(out + batch.len());

@@ -62,9 +62,9 @@ fn a_batch_finds_what_idle_threads_keep() {
     let heap = CountingHeap::new();
     let pool = pool(&heap);
     let (end, thread) = idle_keeper(&pool, 10);
-    let batch = pool.try_acquire_batch(usize::MAX).unwrap();
+    let batch = pool.acquire_batch(usize::MAX).unwrap();
     assert_eq!((batch.len(), pool.in_flight()), (LIMIT, LIMIT));
-    assert!(matches!(pool.try_acquire_batch(1), Err(PoolError::LimitReached { limit: LIMIT, .. })));
+    assert!(matches!(pool.acquire_batch(1), Err(PoolError::LimitReached { limit: LIMIT, .. })));
     drop((batch, end));
     thread.join().unwrap();
 }
@@ -75,7 +75,7 @@ fn a_batch_is_what_the_thread_kept_and_more() {
     let pool = pool(&heap);
     // Fewer than the batch wants, so that it comes from the cache and from the semaphore.
     drop((pool.try_acquire().unwrap(), pool.try_acquire().unwrap()));
-    let batch = pool.try_acquire_batch(40).unwrap();
+    let batch = pool.acquire_batch(40).unwrap();
     assert_eq!((batch.len(), pool.in_flight()), (40, 40));
     drop(batch);
     assert_eq!(acquire_all(&pool).len(), LIMIT);

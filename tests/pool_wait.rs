@@ -126,7 +126,7 @@ fn nobody_overtakes_who_waits() {
     drop(lease);
     // The first has been handed the buffer, though it has not looked yet.
     assert_eq!(pool.try_acquire().unwrap_err(), PoolError::LimitReached { limit: 1, buf_size: 100 });
-    assert!(pool.try_acquire_batch(1).is_err() && at_once(&pool).is_none());
+    assert!(pool.acquire_batch(1).is_err() && at_once(&pool).is_none());
     assert!(pool.acquire_blocking(Some(Duration::ZERO)).is_err());
     assert!(second.poll().is_none());
     let lease = first.served();
@@ -200,7 +200,7 @@ fn a_refused_block_ends_the_waiting_and_serves_the_next() {
 fn a_batch_goes_back_to_those_who_wait() {
     let heap = CountingHeap::new();
     let pool = pool_of(4, &heap);
-    let mut batch = pool.try_acquire_batch(9).unwrap();
+    let mut batch = pool.acquire_batch(9).unwrap();
     assert_eq!(batch.len(), 4);
     let lease = batch.next().unwrap().unwrap();
     let (mut first, mut second) = (Task::waiting(&pool), Task::waiting(&pool));
@@ -218,7 +218,7 @@ fn a_batch_goes_back_to_those_who_wait() {
 fn a_batch_that_the_heap_refuses_loses_no_permit() {
     let heap = CountingHeap::new();
     let pool = pool_of(3, &heap);
-    let mut batch = pool.try_acquire_batch(3).unwrap();
+    let mut batch = pool.acquire_batch(3).unwrap();
     let lease = batch.next().unwrap().unwrap();
     heap.refuse_after(0);
     assert!(matches!(batch.next(), Some(Err(PoolError::Alloc(_)))));
@@ -227,7 +227,7 @@ fn a_batch_that_the_heap_refuses_loses_no_permit() {
     assert!(batch.next().unwrap().is_ok() && batch.next().is_none());
     drop(batch);
     assert_eq!(pool.in_flight(), 1);
-    assert_eq!(pool.try_acquire_batch(0).unwrap().len(), 0);
+    assert_eq!(pool.acquire_batch(0).unwrap().len(), 0);
     drop(lease);
 }
 
@@ -353,7 +353,7 @@ proptest! {
                     }
                     Event::Batch(count) => {
                         let expected = count.min(free);
-                        let outcome = pool.try_acquire_batch(count);
+                        let outcome = pool.acquire_batch(count);
                         prop_assert_eq!(outcome.is_ok(), expected > 0 || count == 0);
                         if let Ok(batch) = outcome {
                             prop_assert_eq!(batch.len(), expected);

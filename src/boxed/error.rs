@@ -28,6 +28,18 @@ impl<T> TryNewError<T> {
         TryNewError { value, error }
     }
 
+    /// What the heap says: [`error`](Self::error).
+    ///
+    /// ```
+    /// # use smarena::{AllocError, SmBox};
+    /// let refused = SmBox::try_new(5).map_err(|error| error.reason());
+    /// assert!(!matches!(refused, Err(AllocError::TooLarge { .. })));
+    /// ```
+    #[must_use]
+    pub fn reason(&self) -> AllocError {
+        self.error
+    }
+
     /// The value, given back.
     ///
     /// ```

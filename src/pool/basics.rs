@@ -55,14 +55,14 @@ impl<H: HeapRef> BufPool<H> {
     /// # use smarena::{BufPool, Lease, PoolError};
     /// let pool = BufPool::builder().limit(5).build()?;
     /// let _one = pool.try_acquire()?;
-    /// let batch = pool.try_acquire_batch(32)?;
+    /// let batch = pool.acquire_batch(32)?;
     /// assert_eq!((batch.len(), pool.in_flight()), (4, 5));
     ///
     /// let leases: Vec<Lease> = batch.collect::<Result<_, PoolError>>()?;
     /// assert!(leases.iter().all(|lease| lease.capacity() >= pool.buf_size()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn try_acquire_batch(&self, count: usize) -> Result<Batch<'_, H>, PoolError> {
+    pub fn acquire_batch(&self, count: usize) -> Result<Batch<'_, H>, PoolError> {
         let batch = self.batch(count);
         if batch.len() == 0 && count > 0 {
             return Err(self.limit_reached());
@@ -70,7 +70,7 @@ impl<H: HeapRef> BufPool<H> {
         Ok(batch)
     }
 
-    /// As [`try_acquire_batch`](BufPool::try_acquire_batch), for a caller that can go on without any buffer: an empty batch is not counted as a refusal.
+    /// As [`acquire_batch`](BufPool::acquire_batch), for a caller that can go on without any buffer: an empty batch is not counted as a refusal.
     pub(crate) fn batch(&self, count: usize) -> Batch<'_, H> {
         Batch::new(self.handle.take(u32::try_from(count).unwrap_or(u32::MAX)))
     }

@@ -3,13 +3,13 @@
 use super::{Buffers, Lease, PoolError, Several};
 use crate::heap::{Global, HeapRef};
 
-/// Buffers on loan that were acquired together, by [`BufPool::try_acquire_batch`](crate::BufPool::try_acquire_batch): an iterator that takes them out one by one.
+/// Buffers on loan that were acquired together, by [`BufPool::acquire_batch`](crate::BufPool::acquire_batch): an iterator that takes them out one by one.
 ///
 /// ```
 /// use smarena::BufPool;
 ///
 /// let pool = BufPool::builder().limit(8).build()?;
-/// let mut batch = pool.try_acquire_batch(5)?;
+/// let mut batch = pool.acquire_batch(5)?;
 /// let first = batch.next().expect("there are five")?;
 /// drop(batch); // the other four go back
 /// assert_eq!(pool.in_flight(), 1);

@@ -123,14 +123,14 @@ impl<T> ObjectPool<T> {
     /// # use smarena::ObjectPool;
     /// let pool = ObjectPool::builder(|| [0; 64]).limit(5).build()?;
     /// let _one = pool.try_acquire()?;
-    /// let mut batch = pool.try_acquire_batch(32)?;
+    /// let mut batch = pool.acquire_batch(32)?;
     /// assert_eq!(batch.len(), 4);
     /// let first = batch.next().expect("there are four");
     /// drop(batch);
     /// assert_eq!(pool.in_flight(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn try_acquire_batch(&self, count: usize) -> Result<ObjectBatch<'_, T>, NoneFree> {
+    pub fn acquire_batch(&self, count: usize) -> Result<ObjectBatch<'_, T>, NoneFree> {
         let wanted = u32::try_from(count).unwrap_or(u32::MAX);
         let taken = self.handle.take(wanted);
         if taken.len() == 0 && wanted > 0 {
@@ -230,7 +230,7 @@ impl<T> ObjectPool<T> {
     /// ```
     /// # use smarena::ObjectPool;
     /// let pool = ObjectPool::builder(|| 7).build()?;
-    /// drop(pool.try_acquire_batch(3)?.collect::<Vec<_>>());
+    /// drop(pool.acquire_batch(3)?.collect::<Vec<_>>());
     /// assert_eq!(pool.stats().idle, 3);
     /// pool.trim();
     /// assert_eq!(pool.stats().idle, 0);
@@ -282,12 +282,12 @@ clone_fields! {
 
 debug_by! { [T] ObjectPool<T> |pool| finish { limit: pool.limit(), in_flight: pool.in_flight() } }
 
-/// Values on loan that were acquired together, by [`ObjectPool::try_acquire_batch`]: an iterator that takes them out one by one.
+/// Values on loan that were acquired together, by [`ObjectPool::acquire_batch`]: an iterator that takes them out one by one.
 ///
 /// ```
 /// # use smarena::{ObjectBatch, ObjectPool};
 /// let pool = ObjectPool::builder(|| 7).build()?;
-/// let batch: ObjectBatch<'_, i32> = pool.try_acquire_batch(3)?;
+/// let batch: ObjectBatch<'_, i32> = pool.acquire_batch(3)?;
 /// assert_eq!(batch.map(|loan| *loan).sum::<i32>(), 21);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

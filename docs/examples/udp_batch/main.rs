@@ -98,7 +98,7 @@ impl Source for BufPool<Net> {
     type Buffer = Lease<Net>;
 
     fn fill(&self, batch: &mut Vec<Lease<Net>>, count: usize) -> Result<(), PoolError> {
-        for lease in self.try_acquire_batch(count)? {
+        for lease in self.acquire_batch(count)? {
             batch.push(lease?);
         }
         Ok(())

@@ -47,7 +47,7 @@ impl Echo {
         let entered = runtime.enter();
         let socket = tokio::net::UdpSocket::from_std(socket)?;
         drop(entered);
-        let leases = pool.try_acquire_batch(BATCH_SIZE)?.collect::<Result<Vec<_>, _>>()?;
+        let leases = pool.acquire_batch(BATCH_SIZE)?.collect::<Result<Vec<_>, _>>()?;
         let leases = leases.try_into().map_err(|_| "the pool has too few buffers")?;
         Ok(Self { runtime, socket, state, leases, together: pool.try_acquire()?, packets: 0, calls: 0 })
     }
