@@ -703,3 +703,16 @@ fn a_lease_compares_with_what_it_is_split_and_frozen_to() {
     second.extend_from_slice(b"ping");
     assert_eq!(first, second.freeze());
 }
+
+/// Of a heap that does not say which references are to it: a part that has nothing could only copy, and there is no second block to copy to.
+#[test]
+fn a_part_that_has_nothing_takes_over_what_is_of_its_pool_whatever_the_heap_says_of_itself() {
+    let heap = Interrupted(CountingHeap::new(), Rc::default(), Rc::default());
+    assert!(!heap.is_same(&heap));
+    let pool = BufPool::builder().buf_size(100).build_in(heap).unwrap();
+    let mut lease = pool.try_acquire().unwrap();
+    lease.extend_from_slice(b"payload");
+    let mut nothing = SmBuf::new_in(lease.heap().clone());
+    nothing.unsplit(lease.split());
+    assert_eq!((&nothing[..], pool.in_flight()), (&b"payload"[..], 1));
+}
