@@ -280,11 +280,12 @@ pub unsafe extern "C" fn sm_free(allocator: *mut c_void, memory: *mut c_void) {
 /// # }
 /// ```
 #[unsafe(no_mangle)]
+#[expect(unused_variables, reason = "a caller that knows the one knows the other, as for a layout")]
 pub unsafe extern "C" fn sm_free_sized(allocator: *mut c_void, memory: *mut c_void, bytes: usize, alignment: usize) {
     // SAFETY: F1: the caller's contract.
     if let (Some(heap), Some(block)) = (unsafe { heap(allocator) }, block(memory)) {
         // SAFETY: I10, F2: the caller's contract.
-        unsafe { heap.free_sized(block, bytes, alignment) }
+        unsafe { heap.free_sized(block, bytes) }
     }
 }
 

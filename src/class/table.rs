@@ -7,7 +7,7 @@ use super::{MAX_BLOCK_SIZE, MAX_CLASSES};
 use crate::text::Text;
 
 /// Every block size is a multiple of this, so every block is aligned to it. Smaller alignments cost nothing.
-pub(super) const GRAIN: usize = 16;
+pub(crate) const GRAIN: usize = 16;
 
 /// A checked table of block sizes: ascending multiples of 16, 1 to 64 of them, at most 2 MiB each.
 ///

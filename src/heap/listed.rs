@@ -3,6 +3,7 @@
 use core::ptr::NonNull;
 
 use super::noted::{Note, Noted};
+use crate::class::table::GRAIN;
 use crate::class::table::late::LateTable;
 use crate::config::{CacheWarmup, Config};
 use crate::error::ConfigError;
@@ -56,33 +57,49 @@ impl ListedHeap {
     /// As `Heap::malloc`.
     #[inline(always)]
     pub(crate) fn malloc(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
-        if let Some(class) = self.table.class_of_small(size, align) {
-            // Behind the last class is a lane of zero bytes: nothing to pop (I7).
-            if let Some(block) = self.raw.library_cache().lane(class).pop() {
-                return Some(block);
-            }
+        // The alignment that most callers name, by one test.
+        if align & !GRAIN != 0 {
+            return self.malloc_aligned(size, align);
         }
-        self.malloc_slow(size, align)
+        self.pop(size).or_else(|| self.malloc_slow(size, align))
     }
 
-    /// Does not unwind, as its type says, so that the fast path needs no stack frame.
+    /// A cached block for a small size, at the alignment that every block has.
+    #[inline(always)]
+    fn pop(&self, size: usize) -> Option<NonNull<u8>> {
+        // Behind the last class is a lane of zero bytes: nothing to pop (I7).
+        self.raw.library_cache().lane(self.table.class_of_small(size)?).pop()
+    }
+
+    /// Of another alignment, though perhaps one that every block has. Does not unwind, as its type says, so that the fast path needs no stack frame.
+    #[inline(never)]
+    extern "C" fn malloc_aligned(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
+        let cached = if align < GRAIN && align.is_power_of_two() { self.pop(size) } else { None };
+        cached.or_else(|| self.malloc_slow(size, align))
+    }
+
+    /// The alloc chunk is empty, or there is no cache, or the layout is not small. Does not unwind, as above.
     #[cold]
     #[inline(never)]
     extern "C" fn malloc_slow(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
-        let class = self.class(size, align);
-        // What is not small, or has an alignment of its own, was not looked for yet.
-        let cached = class.and_then(|class| self.raw.library_cache().lane(class).pop());
         let align = checked_align(align)?;
-        let block = cached.or_else(|| self.raw.by(None).allocate_slow(class, size, align));
+        if let (Some(class), true) = (self.table.class_of_small(size), align <= GRAIN) {
+            if let Some(block) = self.raw.library_cache().lane(class).refill_from_stack() {
+                return Some(block);
+            }
+        }
+        self.malloc_shared(size, align)
+    }
+
+    /// What is small has nothing in this thread's cache.
+    #[cold]
+    #[inline(never)]
+    fn malloc_shared(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
+        let block = self.raw.by(None).allocate(self.table.class_for(size, align), size, align);
         if let (Some(note), Some(block)) = (self.note, block) {
             note(block, size, align, Noted::HandedOut);
         }
         block
-    }
-
-    /// The class that serves a layout, if any does.
-    fn class(&self, size: usize, align: usize) -> Option<usize> {
-        self.table.class_for(size, checked_align(align)?)
     }
 
     /// As `Heap::free`.
@@ -112,10 +129,10 @@ impl ListedHeap {
     /// As `Heap::free_sized`.
     ///
     /// # Safety
-    /// As `free`; `size` and `align` are what the block was last asked for with.
+    /// As `free`; `size` is what the block was last asked for with.
     #[inline(always)]
-    pub(crate) unsafe fn free_sized(&self, block: NonNull<u8>, size: usize, align: usize) {
-        if let Some(class) = self.table.class_of_small(size, align) {
+    pub(crate) unsafe fn free_sized(&self, block: NonNull<u8>, size: usize) {
+        if let Some(class) = self.table.class_of_small(size) {
             // Behind the last class is a lane of zero bytes: no address is inside (I7).
             if self.raw.library_cache().lane(class).push_if_inside(block) {
                 return;
@@ -146,8 +163,9 @@ impl ListedHeap {
             // Noted before the call: afterwards the block may be another thread's.
             note(block, 0, 1, Noted::TakenBack);
         }
+        let class = checked_align(align).and_then(|align| self.table.class_for(size, align));
         // SAFETY: I10: the caller's contract is the same.
-        let moved = unsafe { self.raw.by(None).reallocate(block, self.class(size, align), size, align) };
+        let moved = unsafe { self.raw.by(None).reallocate(block, class, size, align) };
         if let Some(note) = self.note {
             match moved {
                 Some(moved) => note(moved, size, checked_align(align).unwrap_or(align), Noted::HandedOut),

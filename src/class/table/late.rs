@@ -28,12 +28,11 @@ impl LateTable {
         &self.block_sizes
     }
 
-    /// The class of a small layout that asks for no more alignment than every block has, by one look-up. Where that is larger than the largest block
-    /// size, the number of classes, which is less than `MAX_CLASSES` then; `None` for other layouts.
+    /// The class of a small size, for layouts that ask for no more alignment than every block has, by one look-up. Where the size is larger than the
+    /// largest block size, the number of classes, which is less than `MAX_CLASSES` then; `None` for other sizes.
     #[inline(always)]
-    pub(crate) fn class_of_small(&self, size: usize, align: usize) -> Option<usize> {
-        let is_small = align & align.wrapping_sub(1) == 0 && align <= GRAIN && size <= LOOKED_UP;
-        is_small.then(|| self.listed.by_grain[size.div_ceil(GRAIN)].into())
+    pub(crate) fn class_of_small(&self, size: usize) -> Option<usize> {
+        (size <= LOOKED_UP).then(|| self.listed.by_grain[size.div_ceil(GRAIN)].into())
     }
 
     /// As `class_for`.
@@ -75,11 +74,11 @@ mod tests {
                     let fits = |block: usize| block >= size && block % align == 0 && align <= MAX_ALIGN;
                     let expected = sizes.iter().position(|&block| fits(block));
                     assert_eq!(table.class_for(size, align), expected, "{size} at {align} of {sizes:?}");
-                    if let Some(class) = table.class_of_small(size, align) {
+                    if let (Some(class), true) = (table.class_of_small(size), align <= GRAIN) {
                         assert!(class < MAX_CLASSES && class == expected.unwrap_or(sizes.len()), "{size} of {sizes:?}");
                     }
                 }
-                assert_eq!((table.class_for(size, 3), table.class_of_small(size, 3)), (None, None));
+                assert_eq!((table.class_for(size, 3), table.class_of_small(size).is_some()), (None, size <= LOOKED_UP));
             }
         }
     }
