@@ -14,28 +14,32 @@ pub(super) struct Barrier {
     expedited: bool,
 }
 
-/// What the thread that comes often has between its store and its load, where there is `membarrier`.
-#[inline(always)]
-pub(super) fn light() {
-    core::sync::atomic::compiler_fence(Ordering::SeqCst);
-}
-
-/// The same where there is none.
-#[inline(always)]
-pub(super) fn light_by_fence() {
-    // SeqCst: the one order that keeps a store before a later load; its partner is the fence in `heavy`.
-    fence(Ordering::SeqCst);
-}
-
 impl Barrier {
+    /// That of a system without `membarrier`.
+    #[cfg(loom)]
+    pub(super) const FENCE: Self = Barrier { expedited: false };
+
     /// Asks the system which kind it offers. Threads that synchronize with each other must use copies of one barrier.
     pub(super) fn new() -> Self {
         Barrier { expedited: system::register() }
     }
 
-    /// Whether the light one takes an instruction: then it is `light_by_fence`, and otherwise `light`.
+    /// Whether the light one takes an instruction: then it is `fence`, and otherwise `light`.
     pub(super) fn is_fence(self) -> bool {
         !self.expedited
+    }
+
+    /// What the thread that comes often has between its store and its load, where there is `membarrier`; elsewhere nothing.
+    #[inline(always)]
+    pub(super) fn light(self) {
+        system::light(self.expedited);
+    }
+
+    /// The light one where there is no `membarrier`.
+    #[inline(always)]
+    pub(super) fn fence(self) {
+        // SeqCst: the one order that keeps a store before a later load; its partner is the fence in `heavy`.
+        fence(Ordering::SeqCst);
     }
 
     /// What the thread that comes seldom has between its store and its load. A system call.
@@ -44,15 +48,23 @@ impl Barrier {
         if self.expedited {
             system::interrupt_all();
         } else {
-            // SeqCst: as in `light_by_fence`.
-            fence(Ordering::SeqCst);
+            self.fence();
         }
     }
+}
+
+/// Keeps the compiler from changing the order of what comes before and behind.
+#[cfg(not(loom))]
+#[inline(always)]
+fn keep_order(_: bool) {
+    core::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
 
 #[cfg(all(target_os = "linux", not(any(smarena_portable, miri, loom, shuttle))))]
 mod system {
     use core::ffi::c_int;
+
+    pub(super) use super::keep_order as light;
 
     pub(super) fn register() -> bool {
         membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
@@ -82,13 +94,36 @@ mod system {
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(any(smarena_portable, miri, loom, shuttle)))))]
+#[cfg(not(any(loom, all(target_os = "linux", not(any(smarena_portable, miri, shuttle))))))]
 mod system {
+    pub(super) use super::keep_order as light;
+
     pub(super) fn register() -> bool {
         false
     }
 
     pub(super) fn interrupt_all() {
         unreachable!("never granted");
+    }
+}
+
+/// In models it is what a light and a heavy one amount to together.
+#[cfg(loom)]
+mod system {
+    use super::{Ordering, fence};
+
+    pub(super) fn register() -> bool {
+        true
+    }
+
+    pub(super) fn light(expedited: bool) {
+        if expedited {
+            interrupt_all();
+        }
+    }
+
+    pub(super) fn interrupt_all() {
+        // SeqCst: as in `Barrier::fence`.
+        fence(Ordering::SeqCst);
     }
 }

@@ -9,20 +9,20 @@
 //! collecting:   closed = true;  heavy barrier;  wait while busy;  kept, which is 0 from now on
 //! ```
 //!
+//! Whether it is closed and whether it has a permit, or room for one, is a single comparison: with a bound that nothing passes while it is closed.
+//!
 //! By the [barriers](super::barrier), if the thread did not see that its cache is closed then the collecting one sees that it is busy, and
 //! waits: for a few instructions, or for as long as the system lets the thread stand just there.
 //!
 //! # Invariants
 //!
-//! * **K1** The open cache of a number, and `busy` and `room` of a closed one, are written only by the thread that has the number. What else a closed
-//!   cache has whose thread is not busy is written only under the caches' lock.
+//! * **K1** What an open cache of a number keeps, and `busy`, are written only by the thread that has the number. The bounds, and what a closed cache
+//!   keeps whose thread is not busy, are written only under the caches' lock.
 //! * **K2** A cache is opened only under the lock, by its own thread, and while the semaphore's keeping mark is set; the mark is cleared only
 //!   under the lock, when all caches are closed and empty. So a permit lies in a permit cache only while the mark is set.
 //! * **K3** Each permit in a permit cache counts as taken in the semaphore.
 
-use super::barrier::{light, light_by_fence};
 use super::{Barrier, Semaphore};
-use crate::sync::fixed::AtomicU32 as Own;
 use crate::sync::{AtomicBool, AtomicU32, CachePadded, Mutex, Ordering, lock, spin_until};
 
 /// How many threads can have permit caches at a time.
@@ -49,16 +49,14 @@ struct PermitCache {
     kept: AtomicU32,
     /// The thread is about to change what is kept, unless the cache is closed.
     busy: AtomicBool,
-    /// [`CLOSED`], [`FENCED`], both, or 0: open, and nothing to be passed but what the compiler sees to.
-    gate: AtomicU32,
-    /// The most permits that may lie here. The thread's alone.
-    room: Own,
+    /// The most permits that may lie here; 0 if it is closed.
+    room: AtomicU32,
+    /// Its thread takes without more ado only if more than so many lie here: 0 or, as long as the cache is closed or its light barrier is a fence, the
+    /// most there is.
+    floor: AtomicU32,
+    /// The same for what its thread puts: up to so many, its room or 0.
+    ceiling: AtomicU32,
 }
-
-/// The cache's thread must not change what is kept.
-const CLOSED: u32 = 1;
-/// Its light barrier is a fence, behind which the gate is looked at again. In one word with the other, so that where there is `membarrier` it costs nothing.
-const FENCED: u32 = 2;
 
 /// A thread is busy with its cache. Its end may be the last access to the pool: P5.
 #[must_use = "whoever collects waits for its end"]
@@ -84,8 +82,9 @@ impl PermitCaches {
             CachePadded(PermitCache {
                 kept: AtomicU32::new(0),
                 busy: AtomicBool::new(false),
-                gate: AtomicU32::new(CLOSED | if barrier.is_fence() { FENCED } else { 0 }),
-                room: Own::new(0),
+                room: AtomicU32::new(0),
+                floor: AtomicU32::new(u32::MAX),
+                ceiling: AtomicU32::new(0),
             })
         };
         PermitCaches { caches: core::array::from_fn(cache), turn: Mutex::new(()), room, barrier }
@@ -97,13 +96,20 @@ impl PermitCaches {
         self.room > 0
     }
 
-    /// Gives the cache of `number`, which is this thread's or no cache's, its share of the room among `threads`, and returns it. If it was larger, more
-    /// may lie there for a while.
+    /// The share of the room that the cache of `number`, which is this thread's or no cache's, has among `threads`; if it is open it has so much from now
+    /// on. If it was larger, more may lie there for a while.
     pub(super) fn share(&self, number: usize, threads: u32) -> u32 {
         let Some(cache) = self.caches.get(number) else { return 0 };
         let room = (self.room / threads).min(MOST_KEPT);
-        // Relaxed: no other thread looks at it.
-        cache.room.store(room, Ordering::Relaxed);
+        let is_other = || ![0, room].contains(&cache.room());
+        if is_other() {
+            debug_assert!(room > 0, "a pool with room for any has some for each of the threads that have numbers");
+            let _turn = lock(&self.turn);
+            // Somebody may have closed it since.
+            if is_other() {
+                cache.set_room(room, self.barrier);
+            }
+        }
         room
     }
 
@@ -117,11 +123,14 @@ impl PermitCaches {
     #[inline(always)]
     pub(super) fn take(&self, number: usize, wanted: u32) -> u32 {
         let Some(cache) = self.caches.get(number) else { return 0 };
-        let mut taken = 0;
-        let (busy, _) = cache.change(|kept| {
-            taken = wanted.min(kept);
-            (taken > 0).then(|| kept - taken)
-        });
+        let (busy, kept) = cache.begin(self.barrier);
+        // Relaxed: opened by this thread alone.
+        let open = kept > cache.floor.load(Ordering::Relaxed) || self.room_behind_fence(cache) > 0;
+        let taken = if open { wanted.min(kept) } else { 0 };
+        if taken > 0 {
+            // Relaxed: K1: nobody else writes it meanwhile.
+            cache.kept.store(kept - taken, Ordering::Relaxed);
+        }
         busy.end();
         taken
     }
@@ -131,35 +140,51 @@ impl PermitCaches {
     #[inline(always)]
     pub(super) fn put(&self, number: usize, count: u32) -> Option<Busy<'_>> {
         let cache = self.caches.get(number)?;
-        let (busy, put) = cache.change(|kept| {
-            // As in `share`.
-            (count <= cache.room.load(Ordering::Relaxed).saturating_sub(kept)).then(|| kept + count)
-        });
-        if put {
+        let (busy, kept) = cache.begin(self.barrier);
+        let fits = |room: u32| count <= room.saturating_sub(kept);
+        // Relaxed: as in `take`.
+        if fits(cache.ceiling.load(Ordering::Relaxed)) || fits(self.room_behind_fence(cache)) {
+            // Relaxed: as in `take`.
+            cache.kept.store(kept + count, Ordering::Relaxed);
             return Some(busy);
         }
         busy.end();
         None
     }
 
-    /// As `put`, in a permit cache that had no room or was closed, and has been given its share. The caller has a permit; of an error it has as
-    /// many as it says more, so that the cache is half full.
+    /// The room of this thread's cache, which it is busy with, where its light barrier is a fence, passed here; 0 where it is none. Compiled into its
+    /// callers, which would save registers for a call each time.
+    #[inline(always)]
+    fn room_behind_fence(&self, cache: &PermitCache) -> u32 {
+        if !self.barrier.is_fence() {
+            return 0;
+        }
+        self.barrier.fence();
+        cache.room()
+    }
+
+    /// As `put`, in a permit cache that had no room or was closed, and has its share of the room among `threads` now. The caller has a permit; of an error
+    /// it has as many as it says more, so that the cache is half full.
     #[cold]
-    pub(super) fn put_anew(&self, number: usize, count: u32, semaphore: &Semaphore) -> Result<Busy<'_>, u32> {
+    pub(super) fn put_anew(
+        &self,
+        number: usize,
+        count: u32,
+        threads: u32,
+        semaphore: &Semaphore,
+    ) -> Result<Busy<'_>, u32> {
         let Some(cache) = self.caches.get(number) else { return Err(0) };
-        // As in `share`.
-        let room = cache.room.load(Ordering::Relaxed);
+        let room = self.share(number, threads);
         if count > room {
             return Err(0);
         }
-        // Relaxed: nobody else opens it, and nobody relies on what this sees. The mark is a guess, for speed alone, which the lock verifies:
-        // without it all threads of a pool that keeps nothing would meet at the lock. It is looked at second because the semaphore is other
-        // threads' as well.
-        if cache.is_closed() && semaphore.is_keeping() {
+        // The mark is a guess, for speed alone, which the lock verifies: without it all threads of a pool that keeps nothing would meet at the lock. It is
+        // looked at second because the semaphore is other threads' as well.
+        if cache.room() == 0 && semaphore.is_keeping() {
             let _turn = lock(&self.turn);
             // K2: the mark stays as long as we have the lock. Since the look before somebody may have collected.
             if semaphore.is_keeping() {
-                cache.set_closed(false);
+                cache.set_room(room, self.barrier);
             }
         }
         if let Some(busy) = self.put(number, count) {
@@ -181,9 +206,9 @@ impl PermitCaches {
         let mut open = [false; THREADS];
         let mut others = false;
         for (at, cache) in self.caches.iter().enumerate() {
-            open[at] = !cache.is_closed();
+            open[at] = cache.room() > 0;
             if open[at] {
-                cache.set_closed(true);
+                cache.set_room(0, self.barrier);
                 others |= at != number;
             }
         }
@@ -198,43 +223,29 @@ impl PermitCaches {
 }
 
 impl PermitCache {
-    /// Lets the cache's thread change what is kept, if it wants to, unless the cache is closed; says whether it did. The thread is busy until it says
-    /// that it is not.
+    /// Makes the cache's thread busy with it, and says how many permits lie there if it is open.
     #[inline(always)]
-    fn change(&self, change: impl FnOnce(u32) -> Option<u32>) -> (Busy<'_>, bool) {
-        // Relaxed: the barrier keeps it before the look at the gate, and its partner is that of `collect`.
+    fn begin(&self, barrier: Barrier) -> (Busy<'_>, u32) {
+        // Relaxed: the barrier keeps it before the look at a bound, and its partner is that of `collect`.
         self.busy.store(true, Ordering::Relaxed);
-        light();
-        // Relaxed, twice: opened by this thread alone.
-        let open = match self.gate.load(Ordering::Relaxed) {
-            0 => true,
-            gate => {
-                gate & FENCED != 0 && {
-                    light_by_fence();
-                    self.gate.load(Ordering::Relaxed) & CLOSED == 0
-                }
-            }
-        };
-        if open {
-            // Relaxed, twice: K1: nobody else writes it meanwhile.
-            if let Some(changed) = change(self.kept.load(Ordering::Relaxed)) {
-                self.kept.store(changed, Ordering::Relaxed);
-                return (Busy(&self.busy), true);
-            }
-        }
-        (Busy(&self.busy), false)
+        barrier.light();
+        // Relaxed: K1: if it is open, ours.
+        (Busy(&self.busy), self.kept.load(Ordering::Relaxed))
     }
 
-    fn is_closed(&self) -> bool {
-        // Relaxed: written under the lock alone, and who looks without it says why that will do.
-        self.gate.load(Ordering::Relaxed) & CLOSED != 0
+    #[inline(always)]
+    fn room(&self) -> u32 {
+        // Relaxed: written under the lock alone, and who looks without it is busy, or verifies under the lock what this says.
+        self.room.load(Ordering::Relaxed)
     }
 
-    /// The caller has the caches' lock.
-    fn set_closed(&self, closed: bool) {
-        // Relaxed, twice: whoever changes it next has the lock after us.
-        let other = self.gate.load(Ordering::Relaxed) & !CLOSED;
-        self.gate.store(if closed { other | CLOSED } else { other }, Ordering::Relaxed);
+    /// Opens the cache, or closes it if there is no room. The caller has the caches' lock.
+    fn set_room(&self, room: u32, barrier: Barrier) {
+        let passes = room > 0 && !barrier.is_fence();
+        // Relaxed, all three: whoever changes them next has the lock after us.
+        self.room.store(room, Ordering::Relaxed);
+        self.floor.store(if passes { 0 } else { u32::MAX }, Ordering::Relaxed);
+        self.ceiling.store(if passes { room } else { 0 }, Ordering::Relaxed);
     }
 
     /// Waits until the cache's thread is not busy with it, and takes everything. The cache was closed before the last heavy barrier.
@@ -256,8 +267,14 @@ mod tests {
         caches.put(number, count).map(Busy::end).is_some()
     }
 
-    fn put_anew(caches: &PermitCaches, number: usize, count: u32, semaphore: &Semaphore) -> Result<(), u32> {
-        caches.put_anew(number, count, semaphore).map(Busy::end)
+    fn put_anew(
+        caches: &PermitCaches,
+        number: usize,
+        count: u32,
+        threads: u32,
+        semaphore: &Semaphore,
+    ) -> Result<(), u32> {
+        caches.put_anew(number, count, threads, semaphore).map(Busy::end)
     }
 
     #[test]
@@ -266,28 +283,28 @@ mod tests {
         assert_eq!(semaphore.take_permits(9, 0), Ok(9));
         assert_eq!((caches.share(0, 2), caches.share(THREADS, 2)), (4, 0));
         assert!(!put(&caches, 0, 1), "nobody has opened it");
-        assert_eq!(put_anew(&caches, 0, 3, &semaphore), Ok(()));
+        assert_eq!(put_anew(&caches, 0, 3, 2, &semaphore), Ok(()));
         assert!(!put(&caches, 0, 2) && put(&caches, 0, 1));
         // One of four is too many: then half of them go as well.
-        assert_eq!((caches.kept(), put_anew(&caches, 0, 1, &semaphore), caches.kept()), (4, Err(2), 2));
+        assert_eq!((caches.kept(), put_anew(&caches, 0, 1, 2, &semaphore), caches.kept()), (4, Err(2), 2));
         assert!(put(&caches, 0, 1));
-        assert_eq!((put_anew(&caches, 0, 5, &semaphore), caches.kept()), (Err(0), 3));
-        assert_eq!(put_anew(&caches, THREADS, 1, &semaphore), Err(0));
+        assert_eq!((put_anew(&caches, 0, 5, 2, &semaphore), caches.kept()), (Err(0), 3));
+        assert_eq!(put_anew(&caches, THREADS, 1, 2, &semaphore), Err(0));
         caches.collect(0, &semaphore);
         assert_eq!((caches.kept(), semaphore.permits()), (0, 6));
         assert!(!semaphore.is_keeping());
         caches.collect(0, &semaphore);
-        assert_eq!((put_anew(&caches, 0, 1, &semaphore), caches.kept(), semaphore.permits()), (Err(0), 0, 6));
+        assert_eq!((put_anew(&caches, 0, 1, 2, &semaphore), caches.kept(), semaphore.permits()), (Err(0), 0, 6));
     }
 
     #[test]
     fn a_cache_that_has_less_room_than_before_gives_up_what_is_too_much() {
         let (semaphore, caches) = (Semaphore::new(1000, 100, 500, true), PermitCaches::new(1000, Barrier::new()));
         assert_eq!((semaphore.take_permits(90, 0), caches.share(0, 1)), (Ok(90), MOST_KEPT));
-        assert_eq!(put_anew(&caches, 0, 80, &semaphore), Ok(()));
+        assert_eq!(put_anew(&caches, 0, 80, 1, &semaphore), Ok(()));
         assert_eq!(caches.share(0, 100), 10);
         assert!(!put(&caches, 0, 1));
-        assert_eq!((put_anew(&caches, 0, 1, &semaphore), caches.kept()), (Err(75), 5));
+        assert_eq!((put_anew(&caches, 0, 1, 100, &semaphore), caches.kept()), (Err(75), 5));
         assert!(put(&caches, 0, 5) && !put(&caches, 0, 1));
     }
 }

@@ -103,9 +103,7 @@ impl Permits {
         if !self.caches.have_room() {
             return Err(count);
         }
-        let number = claim();
-        self.caches.share(number, number::taken());
-        self.caches.put_anew(number, count, &self.semaphore).map_err(|more| count + more)
+        self.caches.put_anew(claim(), count, number::taken(), &self.semaphore).map_err(|more| count + more)
     }
 
     /// Hands `count` permits to those who wait, and gives back what is left of them. The caller has the permits, and a handle: those who are
@@ -365,11 +363,19 @@ mod models {
     /// Pools with permit caches: what threads with the numbers 0 and 1 do.
     struct Kept;
 
+    /// A model for systems with `membarrier`, and one for those without.
+    fn models(model_of: impl Fn(Barrier) + Copy + Send + Sync + 'static) {
+        [Barrier::new(), Barrier::FENCE].map(|barrier| model(move || model_of(barrier)));
+    }
+
     impl Kept {
+        fn pool(permits: Permits) -> Arc<Pool> {
+            Arc::new(Pool { permits, buffer: UnsafeCell::new(()), shared: UnsafeCell::new(()) })
+        }
+
         /// Three permits, and room for one in each permit cache. One permit lies in cache 0, where the main thread put it.
-        fn of_three() -> Arc<Pool> {
-            let permits = Permits::with_room(3, 1, 3, 1, Barrier::new());
-            let pool = Arc::new(Pool { permits, buffer: UnsafeCell::new(()), shared: UnsafeCell::new(()) });
+        fn of_three(barrier: Barrier) -> Arc<Pool> {
+            let pool = Self::pool(Permits::with_room(3, 1, 3, 1, barrier));
             assert_eq!((Self::take(&pool, 0, 1), Self::give(&pool, 0, 1)), (1, 0));
             assert_eq!((pool.permits.caches.kept(), pool.permits.out()), (1, 0));
             pool
@@ -396,8 +402,8 @@ mod models {
 
     #[test]
     fn loom_what_is_kept_is_taken_once_and_nobody_is_refused_it() {
-        model(|| {
-            let pool = Kept::of_three();
+        models(|barrier| {
+            let pool = Kept::of_three(barrier);
             let other = Pool::handle(&pool);
             let other = thread::spawn(move || Kept::take(&other, 1, 2));
             let taken = Kept::take(&pool, 0, 2) + other.join().unwrap();
@@ -407,9 +413,8 @@ mod models {
 
     #[test]
     fn loom_what_is_taken_to_keep_is_not_lost() {
-        model(|| {
-            let permits = Permits::with_room(4, 2, 4, 2, Barrier::new());
-            let pool = Arc::new(Pool { permits, buffer: UnsafeCell::new(()), shared: UnsafeCell::new(()) });
+        models(|barrier| {
+            let pool = Kept::pool(Permits::with_room(4, 2, 4, 2, barrier));
             // So many were out once: since then one may be taken to keep beside one.
             assert_eq!((Kept::take(&pool, 0, 3), Kept::give(&pool, 0, 3)), (3, 0));
             let other = Pool::handle(&pool);
@@ -422,9 +427,23 @@ mod models {
     }
 
     #[test]
+    fn loom_a_share_that_changes_opens_no_cache() {
+        models(|barrier| {
+            let pool = Kept::pool(Permits::with_room(2, 1, 2, 2, barrier));
+            assert_eq!((Kept::take(&pool, 0, 1), Kept::give(&pool, 0, 1)), (1, 0));
+            let other = Pool::handle(&pool);
+            let other = thread::spawn(move || Kept::take(&other, 1, 2));
+            pool.permits.caches.share(0, 2);
+            assert_eq!(other.join().unwrap(), 2);
+            // What lay in an open cache now, nobody would look for.
+            assert_eq!((Kept::give(&pool, 0, 1), Kept::take(&pool, 1, 1)), (0, 1));
+        });
+    }
+
+    #[test]
     fn loom_what_is_cached_is_found() {
-        model(|| {
-            let pool = Kept::of_three();
+        models(|barrier| {
+            let pool = Kept::of_three(barrier);
             assert_eq!(Kept::take(&pool, 0, 1), 1);
             let other = Pool::handle(&pool);
             let other = thread::spawn(move || {
@@ -445,8 +464,8 @@ mod models {
 
     #[test]
     fn loom_who_waits_is_served_although_others_keep() {
-        model(|| {
-            let pool = Kept::of_three();
+        models(|barrier| {
+            let pool = Kept::of_three(barrier);
             // For good.
             assert_eq!(Kept::take(&pool, 1, 1), 1);
             let waiting = Pool::handle(&pool);
@@ -469,8 +488,8 @@ mod models {
 
     #[test]
     fn loom_the_last_owner_leaves_nothing_cached() {
-        model(|| {
-            let pool = Kept::of_three();
+        models(|barrier| {
+            let pool = Kept::of_three(barrier);
             assert_eq!((Kept::take(&pool, 0, 1), Kept::take(&pool, 0, 1)), (1, 1));
             let lease = Arc::clone(&pool);
             let lease = thread::spawn(move || Kept::give(&lease, 1, 1));
