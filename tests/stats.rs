@@ -322,10 +322,10 @@ fn what_is_cached_is_told_apart_by_threads() {
         let stats = heap.stats();
         let mut by_thread: Vec<_> = stats.cached_by_thread().collect();
         by_thread.sort_unstable();
-        assert_eq!(by_thread, [[5, 2, 2], [15, 7, 5]]);
+        assert_eq!(by_thread, [[5, 3, 2], [15, 7, 5]]);
         let sums: Vec<_> = stats.buckets().iter().map(|bucket| bucket.cached).collect();
-        assert_eq!(sums, [20, 9, 7]);
-        assert_eq!(stats.total().cached, 20 * 16 + 9 * 32 + 7 * 48);
+        assert_eq!(sums, [20, 10, 7]);
+        assert_eq!(stats.total().cached, 20 * 16 + 10 * 32 + 7 * 48);
         drop(ends);
     });
 }

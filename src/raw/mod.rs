@@ -68,8 +68,8 @@
 //!   alloc cursor lies between slots 0 and `L` of one chunk, the free cursor between slots `64 - L` and 64 of another; the numbers of all
 //!   other chunks stand in the order, once each. Slots 1 up to the alloc cursor, slots `64 - L` up to but not including the free cursor,
 //!   and slots `64 - L` to 63 of the first `full` chunks in the order hold blocks parked under I3; those that the lane is putting back into the bucket
-//!   stand there until that is done. An open cache has no more
-//!   spans than lanes, and its lanes beyond the spans are zero bytes.
+//!   stand there until that is done. A lane that keeps few blocks has one chunk, which takes those: its free cursor is null, and it has no order. An open
+//!   cache has no more spans than lanes, and its lanes beyond the spans are zero bytes.
 //! - **I8 registry.** A heap on the registry's list has a valid `State`; it leaves the list, under the registry's lock, before
 //!   anything of it is released. An entry on a slot's list lies in such a heap, in the cache slot of that slot; it is there before the slot's
 //!   thread has a cache in the heap, and until that thread's end has closed it or the heap ends. Lists are read and changed under their

@@ -18,7 +18,7 @@
 use core::ptr::NonNull;
 
 use super::back::give_back;
-use super::lane::{Crossing, LONGEST_CHUNK, Lane, SLOTS, Slot};
+use super::lane::{Crossing, LONGEST_CHUNK, Lane, SLOTS, Slot, move_slots};
 use crate::raw::buckets::bitmap::Runs;
 use crate::raw::buckets::bucket::Bucket;
 use crate::raw::testing::poison;
@@ -56,27 +56,36 @@ impl Lane {
 
     /// Called when the stack has nothing either: a block, and the alloc chunk filled for the next ones.
     pub(crate) fn refill(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
-        if self.chunk_len() == 0 {
+        if self.room() == 0 {
             return bucket.withdraw_one();
         }
         self.withdraw(bucket).or_else(|| {
             // The bucket has none. The free chunk may have a few, fewer than were worth an exchange before.
-            self.swap();
+            if self.free_len() > 0 {
+                self.swap();
+            }
             self.pop()
         })
     }
 
     /// Takes blocks from the bucket: the lowest for the caller, the next ones into the alloc chunk, whole chunks of the rest
-    /// onto the stack. Both are empty. The first time only a few are fetched, since many threads never want more.
+    /// onto the stack. Both are empty. The first time only a few are fetched, since many threads never want more; and where there is one chunk
+    /// alone, half of what it takes, since frees want room there.
     fn withdraw(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
         let first = self.crossed.replace(Crossing::Refill) == Crossing::Never;
-        let lowest = if self.single.get() {
+        let (chunk, few) = (self.alloc_room(), self.few());
+        let ahead = usize::from(self.spare.get()).div_ceil(2).min(MOST / chunk - 1);
+        let parked = if few > 0 {
+            few / 2
+        } else if first {
+            chunk.min(FIRST)
+        } else {
+            chunk * (1 + ahead)
+        };
+        let lowest = if parked == 0 {
             bucket.withdraw(1, &self.start)?.first_block()
         } else {
-            let chunk = self.chunk_len();
-            let ahead = usize::from(self.spare.get()).div_ceil(2).min(MOST / chunk - 1);
-            let want = 1 + if first { chunk.min(FIRST) } else { chunk * (1 + ahead) };
-            let mut runs = bucket.withdraw_many(want, &self.start);
+            let mut runs = bucket.withdraw_many(1 + parked, &self.start);
             let lowest = runs.take_first()?;
             self.park_fetched(bucket, &runs);
             lowest
@@ -90,7 +99,7 @@ impl Lane {
     /// Parks fetched blocks in the stack's chunks and the alloc chunk, all of which are empty. The highest come first: what is parked last is popped first,
     /// and low addresses shall be. So the alloc chunk is filled last, perhaps not to its end.
     fn park_fetched(&self, bucket: &Bucket, runs: &Runs) {
-        let (chunk, alloc, parked) = (self.chunk_len(), self.alloc.load(Relaxed), runs.len());
+        let (chunk, alloc, parked) = (self.alloc_room(), self.alloc.load(Relaxed), runs.len());
         #[expect(clippy::cast_possible_truncation, reason = "no more than the lane has chunks, which a u16 counts")]
         let full = (parked.saturating_sub(1) / chunk) as u16;
         let in_alloc = parked - usize::from(full) * chunk;
@@ -119,14 +128,13 @@ impl Lane {
         self.alloc.store(alloc.wrapping_add(in_alloc), Relaxed);
     }
 
-    /// Called when `push` found no room: parks `block`, if that can be done without the bucket.
+    /// Called when `push` found no room, or no free chunk: parks `block`, if that can be done without the bucket.
     #[inline]
     pub(crate) fn spill_to_stack(&self, block: NonNull<u8>) -> bool {
         let full = self.full.load(Relaxed);
-        if self.chunk_len() == 0 || self.single.get() {
-            return false;
+        if self.chunk_len() == 0 {
+            return self.push_to_alloc(block);
         }
-        debug_assert!(self.free_len() == self.chunk_len(), "only a full chunk goes to the stack");
         if self.alloc_len() == 0 {
             self.swap();
         } else if full < self.spare.get() {
@@ -136,21 +144,51 @@ impl Lane {
             let number = unsafe { place.replace(self.number(filled)) };
             self.free.store(self.first(self.chunk(number)), Relaxed);
             self.full.store(full + 1, Relaxed);
+        } else if full == 0 {
+            self.even_out();
         } else {
             return false;
         }
         self.push(block)
     }
 
+    /// Moves the youngest blocks of the free chunk, which is full, to the alloc chunk, half of it or as many as find room. Where there is no stack, whoever takes and
+    /// gives a few at a time would cross the border to the bucket otherwise whenever the one chunk is full before the other is empty. Where there is one, that
+    /// seldom happens, and blocks shall go back: the bucket hands out the lowest.
+    fn even_out(&self) {
+        let (alloc, chunk) = (self.alloc.load(Relaxed), self.chunk_len());
+        let count = chunk.div_ceil(2).min(chunk - self.alloc_len());
+        let start = self.free.load(Relaxed).wrapping_sub(count);
+        // SAFETY: I7: parked blocks, and slots of another chunk.
+        unsafe { move_slots(start, alloc.wrapping_add(1), count) };
+        self.free.store(start, Relaxed);
+        self.alloc.store(alloc.wrapping_add(count), Relaxed);
+    }
+
+    /// Parks `block` in the alloc chunk, if that is the only one and has room.
+    #[inline]
+    fn push_to_alloc(&self, block: NonNull<u8>) -> bool {
+        if self.alloc_len() >= self.few() {
+            return false;
+        }
+        let place = self.alloc.load(Relaxed).wrapping_add(1);
+        // SAFETY: I7: a slot of the chunk, behind its last block.
+        unsafe { place.write(block) };
+        self.alloc.store(place, Relaxed);
+        poison::given_back(block, self.block_size());
+        true
+    }
+
     /// Called when the stack has no room either: parks `block` after putting others back into the bucket.
     pub(crate) fn spill(&self, bucket: &Bucket, block: NonNull<u8>) {
-        if self.chunk_len() == 0 {
+        if self.room() == 0 {
             return bucket.deposit_one(block);
         }
         count(&self.spills, &bucket.spills);
         let before = self.crossed.replace(Crossing::Spill);
         if self.spare.get() == 0 {
             self.deposit_free(bucket);
+            self.deposit_alloc(bucket, self.few().div_ceil(2));
         } else {
             let oldest = self.full.load(Relaxed).div_ceil(2);
             if before == Crossing::Spill {
@@ -173,15 +211,17 @@ impl Lane {
         give_back(bucket, [unsafe { parked(start, count) }], &self.free, start);
     }
 
-    /// Puts the alloc chunk's blocks back into the bucket.
-    fn deposit_alloc(&self, bucket: &Bucket) {
-        let (last, count) = (self.alloc.load(Relaxed), self.alloc_len());
+    /// Puts the `count` oldest blocks of the alloc chunk back into the bucket.
+    fn deposit_alloc(&self, bucket: &Bucket, count: usize) {
         if count == 0 {
             return;
         }
-        let start = last.wrapping_sub(count);
+        let (last, left) = (self.alloc.load(Relaxed), self.alloc_len() - count);
+        let first = last.wrapping_sub(left + count).wrapping_add(1);
         // SAFETY: I7: `count` parked blocks lie there, and are parked no more when this returns.
-        give_back(bucket, [unsafe { parked(start.wrapping_add(1), count) }], &self.alloc, start);
+        give_back(bucket, [unsafe { parked(first, count) }], &self.alloc, last.wrapping_sub(count));
+        // SAFETY: I7: behind those lie the others of the chunk.
+        unsafe { move_slots(first.wrapping_add(count), first, left) };
     }
 
     /// Writes to the blocks of the `count` oldest full chunks, if they are small, so that this processor alone has their lines.
@@ -225,19 +265,17 @@ impl Lane {
 
     /// Puts every cached block back into the bucket.
     pub(crate) fn drain(&self, bucket: &Bucket) {
-        if self.chunk_len() > 0 {
-            self.deposit_oldest(bucket, self.full.load(Relaxed));
-            self.deposit_free(bucket);
-            self.deposit_alloc(bucket);
-            tell(&self.refills, &bucket.refills);
-            tell(&self.spills, &bucket.spills);
-        }
+        self.deposit_oldest(bucket, self.full.load(Relaxed));
+        self.deposit_free(bucket);
+        self.deposit_alloc(bucket, self.alloc_len());
+        tell(&self.refills, &bucket.refills);
+        tell(&self.spills, &bucket.spills);
     }
 
-    /// Fills the lane to `halves` halves of what it may hold, from the bucket. The free chunk stays empty: the first frees want room.
+    /// Fills the lane to `halves` halves of what it may hold, from the bucket. The free chunk stays empty, or half of the only one: the first frees
+    /// want room.
     pub(crate) fn warm(&self, bucket: &Bucket, halves: usize) {
-        // A lane of one block has no other place for it.
-        let room = (self.room() * halves / 2).min((self.room() - self.chunk_len()).max(1));
+        let room = (self.room() * halves / 2).min(self.room() - self.chunk_len() - self.few() / 2);
         while self.cached() < room {
             let Some(run) = bucket.withdraw(room - self.cached(), &self.start) else { return };
             for index in run.descending() {
@@ -247,7 +285,7 @@ impl Lane {
                 debug_assert!(parked, "there is room");
             }
         }
-        if self.alloc_len() == 0 && self.chunk_len() > 0 && !self.single.get() {
+        if self.alloc_len() == 0 && self.chunk_len() > 0 {
             self.swap();
         }
     }
@@ -286,8 +324,8 @@ mod tests {
     use core::ptr::NonNull;
 
     use super::SMALL;
-    use crate::class::Linear;
-    use crate::config::Purge;
+    use crate::class::{Geometric, Linear, SizeClasses};
+    use crate::config::{CacheWarmup, Purge};
     use crate::heap::Heap;
 
     type Many = Heap<Linear<32>>;
@@ -308,7 +346,7 @@ mod tests {
         })
     }
 
-    fn free(heap: &Many, block: NonNull<u8>) {
+    fn free<C: SizeClasses>(heap: &Heap<C>, block: NonNull<u8>) {
         // SAFETY: each block is freed once.
         unsafe { heap.free(block) };
     }
@@ -359,6 +397,51 @@ mod tests {
             let [refills, _] = crossings();
             while crossings()[0] == refills {
                 live.push(fresh.next().unwrap());
+            }
+        }
+    }
+
+    /// A thread that takes and gives a few blocks at a time stays with what it has, however many of them and wherever it begins; also where its cache has room for a
+    /// few large blocks alone.
+    #[test]
+    fn a_few_at_a_time_need_no_bucket() {
+        const KIB: usize = 1 << 10;
+        for (size, most) in
+            [(40 * KIB, 1), (24 * KIB, 1), (16 * KIB, 2), (10 * KIB, 3), (8 * KIB, 4), (4 * KIB, 8), (2 * KIB, 15)]
+        {
+            for (count, extra) in (1..=most).flat_map(|count| (0..=most).map(move |extra| (count, extra))) {
+                let heap = Heap::<Geometric<44>>::builder().purge(Purge::Never).bucket_bytes(4 << 20).build().unwrap();
+                let bucket = heap.bucket_of(heap.malloc(size, 0).unwrap()).unwrap();
+                let crossings = || {
+                    let stats = heap.stats();
+                    [stats.buckets()[bucket].refills, stats.buckets()[bucket].spills]
+                };
+                let mut live: Vec<_> = (0..40 + extra).map(|_| heap.malloc(size, 0).unwrap()).collect();
+                let mut turns = |turns| {
+                    for _ in 0..turns {
+                        live.drain(..count).for_each(|block| free(&heap, block));
+                        live.extend((0..count).map(|_| heap.malloc(size, 0).unwrap()));
+                    }
+                };
+                turns(10);
+                let before = crossings();
+                turns(10);
+                assert_eq!(crossings(), before, "{count} blocks of {size} bytes at a time, from {extra} on");
+            }
+        }
+    }
+
+    #[test]
+    fn of_a_few_blocks_the_youngest_stay() {
+        for held in 1..=5 {
+            let heap = Heap::<Linear<1>>::builder().purge(Purge::Never).thread_cache(16 * held, CacheWarmup::Cold);
+            let heap = heap.build().unwrap();
+            let blocks: Vec<_> = (0..20).map(|_| heap.malloc(16, 0).unwrap()).collect();
+            blocks.iter().for_each(|&block| free(&heap, block));
+            let cached = heap.stats().buckets()[0].cached;
+            assert!((1..=held).contains(&cached), "{cached} of {held}");
+            for &block in blocks.iter().rev().take(cached) {
+                assert_eq!(heap.malloc(16, 0).unwrap(), block, "of {held}");
             }
         }
     }

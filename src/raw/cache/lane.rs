@@ -29,6 +29,9 @@ const CHUNK_WORTH: usize = 16384;
 pub(super) const SLOTS: usize = 64;
 pub(super) const LONGEST_CHUNK: usize = SLOTS - 1;
 const SHORTEST_CHUNK: usize = 15;
+/// Up to so many blocks a lane keeps in its alloc chunk alone: chunks of one or two blocks would change their roles all the time, and that costs more than
+/// a free that is never fast.
+const FEW: usize = 5;
 /// Bytes of a chunk: what it starts at a multiple of.
 const CHUNK_BYTES: usize = SLOTS * SLOT;
 /// The bits of a cursor that are zero at a chunk's start and at its end.
@@ -49,8 +52,8 @@ pub(crate) struct Lane {
     chunk: AtomicU8,
     /// Where refills begin to look.
     pub(super) start: Start,
-    /// Whether it holds one block in all: then in the free chunk, and the alloc chunk is empty but for the moment of a pop.
-    pub(super) single: Cell<bool>,
+    /// Blocks that its alloc chunk takes where it has no other chunk; zero where it has, and `chunk` where it has not.
+    few: AtomicU8,
     /// Which way blocks crossed the border to the bucket last.
     pub(super) crossed: Cell<Crossing>,
     /// Refills and spills that the bucket was not told of yet. Counted here, since a line that all threads count in would be waited for.
@@ -89,28 +92,29 @@ pub(crate) struct LanePlan {
     pub(super) chunk: u8,
     /// Chunks beside the alloc chunk and the free chunk.
     pub(super) spare: u16,
-    /// Whether the two hold one block between them.
-    pub(super) single: bool,
+    /// Blocks that the alloc chunk takes where it is the only one.
+    pub(super) few: u8,
 }
 
 impl LanePlan {
     /// No cache.
-    pub(crate) const NONE: Self = Self { chunk: 0, spare: 0, single: false };
+    pub(crate) const NONE: Self = Self { chunk: 0, spare: 0, few: 0 };
 
     /// For at most `bytes` bytes of blocks of `block_size`, and never more blocks than the bucket has.
     ///
     /// Less than one block means no cache for this bucket.
     pub(crate) fn new(bytes: usize, block_size: usize, blocks: usize) -> Self {
         let held = (bytes / block_size).min(blocks);
-        if held == 0 {
-            return Self::NONE;
+        if held <= FEW {
+            #[expect(clippy::cast_possible_truncation, reason = "a few")]
+            return Self { few: held as u8, ..Self::NONE };
         }
         let worth = (CHUNK_WORTH / block_size).clamp(SHORTEST_CHUNK, LONGEST_CHUNK);
-        let chunk = worth.min(held / 2).max(1);
+        let chunk = worth.min(held / 2);
         let spare = (held.saturating_sub(2 * chunk) / chunk).min(u16::MAX as usize - 2);
         #[expect(clippy::cast_possible_truncation, reason = "63 and two less than the most at most")]
         let (chunk, spare) = (chunk as u8, spare as u16);
-        Self { chunk, spare, single: held == 1 }
+        Self { chunk, spare, few: 0 }
     }
 
     /// Bytes of memory that the lane's chunks and their order take.
@@ -119,7 +123,7 @@ impl LanePlan {
     }
 
     fn chunks(self) -> usize {
-        if self.chunk == 0 { 0 } else { usize::from(self.spare) + 2 }
+        if self.chunk == 0 { usize::from(self.few > 0) } else { usize::from(self.spare) + 2 }
     }
 }
 
@@ -130,7 +134,7 @@ impl Lane {
             free: AtomicPtr::new(null_mut()),
             chunk: AtomicU8::new(0),
             start: Start::lowest(),
-            single: Cell::new(false),
+            few: AtomicU8::new(0),
             refills: AtomicU16::new(0),
             spills: AtomicU16::new(0),
             base: Cell::new(null_mut()),
@@ -208,11 +212,22 @@ impl Lane {
         self.chunk.load(Relaxed).into()
     }
 
+    /// Blocks that the alloc chunk takes.
+    pub(super) fn alloc_room(&self) -> usize {
+        self.chunk_len() + self.few()
+    }
+
+    /// Blocks that the alloc chunk takes where it is the only one.
+    #[inline]
+    pub(super) fn few(&self) -> usize {
+        self.few.load(Relaxed).into()
+    }
+
     /// The blocks that are parked here. Exact for the owning thread, a snapshot for others: perhaps of two moments, but never more
     /// than the lane has room for.
     pub(crate) fn cached(&self) -> usize {
         let chunk = self.chunk_len();
-        self.alloc_len().min(chunk) + self.free_len() + usize::from(self.full.load(Relaxed)) * chunk
+        self.alloc_len().min(self.alloc_room()) + self.free_len() + usize::from(self.full.load(Relaxed)) * chunk
     }
 
     /// The refills and spills that its bucket was not told of yet.
@@ -222,7 +237,7 @@ impl Lane {
 
     /// Blocks it may hold, in all its chunks.
     pub(super) fn room(&self) -> usize {
-        if self.single.get() { 1 } else { self.chunk_len() * (usize::from(self.spare.get()) + 2) }
+        self.few() + self.chunk_len() * (usize::from(self.spare.get()) + 2)
     }
 
     #[inline]
@@ -292,23 +307,10 @@ impl Lane {
     #[inline]
     pub(super) fn make_alloc(&self, start: *mut Slot, len: usize, chunk: usize) {
         if chunk < LONGEST_CHUNK {
-            self.move_down(start, len);
+            // SAFETY: I7: its blocks, and slots at its low end.
+            unsafe { move_slots(self.first(start), start.wrapping_add(1), len) };
         }
         self.alloc.store(start.wrapping_add(len), Relaxed);
-    }
-
-    /// Moves the `len` blocks of the chunk that starts at `start` to its low end.
-    ///
-    /// One by one, as they were parked: those that were parked last are on their way to memory still, and a load of several at once would wait for them.
-    #[inline(never)]
-    fn move_down(&self, start: *mut Slot, len: usize) {
-        let (from, to) = (self.first(start), start.wrapping_add(1));
-        for index in 0..len {
-            // SAFETY: I7: a parked block of this chunk. Volatile, or the compiler would make one copy of all.
-            let block = unsafe { from.wrapping_add(index).read_volatile() };
-            // SAFETY: I7: a slot of the chunk, no higher than the one that was just read.
-            unsafe { to.wrapping_add(index).write_volatile(block) };
-        }
     }
 
     /// Makes a zero lane empty, with room. `base` is the pointer to the bucket's first block, and frees within `bytes` bytes from there may come here.
@@ -316,17 +318,19 @@ impl Lane {
         self.base.set(base.as_ptr());
         self.bytes.set(bytes);
         self.block_size.set(block_size);
-        if plan.chunk == 0 {
+        if plan == LanePlan::NONE {
             return;
         }
         let chunks = memory.wrapping_add(order_bytes(plan.spare)).cast::<Slot>();
         debug_assert!(chunks.addr() % CHUNK_BYTES == 0);
         self.chunk.store(plan.chunk, Relaxed);
-        self.single.set(plan.single);
+        self.few.store(plan.few, Relaxed);
         self.chunks.set(chunks);
         self.spare.set(plan.spare);
         self.alloc.store(self.chunk(0), Relaxed);
-        self.free.store(self.first(self.chunk(1)), Relaxed);
+        if plan.chunk > 0 {
+            self.free.store(self.first(self.chunk(1)), Relaxed);
+        }
     }
 
     /// Makes a drained lane zero again.
@@ -335,7 +339,7 @@ impl Lane {
         self.free.store(null_mut(), Relaxed);
         self.chunk.store(0, Relaxed);
         self.start.go_back();
-        self.single.set(false);
+        self.few.store(0, Relaxed);
         self.base.set(null_mut());
         self.bytes.set(0);
         self.block_size.set(0);
@@ -344,6 +348,22 @@ impl Lane {
         self.full.store(0, Relaxed);
         self.spare.set(0);
         self.crossed.set(Crossing::Never);
+    }
+}
+
+/// Moves `len` blocks from the slots from `from` on to those from `to` on.
+///
+/// One by one, as they were parked: those that were parked last are on their way to memory still, and a load of several at once would wait for them.
+///
+/// # Safety
+/// Parked blocks lie in the first slots, the others are slots of the same lane; `to` is not between the two ends of the first.
+#[inline(never)]
+pub(super) unsafe fn move_slots(from: *mut Slot, to: *mut Slot, len: usize) {
+    for index in 0..len {
+        // SAFETY: I7, I10: a parked block. Volatile, or the compiler would make one copy of all.
+        let block = unsafe { from.wrapping_add(index).read_volatile() };
+        // SAFETY: I7, I10: a slot of the lane, and none that is still to be read.
+        unsafe { to.wrapping_add(index).write_volatile(block) };
     }
 }
 
@@ -373,11 +393,11 @@ mod tests {
                     let plan = LanePlan::new(bytes, block_size, blocks);
                     let held = (bytes / block_size).min(blocks);
                     let (chunk, spare) = (usize::from(plan.chunk), usize::from(plan.spare));
-                    let capacity = if plan.single { 1 } else { (spare + 2) * chunk };
+                    let capacity = usize::from(plan.few) + (spare + 2) * chunk;
                     assert!(chunk <= LONGEST_CHUNK);
-                    assert_eq!(chunk == 0, held == 0);
+                    assert_eq!(chunk == 0, held <= FEW);
                     assert!(capacity <= held, "{plan:?} for {held} blocks");
-                    assert!(capacity + chunk > held.min(1 << 16) || held == 0, "{plan:?} for {held} blocks");
+                    assert!(capacity + chunk.max(1) > held.min(1 << 16), "{plan:?} for {held} blocks");
                 }
             }
         }
@@ -396,12 +416,18 @@ mod tests {
             let (first, last) = (lane.chunk(0), lane.chunk(1).wrapping_add(SLOTS));
             let cursors = || (0..=2 * SLOTS).map(|slot| first.wrapping_add(slot)).chain([null_mut(), last]);
             for (alloc, free) in cursors().flat_map(|alloc| cursors().map(move |free| (alloc, free))) {
-                for (chunk, full) in [(0, 0), (0, plan.spare), (plan.chunk, 0), (plan.chunk, plan.spare)] {
+                let few = [0, plan.few].into_iter();
+                let moments = few.flat_map(|few| {
+                    [(0, 0), (0, plan.spare), (plan.chunk, 0), (plan.chunk, plan.spare)].map(|seen| (few, seen))
+                });
+                for (few, (chunk, full)) in moments {
                     lane.alloc.store(alloc, Relaxed);
                     lane.free.store(free, Relaxed);
+                    lane.few.store(few, Relaxed);
                     lane.chunk.store(chunk, Relaxed);
                     lane.full.store(full, Relaxed);
-                    assert!(lane.cached() <= usize::from(plan.chunk) * (usize::from(plan.spare) + 2), "{plan:?}");
+                    let room = usize::from(plan.few) + usize::from(plan.chunk) * (usize::from(plan.spare) + 2);
+                    assert!(lane.cached() <= room, "{plan:?}");
                 }
             }
         }
