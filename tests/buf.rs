@@ -145,6 +145,24 @@ fn growing_costs_few_blocks() {
     heap.settle();
 }
 
+/// A heap that moves a block copies all of it, which is much where little of it is content.
+#[test]
+fn of_a_buffer_with_little_content_growing_copies_no_more_than_that() {
+    for (len, head, copies_all) in [(0, 0, false), (100, 0, false), (400, 0, false), (600, 0, true), (100, 50, false)] {
+        let heap = CountingHeap::new();
+        let mut buf = buf_of(&[7; 1024], &heap);
+        buf.truncate(head + len);
+        buf.consume(head);
+        buf.reserve(2000);
+        assert_eq!(buf, vec![7; len]);
+        // SAFETY: the heap writes to each byte of a new block.
+        let spare = unsafe { buf.spare_capacity_mut()[300].assume_init() };
+        assert_eq!(spare, if copies_all { 7 } else { POISON }, "{len} bytes behind {head}");
+        drop(buf);
+        assert_eq!(heap.live(), 0);
+    }
+}
+
 #[test]
 fn growing_to_the_same_or_a_smaller_size_changes_nothing() {
     let heap = CountingHeap::new();

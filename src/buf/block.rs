@@ -5,6 +5,7 @@ use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 
 use super::{BlockSize, SmBuf, narrow, refused};
+use crate::class::SizeClasses;
 use crate::error::AllocError;
 use crate::heap::{HeapRef, ShareCount};
 
@@ -77,6 +78,12 @@ unsafe fn reallocate<H: HeapRef>(
     }
     // SAFETY: U1: as the caller promises.
     unsafe { heap.reallocate(first, old, new) }
+}
+
+/// Whether less than half of a block is `len` bytes of content.
+#[inline]
+fn is_little(len: u32, block: BlockSize) -> bool {
+    len < block.bytes() / 2
 }
 
 /// As `give_block_back`, for a block that almost no buffer has.
@@ -201,6 +208,11 @@ impl<H: HeapRef> SmBuf<H> {
     #[inline]
     pub(super) fn move_to_block(&mut self, size: BlockSize) -> Result<(), AllocError> {
         debug_assert!(self.head == 0 && self.len <= size.bytes() && size.exists() && !self.block.is_split());
+        // A heap copies the whole block, as it knows nothing of the content; larger blocks the system moves without a copy.
+        let in_bucket = size.bytes() as usize <= H::Classes::LARGEST && self.block.bytes() < size.bytes();
+        if in_bucket && is_little(self.len, self.block) && self.copy_to_block(size, 0).is_ok() {
+            return Ok(());
+        }
         // SAFETY: U1: with `head` being 0, `start` is the first byte of the block, if there is one, which is ours alone; these are the
         // layouts. On success the old block is forgotten below.
         let start =
@@ -252,7 +264,7 @@ impl<H: HeapRef> SmBuf<H> {
         heap: ManuallyDrop<H>,
         additional: usize,
     ) -> Grown<H> {
-        if let (0, Some(plain)) = (head, block.as_plain()) {
+        if let (0, Some(plain), false) = (head, block.as_plain(), is_little(len, block)) {
             let wanted = (len as usize).saturating_add(additional);
             // SAFETY: U1: `start` is the first byte of the block, if there is one.
             let larger = unsafe { Self::larger_plain(start, plain, &heap, wanted) };
