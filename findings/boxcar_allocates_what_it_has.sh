@@ -45,38 +45,42 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn show(name: &str, entries: usize, vec: boxcar::Vec<u64>) {
-    let (asked, before) = (ASKED.load(Relaxed), IN_USE.load(Relaxed));
-    HIGHEST.store(before, Relaxed);
+fn show(name: &str, entries: usize, make: impl FnOnce() -> boxcar::Vec<u64>) {
+    let base = IN_USE.load(Relaxed);
+    let vec = make();
+    let asked = ASKED.load(Relaxed);
+    HIGHEST.store(IN_USE.load(Relaxed), Relaxed);
     for n in 0..entries {
         vec.push(n as u64);
     }
     let asked = ASKED.load(Relaxed) - asked;
-    let (kept, highest) = (IN_USE.load(Relaxed) >> 10, HIGHEST.load(Relaxed) >> 10);
+    let [kept, highest] = [&IN_USE, &HIGHEST].map(|bytes| (bytes.load(Relaxed) - base) >> 10);
     println!("{name}: {asked} requests for {entries} entries, {kept} KiB kept, {highest} at the highest");
 }
 
 fn main() {
     for entries in [10, 900, 900_000] {
-        show("made for them", entries, boxcar::Vec::with_capacity(entries));
-        let reserved = boxcar::Vec::new();
-        reserved.reserve(entries);
-        show("reserved", entries, reserved);
-        show("new", entries, boxcar::Vec::new());
+        show("made for them", entries, || boxcar::Vec::with_capacity(entries));
+        show("reserved", entries, || {
+            let vec = boxcar::Vec::new();
+            vec.reserve(entries);
+            vec
+        });
+        show("new", entries, boxcar::Vec::new);
     }
 }
 R
 cargo -q run >seen 2>log || { cat log; exit 1; }
 cat seen
 cat >wanted <<'END'
-made for them: 0 requests for 10 entries, 1 KiB kept, 1 at the highest
-reserved: 0 requests for 10 entries, 2 KiB kept, 2 at the highest
-new: 1 requests for 10 entries, 2 KiB kept, 2 at the highest
-made for them: 4 requests for 900 entries, 17 KiB kept, 25 at the highest
-reserved: 4 requests for 900 entries, 17 KiB kept, 25 at the highest
-new: 5 requests for 900 entries, 17 KiB kept, 17 at the highest
-made for them: 14 requests for 900000 entries, 16385 KiB kept, 24577 at the highest
-reserved: 14 requests for 900000 entries, 16385 KiB kept, 24577 at the highest
-new: 15 requests for 900000 entries, 16385 KiB kept, 16385 at the highest
+made for them: 0 requests for 10 entries, 0 KiB kept, 0 at the highest
+reserved: 0 requests for 10 entries, 0 KiB kept, 0 at the highest
+new: 1 requests for 10 entries, 0 KiB kept, 0 at the highest
+made for them: 4 requests for 900 entries, 15 KiB kept, 23 at the highest
+reserved: 4 requests for 900 entries, 15 KiB kept, 23 at the highest
+new: 5 requests for 900 entries, 15 KiB kept, 15 at the highest
+made for them: 14 requests for 900000 entries, 16383 KiB kept, 24575 at the highest
+reserved: 14 requests for 900000 entries, 16383 KiB kept, 24575 at the highest
+new: 15 requests for 900000 entries, 16383 KiB kept, 16383 at the highest
 END
 cmp -s wanted seen || { echo "changed"; exit 1; }

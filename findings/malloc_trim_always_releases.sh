@@ -18,13 +18,13 @@ cat >probe.c <<'C'
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-/* In MiB, read without allocating. */
+/* In KiB, read without allocating. */
 static long resident(void) {
     char text[128] = "";
     int file = open("/proc/self/statm", O_RDONLY);
     if (read(file, text, sizeof text - 1) < 0) exit(2);
     close(file);
-    return atol(strchr(text, ' ')) * 4 >> 10;
+    return atol(strchr(text, ' ')) * 4;
 }
 int main(void) {
     static void *blocks[200];
@@ -37,8 +37,8 @@ int main(void) {
     int first = malloc_trim(0), again = 0;
     long after = resident();
     for (int n = 0; n < 99; n++) again += malloc_trim(0);
-    printf("first: %d, %ld MiB given back\n", first, before - after);
-    printf("then: %d of 99, %ld MiB given back\n", again, after - resident());
+    printf("first: %d, %ld MiB given back\n", first, (before - after) / 1024);
+    printf("then: %d of 99, %ld MiB given back\n", again, (after - resident()) / 1024);
 }
 C
 cc -O0 -o probe probe.c
