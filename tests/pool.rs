@@ -716,3 +716,39 @@ fn a_part_that_has_nothing_takes_over_what_is_of_its_pool_whatever_the_heap_says
     nothing.unsplit(lease.split());
     assert_eq!((&nothing[..], pool.in_flight()), (&b"payload"[..], 1));
 }
+
+/// As one with a byte: there is no block for it but its own.
+#[test]
+fn an_empty_lease_that_is_shrunk_keeps_its_permit_and_a_block() {
+    let heap = CountingHeap::new();
+    let pool = BufPool::builder().buf_size(100).limit(1).growth(4096).build_in(heap.clone()).unwrap();
+    let mut lease = pool.try_acquire().unwrap();
+    lease.reserve(1000);
+    lease.shrink_to_fit();
+    assert_eq!((pool.in_flight(), pool.stats().grown, heap.live()), (1, 0, 1));
+    assert!(lease.room() > 0 && pool.try_acquire().is_err());
+    lease.extend_from_slice(&[1; 100]);
+    // Others have parts of the block: it stays where it is.
+    let kept = lease.split();
+    lease.shrink_to_fit();
+    drop(kept);
+    assert_eq!((pool.in_flight(), heap.live()), (1, 1));
+    lease.extend_from_slice(&[2; 100]);
+    drop(lease);
+    heap.settle();
+}
+
+/// A lease that nothing can be read into, and that stands in the way of others.
+#[test]
+fn a_part_of_nothing_is_a_lease_only_when_the_block_is_its_own() {
+    let pool = BufPool::builder().buf_size(64).limit(1).build().unwrap();
+    for front in [true, false] {
+        let mut lease = pool.try_acquire().unwrap();
+        lease.extend_from_slice(b"abc");
+        let nothing = if front { lease.split_to(0) } else { lease.split_off(64) };
+        let nothing = Lease::try_from(nothing).unwrap_err();
+        drop(lease);
+        let lease = Lease::try_from(nothing).unwrap();
+        assert_eq!((pool.in_flight(), lease.room() > 0), (1, true));
+    }
+}

@@ -193,6 +193,12 @@ fn boxes_leases_and_chains_are_overwritten_where_they_are() {
     // SAFETY: zeroed, as far as it goes.
     unsafe { lease.set_len(capacity) };
     assert!(lease.iter().all(|byte| *byte == 0));
+    // With a part kept, the block is that part's alone from here on.
+    let part = lease.split_to(4);
+    lease.zeroize();
+    assert_eq!((lease.room(), pool.in_flight()), (0, 1));
+    drop(part);
+    assert_eq!((lease.try_extend_from_slice(b"x").is_err(), pool.in_flight()), (true, 0));
 
     let heap = CountingHeap::new();
     let (buf, _) = secret(&heap);

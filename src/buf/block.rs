@@ -147,11 +147,6 @@ impl<H: HeapRef> SmBuf<H> {
         true
     }
 
-    /// Whether there is a block.
-    pub(crate) fn has_block(&self) -> bool {
-        self.block.exists()
-    }
-
     /// The layout of the block, if there is one.
     pub(crate) fn block_layout(&self) -> Layout {
         self.block.layout()

@@ -260,7 +260,7 @@ impl<H: HeapRef> SmBuf<H> {
     }
 
     /// Moves the content to the smallest block that holds it, if that is smaller than its own; an
-    /// empty buffer then holds none. Keeps its block if the heap has no smaller one free.
+    /// empty buffer then holds none ([a lease](crate::Lease::shrink_to_fit) one). Keeps its block if the heap has no smaller one free.
     ///
     /// ```
     /// # use smarena::SmBuf;
@@ -270,10 +270,12 @@ impl<H: HeapRef> SmBuf<H> {
     /// assert_eq!((&buf[..], buf.capacity()), (&b"abc"[..], 16));
     /// ```
     pub fn shrink_to_fit(&mut self) {
-        if self.is_empty() {
-            return self.let_go();
-        }
-        match self.block.holding_same::<H::Classes>(self.len()) {
+        if self.is_empty() { self.let_go() } else { self.shrink_to(self.len()) }
+    }
+
+    /// Moves the content to the smallest block that holds `bytes`, which are no fewer, if that is smaller than its own and the heap has it.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        match self.block.holding_same::<H::Classes>(bytes) {
             Ok(fitting) if fitting.bytes() < self.block.bytes() => {
                 // Refused, either way: the content stays in its block.
                 let _ = if self.reclaim() {

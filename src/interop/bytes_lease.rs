@@ -39,7 +39,8 @@ impl<H: HeapRef> Buf for Lease<H> {
 }
 
 /// The room behind the content, and no more: when it is full, nothing is read into it (`read_buf` of tokio says 0), and `put_slice` panics. It does not
-/// grow, whatever a peer sends; where it should and the pool allows that, call [`try_reserve`](crate::SmBuf::try_reserve) before.
+/// grow, whatever a peer sends; where it should and the pool allows that, call [`try_reserve`](crate::SmBuf::try_reserve) before. Nor does it look for room that parts
+/// which were split off gave up: [`try_reclaim`](crate::SmBuf::try_reclaim) before does.
 ///
 /// ```
 /// use bytes::BufMut;

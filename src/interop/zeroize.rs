@@ -78,7 +78,7 @@ impl<H: HeapRef> Zeroize for SmChain<H> {
     }
 }
 
-/// As its buffer.
+/// As its buffer: one that shares its block at that moment is [a lease](Lease) without any block then.
 impl<H: HeapRef> Zeroize for Lease<H> {
     fn zeroize(&mut self) {
         (**self).zeroize();

@@ -16,9 +16,12 @@ use crate::heap::{Global, HeapRef};
 /// bounded. `reserve`, `extend_from_slice` and their like panic where there is no room; [`try_reserve`](SmBuf::try_reserve) and
 /// [`try_extend_from_slice`](SmBuf::try_extend_from_slice) return an error.
 ///
-/// What is split off is another part of the same block. When the last part is dropped, on whichever thread, whether or not a handle to the pool
+/// What is split off is another part of the same block, and has its permit with the others: the pool's limit is one of blocks. When the last part is dropped, on whichever thread, whether or not a handle to the pool
 /// is left, the block goes back to the heap, then the permit to the pool. A copy needs a second block, which is not the pool's to give: `lease.clone()` does not
 /// compile (`to_owned` is the buffer's, and panics), and `SmBuf::from(&lease[..])` copies.
+///
+/// A lease keeps its permit and a block for as long as it lives, unless you take them from behind it: `*lease` is a buffer, for which another can be put, be it one
+/// without a block; and one that is overwritten (feature `zeroize`) while a part is kept elsewhere lets go of the block. Such a lease does not count, has no room and gets none.
 ///
 /// ```
 /// use smarena::{AllocError, BufPool};
@@ -136,6 +139,23 @@ impl<H: HeapRef> Lease<H> {
         &mut self.0
     }
 
+    /// As [that of a buffer](SmBuf::shrink_to_fit); but an empty lease keeps a block, the smallest, since it would never get another. It can have as much
+    /// room as it was acquired with again.
+    ///
+    /// ```
+    /// # use smarena::BufPool;
+    /// let pool = BufPool::builder().buf_size(64).growth(1 << 20).build()?;
+    /// let mut lease = pool.try_acquire()?;
+    /// lease.reserve(1 << 20);
+    /// lease.shrink_to_fit();
+    /// assert_eq!((pool.in_flight(), pool.stats().grown, lease.room()), (1, 0, 16));
+    /// assert!(lease.try_reserve(64).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shrink_to_fit(&mut self) {
+        self.0.shrink_to(self.len().max(1));
+    }
+
     /// Does not compile: a copy needs a buffer of its own. [`freeze`](Lease::freeze) makes what can be cloned.
     ///
     /// ```compile_fail,E0277
@@ -203,8 +223,8 @@ from! {
     [H: HeapRef] Lease<H> => SmBytes<PoolHeap<H>>: |lease| lease.freeze();
 }
 
-/// What was split off a lease, or frozen and is alone again, as a lease: it has its permit still. The error is what was given, if it has no block, and
-/// so no permit: nothing was in it when it was split off or frozen.
+/// What was split off a lease, or frozen and is alone again, as a lease: it has its permit still. The error is what was given, if nothing was in it, neither content
+/// nor room, when it was split off, and others have parts of the block still; or if it was empty when it was frozen.
 ///
 /// ```
 /// use smarena::{BufPool, Lease};
@@ -227,8 +247,12 @@ from! {
 impl<H: HeapRef> TryFrom<SmBuf<PoolHeap<H>>> for Lease<H> {
     type Error = SmBuf<PoolHeap<H>>;
 
-    fn try_from(buf: SmBuf<PoolHeap<H>>) -> Result<Self, Self::Error> {
-        if buf.has_block() { Ok(Lease(buf)) } else { Err(buf) }
+    fn try_from(mut buf: SmBuf<PoolHeap<H>>) -> Result<Self, Self::Error> {
+        if buf.capacity() == 0 && buf.is_sole_owner() {
+            // All of the block.
+            buf.clear();
+        }
+        if buf.capacity() > 0 { Ok(Lease(buf)) } else { Err(buf) }
     }
 }
 
