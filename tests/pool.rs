@@ -681,9 +681,15 @@ fn growth_that_others_have_is_out_of_memory_and_more_than_all_of_it_is_invalid()
 /// The second pool is likely to lie where the first one was.
 #[test]
 fn heaps_of_pools_that_followed_each_other_in_one_place_are_two() {
-    let heaps = [(); 2].map(|()| Arc::new(Heap::<Linear<8>>::new(1 << 16).unwrap()));
+    are_two([(); 2].map(|()| Arc::new(Heap::<Linear<8>>::new(1 << 16).unwrap())));
+    let silent = [(); 2].map(|()| Interrupted(CountingHeap::new(), Rc::default(), Rc::default()));
+    assert!(!silent[0].is_same(&silent[0]));
+    are_two(silent);
+}
+
+fn are_two<H: HeapRef>(heaps: [H; 2]) {
     let lease_of =
-        |heap| BufPool::builder().buf_size(64).limit(1).build_in(Arc::clone(heap)).unwrap().try_acquire().unwrap();
+        |heap: &H| BufPool::builder().buf_size(64).limit(1).build_in(heap.clone()).unwrap().try_acquire().unwrap();
     for _ in 0..100 {
         let of_first = lease_of(&heaps[0]).heap().clone();
         assert!(!of_first.is_same(lease_of(&heaps[1]).heap()));

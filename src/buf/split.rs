@@ -10,6 +10,7 @@
 use core::mem;
 
 use super::{SmBuf, narrow};
+use crate::error::AllocError;
 use crate::heap::HeapRef;
 
 impl<H: HeapRef> SmBuf<H> {
@@ -76,7 +77,7 @@ impl<H: HeapRef> SmBuf<H> {
     }
 
     /// Puts `rear` behind the content: O(1) if it was split off there, so that they are neighbours in one block, or if this buffer is empty
-    /// and both are of the same heap; otherwise copies.
+    /// and both are of the same heap, or this one's is a pool's, which has no second block; otherwise copies.
     ///
     /// # Panics
     /// As [`reserve`](SmBuf::reserve), when it has to copy.
@@ -123,11 +124,14 @@ impl<H: HeapRef> SmBuf<H> {
         Ok(())
     }
 
-    /// What `other` is, this buffer being empty; by a copy, if that is of another heap, or this one asked for a larger alignment than it has.
+    /// What `other` is, this buffer being empty; by a copy, if that is of another heap, which has blocks for it, or this one asked for a larger
+    /// alignment than it has.
     #[track_caller]
     pub(crate) fn become_or_copy(&mut self, other: Self) {
         debug_assert!(self.is_empty());
-        let will_do = other.alignment() >= self.alignment() && self.heap.is_same(&other.heap);
+        let will_do = other.alignment() >= self.alignment()
+            && (self.heap.is_same(&other.heap)
+                || matches!(self.try_reserve(other.len()), Err(AllocError::OneBlock { .. })));
         if will_do { *self = other } else { self.extend_from_slice(&other) }
     }
 

@@ -172,8 +172,8 @@ unsafe impl<H: HeapRef> HeapRef for PoolHeap<H> {
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        // Without a block out, another pool may lie where this one was: so the heaps must be one, too, where heaps of this type say so of themselves.
-        self.shared == other.shared && (self.heap.is_same(&other.heap) || !self.heap.is_same(&self.heap))
+        // Both: without a block out, another pool may lie where this one was.
+        self.shared == other.shared && self.heap.is_same(&other.heap)
     }
 }
 
