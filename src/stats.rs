@@ -114,7 +114,7 @@ pub struct BucketStats {
     /// Free blocks in the caches of threads, or that wait because the heap delays their reuse.
     pub cached: usize,
     /// Blocks that were ever used. It is the most that were ever live or cached at once, too: a block is used for the first time only when no
-    /// other is found free, or when [`Heap::trim`] gives back the rest of the page that the used ones end in.
+    /// other is found free, or when the rest of the page, or huge page, that the used ones end in is given back.
     pub watermark: usize,
     /// The most live blocks that a snapshot of this heap has seen, this one included. No fast path counts, so what was live between two snapshots
     /// is missed, and where others use the heap it is as inexact as `live` is: the most that were ever live is this at least, and `watermark` at most.

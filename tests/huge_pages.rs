@@ -107,3 +107,34 @@ fn a_span_asks_for_huge_pages_when_it_is_told_to_or_has_outgrown_the_small_ones(
     assert!(asked_for(start + 2 * HUGE) && asked_for(start + BUCKET - HUGE - 1));
     assert!(!asked_for(start + HUGE - 1) && !asked_for(start + BUCKET));
 }
+
+/// The last ones lie in this thread's cache, so none of them came back.
+#[test]
+fn what_a_huge_page_has_beyond_cached_blocks_is_not_wanted_any_more_than_free_ones() {
+    let builder = Heap::<Linear<8>>::builder().bucket_bytes(BUCKET).huge_pages(HugePages::Auto);
+    let heap = builder.build().unwrap();
+    drop((0..100_000).map(|_| SmBox::new_in([1_u8; 128], &heap)).collect::<Vec<_>>());
+    (0..2).for_each(|_| _ = heap.purge());
+    let bucket = heap.stats().buckets()[7];
+    assert!(bucket.resident.unwrap() <= bucket.cached * 128 + 2 * 4096, "{bucket:?}");
+}
+
+/// Live ones from behind which all goes; and one that is taken again where all went, and makes a whole page.
+#[test]
+fn what_a_huge_page_has_around_used_blocks_goes_when_nobody_wants_it() {
+    let builder = Heap::<Linear<8>>::builder().bucket_bytes(BUCKET).huge_pages(HugePages::Always).no_thread_cache();
+    let heap = builder.build().unwrap();
+    let resident = || heap.stats().buckets()[7].resident.unwrap();
+    let twice = || heap.purge() + heap.purge();
+    let boxes: Vec<_> = (0..20_000).map(|_| SmBox::new_in([1_u8; 128], &heap)).collect();
+    twice();
+    assert_eq!(resident(), 20_000 * 128_usize);
+    drop(boxes);
+    twice();
+    assert_eq!(resident(), 0);
+    for _ in 0..3 {
+        drop(SmBox::new_in([1_u8; 128], &heap));
+        twice();
+        assert_eq!(resident(), 0);
+    }
+}

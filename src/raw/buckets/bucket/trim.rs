@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use super::{Bucket, Ground};
 use crate::raw::buckets::bitmap::{Run, WORD};
-use crate::raw::os::{self, PAGE, Part, page};
+use crate::raw::os::{self, HUGE_PAGE, PAGE, Part, page};
 
 /// Words whose blocks are held at once, at most: so many blocks are a whole number of pages whatever their size.
 const MOST_WORDS: usize = 64;
@@ -38,7 +38,8 @@ impl Bucket {
     /// The words of which free blocks' memory may go back, since nobody wanted them between the last two calls; with `at_once`, of all that
     /// came back meanwhile.
     pub(crate) fn unwanted(&self, at_once: bool) -> Range<usize> {
-        let words = self.wanted.unwanted(at_once);
+        let wanted = &self.wanted;
+        let words = if at_once { wanted.unwanted_at_once() } else { wanted.unwanted(|words| self.huge_pages(words)) };
         // Only whole pages can be given back: what lies beside on the same page is looked at as well.
         let together = self.whole_pages(1);
         words.start - words.start % together..words.end.next_multiple_of(together).min(self.words())
@@ -76,6 +77,14 @@ impl Bucket {
 
     pub(crate) fn word_bytes(&self) -> usize {
         WORD * self.block_size()
+    }
+
+    /// The words whose blocks lie in the same huge pages as those of these, which are some.
+    fn huge_pages(&self, words: Range<usize>) -> Range<usize> {
+        let Some(part) = self.part() else { return words };
+        let bytes = self.word_bytes();
+        let end = part.huge_start(words.end * bytes - 1) + HUGE_PAGE;
+        part.huge_start(words.start * bytes) / bytes..end.div_ceil(bytes)
     }
 
     /// How many words' blocks are a whole number of pages, and so many bytes; no more than can be held at once.
