@@ -94,8 +94,8 @@ typedef struct {
    */
   uint32_t flags;
   /**
-   * Memory that is free for so long, in milliseconds, goes back as threads come to its bucket after that, the first or the next time; 0 for a second, or
-   * SM_PURGE_NEVER. Where no thread comes it stays until sm_allocator_trim.
+   * As often as so many milliseconds are over, threads that come to buckets give back what nobody has wanted since the time before: so after a silence it
+   * is the second time. 0 for a second, or SM_PURGE_NEVER. Where no thread comes it stays until sm_allocator_trim.
    */
   uint32_t purge_after;
   /**

@@ -61,8 +61,8 @@ pub struct SmOptions {
     pub cache_bytes: usize,
     /// SM_HARDENED and others, added up.
     pub flags: u32,
-    /// Memory that is free for so long, in milliseconds, goes back as threads come to its bucket after that, the first or the next time; 0 for a second, or
-    /// SM_PURGE_NEVER. Where no thread comes it stays until sm_allocator_trim.
+    /// As often as so many milliseconds are over, threads that come to buckets give back what nobody has wanted since the time before: so after a silence it
+    /// is the second time. 0 for a second, or SM_PURGE_NEVER. Where no thread comes it stays until sm_allocator_trim.
     pub purge_after: u32,
     /// The allocator's name in messages, in UTF-8; it is copied. Or NULL.
     pub name: *const c_char,
