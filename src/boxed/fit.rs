@@ -3,7 +3,7 @@
 use core::alloc::Layout;
 
 use super::SmBox;
-use crate::class::{SizeClasses, fits};
+use crate::class::{MAX_ALIGN, SizeClasses, fits};
 use crate::heap::HeapRef;
 use crate::text::Text;
 
@@ -15,13 +15,14 @@ impl<T, H: HeapRef> SmBox<T, H> {
         // A value without bytes needs no block.
         if layout.size() > 0 && !fits(<H::Classes as SizeClasses>::BLOCK_SIZES, layout) {
             let says = Text::new("this type fits into no block of the heap: it has ").number(layout.size());
-            let says = says
-                .with(" bytes aligned to ")
-                .number(layout.align())
-                .with(", and the largest blocks of the heap's table have ");
-            let says = says
-                .number(H::Classes::LARGEST)
-                .with(". Give the heap a table with larger blocks, or put less into the box");
+            let says = says.with(" bytes aligned to ").number(layout.align());
+            let says = if layout.align() > MAX_ALIGN {
+                says.with(", and no heap has blocks aligned to more than ").number(MAX_ALIGN).with(". Align it to less")
+            } else {
+                says.with(", and the largest blocks of the heap's table have ")
+                    .number(H::Classes::LARGEST)
+                    .with(". Give the heap a table with larger blocks, or put less into the box")
+            };
             panic!("{}", says.as_str());
         }
     };
