@@ -22,6 +22,12 @@ fn what_is_no_heap_reference_and_no_table_is_told_what_is_one() {
     trybuild::TestCases::new().compile_fail("tests/ui/heap_by_value.rs");
 }
 
+#[cfg_attr(miri, ignore = "starts compilers")]
+#[test]
+fn what_cannot_be_joined_is_told_what_can() {
+    trybuild::TestCases::new().compile_fail("tests/ui/join_of_others.rs");
+}
+
 /// Who names what a feature would add is told which.
 #[cfg(not(any(feature = "record", feature = "tokio-util", feature = "capi")))]
 #[cfg_attr(miri, ignore = "starts compilers")]

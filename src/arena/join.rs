@@ -8,7 +8,9 @@ use super::Handle;
 
 /// The values that several maps have for the same handles, in slot order: `join((&a, &mut b))` gives `(handle, (&x, &mut y))`.
 ///
-/// Each of the two to four is a reference to an arena or to a secondary map. The walk goes along the one on which it takes the fewest
+/// Each of the two to four is a reference to an [`SmArena`](crate::SmArena) or to a secondary map. Of a [`TypedArena`](crate::TypedArena) it is
+/// [`inner`](crate::TypedArena::inner) or [`inner_mut`](crate::TypedArena::inner_mut); a [`DenseArena`](crate::DenseArena), whose values are in
+/// another order, is none: walk along it and look its handles up in the others. The walk goes along the one on which it takes the fewest
 /// steps, the first of these if there are several, and looks each handle up in the others: so it takes time proportional to the
 /// smallest, whatever the others have. A step is a value; of a [`SecondaryMap`](crate::SecondaryMap) it is a slot up to the highest one. A look-up
 /// takes constant time, and O(log n) in a [`SparseSecondaryMap`](crate::SparseSecondaryMap); but one that is borrowed mutably and is not
@@ -41,7 +43,7 @@ pub fn join<J: Joined>(maps: J) -> J::Walk {
     maps.walk()
 }
 
-/// What [`join`] takes: a tuple of two to four references to arenas and secondary maps, for handles of one type.
+/// What [`join`] takes: a tuple of two to four references to `SmArena`s and secondary maps, for handles of one type.
 ///
 /// ```
 /// let names = smarena::SmArena::from_iter(["Ada"]);
@@ -72,7 +74,12 @@ pub trait Joined {
 #[derive(Debug)]
 pub struct Join<W>(W);
 
-/// A reference to an arena or to a secondary map: either walked along, in slot order, or looked up in.
+/// A reference to an `SmArena` or to a secondary map: either walked along, in slot order, or looked up in.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be joined with others",
+    label = "not a reference to an `SmArena` or to a secondary map",
+    note = "of a `TypedArena` give `arena.inner()` or `arena.inner_mut()`; along a `DenseArena` walk, and look its handles up"
+)]
 pub trait Part: IntoIterator<Item = (Handle<<Self as Part>::Of>, <Self as Part>::Value)> {
     /// The type that the handles are of.
     type Of;

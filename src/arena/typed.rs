@@ -3,7 +3,9 @@
 use core::fmt;
 use core::iter::Map;
 
-use super::{DisjointError, GrowError, Handle, InsertError, IntoIter, Iter, IterMut, SmArena, index_by_handle};
+use super::{
+    DisjointError, GrowError, Handle, InsertAtError, InsertError, IntoIter, Iter, IterMut, SmArena, index_by_handle,
+};
 use crate::derived::{collect, debug_entries, default, extend_by};
 use crate::heap::{Global, HeapRef};
 
@@ -279,6 +281,21 @@ impl<K: HandleType, H: HeapRef> TypedArena<K, H> {
 
         "assert!(enemies.drain().eq([(wolf, 10)]));"
         fn drain(&mut self) -> impl Iterator<Item = (K, K::Value)> { self.arena.drain().map(typed) }
+
+        "assert_eq!(enemies.extract_if(|_, health| *health > 5).collect::<Vec<_>>(), [(wolf, 10)]);"
+        fn extract_if[F: FnMut(K, &mut K::Value) -> bool](
+            &mut self, mut take: F
+        ) -> impl Iterator<Item = (K, K::Value)> + use<'_, K, H, F> {
+            self.arena.extract_if(move |handle, value| take(K::from(handle), value)).map(typed)
+        }
+
+        "assert_eq!(enemies.detach(wolf), Some(10));"
+        fn detach(&mut self, handle: K) -> Option<K::Value> { self.arena.detach(handle.into()) }
+
+        "enemies.detach(wolf);\nenemies.reattach(wolf, 11).unwrap();\nassert_eq!(enemies[wolf], 11);"
+        fn reattach(&mut self, handle: K, value: K::Value) -> Result<(), InsertAtError<K::Value>> {
+            self.arena.reattach(handle.into(), value)
+        }
 
         "enemies.clear();"
         fn clear(&mut self) { self.arena.clear(); }
