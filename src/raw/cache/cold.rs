@@ -42,7 +42,7 @@ impl Lane {
         // An exchange for the few blocks of a free chunk that is nearly empty would bring us back here after as many pops.
         if self.free_len() * 2 > chunk {
             self.swap();
-        } else if full > 0 && self.crossed.get() < Crossing::GAVE_MUCH {
+        } else if full > 0 {
             let place = self.order(full - 1);
             // SAFETY: I5: `full` is at most the length of the order.
             let number = unsafe { place.replace(self.number(self.alloc.load(Relaxed))) };
@@ -55,14 +55,10 @@ impl Lane {
     }
 
     /// Called when the stack has nothing either: a block, and the alloc chunk filled for the next ones.
-    ///
-    /// Or when the thread gave back much and takes again. Then what lies on the stack goes back as well: it is what was freed last, in any order, while the
-    /// bucket hands out the lowest, neighbour after neighbour.
     pub(crate) fn refill(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
         if self.room() == 0 {
             return bucket.withdraw_one();
         }
-        self.deposit_oldest(bucket, self.full.load(Relaxed));
         self.withdraw(bucket).or_else(|| {
             // The bucket has none. The free chunk may have a few, fewer than were worth an exchange before.
             if self.free_len() > 0 {
@@ -76,7 +72,7 @@ impl Lane {
     /// onto the stack. Both are empty. The first time only a few are fetched, since many threads never want more; and where there is one chunk
     /// alone, half of what it takes, since frees want room there.
     fn withdraw(&self, bucket: &Bucket) -> Option<NonNull<u8>> {
-        let first = self.crossed.replace(Crossing::REFILL) == Crossing::NEVER;
+        let first = self.crossed.replace(Crossing::Refill) == Crossing::Never;
         let (chunk, few) = (self.alloc_room(), self.few());
         let ahead = usize::from(self.spare.get()).div_ceil(2).min(MOST / chunk - 1);
         let parked = if few > 0 {
@@ -189,13 +185,13 @@ impl Lane {
             return bucket.deposit_one(block);
         }
         count(&self.spills, &bucket.spills);
-        let before = self.crossed.replace(self.crossed.get().spilled());
+        let before = self.crossed.replace(Crossing::Spill);
         if self.spare.get() == 0 {
             self.deposit_free(bucket);
             self.deposit_alloc(bucket, self.few().div_ceil(2));
         } else {
             let oldest = self.full.load(Relaxed).div_ceil(2);
-            if before > Crossing::REFILL {
+            if before == Crossing::Spill {
                 self.own_lines(oldest);
             }
             self.deposit_oldest(bucket, oldest);
@@ -403,17 +399,6 @@ mod tests {
                 live.push(fresh.next().unwrap());
             }
         }
-    }
-
-    #[test]
-    fn who_gave_back_much_gets_neighbours() {
-        let heap = heap();
-        let blocks: Vec<_> = filled(&heap, 64).take(BLOCKS).collect();
-        // Each of them once, in an order without neighbours.
-        (0..BLOCKS).for_each(|index| free(&heap, blocks[index * 7919 % BLOCKS]));
-        let taken: Vec<_> = filled(&heap, 64).take(BLOCKS / 4).collect();
-        let jumps = taken.windows(2).filter(|pair| pair[1].addr().get() != pair[0].addr().get() + 64).count();
-        assert!(jumps < 200, "{jumps} of {}: more than two chunks", taken.len());
     }
 
     /// A thread that takes and gives a few blocks at a time stays with what it has, however many of them and wherever it begins; also where its cache has room for a

@@ -54,7 +54,7 @@ pub(crate) struct Lane {
     pub(super) start: Start,
     /// Blocks that its alloc chunk takes where it has no other chunk; zero where it has, and `chunk` where it has not.
     few: AtomicU8,
-    /// How blocks crossed the border to the bucket lately.
+    /// Which way blocks crossed the border to the bucket last.
     pub(super) crossed: Cell<Crossing>,
     /// Refills and spills that the bucket was not told of yet. Counted here, since a line that all threads count in would be waited for.
     pub(super) refills: AtomicU16,
@@ -76,20 +76,13 @@ pub(crate) struct Lane {
     block_size: Cell<u32>,
 }
 
-/// How blocks crossed the border to the bucket lately: never, which is zero, since a lane is zero bytes at first; by a refill; or by so many spills since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Crossing(u8);
-
-impl Crossing {
-    pub(super) const NEVER: Self = Self(0);
-    pub(super) const REFILL: Self = Self(1);
-    /// Four spills in a row: twice as many blocks as the stack takes went back, and none came.
-    pub(super) const GAVE_MUCH: Self = Self(5);
-
-    /// After one spill more.
-    pub(super) fn spilled(self) -> Self {
-        Self(self.max(Self::REFILL).0.saturating_add(1))
-    }
+/// A refill or a spill, or neither yet; zero is neither, since a lane is zero bytes at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Crossing {
+    Never = 0,
+    Refill,
+    Spill,
 }
 
 /// How a number of cached blocks is divided into chunks.
@@ -150,7 +143,7 @@ impl Lane {
             order: Cell::new(null_mut()),
             full: AtomicU16::new(0),
             spare: Cell::new(0),
-            crossed: Cell::new(Crossing::NEVER),
+            crossed: Cell::new(Crossing::Never),
             block_size: Cell::new(0),
         }
     }
@@ -354,7 +347,7 @@ impl Lane {
         self.order.set(null_mut());
         self.full.store(0, Relaxed);
         self.spare.set(0);
-        self.crossed.set(Crossing::NEVER);
+        self.crossed.set(Crossing::Never);
     }
 }
 
