@@ -107,8 +107,8 @@ pub use stats::PoolStats;
 /// A bounded source of equal buffers, for network code that must not outgrow its memory.
 ///
 /// Each buffer comes as a [`Lease`] and is empty, with room for at least
-/// [`buf_size`](BufPool::buf_size) bytes. At most [`limit`](BufPool::limit) leases exist at a time;
-/// dropping one makes room for the next, on whichever thread.
+/// [`buf_size`](BufPool::buf_size) bytes. At most [`limit`](BufPool::limit) of them are on loan at a time;
+/// when a lease is dropped, and whatever was [split off](crate::SmBuf::split_to) it, that makes room for the next, on whichever thread.
 ///
 /// A lease has a fixed size: a peer that sends more than fits does not make it grow ([`BufPoolBuilder::growth`]).
 ///
@@ -119,7 +119,7 @@ pub use stats::PoolStats;
 /// In a pool of 32 buffers or more, each of up to 32 threads keeps some of the permits it gives back ready for itself, up to its share of the
 /// limit and at most 128: acquiring and releasing in one thread then touch nothing that threads share, and threads that pass leases on do so once
 /// for many. Otherwise they cost one atomic operation each, beside the heap's work. What threads keep is nobody's loss: it is collected, by one system call on Linux, before anybody is refused, waits,
-/// or finds the pool congested. Afterwards threads keep again when no more leases exist than the low watermark and half of the
+/// or finds the pool congested. Afterwards threads keep again when no more buffers are on loan than the low watermark and half of the
 /// high one say.
 ///
 /// Two things of the heap decide how fast a pool is whose buffers go from thread to thread. The class that holds a buffer should not be a

@@ -509,6 +509,8 @@ fn aligned_buffers_stay_aligned_through_growth_clones_and_splits() {
         assert_eq!(buf.as_ptr().addr() % align, 0);
         let mut bytes = buf.freeze();
         bytes.compact();
+        let copy = SmBuf::from(bytes.clone());
+        assert_eq!((copy.alignment(), copy.as_ptr().addr() % align, &copy[..]), (align, 0, &bytes[..]));
         assert_eq!(bytes.try_into_mut().unwrap().alignment(), align);
     }
     heap.settle();

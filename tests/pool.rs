@@ -758,3 +758,14 @@ fn a_part_of_nothing_is_a_lease_only_when_the_block_is_its_own() {
         assert_eq!((pool.in_flight(), lease.room() > 0), (1, true));
     }
 }
+
+#[test]
+fn what_is_copied_out_of_a_pool_is_aligned_as_its_buffers() {
+    let pool = BufPool::builder().buf_size(4096).alignment(4096).build().unwrap();
+    let mut lease = pool.try_acquire().unwrap();
+    lease.extend_from_slice(&[1; 190]);
+    let kept = lease.split_to(10);
+    let buf = lease.into_buf();
+    assert_eq!((buf.alignment(), buf.as_ptr().addr() % 4096, buf.len()), (4096, 0, 180));
+    drop(kept);
+}

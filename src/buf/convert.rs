@@ -26,6 +26,27 @@ impl<H: HeapRef> SmBuf<H> {
         buf.extend_from_slice(bytes);
         buf
     }
+
+    /// A copy in the smallest block of `heap` that holds it, aligned as `like`.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn copy_like(bytes: &[u8], like: BlockSize, heap: H) -> Self {
+        let size = like.holding_same::<H::Classes>(bytes.len());
+        match size.and_then(|size| Self::try_with_block_in(size, None, heap)) {
+            Ok(mut copy) => {
+                copy.extend_from_slice(bytes);
+                copy
+            }
+            Err(error) => refused(error, bytes.len()),
+        }
+    }
+
+    /// As a clone, but in `heap`.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn clone_in<G: HeapRef>(&self, heap: G) -> SmBuf<G> {
+        SmBuf::copy_like(self, self.block, heap)
+    }
 }
 
 impl SmBuf {
@@ -55,14 +76,7 @@ impl<H: HeapRef> Clone for SmBuf<H> {
     #[inline]
     #[track_caller]
     fn clone(&self) -> Self {
-        let size = self.block.holding_same::<H::Classes>(self.len());
-        match size.and_then(|size| Self::try_with_block_in(size, None, self.heap.clone())) {
-            Ok(mut copy) => {
-                copy.extend_from_slice(self);
-                copy
-            }
-            Err(error) => refused(error, self.len()),
-        }
+        self.clone_in(self.heap.clone())
     }
 
     /// Copies into the block that `self` has, if that is large enough.

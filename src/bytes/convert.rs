@@ -13,7 +13,7 @@ from! {
     [H: HeapRef] SmBuf<H> => SmBytes<H>: |buf| buf.freeze();
 }
 
-/// [`try_into_mut`](SmBytes::try_into_mut), or else a copy.
+/// [`try_into_mut`](SmBytes::try_into_mut), or else a copy, aligned as their block.
 ///
 /// # Panics
 /// If the heap has no block for the copy. The heap of a pool's [frozen buffers](crate::Lease::freeze) never has: copy those that are shared by
@@ -34,7 +34,7 @@ impl<H: HeapRef> From<SmBytes<H>> for SmBuf<H> {
         match bytes.try_into_mut() {
             Ok(buf) => buf,
             Err(shared) => {
-                let copy = SmBuf::copy_from_slice_in(&shared, shared.heap.clone());
+                let copy = SmBuf::copy_like(&shared, shared.like(), shared.heap.clone());
                 copied(copy, shared)
             }
         }

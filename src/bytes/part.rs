@@ -159,8 +159,7 @@ impl<H: HeapRef> SmBytes<H> {
             return false;
         }
         let foreign = self.block.is_foreign();
-        let like = if foreign { BlockSize::NONE } else { self.block };
-        let Ok(fitting) = like.holding_same::<H::Classes>(self.len()) else { return false };
+        let Ok(fitting) = self.like().holding_same::<H::Classes>(self.len()) else { return false };
         if !foreign && fitting.bytes() > self.block.bytes() / 2 {
             return false;
         }
@@ -168,6 +167,11 @@ impl<H: HeapRef> SmBytes<H> {
         copy.extend_from_slice(self);
         *self = copy.freeze();
         true
+    }
+
+    /// What copies of them are aligned as: the block, unless that is an owner's.
+    pub(super) fn like(&self) -> BlockSize {
+        if self.block.is_foreign() { BlockSize::NONE } else { self.block }
     }
 
     /// No bytes at `start`, of a heap; whoever becomes of them what needs a block will align it as `like`.

@@ -25,7 +25,7 @@ impl<H: HeapRef> BufPool<H> {
     /// starves because others keep trying.
     ///
     /// # Errors
-    /// [`PoolError::LimitReached`] while `limit` leases exist; [`PoolError::Alloc`] with what the
+    /// [`PoolError::LimitReached`] while `limit` buffers are on loan; [`PoolError::Alloc`] with what the
     /// heap says.
     ///
     /// ```
@@ -116,8 +116,8 @@ impl<H: HeapRef> BufPool<H> {
         self.handle.buf_size
     }
 
-    /// Whether the pool is short of buffers: from the moment when as many leases exist as the high watermark says, until
-    /// no more exist than the low one says ([`BufPoolBuilder::watermarks`]).
+    /// Whether the pool is short of buffers: from the moment when as many are on loan as the high watermark says, until
+    /// no more are than the low one says ([`BufPoolBuilder::watermarks`]).
     ///
     /// To be asked where work enters the program, before it takes a buffer at all: a server that stops accepting
     /// connections, or reads no more from its slowest peers, while this is true, never gets to the limit, where it is

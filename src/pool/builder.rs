@@ -98,7 +98,7 @@ impl BufPoolBuilder {
         limit(buffers: usize) => limit;
     }
 
-    /// Between which numbers of leases [`BufPool::is_congested`] is decided: true from `high` on, false again from `low` down.
+    /// Between which numbers of buffers on loan [`BufPool::is_congested`] is decided: true from `high` on, false again from `low` down.
     /// `low` is below `high`, and `high` at most the limit. Without this call they are half the limit and the limit.
     ///
     /// They hold nobody up: a waiting task gets the next buffer, not the first after a pause, and who has a

@@ -20,9 +20,9 @@ use crate::error::AllocError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PoolError {
-    /// As many leases exist as the pool allows, or those that have come back are promised to others who wait.
+    /// As many buffers are on loan as the pool allows, or those that have come back are promised to others who wait.
     LimitReached {
-        /// The most leases that can exist at a time.
+        /// The most buffers that can be on loan at a time.
         limit: usize,
         /// The bytes each of them was acquired with.
         buf_size: usize,
@@ -31,7 +31,7 @@ pub enum PoolError {
     TimedOut {
         /// How long was waited.
         timeout: Duration,
-        /// The most leases that can exist at a time.
+        /// The most buffers that can be on loan at a time.
         limit: usize,
         /// The bytes each of them was acquired with.
         buf_size: usize,

@@ -54,7 +54,7 @@ pub(super) fn lend<H: HeapRef>(buf: SmBuf<H>, permit: Permit<Buffers<H>>) -> SmB
 #[track_caller]
 pub(super) fn take_out<H: HeapRef>(mut buf: SmBuf<PoolHeap<H>>) -> SmBuf<H> {
     if !buf.is_sole_owner() {
-        return copied(SmBuf::copy_from_slice_in(&buf, buf.heap().heap.clone()), buf);
+        return copied(buf.clone_in(buf.heap().heap.clone()), buf);
     }
     let (layout, shared) = (buf.block_layout(), buf.heap().shared);
     // SAFETY: U4: as in `lend`, the other way round.

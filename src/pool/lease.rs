@@ -53,7 +53,7 @@ impl<H: HeapRef> Lease<H> {
     /// Keeps the buffer and ends the loan: the permit goes back to the pool at once, so the limit
     /// bounds the pool's leases and not such buffers.
     ///
-    /// Nothing is copied, unless parts of the block were split off and are still there: then the content moves to a block of its own,
+    /// Nothing is copied, unless parts of the block were split off and are still there: then the content moves to a block of its own, aligned as the pool's,
     /// and the permit goes back with the last part.
     ///
     /// # Panics

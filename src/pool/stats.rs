@@ -30,7 +30,7 @@ pub struct PoolStats {
     pub limit: usize,
     /// Buffers on loan, frozen ones and those that only a part is left of included.
     pub in_flight: usize,
-    /// The most leases that ever existed at a time. Of a pool that several threads use, together with what others among them kept ready
+    /// The most buffers that were ever on loan at a time. Of a pool that several threads use, together with what others among them kept ready
     /// just then: so perhaps more than that, up to 64 for each other thread, and never above the limit.
     pub peak: usize,
     /// The bytes that leases may have beyond what they were acquired with ([`BufPoolBuilder::growth`](crate::BufPoolBuilder::growth)).
