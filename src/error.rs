@@ -137,7 +137,7 @@ says! {
     Self::PoolBlock { bytes, headroom, align, largest } =>
         "a pool's buffers were given {bytes} bytes each behind {headroom} of headroom, aligned to {align}; the heap refuses what no bucket serves, and its largest blocks have {largest}";
     Self::PoolAlignment { align, limit } =>
-        "a pool's buffers were given the alignment {align}; it is a power of two up to {limit}";
+        "a pool's buffers were given the alignment {align}; it is a power of two up to {limit} (0 stands for 16)";
     Self::PoolLimit { buffers, limit } => "a pool was given {buffers} buffers; it has 1 to {limit}";
     Self::PoolWatermarks { low, high, limit } =>
         "a pool of {limit} buffers was given the watermarks {low} and {high}; the low one is below the high one, and that at most {limit}";
@@ -270,7 +270,8 @@ pub enum AllocError {
         /// The size of the largest block that one of them could get, if no other had grown.
         most: usize,
     },
-    /// A pool's buffer asked for a block beside its own, which is all that its permit stands for.
+    /// A pool's buffer asked for a block beside its own, which is all that its permit stands for: for its copy, or to grow while others
+    /// [have parts](crate::SmBuf::split_to) of that. When those are gone it grows again, as far as the pool says.
     OneBlock {
         /// The size asked for in bytes.
         size: usize,
@@ -297,7 +298,7 @@ says! {
         "bucket {bucket} of heap `{heap}` is exhausted: all its {blocks} blocks of {block_size} bytes are in use, or in caches of other threads if it has such";
     Self::PoolGrowth { size, block, left, most } =>
         "a pool's buffer with a block of {block} bytes was to get one of {size}; the pool's buffers may grow by {left} bytes more, none beyond {most} (`BufPoolBuilder::growth`)";
-    Self::OneBlock { size } => "a buffer of a pool has one block and gets no second one; {size} bytes were asked for";
+    Self::OneBlock { size } => "a buffer of a pool has one block and gets no second one, so it does not grow while others have parts of that; {size} bytes were asked for";
     Self::OutOfMemory { heap, size, align } =>
         "the system refused memory to heap `{heap}`: {size} bytes aligned to {align} were asked for";
 }
@@ -305,16 +306,17 @@ says! {
 impl core::error::Error for AllocError {}
 
 impl AllocError {
-    /// What `std::io` calls it: memory that is short now, or a call that the heap never serves.
+    /// What `std::io` calls it: memory that is short now, or a block that others have parts of now; or a call that the heap never serves.
     pub(crate) fn kind(&self) -> io::ErrorKind {
         match self {
-            AllocError::Exhausted { .. } | AllocError::OutOfMemory { .. } => io::ErrorKind::OutOfMemory,
+            AllocError::Exhausted { .. } | AllocError::OneBlock { .. } | AllocError::OutOfMemory { .. } => {
+                io::ErrorKind::OutOfMemory
+            }
             AllocError::PoolGrowth { size, most, .. } if size <= most => io::ErrorKind::OutOfMemory,
             AllocError::Alignment { .. }
             | AllocError::TooLarge { .. }
             | AllocError::NoBucket { .. }
-            | AllocError::PoolGrowth { .. }
-            | AllocError::OneBlock { .. } => io::ErrorKind::InvalidInput,
+            | AllocError::PoolGrowth { .. } => io::ErrorKind::InvalidInput,
         }
     }
 
@@ -332,7 +334,7 @@ impl AllocError {
 }
 
 from! {
-    /// Of kind `OutOfMemory` if memory is short now, of kind `InvalidInput` if the heap never serves this. The error itself is inside.
+    /// Of kind `OutOfMemory` if memory is short now, or others have parts of a pool's buffer; of kind `InvalidInput` if the heap never serves this. The error itself is inside.
     ///
     /// ```
     /// use smarena::SmBuf;

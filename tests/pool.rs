@@ -576,8 +576,21 @@ fn a_lease_has_the_traits_of_its_buffer() {
         std::collections::HashSet::from([lease]).take(&b"PONG"[..]).unwrap().into_iter().next_back(),
         Some(b'G')
     );
+    fn extended<T>(to: &mut impl Extend<T>, items: impl IntoIterator<Item = T>) {
+        to.extend(items);
+    }
+    extended::<u8>(&mut other, *b"p");
+    extended::<&u8>(&mut other, b"o");
+    extended::<SmBytes<PoolHeap>>(&mut other, []);
+    #[cfg(feature = "bytes")]
+    extended(&mut other, [bytes::Bytes::from_static(b"ng")]);
+    #[cfg(not(feature = "bytes"))]
+    extended::<u8>(&mut other, *b"ng");
     let frozen: SmBytes<PoolHeap> = other.into();
-    assert_eq!((&frozen[..], pool.in_flight()), (&b"PING "[..], 1));
+    assert_eq!((&frozen[..], pool.in_flight()), (&b"PING pong"[..], 1));
+    let mut lease = pool.try_acquire().unwrap();
+    lease.push(7);
+    assert_eq!((Vec::from(lease), pool.in_flight()), (vec![7], 1));
 }
 
 #[test]
@@ -651,6 +664,7 @@ fn errors_have_a_kind_in_io_and_are_inside() {
         (PoolError::TimedOut { timeout, limit, buf_size }, ErrorKind::TimedOut),
         (AllocError::OutOfMemory { heap: "books", size: 1, align: 1 }.into(), ErrorKind::OutOfMemory),
         (AllocError::Exhausted { heap: "books", bucket: 0, block_size: 16, blocks: 1 }.into(), ErrorKind::OutOfMemory),
+        (AllocError::OneBlock { size: 1 }.into(), ErrorKind::OutOfMemory),
         (AllocError::TooLarge { size: 2, limit: 1 }.into(), ErrorKind::InvalidInput),
         (AllocError::Alignment { align: 3, limit: 4096 }.into(), ErrorKind::InvalidInput),
     ] {
@@ -675,7 +689,12 @@ fn growth_that_others_have_is_out_of_memory_and_more_than_all_of_it_is_invalid()
     assert_eq!(second.write_all(&[2; 4096]).unwrap_err().kind(), ErrorKind::OutOfMemory);
     assert_eq!(second.write_all(&[2; 6000]).unwrap_err().kind(), ErrorKind::InvalidInput);
     drop(first);
-    second.write_all(&[2; 4096]).unwrap();
+    // So is a block that others have parts of.
+    second.write_all(&[2; 1024]).unwrap();
+    let part = second.split_to(512);
+    assert_eq!(second.write_all(&[2; 1024]).unwrap_err().kind(), ErrorKind::OutOfMemory);
+    drop(part);
+    second.write_all(&[2; 1024]).unwrap();
 }
 
 /// The second pool is likely to lie where the first one was.

@@ -19,7 +19,8 @@ impl<H: HeapRef> SmBuf<H> {
     ///
     /// A buffer that shares its block grows by moving to another one, as large as the one it leaves up to 64 KiB, and at least twice its length; so appending
     /// costs O(1) a byte in the long run also while parts are kept. If the others are gone by then, the whole block is its own again instead. Both are so, too, of a
-    /// part that has not a byte of the block: what is left when all was split off.
+    /// part that has not a byte of the block: what is left when all was split off. Only the buffer of a [`Lease`](crate::Lease) has no other to move to, and does not
+    /// grow until it is alone.
     ///
     /// # Panics
     /// If `at` is more than the length.

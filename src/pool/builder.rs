@@ -59,7 +59,8 @@ impl BufPoolBuilder {
         /// ```
         headroom(bytes: usize) => headroom;
 
-        /// The alignment of each buffer's first byte, its headroom included: a power of two up to 4096. 16 unless told otherwise, and never less.
+        /// The alignment of each buffer's first byte, its headroom included: a power of two up to 4096. 16 unless told otherwise, and never less: 0 stands for that.
+        /// What the buffer becomes later is aligned so, too.
         ///
         /// ```
         /// # use smarena::BufPool;
@@ -73,6 +74,7 @@ impl BufPoolBuilder {
         /// full is full, and what asks for more room gets an error that says so, or panics.
         ///
         /// What counts is the size of blocks, which double: a lease of 1024 bytes that gets one more takes 1024 of this. It comes back with the lease.
+        /// While others have [parts](crate::SmBuf::split_to) of its block a lease does not grow: that needs a second one.
         /// As a `bytes::BufMut` a lease has the room it has and grows in no case, lest a peer decides: call [`try_reserve`](crate::SmBuf::try_reserve).
         ///
         /// ```
@@ -130,7 +132,7 @@ impl BufPoolBuilder {
         self.build_in(Global)
     }
 
-    /// A pool whose buffers come from `heap`.
+    /// A pool whose buffers come from `heap`. (Of a [`PoolHeap`](crate::PoolHeap), which hands out none, it never serves one.)
     ///
     /// All of them lie in [the heap's regions](crate::Heap::regions), one for each bucket: to use them as fixed buffers of `io_uring`, register
     /// those once. That holds for a heap that [refuses](crate::Exhausted::Refuse) when it is exhausted; any other may hand out blocks of the

@@ -20,6 +20,9 @@ use crate::heap::{Global, HeapRef};
 /// is left, the block goes back to the heap, then the permit to the pool. A copy needs a second block, which is not the pool's to give: `lease.clone()` does not
 /// compile (`to_owned` is the buffer's, and panics), and `SmBuf::from(&lease[..])` copies.
 ///
+/// Its buffer's methods are called through `DerefMut`. So an argument that asks the lease itself is had before: `let half = lease.len() / 2; lease.split_to(half)`.
+/// `lease.split_to(lease.len() / 2)` does not compile (E0502), where it would with an [`SmBuf`].
+///
 /// A lease keeps its permit and a block for as long as it lives, unless you take them from behind it: `*lease` is a buffer, for which another can be put, be it one
 /// without a block; and one that is overwritten (feature `zeroize`) while a part is kept elsewhere lets go of the block. Such a lease does not count, has no room and gets none.
 ///
@@ -218,9 +221,22 @@ impl<H: HeapRef> IntoIterator for Lease<H> {
     }
 }
 
+/// As the buffer on loan: bytes, and whatever has some.
+impl<H: HeapRef, T> Extend<T> for Lease<H>
+where
+    SmBuf<PoolHeap<H>>: Extend<T>,
+{
+    #[track_caller]
+    fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
+        self.0.extend(items);
+    }
+}
+
 from! {
     /// [`freeze`](Lease::freeze).
     [H: HeapRef] Lease<H> => SmBytes<PoolHeap<H>>: |lease| lease.freeze();
+    /// A copy: a vector's memory belongs to the system's allocator.
+    [H: HeapRef] Lease<H> => Vec<u8>: |lease| lease.0.into();
 }
 
 /// What was split off a lease, or frozen and is alone again, as a lease: it has its permit still. The error is what was given, if nothing was in it, neither content
