@@ -210,12 +210,12 @@ impl<C: SizeClasses> Heap<C> {
 /// assert_eq!(Net::HEAP.stats().live(), 1);
 /// ```
 ///
-/// Without settings the braces may be left out:
+/// Where none has settings the braces may be left out:
 ///
 /// ```
-/// smarena::static_heap! { struct Nodes: smarena::Linear<64> }
+/// smarena::static_heap! { struct Nodes: smarena::Linear<64>; struct Edges: smarena::Linear<8> }
 ///
-/// drop(smarena::SmBox::new_in([0_u8; 1000], Nodes));
+/// drop((smarena::SmBox::new_in([0_u8; 1000], Nodes), smarena::SmBox::new_in([0_u8; 100], Edges)));
 /// ```
 ///
 /// Other crates' collections take `Net::HEAP` for their allocator (features `allocator-api2-02` and `allocator-api2-04`). An impl for `Net` itself would
@@ -237,8 +237,8 @@ impl<C: SizeClasses> Heap<C> {
 /// ```
 #[macro_export]
 macro_rules! static_heap {
-    ($(#[$attribute:meta])* $vis:vis struct $name:ident : $table:ty $(;)?) => {
-        $crate::static_heap! { $(#[$attribute])* $vis struct $name: $table {} }
+    ($($(#[$attribute:meta])* $vis:vis struct $name:ident : $table:ty);+ $(;)?) => {
+        $crate::static_heap! { $($(#[$attribute])* $vis struct $name: $table {})+ }
     };
     ($($(#[$attribute:meta])* $vis:vis struct $name:ident : $table:ty {
         $($setting:ident $(($($argument:expr),*))? $(: $value:expr)?),* $(,)?
