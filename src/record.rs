@@ -37,8 +37,9 @@
 //! its address. So where few blocks (256) are left, which are handed out again and again, as caches do, it is no longer blocks that are forgotten but time: the older
 //! half of what is over. Then peaks, lifetimes and pictures are of what came since, and `advice` says so.
 //!
-//! A recorder hears what the owner asks for: of a buffer that was given a capacity, and of a pool's, that. Once they have grown, or are aligned to more
-//! than 16, buffers ask for whole blocks of the heap's table, so a program of such buffers is best recorded over a heap of fine sizes.
+//! A recorder hears what the owner asks for: of a buffer that was given a capacity, and of a pool's, that. Once they have grown or shrunk (`compact` does
+//! so, too), or are aligned to more than 16, buffers ask for whole blocks of the heap's table, and so does each clone: a program of such buffers is best recorded over a
+//! heap of fine sizes.
 //!
 //! # Forks
 //! A log is its process's. In a child of `fork`, which may have been made while another thread was writing there, the recorders whose log was begun
