@@ -82,7 +82,7 @@ typedef struct {
    */
   const size_t *bucket_sizes;
   /**
-   * Bytes that a bucket can grow to, at least those of the smallest bucket; counts with SM_GROW. Addresses are reserved for so many.
+   * Bytes that a bucket can grow to, more than those of the smallest bucket; counts with SM_GROW. Addresses are reserved for so many.
    */
   size_t reserve;
   /**

@@ -193,22 +193,25 @@ impl Config {
     /// Refuses what no heap can be built from.
     pub(crate) const fn check(&self) -> Result<(), ConfigError> {
         let reserve = if let Exhausted::Grow { reserve } = self.exhausted { reserve } else { 0 };
-        let mut least = usize::MAX;
+        let (mut least, mut grows) = (usize::MAX, false);
         let mut bucket = 0;
         while bucket < self.block_sizes.len() {
             let (block_size, given) = (self.block_sizes[bucket], self.bytes[bucket]);
             if given < block_size {
                 return Err(ConfigError::BucketTooSmall { bucket, block_size, bytes: given });
             }
-            let bytes = if reserve > given { reserve } else { given };
-            if bytes > SPAN_LIMIT {
-                return Err(ConfigError::BucketTooLarge { bucket, block_size, bytes, limit: SPAN_LIMIT });
+            if given > SPAN_LIMIT {
+                return Err(ConfigError::BucketTooLarge { bucket, block_size, bytes: given, limit: SPAN_LIMIT });
             }
+            grows |= reserve / block_size > self.blocks(bucket);
             least = if given < least { given } else { least };
             bucket += 1;
         }
         match self.exhausted {
-            Exhausted::Grow { reserve } if reserve < least => Err(ConfigError::ReserveTooSmall { reserve, least }),
+            Exhausted::Grow { reserve } if reserve > SPAN_LIMIT => {
+                Err(ConfigError::ReserveTooLarge { reserve, limit: SPAN_LIMIT })
+            }
+            Exhausted::Grow { reserve } if !grows => Err(ConfigError::ReserveTooSmall { reserve, least }),
             _ => Ok(()),
         }
     }

@@ -39,12 +39,19 @@ pub enum ConfigError {
         /// The most bytes a span can have.
         limit: usize,
     },
-    /// The reserve of [`Exhausted::Grow`](crate::Exhausted::Grow) is less than every bucket has to begin with: none could grow.
+    /// The reserve of [`Exhausted::Grow`](crate::Exhausted::Grow) is no block more than any bucket has to begin with: none could grow.
     ReserveTooSmall {
         /// The bytes of address space for each bucket.
         reserve: usize,
         /// The bytes that the smallest bucket has to begin with.
         least: usize,
+    },
+    /// The reserve of [`Exhausted::Grow`](crate::Exhausted::Grow) is more than a span can have.
+    ReserveTooLarge {
+        /// The bytes of address space for each bucket.
+        reserve: usize,
+        /// The most bytes a span can have.
+        limit: usize,
     },
     /// The number of buckets is not one a heap can have.
     BucketCount {
@@ -128,7 +135,9 @@ says! {
     Self::BucketTooLarge { bucket, block_size, bytes, limit } =>
         "bucket {bucket} of {block_size}-byte blocks was given {bytes} bytes; a span holds at most {limit}";
     Self::ReserveTooSmall { reserve, least } =>
-        "each bucket may grow to a reserve of {reserve} bytes; they have at least {least} to begin with, and that is a part of it";
+        "each bucket may grow to a reserve of {reserve} bytes; they have at least {least} to begin with, which is a part of it, and none grows by a block";
+    Self::ReserveTooLarge { reserve, limit } =>
+        "each bucket may grow to a reserve of {reserve} bytes; a span holds at most {limit}";
     Self::BucketCount { count, limit } => "{count} buckets were asked for; a heap of this table has 1 to {limit}";
     Self::NoSuchBucket { block_size, block_sizes } =>
         "no bucket has blocks of {block_size} bytes; the table's sizes are {block_sizes:?}";
@@ -174,6 +183,9 @@ impl ConfigError {
                 .with(" bytes lets no bucket grow; each has at least ")
                 .number(least)
                 .with(" to begin with"),
+            Self::ReserveTooLarge { reserve, limit } => {
+                says.with("a reserve of ").number(reserve).with(" bytes is too much; the limit is ").number(limit)
+            }
             _ => says.with("no heap can be built from these settings"),
         }
     }

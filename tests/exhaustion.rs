@@ -61,9 +61,19 @@ fn a_reserve_that_lets_no_bucket_grow_is_refused() {
             .bucket_bytes_of(32, 8192)
             .on_exhausted(Exhausted::Grow { reserve })
     };
-    assert!(with(4096).build().is_ok());
-    let error = with(4095).build().unwrap_err();
-    assert_eq!(error, smarena::ConfigError::ReserveTooSmall { reserve: 4095, least: 4096 });
+    assert!(with(4096 + 16).build().is_ok());
+    for reserve in [4095, 4096, 4096 + 15] {
+        let error = with(reserve).build().unwrap_err();
+        assert_eq!(error, smarena::ConfigError::ReserveTooSmall { reserve, least: 4096 });
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_reserve_that_is_too_large_is_told_as_one() {
+    let reserve = 2 << 40;
+    let error = Heap::<Linear<2>>::builder().on_exhausted(Exhausted::Grow { reserve }).build().unwrap_err();
+    assert!(matches!(error, smarena::ConfigError::ReserveTooLarge { reserve: 0x200_0000_0000, .. }), "{error}");
 }
 
 #[test]
@@ -137,8 +147,9 @@ fn layout(size: usize) -> Layout {
 
 /// A heap whose buckets of 16, 32 and 48 bytes are exhausted, and what they have served.
 fn out_of_small_blocks(exhausted: Exhausted, hardened: bool) -> Heap<Linear<8>> {
-    let builder = Heap::<Linear<8>>::builder().bucket_bytes(1024).on_exhausted(exhausted).hardened(hardened);
-    let heap = builder.build().unwrap();
+    // The last one has less, so that it can grow to what the others have, where buckets grow.
+    let builder = Heap::<Linear<8>>::builder().bucket_bytes(1024).bucket_bytes_of(128, 512);
+    let heap = builder.on_exhausted(exhausted).hardened(hardened).build().unwrap();
     for bucket in 0..3 {
         let size = 16 * (bucket + 1);
         for _ in 0..1024 / size {

@@ -55,7 +55,7 @@ pub struct SmOptions {
     pub bucket_size: usize,
     /// Or NULL: bytes of one bucket after the other, as many as there are buckets; 0 for `bucket_size`.
     pub bucket_sizes: *const usize,
-    /// Bytes that a bucket can grow to, at least those of the smallest bucket; counts with SM_GROW. Addresses are reserved for so many.
+    /// Bytes that a bucket can grow to, more than those of the smallest bucket; counts with SM_GROW. Addresses are reserved for so many.
     pub reserve: usize,
     /// Bytes of blocks of each bucket that a thread caches by itself, at most; 0 for a 256th of `bucket_size`, whatever `bucket_sizes` say, 64 KiB at most.
     pub cache_bytes: usize,

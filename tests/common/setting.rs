@@ -53,7 +53,7 @@ pub(crate) fn cache_bytes() -> impl Strategy<Value = usize> {
 }
 
 fn exhausted(bucket_bytes: usize) -> impl Strategy<Value = Exhausted> {
-    let grow = (0..20_000_usize).prop_map(move |more| Exhausted::Grow { reserve: bucket_bytes + more });
+    let grow = (128..20_000_usize).prop_map(move |more| Exhausted::Grow { reserve: bucket_bytes + more });
     prop_oneof![Just(Exhausted::NextBucketThenFallback), Just(Exhausted::Refuse), grow]
 }
 
