@@ -788,3 +788,42 @@ fn what_is_copied_out_of_a_pool_is_aligned_as_its_buffers() {
     assert_eq!((buf.alignment(), buf.as_ptr().addr() % 4096, buf.len()), (4096, 0, 180));
     drop(kept);
 }
+
+/// Each alone and after each other, on an empty lease and on one with content.
+#[test]
+fn whatever_is_done_to_a_lease_it_keeps_its_permit_and_can_be_filled_again() {
+    use std::io::BufRead;
+    let ways: [fn(&mut Lease); 10] = [
+        |lease| lease.clear(),
+        |lease| lease.shrink_to_fit(),
+        |lease| lease.consume(lease.len()),
+        |lease| drop(lease.split_to(0)),
+        |lease| drop(SmBuf::split(lease)),
+        |lease| drop(lease.split_off(0)),
+        |lease| {
+            let rear = lease.split_off(0);
+            lease.unsplit(rear);
+        },
+        |lease| {
+            let capacity = lease.capacity();
+            drop(lease.split_off(capacity).freeze());
+        },
+        |lease| lease.initialized().fill(1),
+        |lease| {
+            let nothing = SmBuf::new_in(lease.heap().clone());
+            SmBuf::clone_from(lease, &nothing);
+        },
+    ];
+    let pool = BufPool::builder().buf_size(64).limit(1).build().unwrap();
+    for (first, second) in ways.iter().flat_map(|first| ways.iter().map(move |second| (first, second))) {
+        for content in [&b""[..], b"content"] {
+            let mut lease = pool.try_acquire().unwrap();
+            lease.extend_from_slice(content);
+            first(&mut lease);
+            second(&mut lease);
+            assert_eq!(pool.in_flight(), 1);
+            lease.clear();
+            lease.extend_from_slice(&[1; 64]);
+        }
+    }
+}
