@@ -289,8 +289,7 @@ void *sm_allocator_create_with(const SmOptions *options);
  * Says what an allocator is doing, or one bucket of it: -1 stands for all together.
  *
  * Fills in as much of `statistics` as its `size` has room for. Returns 1, or 0 and does nothing if there is no such bucket, or `size` is less than that of
- * the first word. It takes a moment: it looks at every bucket, and at the cache of every thread; and for that moment memory of the process's own
- * allocator, without which the process ends.
+ * the first word, or the process's own allocator has no memory for it. It takes a moment: it looks at every bucket, and at the cache of every thread.
  */
 int32_t sm_allocator_statistics(void *allocator,
                                 int32_t bucket,

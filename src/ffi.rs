@@ -24,8 +24,7 @@
 //!   `SMMALLOC_HARDENED` is set, to anything but nothing and `0`: they end the process by `abort`, with a line on standard error that names
 //!   the block. Others are as trusting as the C library's `free`; docs/SAFETY.md says what they notice.
 //! - The environment is read whenever an allocator is created, as by `getenv`: no other thread may change it meanwhile. Where one of the two variables
-//!   is set, creation takes a little memory of the process's own allocator, and so does [`sm_allocator_statistics`]; where that is refused the process
-//!   ends by `abort`.
+//!   is set, that takes a little memory of the process's own allocator; where it is refused the process ends by `abort`.
 //! - If `SMMALLOC_RECORD` names a file when the first allocator is created, what is asked of all allocators is recorded (feature `record`, on unix), and
 //!   written there when the process ends by `exit` or by returning from `main`; `%p` in the name stands for the process's number. The example `tune`
 //!   reads it and says which block sizes would fit. Recorded allocators have no thread caches, so the program is slower. A child of `fork` does not

@@ -8,7 +8,9 @@ mod picture;
 mod table;
 mod total;
 
+use core::alloc::Layout;
 use core::fmt;
+use std::alloc::handle_alloc_error;
 use std::borrow::Cow;
 
 pub use change::{BucketChange, HeapChange};
@@ -215,9 +217,9 @@ impl HeapStats {
 
 #[cfg(feature = "capi")]
 impl ListedHeap {
-    /// As `Heap::stats`.
-    pub(crate) fn stats(&self) -> HeapStats {
-        HeapStats::of(self.raw())
+    /// As `Heap::stats`; `None` where the process has no memory for them.
+    pub(crate) fn stats(&self) -> Option<HeapStats> {
+        HeapStats::of(self.raw()).ok()
     }
 }
 
@@ -234,17 +236,19 @@ impl<C: SizeClasses> Heap<C> {
     /// ```
     #[must_use]
     pub fn stats(&self) -> HeapStats {
-        HeapStats::of(self.raw())
+        HeapStats::of(self.raw()).unwrap_or_else(|bytes| handle_alloc_error(bytes))
     }
 }
 
 impl HeapStats {
-    fn of(heap: &RawHeap) -> Self {
+    /// An error is what the process has no memory for.
+    fn of(heap: &RawHeap) -> Result<Self, Layout> {
         let state = heap.state();
         // Room for each cache, made first: where caches are looked at, a lock is held that an allocation may want.
         let mut caches = 0;
         state.each_cache(|_| caches += 1);
-        let mut of_caches = Vec::with_capacity(caches * state.buckets().len());
+        let mut of_caches = vec_of(caches * state.buckets().len())?;
+        let mut buckets = vec_of(state.buckets().len())?;
         caches = 0;
         let mut parked = [0; MAX_CLASSES];
         let mut crossings = [[0; 2]; MAX_CLASSES];
@@ -266,7 +270,7 @@ impl HeapStats {
                 *spills += of_lane[1];
             }
         });
-        let buckets = state.buckets().iter().enumerate().map(|(number, bucket)| {
+        buckets.extend(state.buckets().iter().enumerate().map(|(number, bucket)| {
             let (free, watermark) = bucket.free_of_used();
             // Last, since it never falls.
             let capacity = bucket.capacity();
@@ -287,11 +291,10 @@ impl HeapStats {
                 spills,
                 rounding: state.rounding(number),
             }
-        });
-        let buckets = buckets.collect();
+        }));
         let (fallback_live, fallback_bytes) = state.fallback().live();
         let [size, alignment, exhausted] = state.fallbacks.counts();
-        Self {
+        Ok(Self {
             name: state.config.name.into(),
             fallback_live,
             fallback_bytes,
@@ -300,7 +303,16 @@ impl HeapStats {
             cache_resident: state.resident_caches(),
             buckets,
             parked: of_caches,
-        }
+        })
+    }
+}
+
+/// Empty, with room for so many.
+fn vec_of<T>(count: usize) -> Result<Vec<T>, Layout> {
+    let mut vec = Vec::new();
+    match vec.try_reserve_exact(count) {
+        Ok(()) => Ok(vec),
+        Err(_) => Err(Layout::array::<T>(count).unwrap_or(Layout::new::<T>())),
     }
 }
 

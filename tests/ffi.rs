@@ -1,6 +1,8 @@
 //! The C interface against a model: for every number of buckets, which bucket serves a layout, and what becomes of the blocks.
 #![expect(unsafe_code, reason = "the C interface is what is tested")]
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::null_mut;
 
@@ -448,5 +450,51 @@ fn statistics_are_told_as_far_as_there_is_room_and_memory_goes_back() {
         assert!(given_back >= 60_000, "{given_back} bytes");
     }
     // SAFETY: not used any more.
+    unsafe { sm_allocator_destroy(allocator) };
+}
+
+/// The process's own allocator, which refuses a thread that says so whatever it asks for.
+struct Refusing;
+
+#[global_allocator]
+static ALLOCATOR: Refusing = Refusing;
+
+thread_local!(static REFUSED: Cell<bool> = const { Cell::new(false) });
+
+// SAFETY: every call is the system allocator's, unchanged, or null.
+unsafe impl GlobalAlloc for Refusing {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is passed on.
+        if REFUSED.get() { null_mut() } else { unsafe { System.alloc(layout) } }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[test]
+fn a_process_without_memory_is_told_so_and_goes_on() {
+    let allocator = sm_allocator_create(4, 1 << 20);
+    let mut told = SmStatistics { size: size_of::<SmStatistics>(), ..Default::default() };
+    let options = SmOptions { name: c"without".as_ptr(), ..options() };
+    REFUSED.set(true);
+    // SAFETY: a live allocator; a struct as large as it says.
+    let answers = [-1, 0].map(|bucket| unsafe { sm_allocator_statistics(allocator, bucket, &raw mut told) });
+    // SAFETY: as large as it says, and what it leads to is there.
+    let created = [sm_allocator_create(4, 1 << 20), unsafe { sm_allocator_create_with(&raw const options) }];
+    // SAFETY: a live allocator, whose blocks do not come from the process's own; the last is the only one.
+    let block = unsafe {
+        sm_allocator_thread_cache_create(allocator, 2, 100);
+        let block = sm_realloc(allocator, sm_malloc(allocator, 16, 8), 64, 0);
+        sm_allocator_trim(allocator);
+        block
+    };
+    REFUSED.set(false);
+    assert_eq!((answers, told.live_blocks, created), ([0; 2], 0, [null_mut(); 2]));
+    assert!(!block.is_null());
+    assert_eq!(statistics(allocator, -1).live_blocks, 1);
+    // SAFETY: created above; nothing of it is used any more.
     unsafe { sm_allocator_destroy(allocator) };
 }

@@ -280,8 +280,7 @@ fn copied(name: &CStr) -> Option<Box<str>> {
 /// Says what an allocator is doing, or one bucket of it: -1 stands for all together.
 ///
 /// Fills in as much of `statistics` as its `size` has room for. Returns 1, or 0 and does nothing if there is no such bucket, or `size` is less than that of
-/// the first word. It takes a moment: it looks at every bucket, and at the cache of every thread; and for that moment memory of the process's own
-/// allocator, without which the process ends.
+/// the first word, or the process's own allocator has no memory for it. It takes a moment: it looks at every bucket, and at the cache of every thread.
 ///
 /// # Safety
 /// `allocator` is NULL or a live allocator; `statistics` is NULL or leads to as many bytes as its `size` says.
@@ -317,7 +316,7 @@ pub unsafe extern "C" fn sm_allocator_statistics(
 }
 
 fn told(heap: &ListedHeap, bucket: i32, size: usize) -> Option<SmStatistics> {
-    let stats = heap.stats();
+    let stats = heap.stats()?;
     if bucket >= 0 {
         let of_bucket = stats.buckets().get(usize::try_from(bucket).ok()?)?;
         let bytes = |blocks: usize| blocks.saturating_mul(of_bucket.block_size);
