@@ -464,8 +464,11 @@ thread_local!(static REFUSED: Cell<bool> = const { Cell::new(false) });
 // SAFETY: every call is the system allocator's, unchanged, or null.
 unsafe impl GlobalAlloc for Refusing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if REFUSED.get() {
+            return null_mut();
+        }
         // SAFETY: the caller's promise is passed on.
-        if REFUSED.get() { null_mut() } else { unsafe { System.alloc(layout) } }
+        unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -484,13 +487,14 @@ fn a_process_without_memory_is_told_so_and_goes_on() {
     let answers = [-1, 0].map(|bucket| unsafe { sm_allocator_statistics(allocator, bucket, &raw mut told) });
     // SAFETY: as large as it says, and what it leads to is there.
     let created = [sm_allocator_create(4, 1 << 20), unsafe { sm_allocator_create_with(&raw const options) }];
-    // SAFETY: a live allocator, whose blocks do not come from the process's own; the last is the only one.
-    let block = unsafe {
-        sm_allocator_thread_cache_create(allocator, 2, 100);
-        let block = sm_realloc(allocator, sm_malloc(allocator, 16, 8), 64, 0);
-        sm_allocator_trim(allocator);
-        block
-    };
+    // SAFETY: a live allocator.
+    unsafe { sm_allocator_thread_cache_create(allocator, 2, 100) };
+    // SAFETY: a live allocator, whose blocks do not come from the process's own.
+    let block = unsafe { sm_malloc(allocator, 16, 8) };
+    // SAFETY: as above, and its only block.
+    let block = unsafe { sm_realloc(allocator, block, 64, 0) };
+    // SAFETY: a live allocator.
+    unsafe { sm_allocator_trim(allocator) };
     REFUSED.set(false);
     assert_eq!((answers, told.live_blocks, created), ([0; 2], 0, [null_mut(); 2]));
     assert!(!block.is_null());
