@@ -38,7 +38,7 @@
 //! half of what is over. Then peaks, lifetimes and pictures are of what came since, and `advice` says so.
 //!
 //! A recorder hears what the owner asks for: of a buffer that was given a capacity, and of a pool's, that. Once they have grown or shrunk (`compact` does
-//! so, too), or are aligned to more than 16, buffers ask for whole blocks of the heap's table, and so does each clone: a program of such buffers is best recorded over a
+//! so, too), or are aligned to more than 16, buffers ask for whole blocks of the heap's table: a program of such buffers is best recorded over a
 //! heap of fine sizes.
 //!
 //! # Forks

@@ -54,6 +54,12 @@ fn of_buffers_and_leases_is_noted_what_was_asked_for() {
     assert_eq!(recorder.recording().lifetimes().freed, 2);
     let tuned = recording.recommend(&Goal { headroom: 0.0, ..Goal::default() });
     assert_eq!(tuned.block_sizes(), [1104, 1344]);
+    // Of clones, too.
+    let recorder = Recorder::new(Global);
+    drop(SmBuf::copy_from_slice_in(&[1; 1100], recorder.clone()).clone());
+    let recording = recorder.recording();
+    let noted: Vec<_> = recording.sizes().iter().map(|cell| (cell.most, cell.count, cell.bytes)).collect();
+    assert_eq!(noted, [(1104, 2, 2200)]);
 }
 
 #[test]

@@ -31,6 +31,9 @@ impl<H: HeapRef> SmBuf<H> {
     #[inline]
     #[track_caller]
     pub(crate) fn copy_like(bytes: &[u8], like: BlockSize, heap: H) -> Self {
+        if like.none() == BlockSize::NONE {
+            return Self::copy_from_slice_in(bytes, heap);
+        }
         let size = like.holding_same::<H::Classes>(bytes.len());
         match size.and_then(|size| Self::try_with_block_in(size, None, heap)) {
             Ok(mut copy) => {
