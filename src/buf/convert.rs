@@ -34,6 +34,13 @@ impl<H: HeapRef> SmBuf<H> {
         if like.none() == BlockSize::NONE {
             return Self::copy_from_slice_in(bytes, heap);
         }
+        Self::copy_aligned(bytes, like, heap)
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn copy_aligned(bytes: &[u8], like: BlockSize, heap: H) -> Self {
         let size = like.holding_same::<H::Classes>(bytes.len());
         match size.and_then(|size| Self::try_with_block_in(size, None, heap)) {
             Ok(mut copy) => {
