@@ -159,31 +159,33 @@ fn shuttle_statistics_never_count_more_than_there_is() {
     });
 }
 
-/// What a thread's end gives back is free, or still cached, whenever somebody counts.
+/// What a thread's end gives back is free, or still cached, whenever somebody counts: of a cache of four blocks, which are in one chunk, and of eight.
 #[test]
 fn shuttle_no_block_is_live_because_a_cache_gives_it_back() {
-    schedules(|| {
-        let heap = heap(Exhausted::NextBucketThenFallback);
-        let (step, other) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&heap));
-        let seen = Arc::clone(&step);
-        let thread = spawn(move || {
-            let cache = other.thread_cache(64, crate::config::CacheWarmup::Hot);
-            let blocks = [(); 4].map(|()| other.malloc(16, 0).unwrap());
-            // SAFETY: I10: live, from this heap, given up.
-            blocks.into_iter().for_each(|block| unsafe { other.free(block) });
-            step.store(1, Ordering::Release);
-            drop(cache);
-            step.store(2, Ordering::Release);
+    [64, 128].map(|bytes| {
+        schedules(move || {
+            let heap = heap(Exhausted::NextBucketThenFallback);
+            let (step, other) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&heap));
+            let seen = Arc::clone(&step);
+            let thread = spawn(move || {
+                let cache = other.thread_cache(bytes, crate::config::CacheWarmup::Hot);
+                let blocks = [(); 4].map(|()| other.malloc(16, 0).unwrap());
+                // SAFETY: I10: live, from this heap, given up.
+                blocks.into_iter().for_each(|block| unsafe { other.free(block) });
+                step.store(1, Ordering::Release);
+                drop(cache);
+                step.store(2, Ordering::Release);
+            });
+            while seen.load(Ordering::Acquire) == 0 {
+                thread::yield_now();
+            }
+            // Looks for as long as the cache gives back.
+            while seen.load(Ordering::Acquire) == 1 {
+                assert_eq!(heap.stats().live(), 0);
+                thread::yield_now();
+            }
+            thread.join().unwrap();
         });
-        while seen.load(Ordering::Acquire) == 0 {
-            thread::yield_now();
-        }
-        // Looks for as long as the cache gives back.
-        while seen.load(Ordering::Acquire) == 1 {
-            assert_eq!(heap.stats().live(), 0);
-            thread::yield_now();
-        }
-        thread.join().unwrap();
     });
 }
 
