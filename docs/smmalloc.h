@@ -9,8 +9,7 @@
  * started them, as set-user-ID ones do.
  *
  * The environment is read whenever an allocator is created, as by getenv(): no other thread may change it meanwhile. Where one of the two variables is
- * set, creation takes a little memory of the process's own allocator, and so does sm_allocator_statistics; where that is refused the process ends by
- * abort().
+ * set, that takes a little memory of the process's own allocator; where it is refused the process ends by abort().
  *
  * On Linux with the GNU C library, x86-64: opened by dlopen(), the library needs 160 bytes of the room that is kept for thread-locals of such libraries
  * (some 1600 by default). If others took it, dlopen() says "cannot allocate memory in static TLS block": link with the library, or start the program with
