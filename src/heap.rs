@@ -360,8 +360,7 @@ impl<C: SizeClasses> Heap<C> {
     /// This thread's cached blocks go back into their buckets first; what other threads have cached stays. Linear in the number of blocks
     /// that were ever used. Others may allocate and free meanwhile. For a moment they do not see some of the blocks being trimmed, and are
     /// served elsewhere; where the heap refuses, or the bucket can still grow, they wait for the end of such a moment rather than take it for
-    /// exhausted. Pages that are locked into memory stay, and of a bucket perhaps one more:
-    /// that in which ends what was ever used.
+    /// exhausted. Pages that are locked into memory stay, and of a bucket perhaps one more: that in which ends what was ever used.
     ///
     /// ```
     /// # use smarena::{Heap, Linear};
@@ -381,8 +380,9 @@ impl<C: SizeClasses> Heap<C> {
     /// Gives the memory of free pages back to the system that nobody has wanted since this was last done, and returns how many bytes that was.
     ///
     /// This is what whoever comes by a slow path does when it is time ([`Purge`](crate::Purge)), a piece at a time. A program that may fall silent while
-    /// its heaps are full of free blocks starts a [`Purger`](crate::Purger) or calls it by a timer; the second call in a silence gives back all that there is but
-    /// threads' caches and what [`trim`](Self::trim) leaves; what those of ended threads took goes at once. Linear in the number of blocks that came back since.
+    /// its heaps are full of free blocks starts a [`Purger`](crate::Purger) or calls it by a timer; the second call in a silence gives back all that there
+    /// is but threads' caches and what [`trim`](Self::trim) leaves; what those of ended threads took goes at once. Linear in the number of blocks that
+    /// came back since.
     ///
     /// ```
     /// # use smarena::{Heap, Linear, SmBox};

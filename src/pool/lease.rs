@@ -16,15 +16,17 @@ use crate::heap::{Global, HeapRef};
 /// bounded. `reserve`, `extend_from_slice` and their like panic where there is no room; [`try_reserve`](SmBuf::try_reserve) and
 /// [`try_extend_from_slice`](SmBuf::try_extend_from_slice) return an error.
 ///
-/// What is split off is another part of the same block, and has its permit with the others: the pool's limit is one of blocks. When the last part is dropped, on whichever thread, whether or not a handle to the pool
-/// is left, the block goes back to the heap, then the permit to the pool. A copy needs a second block, which is not the pool's to give: `lease.clone()` does not
-/// compile (`to_owned` is the buffer's, and panics), and `SmBuf::from(&lease[..])` copies.
+/// What is split off is another part of the same block, and has its permit with the others: the pool's limit is one of blocks. When the last part is
+/// dropped, on whichever thread, whether or not a handle to the pool is left, the block goes back to the heap, then the permit to the pool. A copy needs a
+/// second block, which is not the pool's to give: `lease.clone()` does not compile (`to_owned` is the buffer's, and panics), and `SmBuf::from(&lease[..])`
+/// copies.
 ///
 /// Its buffer's methods are called through `DerefMut`. So an argument that asks the lease itself is had before: `let half = lease.len() / 2; lease.split_to(half)`.
 /// `lease.split_to(lease.len() / 2)` does not compile (E0502), where it would with an [`SmBuf`].
 ///
-/// A lease keeps its permit and a block for as long as it lives, unless you take them from behind it: `*lease` is a buffer, for which another can be put, be it one
-/// without a block; and one that is overwritten (feature `zeroize`) while a part is kept elsewhere lets go of the block. Such a lease does not count, has no room and gets none.
+/// A lease keeps its permit and a block for as long as it lives, unless you take them from behind it: `*lease` is a buffer, for which another can be put, be
+/// it one without a block, and `SmBuf::shrink_to_fit(&mut lease)` is the buffer's own; and one that is overwritten (feature `zeroize`) while a part is kept
+/// elsewhere lets go of the block. Such a lease does not count, has no room and gets none.
 ///
 /// ```
 /// use smarena::{AllocError, BufPool};
@@ -239,8 +241,8 @@ from! {
     [H: HeapRef] Lease<H> => Vec<u8>: |lease| lease.0.into();
 }
 
-/// What was split off a lease, or frozen and is alone again, as a lease: it has its permit still. The error is what was given, if nothing was in it, neither content
-/// nor room, when it was split off, and others have parts of the block still; or if it was empty when it was frozen.
+/// What was split off a lease, or frozen and is alone again, as a lease: it has its permit still. The error is what was given, if nothing was in it,
+/// neither content nor room, when it was split off, and others have parts of the block still; or if it was empty when it was frozen.
 ///
 /// ```
 /// use smarena::{BufPool, Lease};
